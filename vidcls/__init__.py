@@ -1,0 +1,3 @@
+"""Train, test and use video classifiers."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,144 @@
+"""Records -> samples: one random clip of a video for training, all views of a video for validation and test."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypedDict
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, default_collate
+
+from vidcls.data.clip_reader import ClipReader
+from vidcls.errors import DecodeError
+from vidcls.transforms import ClipPixels, test_transform, train_transform
+from vidcls.types import Batch, Sample, VideoRecord
+
+BadVideos = Literal["error", "skip"]
+
+
+class ClipKey(NamedTuple):
+    """All that a training sample depends on."""
+
+    seed: int
+    epoch: int
+    index: int
+
+    def derived_seed(self) -> int:
+        """A seed in 0 to 2**62 that is as good as independent for every key."""
+        digest = hashlib.blake2b(repr(tuple(self)).encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "little") >> 2
+
+
+class Skipped(TypedDict):
+    """What stands for a video that could not be read, where the user chose to leave such videos out."""
+
+    skipped: str
+
+
+class TrainClips(Dataset[Sample | Skipped]):
+    """One random clip for each :class:`ClipKey`; equal keys give equal clips in any process.
+
+    Args:
+        records: the training videos.
+        class_names: K names; a label's position is the target.
+        reader: reads the clips.
+        bad_videos: ``error`` raises for a file that cannot be read; ``skip`` leaves it out of its batch, by name.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[VideoRecord],
+        class_names: Sequence[str],
+        reader: ClipReader,
+        *,
+        bad_videos: BadVideos = "error",
+    ) -> None:
+        self.records = records
+        self.target_of = {name: k for k, name in enumerate(class_names)}
+        self.reader = reader
+        self.bad_videos = bad_videos
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, key: ClipKey) -> Sample | Skipped:
+        record = self.records[key.index]
+        seed = key.derived_seed()
+        try:
+            pixels = self.reader.train_clip(record, torch.Generator().manual_seed(seed))
+        except DecodeError:
+            if self.bad_videos == "error":
+                raise
+            return {"skipped": str(record.path)}
+        transform = self.reader.settings.transform
+        pixels, flipped = train_transform(pixels, transform, seed=seed + 1)
+        label = transform.swapped_label(record.label) if flipped else record.label
+        return _sample([pixels], self.target_of[label], key.index, views=False)
+
+
+class TestVideos(Dataset[Sample]):
+    """All views of each video, ``(V, C, T, H, W)``, in a fixed order.
+
+    Args:
+        records: the videos.
+        class_names: K names; a label's position is the target.
+        reader: reads the clips.
+        views: False gives ``(C, T, H, W)`` of the first view alone, for validation.
+    """
+
+    __test__ = False
+
+    def __init__(
+        self, records: Sequence[VideoRecord], class_names: Sequence[str], reader: ClipReader, *, views: bool = True
+    ) -> None:
+        self.records = records
+        self.target_of = {name: k for k, name in enumerate(class_names)}
+        self.reader = reader
+        self.views = views
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Sample:
+        record = self.records[index]
+        pixels = video_views(self.reader, record)
+        return _sample(pixels, self.target_of[record.label], index, views=self.views)
+
+
+def video_views(
+    reader: ClipReader, record: VideoRecord, *, frame_range: tuple[int, int] | None = None
+) -> list[ClipPixels]:
+    """The views of a video, or of a range of its frames: clips x crops at the network's size."""
+    clips = reader.test_clips(record, frame_range=frame_range)
+    return [crop for clip in clips for crop in test_transform(clip, reader.settings.transform)]
+
+
+def stack_views(pixels: Sequence[ClipPixels]) -> dict[str, Tensor]:
+    """Views ``(T, C, H, W)`` -> streams ``(V, C, T, H, W)``."""
+    streams: dict[str, Tensor] = {}
+    for name in ("rgb", "flow"):
+        views = [getattr(view, name) for view in pixels]
+        if views[0] is not None:
+            streams[name] = torch.stack(views).transpose(1, 2).contiguous()
+    return streams
+
+
+def collate(samples: Sequence[Sample | Skipped]) -> Batch:
+    """Samples -> a batch; what was skipped is named and takes no place."""
+    good = [sample for sample in samples if "label" in sample]
+    skipped = [sample["skipped"] for sample in samples if "skipped" in sample]
+    if not good:
+        return {"label": torch.empty(0, dtype=torch.long), "index": torch.empty(0, dtype=torch.long), "skipped": skipped}
+    batch: Batch = default_collate(good)
+    if skipped:
+        batch["skipped"] = skipped
+    return batch
+
+
+def _sample(pixels: Sequence[ClipPixels], target: int, index: int, *, views: bool) -> Sample:
+    streams = stack_views(pixels)
+    if not views:
+        streams = {name: stream[0] for name, stream in streams.items()}
+    return {**streams, "label": target, "index": index}  # type: ignore[typeddict-item]

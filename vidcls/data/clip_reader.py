@@ -1,0 +1,141 @@
+"""Frame indices of one video -> RGB and flow of its clips, at the sizes at which they lie on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from vidcls.data.settings import InputSettings
+from vidcls.errors import DatasetError
+from vidcls.flow import flow_as_stored
+from vidcls.transforms import ClipPixels
+from vidcls.types import ClipSettings, VideoRecord
+from vidcls.video import Video, flow_window, open_video, random_clip, segment_clips, stride_frames, uniform_views
+from vidcls.video.sampling import ShortPolicy
+
+
+class FlowSource(Protocol):
+    """Where stored flow comes from."""
+
+    def fields(self, record: VideoRecord, indices: Sequence[int]) -> Tensor:
+        """The fields of a video at ``indices``: ``(T, 2, h, w)`` float32 px."""
+
+
+@dataclass(frozen=True)
+class ClipIndices:
+    """Which frames and which flow fields make a clip; None stands for a field of zeros."""
+
+    rgb: list[int]
+    flow: list[int | None]
+
+
+class ClipReader:
+    """Reads the clips of a video for every stream that a model sees.
+
+    Args:
+        settings: what a clip is.
+        flow_source: where stored flow lies; None computes it from the frames, through the store's own quantisation, so
+            that the values are the same.
+    """
+
+    def __init__(self, settings: InputSettings, flow_source: FlowSource | None = None) -> None:
+        self.settings = settings
+        self.flow_source = flow_source
+
+    def train_clip(self, record: VideoRecord, generator: torch.Generator) -> ClipPixels:
+        """One clip at random (one snippet of each segment where there are several snippets)."""
+        clip = self.settings.clip
+
+        def choose(num_frames: int, stride: Fraction) -> list[ClipIndices]:
+            short = self.settings.short_videos
+            if clip.num_snippets == 1:
+                snippets = [random_clip(num_frames, clip.clip_len, stride, generator=generator, short=short)]
+            else:
+                snippets = segment_clips(
+                    num_frames, clip.num_snippets, clip.clip_len, stride, generator=generator, short=short
+                )
+            return [with_flow(snippets, num_frames, clip, short)]
+
+        return self._read(record, choose)[0]
+
+    def test_clips(self, record: VideoRecord, *, frame_range: tuple[int, int] | None = None) -> list[ClipPixels]:
+        """The ``test_clips`` evenly spaced clips of a video, or of its frames ``[start, stop)``."""
+        clip = self.settings.clip
+
+        def choose(num_frames: int, stride: Fraction) -> list[ClipIndices]:
+            first, stop = frame_range or (0, num_frames)
+            short, num_clips = self.settings.short_videos, self.settings.test_clips
+            snippets = uniform_views(
+                stop - first, num_clips * clip.num_snippets, clip.clip_len, stride, short=short
+            )
+            snippets = [[first + index for index in snippet] for snippet in snippets]
+            return [with_flow(snippets[k::num_clips], num_frames, clip, short) for k in range(num_clips)]
+
+        return self._read(record, choose)
+
+    def _read(self, record: VideoRecord, choose: Callable[[int, Fraction], list[ClipIndices]]) -> list[ClipPixels]:
+        with open_video(record.path, self.settings.decoder) as video:
+            try:
+                stride = stride_frames(self.settings.clip.stride, self.settings.stride_seconds, video.fps)
+                clips = choose(video.num_frames, stride)
+            except DatasetError as error:
+                raise DatasetError(f"{record.path}: {error}") from error
+            rgb_by_clip = self._rgb(video, clips) if "rgb" in self.settings.streams else [None] * len(clips)
+            flow_by_clip = self._flow(video, record, clips) if "flow" in self.settings.streams else [None] * len(clips)
+        return [ClipPixels(rgb, flow) for rgb, flow in zip(rgb_by_clip, flow_by_clip, strict=True)]
+
+    def _rgb(self, video: Video, clips: Sequence[ClipIndices]) -> list[Tensor | None]:
+        """RGB ``(T, 3, H, W)`` by clip; a frame that several clips share is decoded once."""
+        distinct = sorted({index for clip in clips for index in clip.rgb})
+        frames = video.frames(distinct)
+        position = {index: k for k, index in enumerate(distinct)}
+        return [frames[[position[index] for index in clip.rgb]] for clip in clips]
+
+    def _flow(self, video: Video, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[Tensor | None]:
+        """Flow ``(F, 2, h, w)`` by clip, stored or computed."""
+        distinct = sorted({index for clip in clips for index in clip.flow if index is not None})
+        if not distinct:  # a video of one frame: nothing moves
+            return [self._no_motion(video, len(clip.flow)) for clip in clips]
+        if self.flow_source is not None:
+            fields = self.flow_source.fields(record, distinct)
+        else:
+            fields = self._computed(video, distinct)
+        position = {index: k for k, index in enumerate(distinct)}
+        return [fields[[position[index] for index in clip.flow if index is not None]] for clip in clips]
+
+    def _computed(self, video: Video, distinct: list[int]) -> Tensor:
+        assert self.settings.flow_settings is not None
+        runs = [flow_as_stored(video.frames(run), self.settings.flow_settings) for run in _runs_of_frames(distinct)]
+        return torch.cat(runs)
+
+    def _no_motion(self, video: Video, num_fields: int) -> Tensor:
+        assert self.settings.flow_settings is not None
+        info = video.info
+        size = self.settings.flow_settings.stored_size(info.height_px, info.width_px)
+        return torch.zeros(num_fields, 2, *size)
+
+
+def with_flow(
+    snippets: Sequence[list[int]], num_frames: int, clip: ClipSettings, short: ShortPolicy
+) -> ClipIndices:
+    """The frames of all snippets, and for each snippet the fields around its middle frame."""
+    fields: list[int | None] = []
+    for snippet in snippets:
+        fields += flow_window(snippet[len(snippet) // 2], clip.flow_len, num_frames, short=short)
+    return ClipIndices([index for snippet in snippets for index in snippet], fields)
+
+
+def _runs_of_frames(field_indices: list[int]) -> list[range]:
+    """Sorted field indices -> the ranges of neighbouring frames that they lead through: [3, 4, 7] -> 3..5, 7..8."""
+    runs: list[range] = []
+    for index in field_indices:
+        if runs and runs[-1].stop == index + 1:
+            runs[-1] = range(runs[-1].start, index + 2)
+        else:
+            runs.append(range(index, index + 2))
+    return runs

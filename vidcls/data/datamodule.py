@@ -1,0 +1,254 @@
+"""A data set -> loaders of training clips, validation videos and test videos."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
+
+from vidcls.data.clip_dataset import BadVideos, TestVideos, TrainClips, collate
+from vidcls.data.clip_reader import ClipReader, FlowSource
+from vidcls.data.samplers import OrderedBatches, TrainBatches
+from vidcls.data.settings import InputSettings
+from vidcls.data.train_loader import TrainLoader
+from vidcls.datasets import VideoDataset
+from vidcls.datasets.folds import refold
+from vidcls.errors import ConfigurationError, DatasetError
+from vidcls.flow import FlowSettings, open_flow_store
+from vidcls.transforms import TransformSettings, normalize_flow, normalize_rgb
+from vidcls.types import Batch, ClipSettings, Split, Stream, VideoRecord
+from vidcls.video.reader import Backend
+from vidcls.video.sampling import ShortPolicy
+
+
+class VideoDataModule(LightningDataModule):
+    """Decodes, samples, transforms and batches the videos of a data set.
+
+    Args:
+        dataset: which videos there are; a class such as VideoFolder, VideoCsv, UCF101 or MovingShapes.
+        streams: what the model sees; the model tells it.
+        num_snippets: S, snippets in a sample, one from each of S equal segments; 1 takes one clip anywhere.
+        clip_len: frames in each snippet.
+        stride: frames of the file between two frames that are read.
+        stride_seconds: seconds between two frames that are read, in place of ``stride``, where frame rates differ.
+        flow_len: neighbouring flow fields in each snippet, centred on its middle RGB frame.
+        short_videos: what stands where a video is shorter than a clip: ``loop`` starts again, ``last`` repeats the last
+            frame, ``error`` refuses the video.
+        transform: sizes, crops, flips and normalisation.
+        test_clips: clips of each test video, evenly spaced; their scores are averaged.
+        flow: folder of stored flow (scripts/precompute_flow.py), or ``none`` to compute it while loading.
+        flow_settings: method, size and bound of flow that is computed while loading; a store brings its own.
+        num_folds: cut train and test anew into so many parts by group, in place of the data set's own split.
+        fold: which of these parts is the test, from 0.
+        class_names: the classes in the order of the logits; left out: those of the data set.
+        batch_size: videos in a training batch of one process.
+        test_batch_size: videos in a validation or test batch; a test batch has so many times the number of views.
+        num_workers: processes that load; 0 loads in the main one.
+        class_balanced: draw every class equally often while training.
+        decoder: the one decoder to use; left out: decord, with the others behind it.
+        bad_videos: what happens when a training video cannot be read: ``error``, or ``skip`` it, listed and counted.
+        seed: of the order and of everything random in a sample; the run's seed tells it.
+    """
+
+    # On several processes the last ones may have no test batch.
+    allow_zero_length_dataloader_with_multiple_devices = True
+
+    def __init__(
+        self,
+        dataset: VideoDataset,
+        *,
+        streams: Sequence[Stream] = ("rgb",),
+        num_snippets: int = 1,
+        clip_len: int = 1,
+        stride: int = 1,
+        stride_seconds: float | None = None,
+        flow_len: int = 10,
+        short_videos: ShortPolicy = "loop",
+        transform: TransformSettings | None = None,
+        test_clips: int = 1,
+        flow: str | None = None,
+        flow_settings: FlowSettings | None = None,
+        num_folds: int | None = None,
+        fold: int | None = None,
+        class_names: list[str] | None = None,
+        batch_size: int = 8,
+        test_batch_size: int = 4,
+        num_workers: int = 2,
+        class_balanced: bool = False,
+        decoder: Backend | None = None,
+        bad_videos: BadVideos = "error",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.allow_zero_length_dataloader_with_multiple_devices = True
+        if batch_size < 1 or test_batch_size < 1 or num_workers < 0:
+            raise ValueError("batch_size and test_batch_size must be at least 1, num_workers at least 0")
+        self.dataset = dataset
+        self.records = _folded(dataset.records, num_folds, fold)
+        self.class_names = _matched(class_names, dataset.class_names)
+        _check_swaps(transform or TransformSettings(), self.class_names)
+        self.clip = ClipSettings(num_snippets, clip_len, stride, flow_len)
+        self.flow_source: FlowSource | None = None
+        if "flow" in streams:
+            self.flow_source, flow_settings = _flow(flow, flow_settings)
+        self.input_settings = InputSettings(
+            streams=tuple(streams),
+            clip=self.clip,
+            stride_seconds=stride_seconds,
+            short_videos=short_videos,
+            transform=transform or TransformSettings(),
+            test_clips=test_clips,
+            flow_settings=flow_settings if "flow" in streams else None,
+            decoder=decoder,
+        )
+        self.batch_size = batch_size
+        self.test_batch_size = test_batch_size
+        self.num_workers = num_workers
+        self.class_balanced = class_balanced
+        self.bad_videos: BadVideos = bad_videos
+        self.seed = seed
+
+    def split(self, name: Split) -> list[VideoRecord]:
+        """The videos of one part; an empty one is a DatasetError."""
+        records = [record for record in self.records if record.split == name]
+        if not records:
+            raise DatasetError(f"{self.dataset.root}: the {name} part has no video: add some, or give num_folds and fold")
+        return records
+
+    def describe_input(self) -> dict[str, object]:
+        """How a file becomes a clip, in plain types."""
+        return self.input_settings.to_dict()
+
+    def class_counts(self) -> list[int]:
+        """Training videos by class, in the order of the class names."""
+        counts = Counter(record.label for record in self.split("train"))
+        return [counts[name] for name in self.class_names]
+
+    # --- Lightning ----------------------------------------------------------------------------------------------
+
+    def prepare_data(self) -> None:
+        """Write what must exist before the first video is read."""
+        self.dataset.prepare()
+
+    def setup(self, stage: str) -> None:
+        """Refuse a trainer that would deal the batches anew, and missing parts, before anything is loaded."""
+        wanted: dict[str, tuple[Split, ...]] = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
+        for part in wanted.get(stage, ()):
+            self.split(part)
+        if self.trainer is None or self.trainer.world_size == 1:
+            return
+        if self.trainer._accelerator_connector.use_distributed_sampler:
+            raise ConfigurationError(
+                "the data module deals the videos to the processes itself: give Trainer(use_distributed_sampler=False)"
+            )
+
+    def train_dataloader(self) -> TrainLoader:
+        """Random clips; the same ones whatever the number of workers."""
+        records = self.split("train")
+        reader = ClipReader(self.input_settings, self.flow_source)
+        clips = TrainClips(records, self.class_names, reader, bad_videos=self.bad_videos)
+        weights = None
+        if self.class_balanced:
+            counts = Counter(record.label for record in records)
+            weights = [1 / counts[record.label] for record in records]
+        rank, world_size = self._process()
+        batches = TrainBatches(
+            len(records), self.batch_size, seed=self.seed, weights=weights, rank=rank, world_size=world_size
+        )
+        return TrainLoader(self._loader(clips, batches), batches)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """One centred clip of each validation video."""
+        return self.single_view_loader("val")
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Every view of each test video."""
+        reader = ClipReader(self.input_settings, self.flow_source)
+        return self._ordered(TestVideos(self.split("test"), self.class_names, reader))
+
+    def single_view_loader(self, name: Split, *, all_in_this_process: bool = False) -> DataLoader[Batch]:
+        """One centred clip of each video of a part, in the order of the list."""
+        reader = ClipReader(self.input_settings.single_view(), self.flow_source)
+        videos = TestVideos(self.split(name), self.class_names, reader, views=False)
+        return self._ordered(videos, all_in_this_process=all_in_this_process)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
+        """Normalise on the device."""
+        return normalized(batch, self.input_settings.transform)
+
+    # --- the rest -----------------------------------------------------------------------------------------------
+
+    def _process(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+
+    def _ordered(self, videos: TestVideos, *, all_in_this_process: bool = False) -> DataLoader[Batch]:
+        rank, world_size = (0, 1) if all_in_this_process else self._process()
+        # Views multiply a batch; validation has one view, so it can take as many videos as views in a test batch.
+        return self._loader(videos, OrderedBatches(len(videos), self.test_batch_size, rank=rank, world_size=world_size))
+
+    def _loader(self, videos: TrainClips | TestVideos, batches: TrainBatches | OrderedBatches) -> DataLoader[Batch]:
+        return DataLoader(
+            videos,  # type: ignore[arg-type]
+            batch_sampler=batches,
+            num_workers=self.num_workers,
+            collate_fn=collate,
+            pin_memory=self._on_gpu(),
+            persistent_workers=self.num_workers > 0 and isinstance(videos, TrainClips),
+        )
+
+    def _on_gpu(self) -> bool:
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+
+
+def normalized(batch: Batch, settings: TransformSettings) -> Batch:
+    """The batch with RGB and flow as a network is fed."""
+    if "rgb" in batch:
+        batch["rgb"] = normalize_rgb(batch["rgb"], settings)
+    if "flow" in batch:
+        batch["flow"] = normalize_flow(batch["flow"], settings)
+    return batch
+
+
+def _folded(records: list[VideoRecord], num_folds: int | None, fold: int | None) -> list[VideoRecord]:
+    if (num_folds is None) != (fold is None):
+        raise ValueError(f"num_folds and fold belong together, got num_folds={num_folds} and fold={fold}: give both")
+    if num_folds is None or fold is None:
+        return records
+    return refold(records, num_folds, fold)
+
+
+def _matched(wanted: list[str] | None, found: list[str]) -> list[str]:
+    """The classes in the order of the logits; what the data has beyond them is an error."""
+    if wanted is None:
+        return found
+    unknown = sorted(set(found) - set(wanted))
+    if unknown:
+        raise DatasetError(
+            f"the data has the class {unknown[0]!r}, which the model does not know (it knows {', '.join(wanted)}): "
+            "leave these videos out, or train a model on them"
+        )
+    return list(wanted)
+
+
+def _check_swaps(transform: TransformSettings, class_names: Sequence[str]) -> None:
+    named = {*transform.flip_label_swaps, *transform.flip_label_swaps.values()}
+    unknown = sorted(named - set(class_names))
+    if unknown:
+        raise ConfigurationError(
+            f"transform.flip_label_swaps names {unknown[0]!r}, which is no class: the classes are {', '.join(class_names)}"
+        )
+
+
+def _flow(folder: str | None, settings: FlowSettings | None) -> tuple[FlowSource | None, FlowSettings]:
+    """Where flow comes from and how it is, or was, computed."""
+    if folder is None or folder.lower() == "none":
+        return None, settings or FlowSettings()
+    store = open_flow_store(folder)
+    if settings is not None and settings != store.settings:
+        raise ConfigurationError(
+            f"{folder}: holds flow of {store.settings.describe()}, but flow_settings asks for {settings.describe()}: "
+            "leave flow_settings out, or compute the flow again into another folder"
+        )
+    return store, store.settings

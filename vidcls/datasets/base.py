@@ -1,0 +1,102 @@
+"""What every data set is: a root, a sorted list of class names and one `VideoRecord` per video; never pixels."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+from vidcls.datasets.checks import check_duplicates, check_files, check_groups, check_labels, check_not_empty
+from vidcls.datasets.entries import Entry
+from vidcls.datasets.splits import cut, cut_validation
+from vidcls.types import SPLITS, Split, VideoRecord
+
+
+class VideoDataset(ABC):
+    """Which videos exist, what they are called and which part of the data they belong to.
+
+    A subclass lists its videos as entries in ``__init__``, turns them into records with `settle`, and hands them to
+    ``super().__init__``; that is all. Making one reads annotations and lists folders, but writes nothing and opens no
+    video.
+
+    Attributes:
+        root: the folder that record names are relative to.
+        class_names: sorted; the index of a name is its class index.
+        records: every video once, in an order that depends on the data only.
+    """
+
+    root: Path
+    class_names: list[str]
+    records: list[VideoRecord]
+
+    @abstractmethod
+    def __init__(self, root: Path, records: list[VideoRecord]) -> None:
+        self.root = root
+        self.records = records
+        self.class_names = sorted({record.label for record in records})
+
+    def prepare(self) -> None:  # noqa: B027 - most data sets lie ready on disk
+        """Write what must exist before the first video is read; does nothing where the files are there already."""
+
+    def split(self, name: Split) -> list[VideoRecord]:
+        """The records of one part, in order.
+
+        Raises:
+            ValueError: the name is not one of train, val, test.
+        """
+        if name not in SPLITS:
+            raise ValueError(f"unknown split {name!r}: expected one of {', '.join(SPLITS)}")
+        return [record for record in self.records if record.split == name]
+
+
+def settle(
+    entries: Sequence[Entry],
+    *,
+    source: str,
+    val_fraction: float,
+    test_fraction: float = 0.0,
+    seed: int = 0,
+    official_groups: bool = False,
+    files_exist: bool = False,
+) -> list[VideoRecord]:
+    """Check the entries, cut the splits that are missing, and return them as records, in the same order.
+
+    Where no entry has a split, all three are cut; where there is no validation, it is cut from the training part,
+    never from test.
+
+    Args:
+        entries: every video of the data set.
+        source: what to call the data set in messages: its annotation or its folder.
+        val_fraction: share of the videos for validation, where it is cut.
+        test_fraction: share of the videos for testing, where no split is given at all.
+        seed: of the cut.
+        official_groups: log a group in two splits in place of refusing it.
+        files_exist: the files were listed just now, so that they need no check.
+
+    Raises:
+        DatasetError: the data set is empty, or contradicts itself or its files.
+    """
+    check_not_empty(entries, source)
+    check_duplicates(entries)
+    if not files_exist:
+        check_files(entries)
+    check_groups(entries, official=official_groups)
+    given = {entry.split for entry in entries}
+    if given == {None}:
+        cut(entries, val_fraction=val_fraction, test_fraction=test_fraction, seed=seed, source=source)
+    elif "val" not in given:
+        cut_validation(entries, val_fraction=val_fraction, seed=seed, source=source)
+    check_labels(entries, source)
+    return [_record(entry) for entry in entries]
+
+
+def _record(entry: Entry) -> VideoRecord:
+    assert entry.split is not None, entry
+    return VideoRecord(
+        path=Path(entry.path),
+        label=entry.label,
+        split=entry.split,
+        name=entry.name,
+        group=entry.group,
+        extra=entry.extra,
+    )

@@ -1,0 +1,94 @@
+"""One line of an annotation, or one file of a folder -> an `Entry`: a video before anything is checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vidcls.errors import DatasetError
+from vidcls.types import Split
+
+
+@dataclass(slots=True)
+class Entry:
+    """One video as it is listed; its split may still be open.
+
+    Args:
+        path: the file, absolute and without ``..``.
+        label: the class name.
+        name: what the video will be called, see `name_inside`.
+        split: the part it is listed in; None where it is still to be cut.
+        group: what must stay together in one split; None where nothing is known.
+        source: the annotation that lists it; empty where a folder does.
+        line: line number in that annotation, from 1.
+        extra: further columns.
+    """
+
+    path: str
+    label: str
+    name: str
+    split: Split | None = None
+    group: str | None = None
+    source: str = ""
+    line: int = 0
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Where a user finds it: ``clips.csv:12``, or the file itself where a folder lists it."""
+        return f"{self.source}:{self.line}" if self.line else self.path
+
+    @property
+    def unit(self) -> str:
+        """What moves between splits as a whole: the group, or this video alone."""
+        return f"group/{self.group}" if self.group is not None else f"video/{self.name}"
+
+
+def name_inside(path: str, root: str) -> str:
+    """The path relative to ``root``, with forward slashes; never absolute, never with ``..``.
+
+    A file outside ``root`` is called ``outside/<digest>/<file name>``; the digest is that of its path relative to
+    ``root``, so the name stays the same when annotations and videos move together.
+    """
+    inside = os.path.join(root, "")  # noqa: PTH118 - 300,000 of these: strings are ten times faster than Path
+    if path.startswith(inside):
+        return path[len(inside) :].replace(os.sep, "/")
+    try:
+        relative = os.path.relpath(path, root)
+    except ValueError:  # another drive
+        relative = path
+    digest = hashlib.blake2b(
+        relative.replace(os.sep, "/").encode("utf-8", "surrogateescape"), digest_size=8
+    ).hexdigest()
+    return f"outside/{digest}/{os.path.basename(path)}"  # noqa: PTH119
+
+
+def existing_folder(folder: Path | str, *, what: str) -> Path:
+    """``folder`` as an absolute path.
+
+    Raises:
+        DatasetError: it does not exist or is not a folder; ``what`` says what it was wanted for.
+    """
+    absolute = Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100 - links in a user's path stay as written
+    if not absolute.is_dir():
+        found = "is a file" if absolute.exists() else "does not exist"
+        raise DatasetError(f"{what}: expected a folder, but {absolute} {found}; check the path")
+    return absolute
+
+
+def read_lines(file: Path) -> list[tuple[int, str]]:
+    """The lines of a text file that are not blank, stripped, each with its line number from 1.
+
+    Raises:
+        DatasetError: the file is missing or is not UTF-8 text.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(
+            f"cannot read the annotation {file}: {error}; check the path and that it is UTF-8 text"
+        ) from error
+    return [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]

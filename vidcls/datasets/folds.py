@@ -1,0 +1,100 @@
+"""Records -> the same records with train, val and test cut anew: grouped k-fold cross-validation."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+from vidcls.datasets.checks import first_few
+from vidcls.datasets.splits import choose_units
+from vidcls.errors import DatasetError
+from vidcls.types import Split, VideoRecord
+
+_log = logging.getLogger(__name__)
+
+
+def refold(
+    records: Sequence[VideoRecord], num_folds: int, fold: int, *, seed: int = 0, val_fraction: float = 0.15
+) -> list[VideoRecord]:
+    """All records, in their order, with new splits: fold ``fold`` is test, a part of the rest val, what is left train.
+
+    The splits that the records had are pooled and forgotten. Groups stay whole and classes are spread as evenly as
+    groups allow (StratifiedGroupKFold); a video without a group is a group of its own. As many folds as groups leave
+    out one group each, in the order of their names. Validation is cut from the training part by group: about
+    ``val_fraction`` of it, at least one group.
+
+    Args:
+        records: of a whole data set.
+        num_folds: how many parts; every video is tested in exactly one of them.
+        fold: which of them is the test part, 0 to ``num_folds - 1``.
+        seed: of the cut.
+        val_fraction: share of the training part for validation.
+
+    Raises:
+        ValueError: ``fold`` is not one of the folds, or there are fewer than two.
+        DatasetError: there are fewer groups than folds, or a class has no training video left.
+    """
+    if num_folds < 2:
+        raise ValueError(f"expected at least 2 folds, got num_folds={num_folds}")
+    if not 0 <= fold < num_folds:
+        raise ValueError(f"fold {fold} is not one of the {num_folds} folds: expected 0 to {num_folds - 1}")
+    units = [f"group/{r.group}" if r.group is not None else f"video/{r.name}" for r in records]
+    labels = [record.label for record in records]
+    test = _test_units(labels, units, num_folds, seed)[fold]
+    pool = [index for index, unit in enumerate(units) if unit not in test]
+    pool_labels, pool_units = [labels[index] for index in pool], [units[index] for index in pool]
+    _check_trained(labels, pool_labels, f"fold {fold} of {num_folds}")
+    val = choose_units(pool_labels, pool_units, fraction=val_fraction, salt=f"{seed}/val/{fold}")
+    if not val:
+        raise DatasetError(
+            f"no group is left for validation in fold {fold} of {num_folds}: {len(set(pool_units))} groups remain, "
+            "and every class must keep one for training; add videos of other groups"
+        )
+    splits: list[Split] = ["test" if unit in test else "val" if unit in val else "train" for unit in units]
+    for part in ("val", "test"):
+        lacking = sorted(set(labels) - {label for label, split in zip(labels, splits, strict=True) if split == part})
+        if lacking:
+            _log.warning("fold %d of %d: the %s part has no video of: %s", fold, num_folds, part, first_few(lacking))
+    return [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
+
+
+def _test_units(labels: list[str], units: list[str], num_folds: int, seed: int) -> list[set[str]]:
+    """The units of each fold's test part; together all units, each once."""
+    names = sorted(set(units))
+    if len(names) < num_folds:
+        raise DatasetError(
+            f"{num_folds} folds need at least {num_folds} groups, found {len(names)}: {first_few(_plain(names))}; "
+            "lower --data.num_folds"
+        )
+    if len(names) == num_folds:
+        return [{name} for name in names]
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
+
+    single = len(names) == len(units)
+    cutter = (StratifiedKFold if single else StratifiedGroupKFold)(num_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # a class in fewer videos than folds: named below, where it matters
+        try:
+            parts = [{units[i] for i in test} for _, test in cutter.split(units, labels, units)]
+        except ValueError:  # every class has fewer videos than there are folds
+            parts = []
+    if not all(parts) or not parts:  # the greedy stratification may leave a fold empty; sizes alone never do
+        parts = [{units[i] for i in test} for _, test in GroupKFold(num_folds).split(units, labels, units)]
+    return parts
+
+
+def _check_trained(labels: list[str], pool_labels: list[str], where: str) -> None:
+    untrained = sorted(set(labels) - set(pool_labels))
+    if untrained:
+        raise DatasetError(
+            f"{where} would test classes that it cannot train: {first_few(untrained)} occurs in its test groups only; "
+            "add videos of other groups, or remove the class"
+        )
+
+
+def _plain(units: list[str]) -> list[str]:
+    return [unit.partition("/")[2] for unit in units]

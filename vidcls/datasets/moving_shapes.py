@@ -1,0 +1,143 @@
+"""A seed -> video files of moving discs, written once: the data set that is always at hand."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import logging
+import os
+from pathlib import Path
+
+from vidcls.datasets.base import VideoDataset
+from vidcls.datasets.moving_scene import APPEARANCES, MOTIONS, make_scenes
+from vidcls.datasets.written_folder import write_once
+from vidcls.errors import DatasetError
+from vidcls.types import SPLITS, VideoRecord
+
+_log = logging.getLogger(__name__)
+_VERSION = 1  # of the pictures: a change gives other folders
+CLASSES = tuple(f"{appearance}_{motion}" for appearance in APPEARANCES for motion in MOTIONS)
+FPS = 25
+
+
+class MovingShapes(VideoDataset):
+    """Eight classes of H.264 files, such as ``red_left``: a disc in one of two colours moves in one of four directions.
+
+    Made so that it shows what a stream can see, and no more::
+
+        a spatial model  (single frames)      at best  .25   the colour, and a guess among four directions
+        a temporal model (flow, grey motion)  at best  .50   the direction, and a guess between two colours
+        a joint model                         at best 1.00
+
+    - One frame cannot tell the motion. Every scene (background, texture, place) is filmed in all eight classes, and
+      in the middle frame the disc of all four motions is at the same place: four files with the same picture and four
+      labels, so not even a model that knows all files by heart gets above .25 there. At every other frame, x and y of
+      the disc have the same histogram in all classes (it wraps around the edges). The encoding is lossless, so that
+      no trace of it tells the direction.
+    - Motion cannot tell the colour: both have the same luma, pixel by pixel. In grey, a single frame does not even
+      show the disc.
+    - A scene is a group and lies in one part only.
+
+    The files lie in a cache folder named after the parameters, in the layout of `VideoFolder` and with a
+    ``clips.csv`` for `VideoCsv`; `prepare` writes them if they are not there (8 s and 15 MB by default, on a laptop). A
+    horizontal flip turns right into left: do not flip, or swap the labels.
+
+    Args:
+        root: folder in which the folder of files is made; default: ``vidcls/moving_shapes`` in ``$XDG_CACHE_HOME`` or
+            ``~/.cache``.
+        num_train: training clips, a multiple of 8.
+        num_val: validation clips, a multiple of 8.
+        num_test: test clips, a multiple of 8; multiples of ``4 * size_px`` make the histograms exactly equal.
+        num_frames: frames per clip; the disc moves 2 px per frame.
+        size_px: height and width of the frames, a multiple of 16.
+        seed: of everything random.
+
+    Raises:
+        ValueError: a number is not a multiple as said above.
+    """
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        *,
+        num_train: int = 768,
+        num_val: int = 256,
+        num_test: int = 512,
+        num_frames: int = 16,
+        size_px: int = 64,
+        seed: int = 0,
+    ) -> None:
+        sizes = {"train": num_train, "val": num_val, "test": num_test}
+        for split, num_clips in sizes.items():
+            if num_clips < len(CLASSES) or num_clips % len(CLASSES):
+                raise ValueError(
+                    f"num_{split} is {num_clips}: expected a multiple of {len(CLASSES)}, one clip per class and scene"
+                )
+        if size_px < 32 or size_px % 16:
+            raise ValueError(f"size_px is {size_px}: expected a multiple of 16 from 32 on")
+        if num_frames < 2:
+            raise ValueError(f"num_frames is {num_frames}: expected at least 2, so that something moves")
+        self._num_frames, self._size_px, self._seed = num_frames, size_px, seed
+        parameters = [_VERSION, num_train, num_val, num_test, num_frames, size_px, seed]
+        digest = hashlib.blake2b(json.dumps(parameters).encode(), digest_size=8).hexdigest()
+        folder = Path(os.path.abspath(_cache() if root is None else Path(root).expanduser())) / digest  # noqa: PTH100
+        records = [
+            _record(folder, split, label, scene)
+            for split in SPLITS
+            for label in CLASSES
+            for scene in range(sizes[split] // len(CLASSES))
+        ]
+        super().__init__(folder, records)
+
+    def prepare(self) -> None:
+        """Write the files, unless all of them are there with their content.
+
+        Raises:
+            DatasetError: the folder cannot be written.
+        """
+        try:
+            if write_once(self.root, self._write):
+                _log.info("wrote %d clips to %s", len(self.records), self.root)
+        except OSError as error:
+            raise DatasetError(
+                f"cannot write the clips to {self.root}: {error}; name another folder with root"
+            ) from error
+
+    def _write(self, folder: Path) -> None:
+        import torch
+        from tqdm import tqdm
+
+        from vidcls.video.writer import write_video
+
+        scenes = {
+            split: make_scenes(len(self.split(split)) // len(CLASSES), size_px=self._size_px, seed=(self._seed, number))
+            for number, split in enumerate(SPLITS)
+        }
+        for record in tqdm(self.records, desc="writing moving shapes", unit="clip", disable=None):
+            scene = scenes[record.split][int(record.path.stem)]
+            clip = scene.frames(record.extra["appearance"], record.extra["motion"], self._num_frames)
+            write_video(folder / record.name, torch.from_numpy(clip), fps=FPS, codec="h264", quality=0)
+        with (folder / "clips.csv").open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(["path", "label", "split", "group"])
+            table.writerows([record.name, record.label, record.split, record.group] for record in self.records)
+
+
+def _record(folder: Path, split: str, label: str, scene: int) -> VideoRecord:
+    appearance, _, motion = label.partition("_")
+    name = f"{split}/{label}/{scene:04d}.mp4"
+    part = next(known for known in SPLITS if known == split)
+    return VideoRecord(
+        path=folder / name,
+        label=label,
+        split=part,
+        name=name,
+        group=f"{split}-{scene:04d}",
+        extra={"appearance": appearance, "motion": motion},
+    )
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "vidcls" / "moving_shapes"

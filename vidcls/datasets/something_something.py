@@ -1,0 +1,85 @@
+"""Something-Something V2 with its official json files -> records."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from vidcls.datasets.base import VideoDataset, settle
+from vidcls.datasets.checks import first_few
+from vidcls.datasets.entries import Entry, existing_folder
+from vidcls.datasets.splits import check_fractions
+from vidcls.errors import DatasetError
+from vidcls.types import Split
+
+_PREFIX = "something-something-v2-"  # of the first release; the later one calls the files labels.json, train.json, ...
+
+
+class SomethingSomething(VideoDataset):
+    """Something-Something V2 (Goyal et al., "The 'something something' video database ...", ICCV 2017).
+
+    Expects ``root/78687.webm`` and, in ``annotations``, the official ``labels.json``, ``train.json`` and
+    ``validation.json``, with or without the prefix ``something-something-v2-``. The class is the template without its
+    brackets, as in labels.json: "Holding [something] next to [something]" is "Holding something next to something".
+    The official test has no labels, so papers report on the official validation: it is ``test`` here, and ``val`` is
+    cut from train, since validation is never the test set. Nothing is known of who filmed what, so there are no
+    groups.
+
+    Args:
+        root: folder of the videos.
+        annotations: folder of the json files.
+        val_fraction: share of the training videos for validation.
+        seed: of that cut.
+
+    Raises:
+        DatasetError: a file is missing or not as described, or a template is not in labels.json.
+    """
+
+    def __init__(self, root: Path, annotations: Path, *, val_fraction: float = 0.05, seed: int = 0) -> None:
+        check_fractions(val_fraction)
+        folder = existing_folder(root, what="folder of the videos")
+        lists = existing_folder(annotations, what="folder of the json files")
+        file, labels = _read(lists, "labels")
+        if not isinstance(labels, dict):
+            raise DatasetError(f"{file}: expected an object of class names, as in the official labels.json")
+        known = {str(label) for label in labels}
+        entries = [
+            *_entries(folder, lists, "train", "train", known),
+            *_entries(folder, lists, "validation", "test", known),
+        ]
+        super().__init__(folder, settle(entries, source=str(lists), val_fraction=val_fraction, seed=seed))
+
+
+def _read(lists: Path, stem: str) -> tuple[Path, object]:
+    candidates = [lists / f"{_PREFIX}{stem}.json", lists / f"{stem}.json"]
+    for file in candidates:
+        if file.is_file():
+            try:
+                return file, json.loads(file.read_text(encoding="utf-8-sig"))
+            except ValueError as error:  # not json, or not UTF-8
+                raise DatasetError(f"{file}: not valid json: {error}; download it again") from error
+    raise DatasetError(
+        f"no {stem}.json in {lists}: expected {' or '.join(file.name for file in candidates)}; check the path"
+    )
+
+
+def _entries(root: Path, lists: Path, stem: str, split: Split, known: set[str]) -> list[Entry]:
+    file, items = _read(lists, stem)
+    if not isinstance(items, list):
+        raise DatasetError(f"{file}: expected a list of videos, as in the official {stem}.json")
+    entries: list[Entry] = []
+    for number, item in enumerate(items, start=1):
+        if (
+            not isinstance(item, dict)
+            or not isinstance(item.get("id"), str | int)
+            or not isinstance(item.get("template"), str)
+        ):
+            raise DatasetError(f"{file}: item {number} has no id or no template: {str(item)[:80]}")
+        label = item["template"].replace("[", "").replace("]", "")
+        if label not in known:
+            raise DatasetError(
+                f"{file}: item {number} has the unknown label {label!r}; labels.json has {first_few(sorted(known))}"
+            )
+        name = f"{item['id']}.webm"
+        entries.append(Entry(f"{root}/{name}", label, name, split, source=f"{file} item", line=number))
+    return entries

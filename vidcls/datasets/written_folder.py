@@ -1,0 +1,80 @@
+"""A function that writes files -> a folder that holds all of them or is not there, whoever else writes it too."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+MANIFEST = "manifest.json"
+_LEFTOVER_SECONDS = 3600  # no writing of ours takes an hour
+
+
+def write_once(folder: Path, write: Callable[[Path], None]) -> bool:
+    """Fill ``folder`` by ``write(temporary_folder)`` unless it is whole already; True where it was written now.
+
+    The folder gets its name after the last file is closed. Two processes may do this at once: the first to finish
+    wins and the other throws its copy away. A folder that is not whole (cut off, or changed later) is replaced.
+
+    Raises:
+        OSError: the folder cannot be written; nothing half-written is left.
+    """
+    if is_whole(folder):
+        return False
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(folder)
+    temporary = _beside(folder)
+    temporary.mkdir()
+    try:
+        write(temporary)
+        (temporary / MANIFEST).write_text(json.dumps(_digests(temporary), indent=0), encoding="utf-8")
+        _put_in_place(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return True
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether every file that the manifest lists is there with its content."""
+    try:
+        digests = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return bool(digests) and all(_digest(folder / name) == digest for name, digest in digests.items())
+    except (OSError, ValueError, AttributeError):  # missing, not json, not an object
+        return False
+
+
+def _put_in_place(temporary: Path, folder: Path) -> None:
+    try:
+        temporary.rename(folder)
+        return
+    except OSError:
+        if is_whole(folder):  # another process was first
+            return
+        if not folder.exists():
+            raise
+    aside = _beside(folder)
+    folder.rename(aside)  # not whole
+    temporary.rename(folder)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _beside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}-{uuid4().hex}")
+
+
+def _remove_leftovers(folder: Path) -> None:
+    for path in folder.parent.glob(f".{folder.name}-*"):
+        if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def _digest(file: Path) -> str:
+    return hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()

@@ -1,0 +1,77 @@
+"""Flow fields -> flow fields: what happens to the vectors when the picture is flipped, resized, cut or played backwards.
+
+Fields are ``(..., 2, H, W)`` in pixels per frame, channel 0 = x to the right, channel 1 = y downwards.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+UNKNOWN_PX = 1e9
+"""Ground truth marks an unknown vector by a value beyond this, as the Middlebury format has it."""
+
+
+def flip_horizontal(flow: Tensor) -> Tensor:
+    """The flow of the mirrored picture, ``(..., 2, H, W)``: columns in reverse, x negated, y as it was."""
+    mirrored = flow.flip(-1)  # a copy
+    mirrored[..., 0, :, :].neg_()
+    return mirrored
+
+
+def resize(flow: Tensor, size: tuple[int, int]) -> Tensor:
+    """The flow of the picture at ``size`` = (height, width) px, ``(..., 2, *size)``.
+
+    Bilinear, smoothed where it shrinks. Values are scaled by each axis' own factor: what moved 4 px in a width of 100
+    moves 2 px in a width of 50.
+    """
+    H, W = flow.shape[-2:]
+    height, width = size
+    if (height, width) == (H, W):
+        return flow
+    scale = flow.new_tensor([width / W, height / H]).view(2, 1, 1)
+    flat = flow.reshape(-1, 2, H, W)
+    resized = F.interpolate(flat, size=(height, width), mode="bilinear", align_corners=False, antialias=True)
+    return (resized * scale).reshape(*flow.shape[:-2], height, width)
+
+
+def crop(flow: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
+    """The flow of a part of the picture, ``(..., 2, height, width)``; vectors stay, also those that lead out of it."""
+    H, W = flow.shape[-2:]
+    if not (0 <= top and 0 <= left and 0 < height <= H - top and 0 < width <= W - left):
+        raise ValueError(f"a crop of {height}x{width} px at ({top}, {left}) does not lie inside a field of {H}x{W} px")
+    return flow[..., top : top + height, left : left + width]
+
+
+def reverse_in_time(flow: Tensor) -> Tensor:
+    """The fields of the clip played backwards, ``(T, 2, H, W)`` -> ``(T, 2, H, W)``: order reversed, vectors negated.
+
+    ::
+
+        forwards    frame 0 --field 0--> frame 1 --field 1--> frame 2
+        backwards   frame 2 --field 0--> frame 1 --field 1--> frame 0      new field s = -(old field T - 1 - s)
+
+    The frames of T fields are T + 1, so a frame goes to place T - s and a field to place T - 1 - s: a clip that takes
+    field t beside frame t must shift by one. A vector stays at the pixel where it began and not where it led, so it
+    differs from the flow estimated backwards by as much as flow changes over one displacement.
+    """
+    return flow.flip(-4).neg()
+
+
+def stack_channels(clip: Tensor) -> Tensor:
+    """A flow clip as channels of one picture, ``(..., 2, T, H, W)`` -> ``(..., 2T, H, W)`` in the order x1 y1 x2 y2."""
+    if clip.ndim < 4 or clip.shape[-4] != 2:
+        raise ValueError(f"a flow clip is (..., 2, T, H, W), got {tuple(clip.shape)}")
+    return clip.transpose(-4, -3).flatten(-4, -3)
+
+
+def end_point_error(flow: Tensor, truth: Tensor) -> float:
+    """The mean distance in pixels between two fields ``(..., 2, H, W)``, over the pixels whose truth is known."""
+    if flow.shape != truth.shape:
+        raise ValueError(f"two fields of one shape are needed, got {tuple(flow.shape)} and {tuple(truth.shape)}")
+    distance_px = torch.linalg.vector_norm(flow.double() - truth.double(), dim=-3)  # (..., H, W)
+    known = (truth.abs() < UNKNOWN_PX).all(dim=-3)
+    if not known.any():
+        raise ValueError("the true field is unknown at every pixel")
+    return float(distance_px[known].mean())

@@ -1,0 +1,62 @@
+"""Frames -> the very fields that the store would hold, computed at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as F
+
+from vidcls.flow.codec import dequantize, quantize
+from vidcls.flow.estimators import estimate_by
+from vidcls.flow.settings import FlowSettings
+from vidcls.video import Video
+
+_CHUNK_BYTES = 64 * 2**20
+
+
+def flow_as_stored(frames: Tensor, settings: FlowSettings) -> Tensor:
+    """The flow of neighbouring frames as a store of these settings gives it back, bit for bit.
+
+    Args:
+        frames: ``(T, 3, H, W)`` uint8 RGB at the video's own size, neighbours in the file.
+        settings: method, bound and size.
+
+    Returns:
+        ``(T-1, 2, h, w)`` float32 px per frame at the stored size.
+    """
+    return dequantize(codes_of(frames, settings), settings.bound_px)
+
+
+def codes_of(frames: Tensor, settings: FlowSettings) -> Tensor:
+    """The 8-bit codes of the flow of neighbouring frames, ``(T-1, 2, h, w)`` uint8."""
+    return quantize(estimate_by(_at_stored_size(frames, settings), settings), settings.bound_px)
+
+
+def codes_of_video(video: Video, settings: FlowSettings) -> Iterator[Tensor]:
+    """The codes of all fields of a video, ``(2, h, w)`` uint8 each, with some 64 MiB of frames in memory at a time.
+
+    Raises:
+        DecodeError: a frame cannot be had.
+    """
+    last: Tensor | None = None
+    done = 0
+    chunk_len = 1
+    while done < video.num_frames:
+        frames = video.frames(range(done, min(done + chunk_len, video.num_frames)))
+        done += len(frames)
+        chunk_len = max(1, _CHUNK_BYTES // frames[0].numel())
+        frames = _at_stored_size(frames, settings)
+        if last is not None:
+            frames = torch.cat([last, frames])
+        last = frames[-1:].clone()  # the next chunk's first field begins at this frame
+        if len(frames) > 1:
+            yield from quantize(estimate_by(frames, settings), settings.bound_px)
+
+
+def _at_stored_size(frames: Tensor, settings: FlowSettings) -> Tensor:
+    size = settings.stored_size(*frames.shape[-2:])
+    if size == tuple(frames.shape[-2:]):
+        return frames
+    return F.resize(frames.contiguous(), list(size), antialias=True)

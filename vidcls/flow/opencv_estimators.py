@@ -1,0 +1,118 @@
+"""OpenCV's estimators: two frames -> one flow field.
+
+Each pair gets a fresh estimator and one OpenCV thread: a DIS object changes its own scales on small frames, and its
+spatial propagation works in as many stripes as there are threads, so a field would depend on the pairs before it and
+on the machine. Frames with a side below the method's minimum are continued by their border pixels (OpenCV raises or
+crashes on them) and the field is cut back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+from vidcls.errors import MissingExtraError
+from vidcls.flow.settings import FlowSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class _PairEstimator(Protocol):
+    """What every dense estimator of OpenCV can do."""
+
+    def calc(self, grey0: np.ndarray, grey1: np.ndarray, flow: None) -> np.ndarray: ...
+
+
+
+def estimate_dis(frames: Tensor, settings: FlowSettings) -> Tensor:
+    """Kroeger, Timofte, Dai, Van Gool: Fast optical flow using dense inverse search, ECCV 2016."""
+    import cv2
+
+    return _by_pairs(frames, settings, lambda: cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM))
+
+
+def estimate_farneback(frames: Tensor, settings: FlowSettings) -> Tensor:
+    """Farneback: Two-frame motion estimation based on polynomial expansion, SCIA 2003."""
+    import cv2
+
+    p = settings.parameters()
+    return _by_pairs(
+        frames,
+        settings,
+        lambda: cv2.FarnebackOpticalFlow_create(
+            numLevels=p["levels"],
+            pyrScale=p["pyr_scale"],
+            winSize=p["winsize"],
+            numIters=p["iterations"],
+            polyN=p["poly_n"],
+            polySigma=p["poly_sigma"],
+        ),
+    )
+
+
+def estimate_tvl1(frames: Tensor, settings: FlowSettings) -> Tensor:
+    """Zach, Pock, Bischof: A duality based approach for realtime TV-L1 optical flow, DAGM 2007, as OpenCV has it."""
+    import cv2
+
+    if not hasattr(cv2, "optflow"):
+        raise MissingExtraError(
+            "flow method tvl1_opencv needs opencv-contrib-python, which holds the same module cv2 as opencv-python: "
+            "run `pip uninstall -y opencv-python && pip install opencv-contrib-python`, or choose dis or farneback"
+        )
+    p = settings.parameters()
+    return _by_pairs(
+        frames,
+        settings,
+        lambda: cv2.optflow.DualTVL1OpticalFlow_create(
+            tau=p["tau"],
+            lambda_=p["lambda"],
+            theta=p["theta"],
+            nscales=p["scales"],
+            warps=p["warps"],
+            epsilon=p["epsilon"],
+            innnerIterations=p["inner_iterations"],  # three n: OpenCV's own spelling
+            outerIterations=p["outer_iterations"],
+            scaleStep=p["scale_step"],
+            medianFiltering=p["median_px"],
+        ),
+    )
+
+
+def _by_pairs(frames: Tensor, settings: FlowSettings, make_estimator: Callable[[], _PairEstimator]) -> Tensor:
+    """Field t from frames t and t + 1 alone: ``(T, 3, H, W)`` uint8 -> ``(T-1, 2, H, W)`` float32 px."""
+    import cv2
+
+    T, _, H, W = frames.shape
+    min_side_px = settings.parameters()["min_side_px"]
+    assert isinstance(min_side_px, int)
+    pad_bottom, pad_right = max(0, min_side_px - H), max(0, min_side_px - W)
+    fields = torch.empty(T - 1, 2, H, W)
+    previous = None
+    with _one_opencv_thread():
+        for t, frame in enumerate(frames.cpu()):
+            grey = cv2.cvtColor(frame.permute(1, 2, 0).contiguous().numpy(), cv2.COLOR_RGB2GRAY)  # (H, W)
+            if pad_bottom or pad_right:
+                grey = cv2.copyMakeBorder(grey, 0, pad_bottom, 0, pad_right, cv2.BORDER_REPLICATE)
+            if previous is not None:
+                flow = make_estimator().calc(previous, grey, None)  # (H, W, 2)
+                fields[t - 1] = torch.from_numpy(flow)[:H, :W].permute(2, 0, 1)
+            previous = grey
+    return fields
+
+
+@contextmanager
+def _one_opencv_thread() -> Iterator[None]:
+    """OpenCV's number of threads belongs to the whole process, so it is put back."""
+    import cv2
+
+    num_threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(num_threads)

@@ -1,0 +1,116 @@
+"""RAFT from torchvision: two frames -> one flow field.
+
+Each pair is a batch of its own, on one thread where it runs on the CPU: the last digits of a convolution depend on
+the batch and on the number of threads, and a field must not. Frames on a GPU are estimated there, with digits that
+differ from the CPU's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vidcls.errors import FlowError
+from vidcls.flow.settings import FlowSettings
+
+if TYPE_CHECKING:
+    from torchvision.models.optical_flow import RAFT
+
+DEFAULT_WEIGHTS = "raft_small"
+
+
+def estimate_raft(frames: Tensor, settings: FlowSettings) -> Tensor:
+    """Teed and Deng: RAFT: Recurrent all-pairs field transforms for optical flow, ECCV 2020.
+
+    Frames are continued by their border pixels to a multiple of 8 and at least 128 px; the field is cut back.
+    """
+    network = load_raft(settings.weights or DEFAULT_WEIGHTS).to(frames.device)
+    parameters = settings.parameters()
+    num_updates, min_side_px, multiple_px = (parameters[k] for k in ("num_updates", "min_side_px", "multiple_px"))
+    assert isinstance(num_updates, int)
+    assert isinstance(min_side_px, int)
+    assert isinstance(multiple_px, int)
+    H, W = frames.shape[-2:]
+    pad_bottom, pad_right = (max(min_side_px - side, -side % multiple_px) for side in (H, W))
+    fields = [torch.empty(0, 2, H, W)]
+    with torch.inference_mode(), _one_torch_thread(frames.device):
+        images = F.pad(frames.float() / 127.5 - 1, (0, pad_right, 0, pad_bottom), mode="replicate")
+        for first, second in zip(images[:-1], images[1:], strict=True):
+            flow = network(first[None], second[None], num_flow_updates=num_updates)[-1]  # (1, 2, H', W')
+            fields.append(flow[:, :, :H, :W].cpu())
+    return torch.cat(fields).clone()  # (T-1, 2, H, W)
+
+
+@lru_cache(maxsize=1)
+def load_raft(weights: str) -> RAFT:
+    """The network in evaluation mode, of the size that the weights have.
+
+    Raises:
+        FlowError: the file is missing or holds other weights, or the download failed.
+    """
+    from torchvision.models import optical_flow
+
+    if weights in ("raft_small", "raft_large"):
+        build = getattr(optical_flow, weights)
+        try:
+            return build(weights="DEFAULT", progress=False).eval()
+        except (OSError, RuntimeError) as error:  # no network, no disk, or a wrong digest
+            raise FlowError(
+                f"the weights {weights} of flow method raft could not be downloaded ({error}): download them elsewhere "
+                "and give the file's path as weights"
+            ) from error
+    state = _read_weights(Path(weights))
+    first = state.get("feature_encoder.convnormrelu.0.weight", torch.empty(0))
+    network = (optical_flow.raft_large if first.shape[:1] == (64,) else optical_flow.raft_small)(weights=None)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise FlowError(
+            f"{weights} holds no weights of torchvision's raft_small or raft_large: give such a file, or one of these "
+            "two names"
+        ) from error
+    return network.eval()
+
+
+def weights_digest(settings: FlowSettings) -> str | None:
+    """What identifies the weights wherever their file lies; None for methods without weights."""
+    if settings.method != "raft":
+        return None
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in load_raft(settings.weights or DEFAULT_WEIGHTS).cpu().state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise FlowError(f"the weights of flow method raft are not there: {path}; give raft_small, raft_large or a file")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, KeyError, ValueError, UnpicklingError) as error:
+        raise FlowError(f"{path} cannot be read as weights of flow method raft: {str(error).splitlines()[0]}") from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise FlowError(f"{path} is no dictionary of tensors: give a file of weights saved by torchvision's RAFT")
+    return state
+
+
+@contextmanager
+def _one_torch_thread(device: torch.device) -> Iterator[None]:
+    """PyTorch's number of CPU threads belongs to the whole process, so it is put back."""
+    num_threads = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(num_threads)

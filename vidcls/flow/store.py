@@ -1,0 +1,140 @@
+"""A folder of flow files -> the fields of a video, refused where they do not belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+
+from torch import Tensor
+
+from vidcls.errors import FlowError
+from vidcls.flow.codec import dequantize
+from vidcls.flow.dense_flow_folder import DenseFlowFolder, holds_dense_flow
+from vidcls.flow.flow_file import FlowFile, FlowFileHeader
+from vidcls.flow.manifest import MANIFEST_NAME, Manifest
+from vidcls.flow.settings import FlowSettings
+from vidcls.flow.source import FlowSource, path_inside
+from vidcls.flow.source_identity import SourceIdentity
+from vidcls.types import VideoRecord
+
+FLOW_SUFFIX = ".flow"
+RERUN = "run scripts/precompute_flow.py --output"
+
+
+class FlowStore:
+    """Flow as ``scripts/precompute_flow.py`` wrote it, read-only: ``<root>/<record.name>.flow`` beside a manifest.
+
+    Every read checks that the file was made with the store's settings and from the video that lies at ``record.path``
+    now. No file stays open, so a store can be pickled and used after a fork.
+
+    Args:
+        root: the folder.
+
+    Raises:
+        FlowError: it is no flow store, or its method had other constants than it has now.
+    """
+
+    def __init__(self, root: str | PathLike[str]) -> None:
+        self.root = Path(root)
+        self.manifest = Manifest.read(self.root)
+        self.settings = self.manifest.settings
+        if self.manifest.parameters != self.settings.parameters():
+            raise FlowError(
+                f"the flow in {self.root} was made with {self.settings.method} {self.manifest.parameters}, this version "
+                f"computes with {self.settings.parameters()}: {RERUN} into a new folder"
+            )
+        self._known_sources: dict[str, tuple[int, int]] = {}
+
+    def path_of(self, record: VideoRecord) -> Path:
+        """Where this video's flow lies, or would lie. FlowError where the name leads out of the folder."""
+        return path_inside(self.root, record.name, FLOW_SUFFIX)
+
+    def num_fields(self, record: VideoRecord) -> int:
+        """Number of fields of this video: one less than it has frames. FlowError as in :meth:`fields`."""
+        with self.open_file(record) as file:
+            return file.num_fields
+
+    def fields(self, record: VideoRecord, indices: Sequence[int]) -> Tensor:
+        """The fields at ``indices`` in the order asked, ``(T, 2, h, w)`` float32 px at the stored size.
+
+        Raises:
+            FlowError: there is no flow of this video, or it is damaged, or was made with other settings or from
+                another video.
+            IndexError: there is no such field.
+        """
+        with self.open_file(record) as file:
+            return dequantize(file.codes(indices), self.settings.bound_px)  # (T, 2, h, w)
+
+    def require(self, settings: FlowSettings) -> None:
+        """Nothing where the store was made with these settings; else FlowError that names both."""
+        if self.settings != settings:
+            raise FlowError(
+                f"the flow in {self.root} was made with {self.settings.describe()}, but {settings.describe()} is "
+                f"needed: {RERUN} into a new folder with these settings"
+            )
+
+    @contextmanager
+    def open_file(self, record: VideoRecord) -> Iterator[FlowFile]:
+        """The open flow file of a video, checked against settings and video. FlowError as in :meth:`fields`."""
+        path = self.path_of(record)
+        if not path.is_file():
+            raise FlowError(f"the flow store {self.root} has no flow of {record.name!r}: {RERUN} {self.root} again")
+        with FlowFile(path) as file:
+            self._check_settings(record, file.header)
+            self._check_source(record, file.header)
+            yield file
+
+    def _check_settings(self, record: VideoRecord, header: FlowFileHeader) -> None:
+        expected = (self.settings.to_dict(), self.manifest.parameters, self.manifest.weights_digest)
+        if (header.settings, header.parameters, header.weights_digest) != expected:
+            raise FlowError(
+                f"the flow of {record.name!r} in {self.root} was made with {_described(header.settings)}, expected "
+                f"{self.settings.describe()}: {RERUN} {self.root} again"
+            )
+
+    def _check_source(self, record: VideoRecord, header: FlowFileHeader) -> None:
+        try:
+            status = record.path.stat()
+        except OSError as error:
+            raise FlowError(
+                f"the flow of {record.name!r} in {self.root} cannot be checked: its video {record.path} cannot be read "
+                f"({error.strerror}); put it back"
+            ) from error
+        signature = (status.st_size, status.st_mtime_ns)  # spares the digest where nothing changed since the last read
+        if self._known_sources.get(record.name) == signature:
+            return
+        found = SourceIdentity.of(record.path)
+        if found != header.source:
+            raise FlowError(
+                f"the flow of {record.name!r} in {self.root} was made from another video ({header.source.num_bytes} "
+                f"bytes, digest {header.source.digest[:8]}) than {record.path} ({found.num_bytes} bytes, digest "
+                f"{found.digest[:8]}): {RERUN} {self.root} again"
+            )
+        self._known_sources[record.name] = signature
+
+
+def open_flow_store(path: str | PathLike[str]) -> FlowSource:
+    """The flow at a path: a store of this program, or folders that dense_flow wrote.
+
+    Raises:
+        FlowError: neither lies there.
+    """
+    root = Path(path)
+    if (root / MANIFEST_NAME).is_file():
+        return FlowStore(root)
+    if holds_dense_flow(root):
+        return DenseFlowFolder(root)
+    found = "lies there, but has neither" if root.is_dir() else "is not there; expected"
+    raise FlowError(
+        f"no flow at {root}: the folder {found} a {MANIFEST_NAME} nor folders with flow_x_00001.jpg; "
+        f"{RERUN} {root}, or check the path"
+    )
+
+
+def _described(settings: dict[str, str | int | float | bool | None]) -> str:
+    try:
+        return FlowSettings.from_dict(settings).describe()
+    except ValueError:
+        return str(settings)

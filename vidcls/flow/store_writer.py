@@ -1,0 +1,151 @@
+"""Fields of videos -> a flow store, each video complete or not there at all."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from vidcls.errors import FlowError
+from vidcls.flow.flow_file import FlowFile, FlowFileHeader, write_flow_file
+from vidcls.flow.manifest import MANIFEST_NAME, Manifest, installed_versions
+from vidcls.flow.raft_estimator import weights_digest
+from vidcls.flow.settings import FlowSettings
+from vidcls.flow.source_identity import SourceIdentity
+from vidcls.flow.store import FLOW_SUFFIX, FlowStore
+from vidcls.types import VideoRecord
+
+PARTIAL_FOLDER = ".partial"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStoreWriter:
+    """Adds videos to a store; several processes may write to one store at the same time.
+
+    A video is written under ``.partial`` and renamed when it is complete and on the disk, so a kill at any moment
+    leaves complete files only; what a dead process left under ``.partial`` is removed by the next :meth:`open` on
+    that machine.
+
+    Args:
+        store: the store to write to.
+    """
+
+    store: FlowStore
+
+    @classmethod
+    def open(cls, root: Path, settings: FlowSettings) -> FlowStoreWriter:
+        """A writer to the store at root, which is made where it does not exist.
+
+        Raises:
+            FlowError: the store was made with other settings, constants or weights, or the folder holds other files.
+        """
+        digest = weights_digest(settings)
+        if (root / MANIFEST_NAME).is_file():
+            store = FlowStore(root)
+            store.require(settings)
+            if store.manifest.weights_digest != digest:
+                raise FlowError(
+                    f"the flow in {root} was made with other weights than {settings.weights} holds now: choose a new "
+                    "output folder"
+                )
+        else:
+            if root.exists() and (not root.is_dir() or any(not p.name.startswith(".") for p in root.iterdir())):
+                raise FlowError(f"{root} is not empty and no flow store: choose a new output folder")
+            root.mkdir(parents=True, exist_ok=True)
+            Manifest(settings, settings.parameters(), digest, installed_versions()).write(root)
+            store = FlowStore(root)
+        _remove_leftovers(root / PARTIAL_FOLDER)
+        return cls(store)
+
+    def is_current(self, record: VideoRecord) -> bool:
+        """Whether this video's flow is there, complete, of these settings and of the video as it is now."""
+        try:
+            with self.store.open_file(record):
+                return True
+        except FlowError:
+            return False
+
+    def write(self, record: VideoRecord, fields: Iterable[Tensor], *, height_px: int, width_px: int) -> tuple[int, int]:
+        """Store the codes ``(2, height_px, width_px)`` uint8 of all fields; returns how many and the file's bytes."""
+        manifest = self.store.manifest
+        header = FlowFileHeader(
+            settings=manifest.settings.to_dict(),
+            parameters=manifest.parameters,
+            weights_digest=manifest.weights_digest,
+            height_px=height_px,
+            width_px=width_px,
+            source=SourceIdentity.of(record.path),
+        )
+        path = self.store.path_of(record)
+        partial = self.store.root / PARTIAL_FOLDER
+        partial.mkdir(exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=_owner_prefix(), dir=partial)
+        temporary = Path(name)
+        try:
+            with open(handle, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+                num_fields = write_flow_file(file, fields, header)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())  # mkstemp lets nobody else read
+            num_bytes = temporary.stat().st_size
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return num_fields, num_bytes
+
+    def finish(self) -> Manifest:
+        """Count what is there into the manifest."""
+        num_videos = num_fields = num_bytes = 0
+        for path in self.store.root.rglob(f"*{FLOW_SUFFIX}"):
+            with FlowFile(path) as file:
+                num_videos += 1
+                num_fields += file.num_fields
+                num_bytes += path.stat().st_size
+        manifest = replace(
+            self.store.manifest,
+            versions=installed_versions(),
+            num_videos=num_videos,
+            num_fields=num_fields,
+            num_bytes=num_bytes,
+        )
+        manifest.write(self.store.root)
+        return manifest
+
+
+def _owner_prefix() -> str:
+    """Tells whose a file under ``.partial`` is: machine and process."""
+    return f"{socket.gethostname()}-{os.getpid()}-"
+
+
+def _remove_leftovers(partial: Path) -> None:
+    """Remove the unfinished files of processes of this machine that no longer run."""
+    if not partial.is_dir():
+        return
+    host = socket.gethostname()
+    for path in partial.iterdir():
+        owner, _, rest = path.name.rpartition("-")
+        name, _, process_id = owner.rpartition("-")
+        if name == host and process_id.isdigit() and not _is_running(int(process_id)):
+            path.unlink(missing_ok=True)
+
+
+def _is_running(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,165 @@
+"""A checkpoint file -> a classifier, and the facts that it was trained with."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from vidcls.errors import CheckpointError, MissingExtraError
+from vidcls.types import ClipSettings
+
+if TYPE_CHECKING:
+    from vidcls.models.classifier import VideoClassifier
+
+FACTS_KEY = "vidcls"  # the one key of a checkpoint that is ours
+
+
+@dataclass(frozen=True)
+class CheckpointFacts:
+    """What a checkpoint says about itself.
+
+    Args:
+        path: the file.
+        class_path: import path of the model's class.
+        class_names: K names in the order of the logits.
+        clip: the clip settings that it was trained with.
+        model_arguments: the arguments of the class besides those two, in plain types.
+        input_settings: how a file becomes a clip; None where it was trained without a data module of vidcls.
+        wandb_run_id: the run that it belongs to, where there is one.
+        state_dict: the weights.
+        global_step: optimiser steps taken.
+    """
+
+    path: Path
+    class_path: str
+    class_names: tuple[str, ...]
+    clip: ClipSettings
+    model_arguments: dict[str, object]
+    input_settings: dict[str, object] | None
+    wandb_run_id: str | None
+    state_dict: dict[str, Tensor]
+    global_step: int
+
+
+def read_checkpoint(path: str | Path) -> CheckpointFacts:
+    """The content of a checkpoint of vidcls, loaded without running any code from it.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, contains pickled code, or was not written by vidcls.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path}: holds more than tensors and plain values, which could run code, and is refused "
+            "(or it is damaged): use a checkpoint that vidcls wrote"
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise CheckpointError(f"{path}: is not a readable checkpoint ({str(error).splitlines()[0]})") from error
+    facts = content.get(FACTS_KEY) if isinstance(content, dict) else None
+    if not isinstance(facts, dict) or "class_path" not in facts:
+        raise CheckpointError(f"{path}: was not written by vidcls (it has no {FACTS_KEY!r} entry): train with vidcls fit")
+    return CheckpointFacts(
+        path=path,
+        class_path=facts["class_path"],
+        class_names=tuple(facts["class_names"]),
+        clip=ClipSettings(**facts["clip"]),
+        model_arguments=dict(content.get("hyper_parameters", {})),
+        input_settings=facts.get("input"),
+        wandb_run_id=facts.get("wandb_run_id"),
+        state_dict=content["state_dict"],
+        global_step=content["global_step"],
+    )
+
+
+def load_classifier(path: str | Path) -> VideoClassifier:
+    """The trained model in a checkpoint, on the CPU and in evaluation mode.
+
+    Raises:
+        CheckpointError: see :func:`read_checkpoint`; also where its class cannot be imported or built.
+    """
+    return build_classifier(read_checkpoint(path))
+
+
+def build_classifier(facts: CheckpointFacts) -> VideoClassifier:
+    """The trained model that ``facts`` describe, on the CPU and in evaluation mode."""
+    model_class = import_model_class(facts)
+    arguments = {k: v for k, v in facts.model_arguments.items() if k not in model_class.initial_weights}
+    model = _instantiate(model_class, facts, arguments)
+    try:
+        model.load_state_dict(facts.state_dict)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise CheckpointError(f"{facts.path}: its weights do not fit {facts.class_path} ({reason})") from error
+    model.input_settings = facts.input_settings
+    return model.eval()
+
+
+def import_model_class(facts: CheckpointFacts) -> type[VideoClassifier]:
+    """The class that a checkpoint names; errors where it cannot be imported or is no classifier of ours."""
+    from vidcls.models.classifier import VideoClassifier
+
+    module_name, _, class_name = facts.class_path.rpartition(".")
+    try:
+        model_class = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise CheckpointError(
+            f"{facts.path}: its model {facts.class_path} cannot be imported ({error}): "
+            "run where that module lies, or add its folder to PYTHONPATH"
+        ) from error
+    if not (isinstance(model_class, type) and issubclass(model_class, VideoClassifier)):
+        raise CheckpointError(f"{facts.path}: {facts.class_path} is not a VideoClassifier")
+    return model_class
+
+
+def _instantiate(
+    model_class: type[VideoClassifier], facts: CheckpointFacts, arguments: dict[str, object]
+) -> VideoClassifier:
+    """Build the model from plain types: the parser of the command line turns them into what the class takes."""
+    from jsonargparse import ArgumentParser
+
+    from vidcls.models.classifier import LINKED_ARGUMENTS
+
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(model_class, "model", skip=set(LINKED_ARGUMENTS), instantiate=False)
+    try:
+        parsed = parser.instantiate_classes(parser.parse_object({"model": arguments}))
+        return model_class(class_names=list(facts.class_names), clip=facts.clip, **vars(parsed.model))
+    except MissingExtraError:
+        raise
+    except Exception as error:  # noqa: BLE001 - jsonargparse and the class itself may refuse in many ways
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{facts.path}: {facts.class_path} cannot be built from its arguments ({reason})") from error
+
+
+def load_part(
+    path: str | Path, part: str, net: nn.Module, head: nn.Module, class_names: tuple[str, ...]
+) -> None:
+    """Load the net and the head of one part of a two-stream checkpoint, or of a single-frame network, in place.
+
+    Raises:
+        CheckpointError: the checkpoint has no such part, other classes, or another backbone.
+    """
+    facts = read_checkpoint(path)
+    if facts.class_names != class_names:
+        raise CheckpointError(f"{path}: knows the classes {list(facts.class_names)}, the data has {list(class_names)}")
+    prefixes = {net: (f"nets.{part}.", "backbone."), head: (f"heads.{part}.", "head.")}
+    for module, candidates in prefixes.items():
+        prefix = next((p for p in candidates if any(key.startswith(p) for key in facts.state_dict)), None)
+        if prefix is None or (prefix == candidates[1] and part != "spatial"):
+            raise CheckpointError(f"{path}: {facts.class_path} has no {part} stream")
+        state = {k.removeprefix(prefix): v for k, v in facts.state_dict.items() if k.startswith(prefix)}
+        try:
+            module.load_state_dict(state)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise CheckpointError(f"{path}: its {part} stream is another network ({reason})") from error

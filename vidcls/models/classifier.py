@@ -1,0 +1,252 @@
+"""A batch of clips -> logits, loss, metrics and scores: everything that all architectures share."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Protocol, runtime_checkable
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics import MeanMetric
+
+import vidcls
+from vidcls.errors import CheckpointError
+from vidcls.models.checkpoint import FACTS_KEY
+from vidcls.training.losses import LossSettings, balanced_weights, weights_by_name
+from vidcls.training.metrics import classification_metrics
+from vidcls.training.optimization import OptimizationSettings, build_optimizer, build_schedule
+from vidcls.training.results import TestScores, joined
+from vidcls.types import Batch, ClipSettings, DescribesInput, Stream
+
+FACTS_FORMAT = 1
+LINKED_ARGUMENTS = ("class_names", "clip")  # what the data tells the model
+MODEL_ROW = "model"
+
+
+@runtime_checkable
+class HasParts(Protocol):
+    """A model that is a fusion of parts, each of which could answer alone."""
+
+    parts: ClassVar[tuple[str, ...]]
+
+    @property
+    def trained_parts(self) -> tuple[str, ...]:
+        """The parts that get a loss."""
+
+    def forward_parts(self, *streams: Tensor) -> dict[str, Tensor]:
+        """Logits ``(B, K)`` of every part."""
+
+    def fuse(self, parts: Mapping[str, Tensor]) -> Tensor:
+        """The logits ``(B, K)`` of the default fusion."""
+
+    def all_fusions(self, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The logits ``(B, K)`` of every fusion that the model knows, by name."""
+
+
+class VideoClassifier(LightningModule, ABC):
+    """Steps, logs, measures and optimises; a subclass says what it sees and how it computes.
+
+    A subclass sets ``streams``, takes its own arguments beside those below, passes these on, and defines
+    ``forward(*streams) -> (B, K)`` with one argument for each entry of ``streams``: RGB ``(B, 3, S*T, H, W)``, flow
+    ``(B, 2, S*F, H, W)``. A model of several parts also satisfies :class:`HasParts`.
+
+    Args:
+        class_names: K names in the order of the logits; the data tells them.
+        clip: which frames make a clip; the data tells it.
+        optimization: optimiser and learning rate.
+        loss: label smoothing and class weights.
+    """
+
+    streams: ClassVar[tuple[Stream, ...]]
+    initial_weights: ClassVar[tuple[str, ...]] = ()
+    """Arguments that say where the first weights come from: not followed again when a checkpoint is loaded."""
+
+    class_weights: Tensor
+
+    def __init__(
+        self,
+        *,
+        class_names: list[str],
+        clip: ClipSettings,
+        optimization: OptimizationSettings | None = None,
+        loss: LossSettings | None = None,
+    ) -> None:
+        super().__init__()
+        if len(class_names) < 2:
+            raise ValueError(f"a classifier needs at least two classes, got {class_names}")
+        self.save_hyperparameters(ignore=list(LINKED_ARGUMENTS))
+        self.class_names = tuple(class_names)
+        self.clip = clip
+        self.optimization = optimization or OptimizationSettings()
+        self.loss_settings = loss or LossSettings()
+        self.input_settings: dict[str, object] | None = None
+        self.test_scores: TestScores | None = None
+        self.register_buffer("class_weights", weights_by_name(class_names, self.loss_settings))
+        self.train_metrics = classification_metrics(self.num_classes, prefix="train/")
+        self.val_metrics = classification_metrics(self.num_classes, prefix="val/")
+        self.val_loss = MeanMetric()
+        self._part_metrics = torch.nn.ModuleDict()
+        if isinstance(self, HasParts):
+            for part in self.parts:
+                self._part_metrics[part] = classification_metrics(self.num_classes, prefix=f"val/{part}_")
+        self._test_shards: list[TestScores] = []
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return len(self.class_names)
+
+    @abstractmethod
+    def forward(self, *streams: Tensor) -> Tensor:
+        """Logits ``(B, K)`` of the default fusion; softmax turns them into probabilities."""
+
+    # --- training -----------------------------------------------------------------------------------------------
+
+    def setup(self, stage: str) -> None:
+        """Take the number of videos by class from the data where classes are to be balanced."""
+        data = getattr(self._trainer, "datamodule", None)
+        if isinstance(data, DescribesInput):
+            self.input_settings = data.describe_input()
+            if stage == "fit" and self.loss_settings.balanced:
+                self.class_weights.copy_(balanced_weights(data.class_counts()))
+
+    def on_fit_start(self) -> None:
+        """Note the seed that dropout follows."""
+        self._dropout_seed = torch.initial_seed() % 2**31
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Make dropout a function of (seed, step, process), so that a resumed run draws what the whole one drew."""
+        torch.manual_seed(self._dropout_seed + 7919 * self.global_step + 104729 * self.global_rank)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
+        """The loss of a batch: one cross entropy, or the sum of one for each part that is trained."""
+        if len(batch["label"]) == 0:  # every file of it was left out; DDP still waits for gradients
+            return torch.stack([parameter.sum() for parameter in self.parameters() if parameter.requires_grad]).sum() * 0
+        rows, targets = self._rows(batch, fusions=False), batch["label"]
+        trained = self.trained_parts if isinstance(self, HasParts) else (MODEL_ROW,)
+        losses = {row: self._loss(rows[row], targets) for row in trained}
+        loss = torch.stack(list(losses.values())).sum()
+        self.train_metrics.update(rows[MODEL_ROW].float(), targets)
+        self.log("train/loss", loss.detach(), on_step=True, on_epoch=False, prog_bar=True)
+        if len(losses) > 1:
+            self.log_dict({f"train/{part}_loss": value.detach() for part, value in losses.items()})
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the metrics over the training clips of the epoch."""
+        if self.train_metrics["top1"].update_called:  # a resumed epoch may have no batch left
+            self.log_dict(self.train_metrics.compute())
+        self.train_metrics.reset()
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """One optimiser over what requires gradients, its learning rate set after every step."""
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        optimizer = build_optimizer(trained, self.optimization)
+        num_steps = int(self.trainer.estimated_stepping_batches)
+        schedule = build_schedule(optimizer, self.optimization, num_steps=num_steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    # --- validation: one clip of each video ---------------------------------------------------------------------
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Count the answers of the model and of its parts."""
+        rows, targets = self._rows(batch, fusions=False), batch["label"]
+        self.val_loss.update(F.cross_entropy(rows[MODEL_ROW].float(), targets, reduction="none"))
+        self.val_metrics.update(rows[MODEL_ROW].float(), targets)
+        for part, metrics in self._part_metrics.items():
+            metrics.update(rows[part].float(), targets)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics over the validation videos."""
+        for metrics in (self.val_metrics, *self._part_metrics.values()):
+            self.log_dict(metrics.compute(), prog_bar=metrics is self.val_metrics)
+            metrics.reset()
+        self.log("val/loss", self.val_loss.compute())
+        self.val_loss.reset()
+
+    # --- test: every view of each video -------------------------------------------------------------------------
+
+    def score_videos(self, batch: Batch) -> dict[str, Tensor]:
+        """Probabilities ``(B, K)`` by row: the float32 mean of softmax over the V views of each video.
+
+        The streams of the batch are ``(B, V, C, T, H, W)``.
+        """
+        B, V = batch[self.streams[0]].shape[:2]
+        views = {name: batch[name].flatten(0, 1) for name in self.streams}  # (B*V, C, T, H, W)
+        rows = self._rows(views, fusions=True)
+        return {row: logits.float().softmax(dim=-1).view(B, V, -1).mean(dim=1) for row, logits in rows.items()}
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Keep the scores of the videos."""
+        scores = {row: values.cpu() for row, values in self.score_videos(batch).items()}
+        indices, labels = batch["index"].cpu(), batch["label"].cpu()
+        self._test_shards.append(TestScores(self.class_names, indices, labels, scores, self._part_names))
+
+    def on_test_epoch_end(self) -> None:
+        """Join the scores of all processes, in the order of the list, and log the table."""
+        shards = self._test_shards
+        if self.trainer.world_size > 1:
+            gathered: list[list[TestScores]] = [[] for _ in range(self.trainer.world_size)]
+            torch.distributed.all_gather_object(gathered, shards)
+            shards = [shard for process in gathered for shard in process]
+        self.test_scores = joined(shards)
+        self._test_shards = []
+        for row, metrics in self.test_scores.table().items():
+            prefix = "test/" if row == MODEL_ROW else f"test/{row}_"
+            self.log_dict({prefix + name: value for name, value in metrics.items()})
+
+    # --- checkpoints --------------------------------------------------------------------------------------------
+
+    def on_save_checkpoint(self, checkpoint: dict[str, object]) -> None:
+        """Write the model's arguments in plain types, and all else that is needed to use it under one key."""
+        checkpoint["hyper_parameters"] = {name: _plain(value) for name, value in self.hparams.items()}
+        facts = checkpoint.setdefault(FACTS_KEY, {})
+        assert isinstance(facts, dict)
+        facts.update(
+            format=FACTS_FORMAT,
+            version=vidcls.__version__,
+            class_path=f"{type(self).__module__}.{type(self).__qualname__}",
+            class_names=list(self.class_names),
+            clip=dataclasses.asdict(self.clip),
+            input=self.input_settings,
+        )
+
+    def on_load_checkpoint(self, checkpoint: dict[str, object]) -> None:
+        """Refuse a checkpoint whose logits mean other classes."""
+        facts = checkpoint.get(FACTS_KEY)
+        if not isinstance(facts, dict):
+            raise CheckpointError(f"the checkpoint has no {FACTS_KEY!r} entry: it was not written by vidcls")
+        if tuple(facts["class_names"]) != self.class_names:
+            raise CheckpointError(
+                f"the checkpoint knows the classes {facts['class_names']}, the model was built for "
+                f"{list(self.class_names)}: build it from the checkpoint (load_classifier) or with the same names"
+            )
+
+    # --- the rest -----------------------------------------------------------------------------------------------
+
+    @property
+    def _part_names(self) -> tuple[str, ...]:
+        return self.parts if isinstance(self, HasParts) else ()
+
+    def _rows(self, batch: Mapping[str, object], *, fusions: bool) -> dict[str, Tensor]:
+        """Logits by row: the model's answer first, then its parts, then, where asked for, every fusion."""
+        streams = [batch[name] for name in self.streams]
+        if not isinstance(self, HasParts):
+            return {MODEL_ROW: self(*streams)}
+        parts = self.forward_parts(*streams)  # type: ignore[arg-type]
+        return {MODEL_ROW: self.fuse(parts), **parts, **(self.all_fusions(parts) if fusions else {})}
+
+    def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        smoothing = self.loss_settings.label_smoothing
+        return F.cross_entropy(logits, targets, weight=self.class_weights, label_smoothing=smoothing)
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {name: _plain(item) for name, item in dataclasses.asdict(value).items()}
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,55 @@
+"""SingleFrame: what one frame tells, averaged over the frames of a clip."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from vidcls.layers import build_backbone
+from vidcls.models.classifier import VideoClassifier
+from vidcls.training.losses import LossSettings
+from vidcls.training.optimization import OptimizationSettings
+from vidcls.types import ClipSettings, Stream
+
+
+class SingleFrame(VideoClassifier):
+    """An image network on every frame; the logits of the frames of a clip are averaged, so that order cannot matter.
+
+    The baseline of Karpathy et al.: Large-Scale Video Classification with Convolutional Neural Networks, CVPR 2014, on
+    any 2D backbone. With ``clip_len: 1`` it sees one frame.
+
+    Args:
+        class_names: K names in the order of the logits; the data tells them.
+        clip: which frames make a clip; the data tells it.
+        backbone: ``small``, ``cnn_m_2048``, or a ResNet or VGG of torchvision such as ``resnet18``.
+        weights: first weights of the backbone: a name of torchvision's such as ``DEFAULT``, a file, or none for random.
+        dropout: share of the features that is dropped before the classifier while training.
+        optimization: optimiser and learning rate.
+        loss: label smoothing and class weights.
+    """
+
+    streams: ClassVar[tuple[Stream, ...]] = ("rgb",)
+    initial_weights: ClassVar[tuple[str, ...]] = ("weights",)
+
+    def __init__(
+        self,
+        *,
+        class_names: list[str],
+        clip: ClipSettings,
+        backbone: str = "resnet18",
+        weights: str | None = None,
+        dropout: float = 0.5,
+        optimization: OptimizationSettings | None = None,
+        loss: LossSettings | None = None,
+    ) -> None:
+        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss)
+        self.backbone = build_backbone(backbone, in_channels=3, weights=weights)
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))
+
+    def forward(self, rgb: Tensor) -> Tensor:  # type: ignore[override]
+        """RGB ``(B, 3, T, H, W)`` -> logits ``(B, K)``."""
+        B, _, T = rgb.shape[:3]
+        frames = rgb.transpose(1, 2).flatten(0, 1)  # (B*T, 3, H, W)
+        logits = self.head(self.backbone(frames))  # (B*T, K)
+        return logits.view(B, T, -1).mean(dim=1)  # (B, K)

@@ -1,0 +1,1 @@
+"""Losses, score fusion, metrics and schedules."""

@@ -1,0 +1,47 @@
+"""Logits and labels -> the loss that is minimised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """Cross entropy and what is changed about it.
+
+    Args:
+        label_smoothing: share of the target that is spread evenly over all classes (Szegedy et al. 2016), 0 to 1.
+        balanced: weigh every class by the inverse of its number of training videos, so that rare ones count as much.
+        class_weights: weights by class name; classes left out weigh 1. Not together with ``balanced``.
+    """
+
+    label_smoothing: float = 0.0
+    balanced: bool = False
+    class_weights: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their range."""
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must lie in 0 to 1 (excluded), got {self.label_smoothing}")
+        if self.balanced and self.class_weights:
+            raise ValueError("loss.balanced and loss.class_weights exclude each other: give one of them")
+
+
+def weights_by_name(class_names: Sequence[str], settings: LossSettings) -> Tensor:
+    """Weights ``(K,)`` in the order of ``class_names``; errors on a name that is not a class."""
+    unknown = sorted(set(settings.class_weights) - set(class_names))
+    if unknown:
+        raise ValueError(f"loss.class_weights names {unknown[0]!r}, which is no class: use {', '.join(class_names)}")
+    return torch.tensor([settings.class_weights.get(name, 1.0) for name in class_names])
+
+
+def balanced_weights(class_counts: Sequence[int]) -> Tensor:
+    """Weights ``(K,)`` proportional to 1 / count with a mean of 1 over the training videos; absent classes get 0."""
+    counts = torch.tensor(class_counts, dtype=torch.float32)
+    present = counts > 0
+    weights = torch.where(present, counts.sum() / (present.sum() * counts.clamp(min=1)), torch.zeros_like(counts))
+    return weights

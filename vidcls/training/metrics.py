@@ -1,0 +1,53 @@
+"""Scores and labels -> top-1, top-5 and mean class accuracy."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
+
+TOP5_MIN_CLASSES = 6  # with five classes or fewer the right one is always among the first five
+
+
+class MeanClassAccuracy(MulticlassConfusionMatrix):
+    """The mean over classes of the share of its videos that were recognised (balanced accuracy).
+
+    Classes without a video stay out of the mean; torchmetrics' macro average would count them as 0 once predicted.
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+
+    def compute(self) -> Tensor:
+        """A scalar in 0 to 1."""
+        return mean_recall(super().compute())
+
+    def plot(self, *_args: object, **_kwargs: object) -> None:  # type: ignore[override]
+        """Not drawn: it is one number."""
+        raise NotImplementedError("mean class accuracy is one number; draw the confusion matrix instead")
+
+
+def mean_recall(confusion: Tensor) -> Tensor:
+    """Mean recall of a confusion matrix ``(K, K)`` (rows are true classes) over the classes that occur."""
+    support = confusion.sum(dim=1)
+    recall = confusion.diag().float() / support.clamp(min=1)
+    return recall[support > 0].mean() if bool((support > 0).any()) else torch.zeros((), device=confusion.device)
+
+
+def classification_metrics(num_classes: int, prefix: str) -> MetricCollection:
+    """``top1``, ``top5`` (from six classes on) and ``mean_class_accuracy``, each named with ``prefix``."""
+    metrics: dict[str, MulticlassAccuracy | MeanClassAccuracy] = {
+        "top1": MulticlassAccuracy(num_classes, top_k=1, average="micro"),
+        "mean_class_accuracy": MeanClassAccuracy(num_classes),
+    }
+    if num_classes >= TOP5_MIN_CLASSES:
+        metrics["top5"] = MulticlassAccuracy(num_classes, top_k=5, average="micro")
+    return MetricCollection(metrics, prefix=prefix, compute_groups=False)
+
+
+def score(scores: Tensor, labels: Tensor) -> dict[str, float]:
+    """The metrics of ``(N, K)`` scores against ``(N,)`` labels, as plain numbers."""
+    metrics = classification_metrics(scores.shape[1], prefix="")
+    metrics.update(scores, labels)
+    return {name: float(value) for name, value in sorted(metrics.compute().items(), reverse=True)}

@@ -1,0 +1,82 @@
+"""Settings -> optimiser and learning rate over the steps of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+DEFAULT_MOMENTUM = 0.9
+
+
+@dataclass(frozen=True)
+class OptimizationSettings:
+    """How the weights move.
+
+    Args:
+        optimizer: ``sgd`` or ``adamw``.
+        lr: learning rate after the warm-up.
+        momentum: of ``sgd`` (.9 where nothing is given); ``adamw`` has none.
+        weight_decay: L2 penalty of ``sgd``, decoupled decay of ``adamw``.
+        schedule: ``constant``, ``cosine`` down to zero (Loshchilov and Hutter 2017), or ``steps``.
+        warmup: share of the run, 0 to 1, in which the learning rate grows linearly from zero.
+        milestones: shares of the run, 0 to 1, at which ``steps`` multiplies the learning rate by ``gamma``.
+        gamma: factor at each milestone.
+    """
+
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    lr: float = 0.01
+    momentum: float | None = None
+    weight_decay: float = 5e-4
+    schedule: Literal["constant", "cosine", "steps"] = "cosine"
+    warmup: float = 0.0
+    milestones: list[float] = field(default_factory=list)
+    gamma: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their range and settings without effect."""
+        if self.lr <= 0:
+            raise ValueError(f"optimization.lr must be positive, got {self.lr}")
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"optimization.warmup is a share of the run in 0 to 1 (excluded), got {self.warmup}")
+        if any(not 0 < share < 1 for share in self.milestones):
+            raise ValueError(f"optimization.milestones are shares of the run between 0 and 1, got {self.milestones}")
+        if (self.schedule == "steps") != bool(self.milestones):
+            raise ValueError("optimization.milestones belong to schedule: steps, and steps needs them")
+        if self.optimizer == "adamw" and self.momentum is not None:
+            raise ValueError("optimization.momentum has no effect on adamw: leave it out or use sgd")
+
+
+def build_optimizer(parameters: Iterable[nn.Parameter], settings: OptimizationSettings) -> torch.optim.Optimizer:
+    """The optimiser over ``parameters``."""
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
+    momentum = DEFAULT_MOMENTUM if settings.momentum is None else settings.momentum
+    return torch.optim.SGD(parameters, lr=settings.lr, momentum=momentum, weight_decay=settings.weight_decay)
+
+
+def build_schedule(
+    optimizer: torch.optim.Optimizer, settings: OptimizationSettings, *, num_steps: int
+) -> LambdaLR:
+    """The learning rate of ``num_steps`` optimiser steps, to be advanced after each of them."""
+    return LambdaLR(optimizer, partial(lr_factor, settings=settings, num_steps=num_steps))
+
+
+def lr_factor(step: int, *, settings: OptimizationSettings, num_steps: int) -> float:
+    """What the learning rate is multiplied by at ``step`` (from 0) of ``num_steps``."""
+    num_warmup = round(settings.warmup * num_steps)
+    if step < num_warmup:
+        return (step + 1) / (num_warmup + 1)
+    share = min(1.0, step / max(1, num_steps))
+    if settings.schedule == "steps":
+        return settings.gamma ** sum(share >= milestone for milestone in settings.milestones)
+    if settings.schedule == "cosine":
+        progress = min(1.0, (step - num_warmup) / max(1, num_steps - num_warmup))
+        return 0.5 * (1 + math.cos(math.pi * progress))
+    return 1.0

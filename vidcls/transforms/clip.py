@@ -1,0 +1,129 @@
+"""Decoded frames and flow of one clip -> the same clip at the network's size: one draw for all of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as F
+
+from vidcls.transforms.flow_tensor import FlowField
+from vidcls.transforms.settings import TransformSettings
+
+MULTI_SCALES = (1.0, 0.875, 0.75, 0.66)  # Wang et al. 2016: {256, 224, 192, 168} of 256
+
+
+class ClipPixels(NamedTuple):
+    """RGB ``(T, 3, H, W)`` uint8 and flow ``(F, 2, H, W)`` px of one clip; None for a stream that is not wanted."""
+
+    rgb: Tensor | None
+    flow: Tensor | None
+
+
+def train_transform(clip: ClipPixels, settings: TransformSettings, *, seed: int) -> tuple[ClipPixels, bool]:
+    """A randomly cropped, mirrored and coloured clip of ``crop_px``, and whether it was mirrored.
+
+    The draw is a function of ``seed`` alone, and torch's own random state is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        streams = _random_crop(_same_size(clip, settings.resize_px), settings)
+        flipped = bool(torch.rand(()) < settings.flip_probability)
+        if flipped:
+            streams = [F.horizontal_flip(stream) for stream in streams]
+        if settings.color_jitter > 0:
+            strength = settings.color_jitter
+            jitter = v2.ColorJitter(brightness=strength, contrast=strength, saturation=strength)
+            streams = [jitter(stream) if isinstance(stream, tv_tensors.Video) else stream for stream in streams]
+    return _unwrap(streams), flipped
+
+
+def test_transform(clip: ClipPixels, settings: TransformSettings) -> list[ClipPixels]:
+    """The ``test_crops`` crops of a clip, each of ``crop_px``, in a fixed order."""
+    streams = _fit_crop(_same_size(clip, settings.resize_px), settings.crop_px)
+    size = settings.crop_px
+    if settings.test_crops == 1:
+        return [_unwrap([F.center_crop(stream, [size, size]) for stream in streams])]
+    if settings.test_crops == 3:
+        return [_unwrap([F.crop(s, top, left, size, size) for s in streams]) for top, left in _three(streams, size)]
+    crops_by_stream = [F.ten_crop(stream, [size, size]) for stream in streams]
+    return [_unwrap(list(crop)) for crop in zip(*crops_by_stream, strict=True)]
+
+
+test_transform.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest makes of its name
+
+
+def _same_size(clip: ClipPixels, short_side_px: int | None) -> list[Tensor]:
+    """The streams as torchvision types, all at one size: that of RGB, else that of flow, after the resize."""
+    streams: list[Tensor] = []
+    if clip.rgb is not None:
+        streams.append(tv_tensors.Video(clip.rgb))
+    if clip.flow is not None:
+        streams.append(FlowField.wrap(clip.flow))
+    if short_side_px is not None:
+        streams[0] = F.resize(streams[0], [short_side_px], antialias=True)
+    size = list(streams[0].shape[-2:])
+    return [streams[0], *(F.resize(stream, size) for stream in streams[1:])]
+
+
+def _fit_crop(streams: list[Tensor], crop_px: int) -> list[Tensor]:
+    """Streams whose short side is at least ``crop_px``: a smaller video is enlarged, never padded."""
+    short_side_px = min(streams[0].shape[-2:])
+    if short_side_px >= crop_px:
+        return streams
+    return [F.resize(stream, [crop_px], antialias=True) for stream in streams]
+
+
+def _random_crop(streams: list[Tensor], settings: TransformSettings) -> list[Tensor]:
+    size = settings.crop_px
+    streams = _fit_crop(streams, size)
+    height, width = streams[0].shape[-2:]
+    if settings.train_crop == "center":
+        return [F.center_crop(stream, [size, size]) for stream in streams]
+    if settings.train_crop == "random":
+        top, left = _draw(height - size + 1), _draw(width - size + 1)
+        return [F.crop(stream, top, left, size, size) for stream in streams]
+    if settings.train_crop == "random_resized":
+        top, left, high, wide = v2.RandomResizedCrop(size, scale=(settings.min_area, 1.0)).make_params(streams).values()
+    else:
+        top, left, high, wide = _draw_multi_scale(height, width)
+    return [F.resized_crop(stream, top, left, high, wide, [size, size], antialias=True) for stream in streams]
+
+
+def _draw(num_choices: int) -> int:
+    return int(torch.randint(num_choices, ()))
+
+
+def _draw_multi_scale(height: int, width: int) -> tuple[int, int, int, int]:
+    """Top, left, height and width: a corner or the centre, sides at most one scale apart."""
+    first = _draw(len(MULTI_SCALES))
+    neighbours = [k for k in (first - 1, first, first + 1) if 0 <= k < len(MULTI_SCALES)]
+    second = neighbours[_draw(len(neighbours))]
+    short_side_px = min(height, width)
+    high, wide = int(short_side_px * MULTI_SCALES[first]), int(short_side_px * MULTI_SCALES[second])
+    corners = [
+        (0, 0),
+        (0, width - wide),
+        (height - high, 0),
+        (height - high, width - wide),
+        ((height - high) // 2, (width - wide) // 2),
+    ]
+    top, left = corners[_draw(len(corners))]
+    return top, left, high, wide
+
+
+def _three(streams: list[Tensor], size: int) -> list[tuple[int, int]]:
+    height, width = streams[0].shape[-2:]
+    spare_height, spare_width = height - size, width - size
+    if width >= height:
+        return [(spare_height // 2, left) for left in (0, spare_width // 2, spare_width)]
+    return [(top, spare_width // 2) for top in (0, spare_height // 2, spare_height)]
+
+
+def _unwrap(streams: list[Tensor]) -> ClipPixels:
+    rgb = next((s.as_subclass(Tensor) for s in streams if isinstance(s, tv_tensors.Video)), None)
+    flow = next((s.as_subclass(Tensor) for s in streams if isinstance(s, FlowField)), None)
+    return ClipPixels(rgb, flow)

@@ -1,0 +1,150 @@
+"""The nouns that cross package borders, and the legend of axes.
+
+Axes: B batch, C channels, T frames, H height, W width, K classes, D features, V views (clips x crops of one video).
+
+======================  =====================  =================================================
+what                    shape                  unit
+======================  =====================  =================================================
+decoded frames          ``(T, 3, H, W)``       uint8 RGB, upright, in presentation order
+flow fields             ``(T, 2, H, W)``       float32 pixels per frame: x to the right, y down
+a clip                  ``(C, T, H, W)``       float32, C = 3 (rgb) or 2 (flow)
+a training batch        ``(B, C, T, H, W)``
+a test sample           ``(V, C, T, H, W)``    one video
+======================  =====================  =================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, TypedDict, runtime_checkable
+
+from torch import Tensor
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+Stream = Literal["rgb", "flow"]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRecord:
+    """One video of a data set: where it lies and what it is called, never its pixels.
+
+    Args:
+        path: the file to decode.
+        label: the class name.
+        split: the part of the data set that it belongs to.
+        name: the path relative to the data set's root with forward slashes, unique in the data set and never
+            leaving it (no ``..``, not absolute). Names the video in the flow store and in result files.
+        group: videos of one group (a person, a session, a source video) must not be spread over splits; None where
+            nothing is known.
+        extra: further columns of the annotation file, as text.
+    """
+
+    path: Path
+    label: str
+    split: Split
+    name: str
+    group: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a container says about its video stream, upright (rotation applied)."""
+
+    num_frames: int
+    fps: float
+    height_px: int
+    width_px: int
+    codec: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSettings:
+    """Which frames and fields make one training clip.
+
+    Args:
+        num_snippets: S, snippets in a sample; 1 unless segments are asked for.
+        clip_len: frames in each snippet.
+        stride: frames of the file between two frames that are read.
+        flow_len: neighbouring flow fields in each snippet, centred on its middle RGB frame.
+    """
+
+    num_snippets: int = 1
+    clip_len: int = 1
+    stride: int = 1
+    flow_len: int = 10
+
+    def __post_init__(self) -> None:
+        """Refuse what is below one."""
+        for name in ("num_snippets", "clip_len", "stride", "flow_len"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+
+class Sample(TypedDict, total=False):
+    """One video as the loader sees it: ``(C, T, H, W)`` while training, ``(V, C, T, H, W)`` in a test.
+
+    RGB is uint8 and flow is float32 in pixels until the batch is normalised on the device.
+    """
+
+    rgb: Tensor
+    flow: Tensor
+    label: int
+    index: int
+
+
+class Batch(TypedDict, total=False):
+    """What a model is fed: ``rgb`` and/or ``flow`` with a leading B, ``label`` and ``index`` ``(B,)`` int64.
+
+    ``index`` is the position in the list of videos of that split; ``skipped`` names files that were left out.
+    """
+
+    rgb: Tensor
+    flow: Tensor
+    label: Tensor
+    index: Tensor
+    skipped: list[str]
+
+
+@runtime_checkable
+class DescribesInput(Protocol):
+    """Data that can say, in plain types, how a file becomes the tensors that a model was trained on."""
+
+    def describe_input(self) -> dict[str, object]:
+        """The settings that a checkpoint keeps."""
+
+    def class_counts(self) -> list[int]:
+        """Training videos by class, in the order of the class names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The scores of one video.
+
+    Args:
+        path: the file.
+        class_names: K names.
+        scores: K probabilities, the mean over the views of the video.
+        start_seconds: where the scored part begins.
+        end_seconds: where it ends.
+    """
+
+    path: Path
+    class_names: tuple[str, ...]
+    scores: tuple[float, ...]
+    start_seconds: float
+    end_seconds: float
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return self.top(1)[0][0]
+
+    def top(self, k: int) -> list[tuple[str, float]]:
+        """The ``k`` most probable classes with their scores, best first."""
+        ranked = sorted(zip(self.class_names, self.scores, strict=True), key=lambda pair: -pair[1])
+        return ranked[:k]

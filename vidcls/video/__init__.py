@@ -1,0 +1,33 @@
+"""Video files -> frames, which frames to read, and frames -> video files."""
+
+from vidcls.video.memory_reader import MemoryReader
+from vidcls.video.reader import BACKENDS, Backend, DecoderFallbackWarning, Video, VideoReader, open_video
+from vidcls.video.sampling import (
+    ShortPolicy,
+    flow_window,
+    random_clip,
+    segment_clips,
+    stride_frames,
+    uniform_views,
+    windows,
+)
+from vidcls.video.writer import VideoCodec, write_video
+
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "DecoderFallbackWarning",
+    "MemoryReader",
+    "ShortPolicy",
+    "Video",
+    "VideoCodec",
+    "VideoReader",
+    "flow_window",
+    "open_video",
+    "random_clip",
+    "segment_clips",
+    "stride_frames",
+    "uniform_views",
+    "windows",
+    "write_video",
+]

@@ -1,0 +1,45 @@
+"""Frames in memory behind the protocol of the decoders, for tests and for frames made by a program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vidcls.types import VideoInfo
+
+
+class MemoryReader:
+    """Hands out the frames it was given.
+
+    Args:
+        frames: ``(T, 3, H, W)`` uint8 RGB.
+        fps: frames per second to report.
+    """
+
+    def __init__(self, frames: Tensor, *, fps: float = 25.0) -> None:
+        if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[1] != 3 or len(frames) == 0:
+            raise ValueError(f"frames is {tuple(frames.shape)} {frames.dtype}; it must be (T, 3, H, W) uint8, T >= 1")
+        self._frames = frames
+        self.fps = fps
+        self.num_frames = len(frames)
+
+    @property
+    def info(self) -> VideoInfo:
+        """All facts; the codec is ``raw``."""
+        return VideoInfo(self.num_frames, self.fps, self._frames.shape[2], self._frames.shape[3], "raw")
+
+    def frames(self, indices: Sequence[int]) -> Tensor:
+        """A copy of the frames at ``indices``, ``(T, 3, H, W)`` uint8.
+
+        Raises:
+            IndexError: an index is negative or not below ``num_frames``.
+        """
+        for i in indices:
+            if not 0 <= i < self.num_frames:
+                raise IndexError(f"frame {i} does not exist; indices go from 0 to {self.num_frames - 1}")
+        return self._frames[list(indices)]
+
+    def close(self) -> None:
+        """Nothing to release."""

@@ -1,0 +1,209 @@
+"""A video file -> upright RGB frames, read by the first decoder that can.
+
+Three decoders stand behind one protocol. ``open_video`` tries them in order, both for opening and for reading, so that
+a file which one of them refuses is still read by the next::
+
+    with open_video("clip.mp4") as video:
+        video.num_frames, video.fps        # cheap, all that sampling needs
+        rgb = video.frames([0, 4, 8])      # (3, 3, H, W) uint8
+        video.info                         # height, width and codec too: decodes a frame, so not for every sample
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from operator import index as as_index
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, TypeVar, get_args
+
+import torch
+from torch import Tensor
+
+from vidcls.errors import DecodeError, MissingExtraError
+from vidcls.types import VideoInfo
+from vidcls.video.decord_reader import DecordReader
+from vidcls.video.pyav_reader import PyavReader
+from vidcls.video.torchcodec_reader import TorchcodecReader
+
+Backend = Literal["decord", "torchcodec", "pyav"]
+
+Result = TypeVar("Result")
+
+
+class VideoReader(Protocol):
+    """What every decoder offers: facts of one open video, and its frames by index."""
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames that the file announces, without decoding any."""
+
+    @property
+    def fps(self) -> float:
+        """Average frames per second as the container states it."""
+
+    @property
+    def info(self) -> VideoInfo:
+        """All facts, upright; may cost the decoding of one frame."""
+
+    def frames(self, indices: Sequence[int]) -> Tensor:
+        """The frames at ``indices`` in the order asked, ``(T, 3, H, W)`` uint8 RGB, upright.
+
+        Raises:
+            DecodeError: a frame cannot be had; says why, but not of which file.
+        """
+
+    def close(self) -> None:
+        """Release the file and the decoder; allowed more than once."""
+
+
+# In the order in which they are tried. A new decoder is one file with one class, and one line here and in Backend.
+BACKENDS: dict[Backend, Callable[[Path], VideoReader]] = {
+    "decord": DecordReader,
+    "torchcodec": TorchcodecReader,
+    "pyav": PyavReader,
+}
+
+
+class DecoderFallbackWarning(UserWarning):
+    """A video was read, but not by the decoder that comes first."""
+
+
+class Video:
+    """One open video file, read by the first of several decoders that can; made by ``open_video``.
+
+    Args:
+        path: the video file.
+        backends: the decoders to try, in this order.
+    """
+
+    def __init__(self, path: Path, backends: Sequence[Backend]) -> None:
+        self.path = path
+        self.fallbacks = 0
+        """How often another decoder took over, 0 for a sound file; callers add these up."""
+        self.backend: Backend = backends[0]
+        """The decoder in use."""
+        self._backends = tuple(backends)
+        self._reader: VideoReader | None = None
+        self._reasons: dict[Backend, str] = {}
+        self._closed = False
+        if not path.is_file():
+            raise DecodeError(f"{path}: no such file; check the path")
+        if path.stat().st_size == 0:
+            raise DecodeError(f"{path}: the file is empty; copy or download it again")
+        self._num_frames, self._fps = self._attempt(lambda reader: (reader.num_frames, reader.fps))
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames, as stated by the first decoder that could open the file, whichever reads it later."""
+        return self._num_frames
+
+    @property
+    def fps(self) -> float:
+        """Average frames per second, 0 where the file states none."""
+        return self._fps
+
+    @property
+    def info(self) -> VideoInfo:
+        """All facts, upright. Decodes one frame; use ``num_frames`` and ``fps`` where those are enough.
+
+        Raises:
+            DecodeError: no decoder can read the file.
+        """
+        return replace(self._attempt(lambda reader: reader.info), num_frames=self._num_frames, fps=self._fps)
+
+    def frames(self, indices: Sequence[int]) -> Tensor:
+        """The frames at ``indices``, in the order asked, ``(T, 3, H, W)`` uint8 RGB, upright.
+
+        Indices may repeat and need not be sorted; nothing is promised about the memory layout of the result.
+
+        Raises:
+            ValueError: no index is given.
+            IndexError: an index is negative or not below ``num_frames``.
+            DecodeError: no decoder can read these frames; names the file and each reason.
+        """
+        wanted = [as_index(i) for i in indices]
+        if not wanted:
+            raise ValueError(f"{self.path}: no frame indices given; ask for at least one")
+        for i in wanted:
+            if not 0 <= i < self._num_frames:
+                raise IndexError(f"{self.path}: frame {i} does not exist; indices go from 0 to {self._num_frames - 1}")
+        return self._attempt(lambda reader: _checked_frames(reader, wanted))
+
+    def close(self) -> None:
+        """Release the file; a closed video cannot be read any more."""
+        self._closed = True
+        self._close_reader()
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _attempt(self, action: Callable[[VideoReader], Result]) -> Result:
+        """What ``action`` returns for the reader in use, or for the first of those after it that succeeds."""
+        if self._closed:
+            raise ValueError(f"{self.path}: this video is closed; read inside the `with` block")
+        for backend in self._backends[self._backends.index(self.backend) :]:
+            try:
+                if self._reader is None:
+                    self._reader = BACKENDS[backend](self.path)
+                result = action(self._reader)
+            except (DecodeError, MissingExtraError) as error:
+                if isinstance(error, MissingExtraError) and len(self._backends) == 1:
+                    raise
+                self._reasons[backend] = str(error)
+                self._close_reader()
+                continue
+            if backend != self.backend:
+                self.backend = backend
+                self._warn_of_fallback()
+            return result
+        reasons, self._reasons = self._reasons, {}
+        self.backend = self._backends[0]
+        listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        raise DecodeError(f"{self.path}: cannot be decoded ({listed})")
+
+    def _warn_of_fallback(self) -> None:
+        self.fallbacks += 1
+        listed = "; ".join(f"{name}: {reason}" for name, reason in self._reasons.items())
+        message = f"{self.path}: read by {self.backend} instead of {self._backends[0]} ({listed})"
+        warnings.warn(message, DecoderFallbackWarning, stacklevel=4)
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
+def open_video(path: str | PathLike[str], backend: Backend | None = None) -> Video:
+    """One open video, to be used in a ``with`` block; open it inside the worker that reads it.
+
+    Args:
+        path: the video file.
+        backend: the one decoder to use; None tries decord, torchcodec and PyAV in this order, also when frames cannot
+            be read, with a ``DecoderFallbackWarning`` that ``Video.fallbacks`` counts.
+
+    Raises:
+        DecodeError: the file is missing, or no decoder can open it; names the file and each reason.
+        MissingExtraError: the decoder asked for is not installed.
+    """
+    if backend is not None and backend not in BACKENDS:
+        raise ValueError(f"backend is {backend!r}; allowed are {', '.join(get_args(Backend))} and None")
+    return Video(Path(path), tuple(BACKENDS) if backend is None else (backend,))
+
+
+def _checked_frames(reader: VideoReader, wanted: list[int]) -> Tensor:
+    """The frames of one reader, or a DecodeError where it has fewer or hands back something else."""
+    if max(wanted) >= reader.num_frames:
+        raise DecodeError(f"finds {reader.num_frames} frames only, frame {max(wanted)} was asked for")
+    frames = reader.frames(wanted)  # (T, 3, H, W)
+    if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[:2] != (len(wanted), 3):
+        raise DecodeError(f"gave {tuple(frames.shape)} {frames.dtype} for {len(wanted)} RGB frames")
+    return frames

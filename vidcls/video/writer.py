@@ -1,0 +1,166 @@
+"""Frames -> a video file, complete or not there at all, and the same bytes every time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from os import PathLike
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+from uuid import uuid4
+
+import torch
+from torch import Tensor
+
+from vidcls.errors import MissingExtraError
+
+VideoCodec = Literal["h264", "mpeg4", "mjpeg", "ffv1"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoder:
+    """How one codec is driven."""
+
+    name: str
+    pixel_format: str
+    pixel_format_odd_size: str
+    default_quality: int
+    qualities: range  # empty where the codec has no such scale
+    has_key_frames_only: bool
+
+
+# Colour is kept at half the width and height (4:2:0) where both are even: what every player and browser shows.
+_ENCODERS: dict[VideoCodec, _Encoder] = {
+    "h264": _Encoder("libx264", "yuv420p", "yuv444p", 18, range(52), False),
+    "mpeg4": _Encoder("mpeg4", "yuv420p", "yuv420p", 3, range(1, 32), False),
+    "mjpeg": _Encoder("mjpeg", "yuvj420p", "yuvj444p", 3, range(1, 32), True),
+    "ffv1": _Encoder("ffv1", "bgr0", "bgr0", 0, range(0), True),
+}
+_CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".avi": "avi", ".mkv": "matroska"}
+_LAMBDA_PER_QUALITY_STEP = 118  # FF_QP2LAMBDA of libavutil
+
+
+def write_video(
+    path: str | PathLike[str],
+    frames: Iterable[Tensor],
+    *,
+    fps: float = 25.0,
+    codec: VideoCodec = "h264",
+    quality: int | None = None,
+    gop: int | None = None,
+    b_frames: int | None = None,
+) -> None:
+    """Write frames to a video file; the suffix ``.mp4``, ``.mov``, ``.avi`` or ``.mkv`` names the container.
+
+    The file appears complete or not at all, and replaces an older one of that name; its folder is made where missing.
+    The same frames and arguments give the same bytes: encoding runs on one thread, and no date is written. Frames of
+    odd width or height keep their full colour in H.264 and MJPEG, which some players cannot show.
+
+    Args:
+        path: the file to write.
+        frames: ``(T, 3, H, W)`` uint8 RGB, or any iterable of ``(3, H, W)`` frames of one size.
+        fps: frames per second.
+        codec: h264 and mpeg4 are small, mjpeg has key frames only, ffv1 is lossless (.avi and .mkv only).
+        quality: the codec's own scale, smaller is better: 0 to 51 for h264 (CRF, 18 where None), 1 to 31 for mpeg4 and
+            mjpeg (3 where None); ffv1 has none.
+        gop: most frames from one key frame to the next, for h264 and mpeg4; the encoder's choice where None.
+        b_frames: most frames in a row that are predicted from both sides, for h264 and mpeg4; the encoder's choice
+            where None.
+
+    Raises:
+        ValueError: an argument is not allowed, or does nothing for this codec; nothing is written.
+        OSError: the file cannot be written, such as on a full disk; nothing half-written is left.
+    """
+    path = Path(path)
+    _check_names(path, codec)
+    options = _encoder_options(codec, quality, gop, b_frames)
+    rate = Fraction(fps).limit_denominator(60_000)  # exact for 30000/1001; MPEG-4 allows no finer clock
+    if rate <= 0:
+        raise ValueError(f"fps is {fps}; it must be above 0")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}-{uuid4().hex}{path.suffix}")
+    try:
+        _encode(temporary, _checked_frames(frames), codec, rate, options)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _encode(path: Path, frames: Iterator[Tensor], codec: VideoCodec, rate: Fraction, options: dict[str, str]) -> None:
+    av = _import_av()
+    first = next(frames)
+    H, W = first.shape[1:]
+    encoder = _ENCODERS[codec]
+    with av.open(str(path), "w", format=_CONTAINERS[path.suffix.lower()], options={"fflags": "+bitexact"}) as container:
+        stream = container.add_stream(encoder.name, rate=rate, options=options)
+        stream.width, stream.height = W, H
+        stream.pix_fmt = encoder.pixel_format_odd_size if H % 2 or W % 2 else encoder.pixel_format
+        stream.codec_context.thread_count = 1
+        for index, rgb in enumerate(chain([first], frames)):
+            frame = av.VideoFrame.from_ndarray(rgb.permute(1, 2, 0).contiguous().cpu().numpy(), format="rgb24")
+            frame.pts, frame.time_base = index, 1 / rate
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def _encoder_options(codec: VideoCodec, quality: int | None, gop: int | None, b_frames: int | None) -> dict[str, str]:
+    """The options in FFmpeg's words."""
+    encoder = _ENCODERS[codec]
+    if quality is not None and quality not in encoder.qualities:
+        allowed = f"{encoder.qualities.start} to {encoder.qualities.stop - 1}" if encoder.qualities else "None alone"
+        raise ValueError(f"quality is {quality}; allowed for {codec} is {allowed}")
+    for name, value, least in (("gop", gop, 1), ("b_frames", b_frames, 0)):
+        if value is not None and encoder.has_key_frames_only:
+            raise ValueError(f"{name} is {value}, but {codec} has key frames only; leave it out")
+        if value is not None and value < least:
+            raise ValueError(f"{name} is {value}; it must be {least} or more")
+    quality = encoder.default_quality if quality is None else quality
+    options = {"flags": "+bitexact"}
+    if codec == "h264":
+        options["crf"] = str(quality)
+    elif encoder.qualities:
+        options |= {"flags": "+bitexact+qscale", "global_quality": str(quality * _LAMBDA_PER_QUALITY_STEP)}
+    if gop is not None:
+        options["g"] = str(gop)
+    if b_frames is not None:
+        options["bf"] = str(b_frames)
+    return options
+
+
+def _check_names(path: Path, codec: str) -> None:
+    if path.suffix.lower() not in _CONTAINERS:
+        raise ValueError(f"{path}: suffix is {path.suffix!r}; allowed are {', '.join(_CONTAINERS)}")
+    if codec not in _ENCODERS:
+        raise ValueError(f"codec is {codec!r}; allowed are {', '.join(_ENCODERS)}")
+    if codec == "ffv1" and path.suffix.lower() in (".mp4", ".mov"):
+        raise ValueError(f"{path}: codec ffv1 does not go into {path.suffix}; use .mkv or .avi")
+
+
+def _checked_frames(frames: Iterable[Tensor]) -> Iterator[Tensor]:
+    """The frames one by one; an error where there is none, or one is no RGB frame or of another size."""
+    shape = None
+    for index, frame in enumerate(frames):
+        if frame.dtype != torch.uint8 or frame.ndim != 3 or frame.shape[0] != 3:
+            raise ValueError(f"frame {index} is {tuple(frame.shape)} {frame.dtype}; it must be (3, H, W) uint8")
+        shape = shape or frame.shape
+        if frame.shape != shape:
+            raise ValueError(f"frame {index} is {tuple(frame.shape)}, the first is {tuple(shape)}; all must be alike")
+        yield frame
+    if shape is None:
+        raise ValueError("there are no frames to write; give at least one")
+
+
+def _import_av() -> ModuleType:
+    try:
+        import av
+    except (ImportError, OSError) as error:
+        raise MissingExtraError(
+            f"PyAV, which writes videos, cannot be imported ({error}); run: pip install av"
+        ) from error
+    return av
