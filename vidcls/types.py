@@ -62,7 +62,7 @@ class VideoInfo:
     codec: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ClipSettings:
     """Which frames and fields make one training clip.
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vidcls.data.settings import InputSettings
 from vidcls.errors import DatasetError
-from vidcls.flow import flow_as_stored
+from vidcls.flow.on_the_fly import flow_as_stored
 from vidcls.transforms import ClipPixels
 from vidcls.types import ClipSettings, VideoRecord
 from vidcls.video import Video, flow_window, open_video, random_clip, segment_clips, stride_frames, uniform_views

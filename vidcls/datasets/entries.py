@@ -53,7 +53,7 @@ def name_inside(path: str, root: str) -> str:
     A file outside ``root`` is called ``outside/<digest>/<file name>``; the digest is that of its path relative to
     ``root``, so the name stays the same when annotations and videos move together.
     """
-    inside = os.path.join(root, "")  # noqa: PTH118 - 300,000 of these: strings are ten times faster than Path
+    inside = root if root.endswith(os.sep) else root + os.sep  # strings: 300,000 Paths would take seconds
     if path.startswith(inside):
         return path[len(inside) :].replace(os.sep, "/")
     try:

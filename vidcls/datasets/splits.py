@@ -85,6 +85,8 @@ def choose_units(labels: Sequence[str], units: Sequence[str], *, fraction: float
     for label in sorted(units_of, key=lambda label: (len(units_of[label]), label)):  # the rarest class chooses first
         ranked = sorted(units_of[label], key=lambda unit: _rank(unit, salt))
         for unit in ranked:
+            if missing[label] <= 0:
+                break
             if cost(unit) < 0:
                 take(unit)
         if fraction > 0 and chosen.isdisjoint(ranked):  # every unit is too big for the share: the least bad one

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import uuid4
 
 from torch import Tensor
 
@@ -84,14 +84,12 @@ class FlowStoreWriter:
         path = self.store.path_of(record)
         partial = self.store.root / PARTIAL_FOLDER
         partial.mkdir(exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=_owner_prefix(), dir=partial)
-        temporary = Path(name)
+        temporary = partial / f"{_owner_prefix()}{uuid4().hex}"
         try:
-            with open(handle, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+            with temporary.open("xb") as file:
                 num_fields = write_flow_file(file, fields, header)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_umask())  # mkstemp lets nobody else read
             num_bytes = temporary.stat().st_size
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.replace(path)
@@ -103,10 +101,13 @@ class FlowStoreWriter:
         """Count what is there into the manifest."""
         num_videos = num_fields = num_bytes = 0
         for path in self.store.root.rglob(f"*{FLOW_SUFFIX}"):
-            with FlowFile(path) as file:
-                num_videos += 1
-                num_fields += file.num_fields
-                num_bytes += path.stat().st_size
+            try:
+                with FlowFile(path) as file:
+                    num_fields += file.num_fields
+            except FlowError:
+                continue  # of no video of this run; its reader will say so
+            num_videos += 1
+            num_bytes += path.stat().st_size
         manifest = replace(
             self.store.manifest,
             versions=installed_versions(),
@@ -136,6 +137,8 @@ def _remove_leftovers(partial: Path) -> None:
 
 
 def _is_running(process_id: int) -> bool:
+    if os.name == "nt":
+        return True  # signal 0 is not a question there
     try:
         os.kill(process_id, 0)
     except ProcessLookupError:
@@ -144,8 +147,3 @@ def _is_running(process_id: int) -> bool:
         return True
     return True
 
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

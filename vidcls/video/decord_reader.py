@@ -9,59 +9,83 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from vidcls.errors import DecodeError, MissingExtraError
 from vidcls.types import VideoInfo
-from vidcls.video.pyav_reader import codec_name
+from vidcls.video.packets import first_line, stream_facts
 
 
 class DecordReader:
     """Reads with decord on one thread, which is what a loader's worker wants; applies rotation tags by itself.
+
+    decord counts frames from the key frame before, which gives the wrong frame in some files, without a word. Those are
+    known from their packets and decoded from the start instead.
 
     Args:
         path: the video file.
     """
 
     def __init__(self, path: Path) -> None:
-        decord = _import_decord()
+        self._decord = _import_decord()
         self._path = path
-        self._errors: tuple[type[Exception], ...] = (
-            decord.DECORDError,
-            decord.DECORDLimitReachedError,
-            RuntimeError,
-            AssertionError,  # how decord says that a file has no frame
-        )
-        try:
-            # A fault_tol of less than one frame: never a neighbour in place of a frame that cannot be decoded.
-            self._decoder = decord.VideoReader(str(path), num_threads=1, fault_tol=1e-9)
-        except self._errors as error:
-            raise DecodeError(_reason(error)) from error
-        self.num_frames: int = len(self._decoder)
-
-    @property
-    def fps(self) -> float:
-        """Average frames per second as the container states it."""
-        return float(self._decoder.get_avg_fps())
+        self._facts = stream_facts(path)
+        self.num_frames = self._facts.num_frames
+        self.fps = self._facts.fps
+        self._open()
 
     @property
     def info(self) -> VideoInfo:
-        """All facts; decodes the first frame for its size and opens the file once more for the codec's name."""
+        """All facts; decodes the first frame for its upright size."""
         height_px, width_px = self.frames([0]).shape[-2:]
-        return VideoInfo(self.num_frames, self.fps, height_px, width_px, codec_name(self._path))
+        return VideoInfo(self.num_frames, self.fps, height_px, width_px, self._facts.codec)
 
     def frames(self, indices: Sequence[int]) -> Tensor:
         """The frames at ``indices``, ``(T, 3, H, W)`` uint8."""
+        wanted = sorted(set(indices))
         try:
-            batch = self._decoder.get_batch(list(indices)).asnumpy()  # (T, H, W, 3)
+            if self._facts.has_exact_seeks:
+                pictures = torch.from_numpy(self._decoder.get_batch(wanted).asnumpy())  # (T', H, W, 3)
+            else:
+                pictures = torch.stack([torch.from_numpy(self._next_picture(i)) for i in wanted])  # (T', H, W, 3)
         except self._errors as error:
+            self._next_index = self.num_frames  # decoding cannot go on from here
             raise DecodeError(_reason(error)) from error
-        return torch.from_numpy(batch).permute(0, 3, 1, 2)
+        if list(indices) != wanted:
+            place_of = {i: place for place, i in enumerate(wanted)}
+            pictures = pictures[[place_of[i] for i in indices]]
+        return pictures.permute(0, 3, 1, 2)
 
     def close(self) -> None:
         """Free the decoder's memory, which decord ties to the life of its object."""
         self._decoder = None
+
+    @property
+    def _errors(self) -> tuple[type[Exception], ...]:
+        """What decord raises; AssertionError and StopIteration where there is no frame, or none any more."""
+        decord = self._decord
+        return decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, AssertionError, StopIteration
+
+    def _open(self) -> None:
+        """Start decoding at frame 0."""
+        try:
+            # A fault_tol of less than one frame: never a neighbour in place of a frame that cannot be decoded.
+            self._decoder = self._decord.VideoReader(str(self._path), num_threads=1, fault_tol=1e-9)
+        except self._errors as error:
+            raise DecodeError(_reason(error)) from error
+        self._next_index = 0
+
+    def _next_picture(self, index: int) -> np.ndarray:
+        """Frame ``index`` as ``(H, W, 3)`` uint8, by decoding every frame before it."""
+        if index < self._next_index:
+            self._open()
+        if index > self._next_index:
+            self._decoder.skip_frames(index - self._next_index)
+        self._next_index = index + 1
+        picture: np.ndarray = self._decoder.next().asnumpy()
+        return picture
 
 
 @cache
@@ -86,5 +110,4 @@ def _import_decord() -> ModuleType:
 
 def _reason(error: Exception) -> str:
     """The first line of decord's message without the time and the place in its source."""
-    first_line = (str(error).strip().splitlines() or ["no reason given"])[0]
-    return re.sub(r"^(\[[\d:]+\] \S+:\d+: )+", "", first_line)
+    return re.sub(r"^(\[[\d:]+\] \S+:\d+: )+", "", first_line(error))

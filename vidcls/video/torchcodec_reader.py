@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vidcls.errors import DecodeError, MissingExtraError
 from vidcls.types import VideoInfo
+from vidcls.video.packets import first_line, settle_fps
 
 INSTALL = "run: pip install 'vidcls[torchcodec]', and install FFmpeg's libraries (Debian, Ubuntu: apt install ffmpeg)"
 
@@ -35,11 +36,8 @@ class TorchcodecReader:
 
     @property
     def fps(self) -> float:
-        """Average frames per second as the header states it, as the other decoders do (``average_fps`` does not)."""
-        num_frames, seconds = self._metadata.num_frames_from_header, self._metadata.duration_seconds_from_header
-        if num_frames and seconds:
-            return float(num_frames / seconds)
-        return float(self._metadata.average_fps_from_header or 0)
+        """Average frames per second."""
+        return settle_fps(float(self._metadata.average_fps_from_header or 0), float(self._metadata.average_fps or 0))
 
     @property
     def info(self) -> VideoInfo:
@@ -72,5 +70,4 @@ def _import_torchcodec() -> ModuleType:
 
 def _reason(error: Exception) -> str:
     """The first line of torchcodec's message without the place in its source."""
-    first_line = (str(error).strip().splitlines() or ["no reason given"])[0]
-    return re.sub(r"^\w+, \S+:\d+, ", "", first_line)
+    return re.sub(r"^\w+, \S+:\d+, ", "", first_line(error))

@@ -9,14 +9,13 @@ from fractions import Fraction
 from itertools import chain
 from os import PathLike
 from pathlib import Path
-from types import ModuleType
 from typing import Literal
 from uuid import uuid4
 
 import torch
 from torch import Tensor
 
-from vidcls.errors import MissingExtraError
+from vidcls.video.packets import import_av
 
 VideoCodec = Literal["h264", "mpeg4", "mjpeg", "ffv1"]
 
@@ -93,7 +92,7 @@ def write_video(
 
 
 def _encode(path: Path, frames: Iterator[Tensor], codec: VideoCodec, rate: Fraction, options: dict[str, str]) -> None:
-    av = _import_av()
+    av = import_av()
     first = next(frames)
     H, W = first.shape[1:]
     encoder = _ENCODERS[codec]
@@ -154,13 +153,3 @@ def _checked_frames(frames: Iterable[Tensor]) -> Iterator[Tensor]:
         yield frame
     if shape is None:
         raise ValueError("there are no frames to write; give at least one")
-
-
-def _import_av() -> ModuleType:
-    try:
-        import av
-    except (ImportError, OSError) as error:
-        raise MissingExtraError(
-            f"PyAV, which writes videos, cannot be imported ({error}); run: pip install av"
-        ) from error
-    return av

@@ -1,0 +1,70 @@
+"""Some videos measured -> the disk space that the flow of all of them takes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidcls.errors import FlowError, VidclsError
+from vidcls.flow.codec import encode_field
+from vidcls.flow.on_the_fly import codes_of
+from vidcls.flow.settings import FlowSettings
+from vidcls.types import VideoRecord
+from vidcls.video import open_video
+
+_NUM_SAMPLED_VIDEOS = 6
+_NUM_SAMPLED_FRAMES = 6
+_MARGIN = 1.2  # the sample may be the easier part
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceEstimate:
+    """What the flow of some videos will take.
+
+    Args:
+        num_bytes: estimated size, 0 where no video could be sampled.
+        free_bytes: room on the disk.
+    """
+
+    num_bytes: int
+    free_bytes: int
+
+    def check(self, root: Path) -> None:
+        """FlowError where the disk lacks room for it with a margin of a fifth."""
+        if self.num_bytes * _MARGIN > self.free_bytes:
+            raise FlowError(
+                f"the flow needs about {megabytes(self.num_bytes)} and the disk of {root} has {megabytes(self.free_bytes)} "
+                "free: make room, choose another output folder, or store it smaller with --short-side"
+            )
+
+
+def estimate_space(records: Sequence[VideoRecord], settings: FlowSettings, root: Path) -> SpaceEstimate:
+    """The space for these videos: stored bytes per byte of video, from a few frames of a few of them."""
+    stored_bytes = video_bytes = 0.0
+    for record in records[:: max(1, len(records) // _NUM_SAMPLED_VIDEOS)][:_NUM_SAMPLED_VIDEOS]:
+        try:
+            stored_bytes += _stored_bytes(record, settings)
+            video_bytes += record.path.stat().st_size
+        except (VidclsError, OSError, ValueError):
+            continue  # reported when its turn comes
+    total_bytes = sum(os.stat(r.path).st_size for r in records if r.path.is_file())  # noqa: PTH116
+    num_bytes = round(total_bytes * stored_bytes / video_bytes) if video_bytes else 0
+    return SpaceEstimate(num_bytes, shutil.disk_usage(root).free)
+
+
+def megabytes(num_bytes: float) -> str:
+    """A size in words, ``12.3 MB`` or ``4.5 GB``."""
+    return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.1f} MB"
+
+
+def _stored_bytes(record: VideoRecord, settings: FlowSettings) -> float:
+    """The estimated size of one video's flow file."""
+    with open_video(record.path) as video:
+        count = min(video.num_frames, _NUM_SAMPLED_FRAMES)
+        first = (video.num_frames - count) // 2
+        codes = codes_of(video.frames(range(first, first + count)), settings)
+        sizes = [len(encode_field(field)) for field in codes]
+        return sum(sizes) / max(1, len(sizes)) * (video.num_frames - 1)

@@ -1,0 +1,205 @@
+"""Videos -> a flow store, over several processes; and a flow store -> what is wrong with it."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from vidcls.errors import FlowError, VidclsError
+from vidcls.flow.disk_space import SpaceEstimate, estimate_space, megabytes
+from vidcls.flow.estimators import estimate_by
+from vidcls.flow.manifest import Manifest
+from vidcls.flow.on_the_fly import codes_of, codes_of_video
+from vidcls.flow.settings import FlowSettings
+from vidcls.flow.store import FlowStore
+from vidcls.flow.store_writer import FlowStoreWriter
+from vidcls.flow.worker_pool import Outcome, each_video
+from vidcls.types import VideoRecord
+from vidcls.video import open_video
+
+FAILURES_NAME = "failures.csv"
+_NUM_RECOMPUTED_FIELDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of all videos.
+
+    Args:
+        num_done: videos computed, or verified and found right.
+        num_kept: videos that were there already.
+        num_fields: fields computed or verified.
+        num_bytes: bytes written.
+        num_fallbacks: videos that the first decoder could not read and another could.
+        failures: name of a video and why it failed, in order of name.
+    """
+
+    num_done: int = 0
+    num_kept: int = 0
+    num_fields: int = 0
+    num_bytes: int = 0
+    num_fallbacks: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoResult:
+    """What became of one video; the same fields as in :class:`Report`."""
+
+    num_fields: int = 0
+    num_bytes: int = 0
+    kept: bool = False
+    fell_back: bool = False
+
+
+def precompute(
+    records: Sequence[VideoRecord],
+    root: Path,
+    settings: FlowSettings,
+    *,
+    num_workers: int,
+    tell: Callable[[str], None] = print,
+) -> Report:
+    """Store the flow of all videos; those that are there already stay untouched.
+
+    Failures do not stop the others; they are in the report and in ``failures.csv`` at the root, which is removed where
+    there are none.
+
+    Args:
+        records: the videos.
+        root: the folder of the store, made where it does not exist.
+        settings: method, bound and size.
+        num_workers: number of processes, at least 1.
+        tell: takes a line of text for the user.
+
+    Raises:
+        FlowError: the store has other settings, or the disk lacks room or is full.
+        MissingExtraError: the method needs a package that is not installed.
+    """
+    estimate_by(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), settings)  # says now what no video could change
+    writer = FlowStoreWriter.open(root, settings)
+    missing = [r for r in records if not writer.store.path_of(r).is_file()]
+    if missing:
+        space = estimate_space(missing, settings, root)
+        tell(_space_line(space, len(missing), len(records)))
+        space.check(root)
+    report = _over_videos(partial(store_video, writer), records, num_workers, what="flow")
+    _write_failures(root, report.failures)
+    tell(_store_line(root, writer.finish()))
+    return report
+
+
+def verify(records: Sequence[VideoRecord], root: Path, *, num_workers: int) -> Report:
+    """Read the flow of all videos back, and compare it with the videos; what is wrong is in the report's failures.
+
+    Raises:
+        FlowError: there is no store at root.
+    """
+    return _over_videos(partial(verify_video, FlowStore(root)), records, num_workers, what="verify")
+
+
+def store_video(writer: FlowStoreWriter, record: VideoRecord) -> VideoResult:
+    """Store the flow of one video where it is not there already."""
+    if writer.is_current(record):
+        return VideoResult(kept=True)
+    settings = writer.store.settings
+    with open_video(record.path) as video:
+        height_px, width_px = settings.stored_size(*video.frames([0]).shape[-2:])
+        fields = codes_of_video(video, settings)
+        num_fields, num_bytes = writer.write(record, fields, height_px=height_px, width_px=width_px)
+        return VideoResult(num_fields, num_bytes, fell_back=video.fallbacks > 0)
+
+
+def verify_video(store: FlowStore, record: VideoRecord) -> VideoResult:
+    """Read every field of one video, and compute the first, the middle and the last anew.
+
+    Raises:
+        FlowError: anything is wrong with the stored flow.
+        DecodeError: the video cannot be read.
+    """
+    with store.open_file(record) as file, open_video(record.path) as video:
+        num_fields = video.num_frames - 1
+        if file.num_fields != num_fields:
+            raise FlowError(f"{file.path} has {file.num_fields} fields, but the video has {video.num_frames} frames")
+        for index in range(num_fields):
+            file.codes([index])
+        for index in sorted({num_fields * k // (_NUM_RECOMPUTED_FIELDS - 1) for k in range(_NUM_RECOMPUTED_FIELDS)}):
+            index = min(index, num_fields - 1)
+            if index >= 0:
+                again = codes_of(video.frames([index, index + 1]), store.settings)
+                if not torch.equal(again, file.codes([index])):
+                    raise FlowError(f"field {index} of {file.path} differs from the same field computed now: delete it")
+        return VideoResult(num_fields, fell_back=video.fallbacks > 0)
+
+
+def _over_videos(
+    job: Callable[[VideoRecord], VideoResult], records: Sequence[VideoRecord], num_workers: int, *, what: str
+) -> Report:
+    results: list[VideoResult] = []
+    failures: list[tuple[str, str]] = []
+    with tqdm(total=len(records), desc=what, unit=" videos", file=sys.stderr, dynamic_ncols=True) as bar:
+        for outcome in each_video(job, records, num_workers=num_workers):
+            if outcome.result is not None:
+                results.append(outcome.result)
+            else:
+                failures.append((outcome.record.name, _reason(outcome)))
+            bar.set_postfix_str(f"{sum(r.num_fields for r in results)} fields, {len(failures)} failed", refresh=False)
+            bar.update()
+    return Report(
+        num_done=sum(not r.kept for r in results),
+        num_kept=sum(r.kept for r in results),
+        num_fields=sum(r.num_fields for r in results),
+        num_bytes=sum(r.num_bytes for r in results),
+        num_fallbacks=sum(r.fell_back for r in results),
+        failures=sorted(failures),
+    )
+
+
+def _reason(outcome: Outcome[VideoResult]) -> str:
+    """Why a video failed, in one line; a full disk ends the run, since no other video would fare better."""
+    error = outcome.error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        raise FlowError("the disk is full: what is finished is kept; make room and run the same command again") from error
+    if isinstance(error, VidclsError):
+        return str(error)
+    if isinstance(error, OSError | ValueError):
+        return f"{outcome.record.path}: {error}"
+    if type(error).__name__ == "BrokenProcessPool":
+        return f"{outcome.record.path}: its worker process died (a crash of the decoder, or too little memory)"
+    return f"{outcome.record.path}: {type(error).__name__}: {error}"
+
+
+def _write_failures(root: Path, failures: Sequence[tuple[str, str]]) -> None:
+    path = root / FAILURES_NAME
+    if not failures:
+        path.unlink(missing_ok=True)
+        return
+    temporary = root / f".{FAILURES_NAME}-{os.getpid()}"
+    with temporary.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("name", "reason"), *failures])
+    temporary.replace(path)
+
+
+def _space_line(space: SpaceEstimate, num_missing: int, num_videos: int) -> str:
+    if not space.num_bytes:
+        return f"{num_missing} of {num_videos} videos to do; their size could not be estimated"
+    return (
+        f"{num_missing} of {num_videos} videos to do: about {megabytes(space.num_bytes)}, "
+        f"{megabytes(space.free_bytes)} free"
+    )
+
+
+def _store_line(root: Path, manifest: Manifest) -> str:
+    return (
+        f"{root}: {manifest.num_videos} videos, {manifest.num_fields} fields, {megabytes(manifest.num_bytes)} "
+        f"({manifest.settings.describe()})"
+    )

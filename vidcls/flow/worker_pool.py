@@ -1,0 +1,98 @@
+"""One job per video over several processes, of which any may die."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+
+from vidcls.types import VideoRecord
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Result]):
+    """What became of one video: a result, or the error that its job ended with.
+
+    Args:
+        record: the video.
+        result: what the job returned; None where it failed.
+        error: what it raised; BrokenProcessPool where its process died.
+    """
+
+    record: VideoRecord
+    result: Result | None
+    error: BaseException | None
+
+
+def each_video(
+    job: Callable[[VideoRecord], Result], records: Sequence[VideoRecord], *, num_workers: int
+) -> Iterator[Outcome[Result]]:
+    """The outcome of ``job(record)`` for every record, as they come.
+
+    Processes are spawned, work on one thread each, and end with this one, however it ends. Only as many videos are
+    handed out as there are processes: where one dies, those in its hands are done again one by one, each alone in a
+    process, and the one that kills it once more is the one that failed.
+
+    Args:
+        job: what to do with a video; it can be pickled.
+        records: the videos.
+        num_workers: number of processes, at least 1.
+    """
+    waiting = list(reversed(records))
+    while waiting:
+        suspects: list[VideoRecord] = []
+        with _executor(num_workers) as executor:
+            running: dict[Future[Result], VideoRecord] = {}
+            while running or (waiting and not suspects):
+                while waiting and not suspects and len(running) < num_workers:
+                    record = waiting.pop()
+                    try:
+                        running[executor.submit(job, record)] = record
+                    except BrokenProcessPool:
+                        suspects.append(record)
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    record = running.pop(future)
+                    if isinstance(future.exception(), BrokenProcessPool):
+                        suspects.append(record)
+                    else:
+                        yield _outcome(record, future)
+        for record in suspects:
+            with _executor(1) as executor:
+                alone = executor.submit(job, record)
+                wait([alone])
+            yield _outcome(record, alone)
+
+
+def _outcome(record: VideoRecord, future: Future[Result]) -> Outcome[Result]:
+    error = future.exception()
+    return Outcome(record, None if error else future.result(), error)
+
+
+def _executor(num_workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(num_workers, multiprocessing.get_context("spawn"), _start_worker)
+
+
+def _start_worker() -> None:
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")  # they would tear the progress bar; the job reports what matters
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Without this a worker whose parent was killed would wait for its next job forever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

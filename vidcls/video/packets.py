@@ -1,0 +1,134 @@
+"""A video file -> the list of its packets, which tells without decoding how many frames there are and how to reach them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from vidcls.errors import DecodeError, MissingExtraError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+# Containers in which decord reaches any frame of a closed group of pictures, as the contract test shows. In FLV and
+# MPEG-TS it lands beside the frame without a word.
+_EXACT_CONTAINERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """What the packets of a file's best video stream tell."""
+
+    num_frames: int
+    """Frames that are to be shown; those that an edit list cuts away are not counted."""
+    fps: float
+    codec: str
+    has_exact_seeks: bool
+    """Whether counting frames from the key frame before gives the right one, which is how decord seeks.
+
+    Not where frames that follow a key frame in the file are shown before it (open groups of pictures, MPEG-4 with
+    B-frames), nor where an edit list hides frames (videos cut without encoding)::
+
+        in the file     I0 P3 B1 B2 | I6 B4 B5 P9 ...      the fifth in the file is the key frame,
+        on the screen   0  1  2  3  | 4  5  6  7  ...      but frame 6 on the screen
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class PacketList:
+    """The frames of a stream in presentation order."""
+
+    facts: StreamFacts
+    pts: list[int]
+    """Presentation times in the stream's clock, sorted; empty where they are unknown and frames must be counted."""
+    key_frames: list[int]
+    """Indices of frames at which decoding may start, sorted; 0 is always one."""
+
+
+def list_packets(path: Path) -> PacketList:
+    """The packets of a file's best video stream; reads the whole file once, decodes nothing.
+
+    Raises:
+        DecodeError: the file cannot be opened or has no video; says why, but not of which file.
+    """
+    av = import_av()
+    try:
+        container, stream = open_best_stream(path)
+        with container:
+            packets = [packet for packet in container.demux(stream) if packet.size]
+            container_name, is_reordered = container.format.name, stream.codec_context.has_b_frames
+            codec = str(stream.codec_context.codec.canonical_name)
+            stated_fps = float(stream.average_rate or stream.guessed_rate or 0)
+            clock_hz = 1 / stream.time_base
+    except av.FFmpegError as error:
+        raise DecodeError(first_line(error)) from error
+    shown = [packet for packet in packets if not packet.is_discard]
+    if not shown:
+        raise DecodeError("the video stream has no frame")
+    pts = sorted({packet.pts for packet in shown if packet.pts is not None})
+    if len(pts) < len(shown) or (container_name == "avi" and is_reordered):  # AVI has no presentation times
+        facts = StreamFacts(len(shown), stated_fps, codec, has_exact_seeks=False)
+        return PacketList(facts, pts=[], key_frames=[0])
+    place_of = {time: i for i, time in enumerate(pts)}
+    keys = [(i, place_of[packet.pts]) for i, packet in enumerate(shown) if packet.is_keyframe]
+    is_closed = len(shown) == len(packets) and all(in_file == on_screen for in_file, on_screen in keys)
+    duration = pts[-1] - pts[0] + max((packet.duration or 0 for packet in shown if packet.pts == pts[-1]), default=0)
+    fps = settle_fps(stated_fps, len(shown) * float(clock_hz) / duration if duration else 0.0)
+    facts = StreamFacts(len(shown), fps, codec, is_closed and container_name in _EXACT_CONTAINERS)
+    return PacketList(facts, pts, sorted({0} | {on_screen for _, on_screen in keys}))
+
+
+def stream_facts(path: Path) -> StreamFacts:
+    """The facts alone, kept for files seen before, so that a loader's worker lists the packets of a file once."""
+    stat = path.stat()
+    return _facts_of_version(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=65_536)
+def _facts_of_version(path: Path, mtime_ns: int, num_bytes: int) -> StreamFacts:  # noqa: ARG001
+    return list_packets(path).facts
+
+
+def settle_fps(stated: float, counted: float) -> float:
+    """The frame rate of the header, which is exact; the counted one, frames over duration, where they disagree.
+
+    They do where the rate varies: headers then state a typical rate, or one without the last frame's duration.
+    """
+    return stated if (stated and abs(stated - counted) <= 0.02 * stated) or not counted else counted
+
+
+def open_best_stream(path: Path) -> tuple[InputContainer, VideoStream]:
+    """The open file and the best of its video streams, to be decoded on one thread.
+
+    Raises:
+        DecodeError: there is no video stream.
+    """
+    container = import_av().open(str(path))
+    stream = container.streams.best("video")
+    if stream is None:
+        container.close()
+        raise DecodeError("there is no video stream")
+    stream.codec_context.thread_count = 1
+    return container, stream
+
+
+def import_av() -> ModuleType:
+    """PyAV, imported when it is first needed.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import av
+    except (ImportError, OSError) as error:
+        raise MissingExtraError(f"PyAV cannot be imported ({error}); run: pip install av") from error
+    return av
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
