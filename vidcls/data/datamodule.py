@@ -52,9 +52,6 @@ class VideoDataModule(LightningDataModule):
         seed: of the order and of everything random in a sample; the run's seed tells it.
     """
 
-    # On several processes the last ones may have no test batch.
-    allow_zero_length_dataloader_with_multiple_devices = True
-
     def __init__(
         self,
         dataset: VideoDataset,
@@ -82,7 +79,6 @@ class VideoDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.allow_zero_length_dataloader_with_multiple_devices = True
         if batch_size < 1 or test_batch_size < 1 or num_workers < 0:
             raise ValueError("batch_size and test_batch_size must be at least 1, num_workers at least 0")
         self.dataset = dataset
@@ -109,6 +105,8 @@ class VideoDataModule(LightningDataModule):
         self.class_balanced = class_balanced
         self.bad_videos: BadVideos = bad_videos
         self.seed = seed
+        self._train_loader: TrainLoader | None = None
+        self._position: dict[str, int] | None = None  # of a checkpoint, to go on from
 
     def split(self, name: Split) -> list[VideoRecord]:
         """The videos of one part; an empty one is a DatasetError."""
@@ -157,7 +155,10 @@ class VideoDataModule(LightningDataModule):
         batches = TrainBatches(
             len(records), self.batch_size, seed=self.seed, weights=weights, rank=rank, world_size=world_size
         )
-        return TrainLoader(self._loader(clips, batches), batches)
+        self._train_loader = TrainLoader(self._loader(clips, batches), batches)
+        if self._position is not None:
+            self._train_loader.load_state_dict(self._position)
+        return self._train_loader
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """One centred clip of each validation video."""
@@ -173,6 +174,22 @@ class VideoDataModule(LightningDataModule):
         reader = ClipReader(self.input_settings.single_view(), self.flow_source)
         videos = TestVideos(self.split(name), self.class_names, reader, views=False)
         return self._ordered(videos, all_in_this_process=all_in_this_process)
+
+    def state_dict(self) -> dict[str, int]:
+        """Where training stands in the epoch, for checkpoints.
+
+        Lightning would keep the state of the loader itself, but does not load it where ``configure_optimizers`` has
+        asked for the number of steps, since the loader is there by then.
+        """
+        return self._train_loader.state_dict() if self._train_loader is not None else {}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on from there at the next ``fit``."""
+        self._position = state_dict or None
+
+    def teardown(self, stage: str) -> None:  # noqa: ARG002
+        """Forget the position of the checkpoint, which was that of one run."""
+        self._position = None
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Normalise on the device."""

@@ -66,6 +66,9 @@ class TrainBatches(Sampler[list[ClipKey]]):
 class OrderedBatches(Sampler[list[int]]):
     """The list cut into batches first, then whole batches dealt to the processes: no batch depends on their number.
 
+    A process that would get none has one empty batch, since Lightning leaves a loop without batches out, and the
+    others would wait for its part of the result forever.
+
     Args:
         num_videos: videos in the list.
         batch_size: videos in a batch.
@@ -76,7 +79,7 @@ class OrderedBatches(Sampler[list[int]]):
     def __init__(self, num_videos: int, batch_size: int, *, rank: int = 0, world_size: int = 1) -> None:
         starts = range(0, num_videos, batch_size)
         batches = [list(range(start, min(start + batch_size, num_videos))) for start in starts]
-        self._batches = batches[rank::world_size]
+        self._batches = batches[rank::world_size] or [[]]
 
     def __len__(self) -> int:
         return len(self._batches)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from vidcls.datasets.checks import check_duplicates, check_files, check_groups, check_labels, check_not_empty
@@ -88,6 +90,18 @@ def settle(
         cut_validation(entries, val_fraction=val_fraction, seed=seed, source=source)
     check_labels(entries, source)
     return [_record(entry) for entry in entries]
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Make many objects twice as fast: the garbage collector would look through all of them again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _record(entry: Entry) -> VideoRecord:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from vidcls.datasets.base import VideoDataset, settle
+from vidcls.datasets.base import VideoDataset, collector_paused, settle
 from vidcls.datasets.checks import first_few
 from vidcls.datasets.entries import Entry, existing_folder, name_inside
 from vidcls.datasets.splits import check_fractions
@@ -15,6 +15,8 @@ from vidcls.errors import DatasetError
 from vidcls.types import Split
 
 SPLIT_WORDS: dict[str, Split] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+KNOWN_COLUMNS = ("path", "label", "split", "group")
+_NO_EXTRA: dict[str, str] = {}  # shared by all records of a csv without further columns
 
 
 class VideoCsv(VideoDataset):
@@ -51,11 +53,12 @@ class VideoCsv(VideoDataset):
         if not path.is_file():
             raise DatasetError(f"no csv file at {path}: expected a file with the columns path,label; check the path")
         folder = existing_folder(path.parent if root is None else root, what="folder of the videos")
-        entries = list(_entries(path, str(folder)))
-        super().__init__(
-            folder,
-            settle(entries, source=str(path), val_fraction=val_fraction, test_fraction=test_fraction, seed=seed),
-        )
+        with collector_paused():
+            entries = list(_entries(path, str(folder)))
+            records = settle(
+                entries, source=str(path), val_fraction=val_fraction, test_fraction=test_fraction, seed=seed
+            )
+        super().__init__(folder, records)
 
 
 def _entries(file: Path, root: str) -> Iterator[Entry]:
@@ -63,23 +66,20 @@ def _entries(file: Path, root: str) -> Iterator[Entry]:
     rows = read_csv(file)
     _, header = next(rows, (1, []))
     columns = _columns(header, source)
-    known = {name: columns.pop(name) for name in ("path", "label", "split", "group") if name in columns}
+    known = {name: columns.pop(name) for name in KNOWN_COLUMNS if name in columns}
     for line, row in rows:
-        cells = {name: row[index] for name, index in known.items()}
-        for name, cell in cells.items():
-            if not cell:
-                raise DatasetError(f"{source}:{line}: the column {name} is empty; fill it or remove the line")
+        cells = {name: row[at] for name, at in known.items()}
+        if "" in cells.values():
+            empty = next(name for name, cell in cells.items() if not cell)
+            raise DatasetError(f"{source}:{line}: the column {empty} is empty; fill it or remove the line")
         path = os.path.normpath(os.path.join(root, cells["path"]))  # noqa: PTH118 - speed, and Path keeps `..`
         split: Split | None = None
         if "split" in cells:
             split = SPLIT_WORDS.get(cells["split"].lower())
             if split is None:
                 raise DatasetError(f"{source}:{line}: unknown split {cells['split']!r}; expected train, val or test")
-        extra = {name: row[index] for name, index in columns.items()} if columns else _NO_EXTRA
+        extra = {name: row[at] for name, at in columns.items()} if columns else _NO_EXTRA
         yield Entry(path, cells["label"], name_inside(path, root), split, cells.get("group"), source, line, extra)
-
-
-_NO_EXTRA: dict[str, str] = {}  # shared by all records of a csv without further columns
 
 
 def read_csv(file: Path) -> Iterator[tuple[int, list[str]]]:
@@ -109,17 +109,11 @@ def read_csv(file: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _columns(header: list[str], source: str) -> dict[str, int]:
-    columns = {
-        name.lower() if name.lower() in {"path", "label", "split", "group"} else name: i
-        for i, name in enumerate(header)
-    }
+    columns = {name.lower() if name.lower() in KNOWN_COLUMNS else name: at for at, name in enumerate(header)}
     absent = [name for name in ("path", "label") if name not in columns]
     if absent:
-        hint = (
-            "separate columns by commas"
-            if len(header) == 1 and (";" in header[0] or "\t" in header[0])
-            else "add a header"
-        )
+        other_comma = len(header) == 1 and (";" in header[0] or "\t" in header[0])
+        hint = "separate columns by commas" if other_comma else "add a header"
         raise DatasetError(
             f"{source}:1: no column {' or '.join(absent)}; found {first_few(header) or 'nothing'}; {hint}"
         )

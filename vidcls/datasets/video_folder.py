@@ -78,6 +78,10 @@ def _parts(root: Path) -> list[tuple[Split | None, Path]]:
     folders = visible_folders(root)
     words = {name: SPLIT_WORDS[name.lower()] for name in folders if name.lower() in SPLIT_WORDS}
     if "train" not in words.values():
+        if folders and len(words) == len(folders):
+            raise DatasetError(
+                f"{root} holds {', '.join(words)} but no train; add the folder train, or give its parent"
+            )
         return [(None, root)]
     if len(words) < len(folders):
         others = [name for name in folders if name not in words]

@@ -21,7 +21,6 @@ from pathlib import Path, PurePosixPath
 
 import torch
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_jpeg
 
 from vidcls.errors import FlowError
 from vidcls.flow.settings import FlowSettings
@@ -71,7 +70,7 @@ class DenseFlowFolder:
         if not indices:
             height, width = _read_grey(pictures[0]).shape if pictures else (0, 0)
             return torch.empty(0, 2, height, width)
-        fields = []
+        fields: list[Tensor] = []
         for index in indices:
             x_path = pictures[index]
             x, y = _read_grey(x_path), _read_grey(x_path.with_name(x_path.name.replace("flow_x", "flow_y")))
@@ -89,7 +88,9 @@ class DenseFlowFolder:
         for folder in tried:
             if not folder.is_dir():
                 continue
-            numbered = sorted((int(m[1]), folder / e.name) for e in os.scandir(folder) if (m := _X_PICTURE.fullmatch(e.name)))
+            numbered = sorted(
+                (int(m[1]), folder / e.name) for e in os.scandir(folder) if (m := _X_PICTURE.fullmatch(e.name))
+            )
             if numbered and numbered[-1][0] - numbered[0][0] != len(numbered) - 1:
                 raise FlowError(f"the flow pictures in {folder} leave out numbers: make them again")
             return [path for _, path in numbered]
@@ -103,6 +104,8 @@ def holds_dense_flow(root: Path) -> bool:
 
 
 def _read_grey(path: Path) -> Tensor:
+    from torchvision.io import ImageReadMode, decode_jpeg
+
     try:
         content = bytearray(path.read_bytes())
         return decode_jpeg(torch.frombuffer(content, dtype=torch.uint8), ImageReadMode.GRAY)[0]  # (h, w)

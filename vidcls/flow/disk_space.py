@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +37,8 @@ class SpaceEstimate:
         """FlowError where the disk lacks room for it with a margin of a fifth."""
         if self.num_bytes * _MARGIN > self.free_bytes:
             raise FlowError(
-                f"the flow needs about {megabytes(self.num_bytes)} and the disk of {root} has {megabytes(self.free_bytes)} "
-                "free: make room, choose another output folder, or store it smaller with --short-side"
+                f"the flow needs about {megabytes(self.num_bytes)} and the disk of {root} has "
+                f"{megabytes(self.free_bytes)} free: make room, choose another folder, or store less with --short-side"
             )
 
 
@@ -62,7 +63,8 @@ def megabytes(num_bytes: float) -> str:
 
 def _stored_bytes(record: VideoRecord, settings: FlowSettings) -> float:
     """The estimated size of one video's flow file."""
-    with open_video(record.path) as video:
+    with warnings.catch_warnings(), open_video(record.path) as video:
+        warnings.simplefilter("ignore")  # what another decoder had to read is reported when its turn comes
         count = min(video.num_frames, _NUM_SAMPLED_FRAMES)
         first = (video.num_frames - count) // 2
         codes = codes_of(video.frames(range(first, first + count)), settings)

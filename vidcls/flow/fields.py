@@ -1,4 +1,4 @@
-"""Flow fields -> flow fields: what happens to the vectors when the picture is flipped, resized, cut or played backwards.
+"""Flow fields -> flow fields: what becomes of the vectors when the picture is flipped, resized, cut or reversed.
 
 Fields are ``(..., 2, H, W)`` in pixels per frame, channel 0 = x to the right, channel 1 = y downwards.
 """
@@ -39,7 +39,7 @@ def resize(flow: Tensor, size: tuple[int, int]) -> Tensor:
 def crop(flow: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
     """The flow of a part of the picture, ``(..., 2, height, width)``; vectors stay, also those that lead out of it."""
     H, W = flow.shape[-2:]
-    if not (0 <= top and 0 <= left and 0 < height <= H - top and 0 < width <= W - left):
+    if min(top, left) < 0 or min(height, width) < 1 or top + height > H or left + width > W:
         raise ValueError(f"a crop of {height}x{width} px at ({top}, {left}) does not lie inside a field of {H}x{W} px")
     return flow[..., top : top + height, left : left + width]
 

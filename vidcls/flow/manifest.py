@@ -55,12 +55,14 @@ class Manifest:
         if (version := plain.pop("format_version", None)) != FORMAT_VERSION:
             raise FlowError(
                 f"{path} has format version {version}, this program reads {FORMAT_VERSION}: run "
-                "scripts/precompute_flow.py into a new folder"
+                "scripts/precompute_flow.py with a new --output"
             )
         try:
             return cls(**(plain | {"settings": FlowSettings.from_dict(plain["settings"])}))
         except (KeyError, TypeError, ValueError) as error:
-            raise FlowError(f"{path} is damaged: {error}; run scripts/precompute_flow.py into a new folder") from error
+            raise FlowError(
+                f"{path} is damaged: {error}; run scripts/precompute_flow.py with a new --output"
+            ) from error
 
     def write(self, root: Path) -> None:
         """Write the file, complete or not at all."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as F
 
 from vidcls.flow.codec import dequantize, quantize
 from vidcls.flow.estimators import estimate_by
@@ -59,4 +58,6 @@ def _at_stored_size(frames: Tensor, settings: FlowSettings) -> Tensor:
     size = settings.stored_size(*frames.shape[-2:])
     if size == tuple(frames.shape[-2:]):
         return frames
+    from torchvision.transforms.v2 import functional as F  # takes longer to import than all the rest
+
     return F.resize(frames.contiguous(), list(size), antialias=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -28,23 +29,22 @@ class _PairEstimator(Protocol):
     def calc(self, grey0: np.ndarray, grey1: np.ndarray, flow: None) -> np.ndarray: ...
 
 
-
 def estimate_dis(frames: Tensor, settings: FlowSettings) -> Tensor:
     """Kroeger, Timofte, Dai, Van Gool: Fast optical flow using dense inverse search, ECCV 2016."""
-    import cv2
+    cv2 = _opencv()
 
-    return _by_pairs(frames, settings, lambda: cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM))
+    return _by_pairs(frames, settings, lambda: cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM))
 
 
 def estimate_farneback(frames: Tensor, settings: FlowSettings) -> Tensor:
     """Farneback: Two-frame motion estimation based on polynomial expansion, SCIA 2003."""
-    import cv2
+    cv2 = _opencv()
 
     p = settings.parameters()
     return _by_pairs(
         frames,
         settings,
-        lambda: cv2.FarnebackOpticalFlow_create(
+        lambda: cv2.FarnebackOpticalFlow.create(
             numLevels=p["levels"],
             pyrScale=p["pyr_scale"],
             winSize=p["winsize"],
@@ -57,7 +57,7 @@ def estimate_farneback(frames: Tensor, settings: FlowSettings) -> Tensor:
 
 def estimate_tvl1(frames: Tensor, settings: FlowSettings) -> Tensor:
     """Zach, Pock, Bischof: A duality based approach for realtime TV-L1 optical flow, DAGM 2007, as OpenCV has it."""
-    import cv2
+    cv2 = _opencv()
 
     if not hasattr(cv2, "optflow"):
         raise MissingExtraError(
@@ -85,7 +85,7 @@ def estimate_tvl1(frames: Tensor, settings: FlowSettings) -> Tensor:
 
 def _by_pairs(frames: Tensor, settings: FlowSettings, make_estimator: Callable[[], _PairEstimator]) -> Tensor:
     """Field t from frames t and t + 1 alone: ``(T, 3, H, W)`` uint8 -> ``(T-1, 2, H, W)`` float32 px."""
-    import cv2
+    cv2 = _opencv()
 
     T, _, H, W = frames.shape
     min_side_px = settings.parameters()["min_side_px"]
@@ -108,7 +108,7 @@ def _by_pairs(frames: Tensor, settings: FlowSettings, make_estimator: Callable[[
 @contextmanager
 def _one_opencv_thread() -> Iterator[None]:
     """OpenCV's number of threads belongs to the whole process, so it is put back."""
-    import cv2
+    cv2 = _opencv()
 
     num_threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -116,3 +116,10 @@ def _one_opencv_thread() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(num_threads)
+
+
+def _opencv() -> ModuleType:
+    """Imported when used; a plain module, since the type hints of opencv-python lack half of what is called here."""
+    import cv2
+
+    return cv2

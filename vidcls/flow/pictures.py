@@ -30,7 +30,7 @@ def direction_picture(flow: Tensor, *, bound_px: float) -> Tensor:
 
 
 def arrow_picture(flow: Tensor, frame: Tensor | None = None, *, spacing_px: int = 12, zoom: int = 3) -> Tensor:
-    """Arrows every ``spacing_px`` pixels in true length on the frame ``(3, H, W)`` uint8 or on white, enlarged by ``zoom``."""
+    """Arrows in true length every ``spacing_px`` on the frame ``(3, H, W)`` uint8 or on white, enlarged by ``zoom``."""
     import cv2
 
     H, W = flow.shape[-2:]

@@ -168,7 +168,9 @@ def _reason(outcome: Outcome[VideoResult]) -> str:
     """Why a video failed, in one line; a full disk ends the run, since no other video would fare better."""
     error = outcome.error
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        raise FlowError("the disk is full: what is finished is kept; make room and run the same command again") from error
+        raise FlowError(
+            "the disk is full: what is finished is kept; make room and run the same command again"
+        ) from error
     if isinstance(error, VidclsError):
         return str(error)
     if isinstance(error, OSError | ValueError):

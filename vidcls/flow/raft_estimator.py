@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ def estimate_raft(frames: Tensor, settings: FlowSettings) -> Tensor:
     fields = [torch.empty(0, 2, H, W)]
     with torch.inference_mode(), _one_torch_thread(frames.device):
         images = F.pad(frames.float() / 127.5 - 1, (0, pad_right, 0, pad_bottom), mode="replicate")
-        for first, second in zip(images[:-1], images[1:], strict=True):
+        for first, second in pairwise(images):
             flow = network(first[None], second[None], num_flow_updates=num_updates)[-1]  # (1, 2, H', W')
             fields.append(flow[:, :, :H, :W].cpu())
     return torch.cat(fields).clone()  # (T-1, 2, H, W)
@@ -98,7 +99,9 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, KeyError, ValueError, UnpicklingError) as error:
-        raise FlowError(f"{path} cannot be read as weights of flow method raft: {str(error).splitlines()[0]}") from error
+        raise FlowError(
+            f"{path} cannot be read as weights of flow method raft: {str(error).splitlines()[0]}"
+        ) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise FlowError(f"{path} is no dictionary of tensors: give a file of weights saved by torchvision's RAFT")
     return state

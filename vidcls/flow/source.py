@@ -40,5 +40,7 @@ def path_inside(root: Path, name: str, suffix: str = "") -> Path:
     """
     relative = PurePath(name)
     if not name or relative.is_absolute() or relative.drive or ".." in relative.parts or "\0" in name:
-        raise FlowError(f"the video name {name!r} leads out of the flow folder {root}: names must be relative, without ..")
+        raise FlowError(
+            f"the video name {name!r} leads out of the flow folder {root}: names must be relative, without .."
+        )
     return root / (name + suffix)

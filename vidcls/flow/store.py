@@ -20,7 +20,7 @@ from vidcls.flow.source_identity import SourceIdentity
 from vidcls.types import VideoRecord
 
 FLOW_SUFFIX = ".flow"
-RERUN = "run scripts/precompute_flow.py --output"
+RERUN = "run scripts/precompute_flow.py"
 
 
 class FlowStore:
@@ -42,8 +42,8 @@ class FlowStore:
         self.settings = self.manifest.settings
         if self.manifest.parameters != self.settings.parameters():
             raise FlowError(
-                f"the flow in {self.root} was made with {self.settings.method} {self.manifest.parameters}, this version "
-                f"computes with {self.settings.parameters()}: {RERUN} into a new folder"
+                f"the flow in {self.root} was made with {self.settings.method} {self.manifest.parameters}, this "
+                f"version computes with {self.settings.parameters()}: {RERUN} with a new --output"
             )
         self._known_sources: dict[str, tuple[int, int]] = {}
 
@@ -72,7 +72,7 @@ class FlowStore:
         if self.settings != settings:
             raise FlowError(
                 f"the flow in {self.root} was made with {self.settings.describe()}, but {settings.describe()} is "
-                f"needed: {RERUN} into a new folder with these settings"
+                f"needed: {RERUN} with these settings and a new --output"
             )
 
     @contextmanager
@@ -80,7 +80,9 @@ class FlowStore:
         """The open flow file of a video, checked against settings and video. FlowError as in :meth:`fields`."""
         path = self.path_of(record)
         if not path.is_file():
-            raise FlowError(f"the flow store {self.root} has no flow of {record.name!r}: {RERUN} {self.root} again")
+            raise FlowError(
+                f"the flow store {self.root} has no flow of {record.name!r}: {RERUN} with --output {self.root} again"
+            )
         with FlowFile(path) as file:
             self._check_settings(record, file.header)
             self._check_source(record, file.header)
@@ -91,7 +93,7 @@ class FlowStore:
         if (header.settings, header.parameters, header.weights_digest) != expected:
             raise FlowError(
                 f"the flow of {record.name!r} in {self.root} was made with {_described(header.settings)}, expected "
-                f"{self.settings.describe()}: {RERUN} {self.root} again"
+                f"{self.settings.describe()}: {RERUN} with --output {self.root} again"
             )
 
     def _check_source(self, record: VideoRecord, header: FlowFileHeader) -> None:
@@ -110,7 +112,7 @@ class FlowStore:
             raise FlowError(
                 f"the flow of {record.name!r} in {self.root} was made from another video ({header.source.num_bytes} "
                 f"bytes, digest {header.source.digest[:8]}) than {record.path} ({found.num_bytes} bytes, digest "
-                f"{found.digest[:8]}): {RERUN} {self.root} again"
+                f"{found.digest[:8]}): {RERUN} with --output {self.root} again"
             )
         self._known_sources[record.name] = signature
 
@@ -129,7 +131,7 @@ def open_flow_store(path: str | PathLike[str]) -> FlowSource:
     found = "lies there, but has neither" if root.is_dir() else "is not there; expected"
     raise FlowError(
         f"no flow at {root}: the folder {found} a {MANIFEST_NAME} nor folders with flow_x_00001.jpg; "
-        f"{RERUN} {root}, or check the path"
+        f"{RERUN} with --output {root}, or check the path"
     )
 
 

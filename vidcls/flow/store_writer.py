@@ -130,13 +130,13 @@ def _remove_leftovers(partial: Path) -> None:
         return
     host = socket.gethostname()
     for path in partial.iterdir():
-        owner, _, rest = path.name.rpartition("-")
-        name, _, process_id = owner.rpartition("-")
-        if name == host and process_id.isdigit() and not _is_running(int(process_id)):
+        name, _, process_id = path.name.rpartition("-")[0].rpartition("-")
+        if name == host and process_id.isdigit() and not process_is_running(int(process_id)):
             path.unlink(missing_ok=True)
 
 
-def _is_running(process_id: int) -> bool:
+def process_is_running(process_id: int) -> bool:
+    """Whether a process of this machine still works; one that ended and was never waited for does not."""
     if os.name == "nt":
         return True  # signal 0 is not a question there
     try:
@@ -145,5 +145,7 @@ def _is_running(process_id: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
-
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True  # no /proc on this system

@@ -40,9 +40,9 @@ def each_video(
 ) -> Iterator[Outcome[Result]]:
     """The outcome of ``job(record)`` for every record, as they come.
 
-    Processes are spawned, work on one thread each, and end with this one, however it ends. Only as many videos are
-    handed out as there are processes: where one dies, those in its hands are done again one by one, each alone in a
-    process, and the one that kills it once more is the one that failed.
+    Processes start without this one's threads and memory, work on one thread each, and end with this one, however it
+    ends. Only as many videos are handed out as there are processes: where one dies, those in its hands are done again
+    one by one, each alone in a process, and the one that kills it once more is the one that failed.
 
     Args:
         job: what to do with a video; it can be pickled.
@@ -80,7 +80,11 @@ def _outcome(record: VideoRecord, future: Future[Result]) -> Outcome[Result]:
 
 
 def _executor(num_workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(num_workers, multiprocessing.get_context("spawn"), _start_worker)
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return ProcessPoolExecutor(num_workers, multiprocessing.get_context("spawn"), _start_worker)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "vidcls.flow.precompute"])  # torch is imported once for all workers
+    return ProcessPoolExecutor(num_workers, context, _start_worker)
 
 
 def _start_worker() -> None:

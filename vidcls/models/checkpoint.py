@@ -108,17 +108,25 @@ def import_model_class(facts: CheckpointFacts) -> type[VideoClassifier]:
     """The class that a checkpoint names; errors where it cannot be imported or is no classifier of ours."""
     from vidcls.models.classifier import VideoClassifier
 
-    module_name, _, class_name = facts.class_path.rpartition(".")
     try:
-        model_class = getattr(importlib.import_module(module_name), class_name)
+        model_class = import_class(facts.class_path)
     except (ImportError, AttributeError, ValueError) as error:
         raise CheckpointError(
             f"{facts.path}: its model {facts.class_path} cannot be imported ({error}): "
             "run where that module lies, or add its folder to PYTHONPATH"
         ) from error
-    if not (isinstance(model_class, type) and issubclass(model_class, VideoClassifier)):
+    if not issubclass(model_class, VideoClassifier):
         raise CheckpointError(f"{facts.path}: {facts.class_path} is not a VideoClassifier")
     return model_class
+
+
+def import_class(class_path: str) -> type:
+    """The class at an import path; ImportError, AttributeError or ValueError where there is none."""
+    module_name, _, class_name = class_path.rpartition(".")
+    found = getattr(importlib.import_module(module_name), class_name)
+    if not isinstance(found, type):
+        raise ValueError(f"{class_path} is not a class")
+    return found
 
 
 def _instantiate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Protocol, runtime_checkable
@@ -91,9 +92,8 @@ class VideoClassifier(LightningModule, ABC):
         self.val_metrics = classification_metrics(self.num_classes, prefix="val/")
         self.val_loss = MeanMetric()
         self._part_metrics = torch.nn.ModuleDict()
-        if isinstance(self, HasParts):
-            for part in self.parts:
-                self._part_metrics[part] = classification_metrics(self.num_classes, prefix=f"val/{part}_")
+        for part in getattr(type(self), "parts", ()):
+            self._part_metrics[part] = classification_metrics(self.num_classes, prefix=f"val/{part}_")
         self._test_shards: list[TestScores] = []
 
     @property
@@ -120,8 +120,9 @@ class VideoClassifier(LightningModule, ABC):
         self._dropout_seed = torch.initial_seed() % 2**31
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Make dropout a function of (seed, step, process), so that a resumed run draws what the whole one drew."""
-        torch.manual_seed(self._dropout_seed + 7919 * self.global_step + 104729 * self.global_rank)
+        """Make dropout a function of (seed, epoch, batch, process): a resumed run draws what the whole one drew."""
+        key = f"{self._dropout_seed} {self.current_epoch} {batch_idx} {self.global_rank}"
+        torch.manual_seed(random.Random(key).getrandbits(32))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """The loss of a batch: one cross entropy, or the sum of one for each part that is trained."""
@@ -155,6 +156,8 @@ class VideoClassifier(LightningModule, ABC):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Count the answers of the model and of its parts."""
+        if len(batch["label"]) == 0:  # there are more processes than batches
+            return
         rows, targets = self._rows(batch, fusions=False), batch["label"]
         self.val_loss.update(F.cross_entropy(rows[MODEL_ROW].float(), targets, reduction="none"))
         self.val_metrics.update(rows[MODEL_ROW].float(), targets)
@@ -183,6 +186,8 @@ class VideoClassifier(LightningModule, ABC):
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Keep the scores of the videos."""
+        if len(batch["label"]) == 0:
+            return
         scores = {row: values.cpu() for row, values in self.score_videos(batch).items()}
         indices, labels = batch["index"].cpu(), batch["label"].cpu()
         self._test_shards.append(TestScores(self.class_names, indices, labels, scores, self._part_names))

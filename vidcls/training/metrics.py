@@ -50,4 +50,5 @@ def score(scores: Tensor, labels: Tensor) -> dict[str, float]:
     """The metrics of ``(N, K)`` scores against ``(N,)`` labels, as plain numbers."""
     metrics = classification_metrics(scores.shape[1], prefix="")
     metrics.update(scores, labels)
-    return {name: float(value) for name, value in sorted(metrics.compute().items(), reverse=True)}
+    computed = metrics.compute()
+    return {name: float(computed[name]) for name in ("top1", "top5", "mean_class_accuracy") if name in computed}

@@ -32,6 +32,9 @@ class DecordReader:
         self._decord = _import_decord()
         self._path = path
         self._facts = stream_facts(path)
+        if self._facts.container == "mpegts":
+            raise DecodeError("is not trusted with MPEG-TS, whose first frames it loses")
+        self._has_exact_seeks = self._facts.has_exact_times and self._facts.has_closed_groups
         self.num_frames = self._facts.num_frames
         self.fps = self._facts.fps
         self._open()
@@ -44,23 +47,15 @@ class DecordReader:
 
     def frames(self, indices: Sequence[int]) -> Tensor:
         """The frames at ``indices``, ``(T, 3, H, W)`` uint8."""
-        wanted = sorted(set(indices))
         try:
-            if self._facts.has_exact_seeks:
-                pictures = torch.from_numpy(self._decoder.get_batch(wanted).asnumpy())  # (T', H, W, 3)
-            else:
-                pictures = torch.stack([torch.from_numpy(self._next_picture(i)) for i in wanted])  # (T', H, W, 3)
+            picture_of = {i: self._picture(i) for i in sorted(set(indices))}
         except self._errors as error:
-            self._next_index = self.num_frames  # decoding cannot go on from here
             raise DecodeError(_reason(error)) from error
-        if list(indices) != wanted:
-            place_of = {i: place for place, i in enumerate(wanted)}
-            pictures = pictures[[place_of[i] for i in indices]]
-        return pictures.permute(0, 3, 1, 2)
+        return torch.from_numpy(np.stack([picture_of[i] for i in indices])).permute(0, 3, 1, 2)
 
     def close(self) -> None:
         """Free the decoder's memory, which decord ties to the life of its object."""
-        self._decoder = None
+        vars(self).pop("_decoder", None)
 
     @property
     def _errors(self) -> tuple[type[Exception], ...]:
@@ -75,17 +70,25 @@ class DecordReader:
             self._decoder = self._decord.VideoReader(str(self._path), num_threads=1, fault_tol=1e-9)
         except self._errors as error:
             raise DecodeError(_reason(error)) from error
+        if self._has_exact_seeks and len(self._decoder) != self.num_frames:
+            raise DecodeError(f"counts {len(self._decoder)} frames where the packets of the file are {self.num_frames}")
         self._next_index = 0
 
-    def _next_picture(self, index: int) -> np.ndarray:
-        """Frame ``index`` as ``(H, W, 3)`` uint8, by decoding every frame before it."""
-        if index < self._next_index:
-            self._open()
-        if index > self._next_index:
-            self._decoder.skip_frames(index - self._next_index)
-        self._next_index = index + 1
-        picture: np.ndarray = self._decoder.next().asnumpy()
-        return picture
+    def _picture(self, index: int) -> np.ndarray:
+        """Frame ``index`` as ``(H, W, 3)`` uint8."""
+        if self._has_exact_seeks:
+            padded = self._decoder[index].asnumpy()
+        else:
+            if index < self._next_index:
+                self._open()
+            for _ in range(index - self._next_index):
+                self._decoder.next()  # every frame before it; decord's skip_frames would seek
+            padded = self._decoder.next().asnumpy()
+            self._next_index = index + 1
+        # Of narrow videos decord takes the padding at the end of each row for more channels, (H, W, 4) say, and its
+        # get_batch refuses them. The pixels stand at the start of the row.
+        H, W, _ = padded.shape
+        return padded.reshape(H, -1)[:, : 3 * W].reshape(H, W, 3)
 
 
 @cache

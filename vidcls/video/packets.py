@@ -1,4 +1,4 @@
-"""A video file -> the list of its packets, which tells without decoding how many frames there are and how to reach them."""
+"""A video file -> its packets listed, which tells without decoding how many frames there are and how to reach them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-# Containers in which decord reaches any frame of a closed group of pictures, as the contract test shows. In FLV and
-# MPEG-TS it lands beside the frame without a word.
-_EXACT_CONTAINERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi")
+# FFmpeg's names of containers whose presentation times every decoder obeys, as the contract test shows. In the others
+# decord or torchcodec land beside the frame that was asked for, without a word. AVI has no presentation times, which
+# does no harm where frames are shown in the order of the file.
+_TIMED_CONTAINERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "gif", "avi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,11 @@ class StreamFacts:
     """Frames that are to be shown; those that an edit list cuts away are not counted."""
     fps: float
     codec: str
-    has_exact_seeks: bool
-    """Whether counting frames from the key frame before gives the right one, which is how decord seeks.
+    container: str
+    has_exact_times: bool
+    """Whether each frame has a presentation time of its own, and a seek to it ends there."""
+    has_closed_groups: bool
+    """Whether a frame's place in the file, from the key frame before it on, is its place on the screen.
 
     Not where frames that follow a key frame in the file are shown before it (open groups of pictures, MPEG-4 with
     B-frames), nor where an edit list hides frames (videos cut without encoding)::
@@ -60,25 +64,33 @@ def list_packets(path: Path) -> PacketList:
         container, stream = open_best_stream(path)
         with container:
             packets = [packet for packet in container.demux(stream) if packet.size]
-            container_name, is_reordered = container.format.name, stream.codec_context.has_b_frames
+            container_name, is_reordered = str(container.format.name), bool(stream.codec_context.has_b_frames)
             codec = str(stream.codec_context.codec.canonical_name)
             stated_fps = float(stream.average_rate or stream.guessed_rate or 0)
-            clock_hz = 1 / stream.time_base
+            seconds_per_tick = float(stream.time_base or 1)
     except av.FFmpegError as error:
         raise DecodeError(first_line(error)) from error
     shown = [packet for packet in packets if not packet.is_discard]
     if not shown:
         raise DecodeError("the video stream has no frame")
     pts = sorted({packet.pts for packet in shown if packet.pts is not None})
-    if len(pts) < len(shown) or (container_name == "avi" and is_reordered):  # AVI has no presentation times
-        facts = StreamFacts(len(shown), stated_fps, codec, has_exact_seeks=False)
+    if len(pts) < len(shown) or (container_name == "avi" and is_reordered):
+        facts = StreamFacts(
+            len(shown), stated_fps, codec, container_name, has_exact_times=False, has_closed_groups=False
+        )
         return PacketList(facts, pts=[], key_frames=[0])
-    place_of = {time: i for i, time in enumerate(pts)}
+    place_of: dict[int | None, int] = {time: i for i, time in enumerate(pts)}
     keys = [(i, place_of[packet.pts]) for i, packet in enumerate(shown) if packet.is_keyframe]
-    is_closed = len(shown) == len(packets) and all(in_file == on_screen for in_file, on_screen in keys)
     duration = pts[-1] - pts[0] + max((packet.duration or 0 for packet in shown if packet.pts == pts[-1]), default=0)
-    fps = settle_fps(stated_fps, len(shown) * float(clock_hz) / duration if duration else 0.0)
-    facts = StreamFacts(len(shown), fps, codec, is_closed and container_name in _EXACT_CONTAINERS)
+    counted_fps = len(shown) / (duration * seconds_per_tick) if duration else 0.0
+    facts = StreamFacts(
+        len(shown),
+        _settle_fps(stated_fps, counted_fps),
+        codec,
+        container_name,
+        has_exact_times=container_name in _TIMED_CONTAINERS,
+        has_closed_groups=len(shown) == len(packets) and all(in_file == on_screen for in_file, on_screen in keys),
+    )
     return PacketList(facts, pts, sorted({0} | {on_screen for _, on_screen in keys}))
 
 
@@ -93,12 +105,9 @@ def _facts_of_version(path: Path, mtime_ns: int, num_bytes: int) -> StreamFacts:
     return list_packets(path).facts
 
 
-def settle_fps(stated: float, counted: float) -> float:
-    """The frame rate of the header, which is exact; the counted one, frames over duration, where they disagree.
-
-    They do where the rate varies: headers then state a typical rate, or one without the last frame's duration.
-    """
-    return stated if (stated and abs(stated - counted) <= 0.02 * stated) or not counted else counted
+def _settle_fps(stated: float, counted: float) -> float:
+    """The frame rate of the header, which is exact; frames over duration where it is far off, as for varying rates."""
+    return counted if counted and abs(stated - counted) > 0.05 * counted else stated
 
 
 def open_best_stream(path: Path) -> tuple[InputContainer, VideoStream]:

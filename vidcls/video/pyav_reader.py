@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class PyavReader:
     """Reads with PyAV on one thread; index i is the i-th frame in presentation order.
 
-    A frame is reached from the key frame before it and known by its timestamp; where timestamps are unknown, by counting
-    from the start.
+    A frame is reached from the key frame before it and known by its timestamp; where timestamps are unknown, by
+    counting from the start.
 
     Args:
         path: the video file.
@@ -38,7 +38,7 @@ class PyavReader:
         self.fps = packets.facts.fps
         self._pts, self._key_frames = packets.pts, packets.key_frames
         self._index_of_pts: dict[int | None, int] = {pts: i for i, pts in enumerate(packets.pts)}
-        self._start_at(0)
+        self._open()
 
     @property
     def info(self) -> VideoInfo:
@@ -51,7 +51,6 @@ class PyavReader:
         try:
             picture_of = {i: self._picture(i) for i in sorted(set(indices))}
         except self._av.FFmpegError as error:
-            self._next_index = self.num_frames  # decoding cannot go on from here
             raise DecodeError(first_line(error)) from error
         return torch.stack([picture_of[i] for i in indices])
 
@@ -71,7 +70,6 @@ class PyavReader:
                 return self._upright_rgb(frame)
             if found is None or found > index:
                 if key_frame == 0:
-                    self._next_index = self.num_frames
                     raise DecodeError(f"frame {index} cannot be decoded; the file may be cut off or damaged")
                 key_frame = 0  # the seek went past the frame: decode from the start
                 self._start_at(0)
@@ -86,12 +84,18 @@ class PyavReader:
     def _start_at(self, key_frame: int) -> None:
         """Make decoding go on from a key frame: by a seek, or by opening the file again for the first one."""
         if key_frame == 0:
-            self._container, self._stream = open_best_stream(self._path)
-            self._to_rgb: Graph | None = None
+            self.close()
+            self._open()
         else:
             self._container.seek(self._pts[key_frame], stream=self._stream)
+            self._decoded = self._container.decode(self._stream)
+            self._next_index = key_frame
+
+    def _open(self) -> None:
+        self._container, self._stream = open_best_stream(self._path)
+        self._to_rgb: Graph | None = None
         self._decoded: Iterator[VideoFrame] = self._container.decode(self._stream)
-        self._next_index = key_frame
+        self._next_index: int = 0
 
     def _upright_rgb(self, frame: VideoFrame) -> Tensor:
         """A decoded frame as ``(3, H, W)`` uint8, turned by its rotation tag, which PyAV leaves to the caller.

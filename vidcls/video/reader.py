@@ -53,7 +53,7 @@ class VideoReader(Protocol):
         """The frames at ``indices`` in the order asked, ``(T, 3, H, W)`` uint8 RGB, upright.
 
         Raises:
-            DecodeError: a frame cannot be had; says why, but not of which file.
+            DecodeError: a frame cannot be had; says why, but not of which file. The reader can then only be closed.
         """
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vidcls.errors import DecodeError, MissingExtraError
 from vidcls.types import VideoInfo
-from vidcls.video.packets import first_line, settle_fps
+from vidcls.video.packets import first_line, stream_facts
 
 INSTALL = "run: pip install 'vidcls[torchcodec]', and install FFmpeg's libraries (Debian, Ubuntu: apt install ffmpeg)"
 
@@ -25,25 +25,23 @@ class TorchcodecReader:
 
     def __init__(self, path: Path) -> None:
         torchcodec = _import_torchcodec()
+        self._facts = stream_facts(path)
+        if not self._facts.has_exact_times:
+            raise DecodeError(f"is not trusted to find frames in this kind of {self._facts.container} file")
+        self.num_frames = self._facts.num_frames
+        self.fps = self._facts.fps
         try:
             self._decoder = torchcodec.decoders.VideoDecoder(str(path), num_ffmpeg_threads=1, seek_mode="exact")
         except (RuntimeError, ValueError) as error:
             raise DecodeError(_reason(error)) from error
-        self._metadata = self._decoder.metadata
-        self.num_frames = int(self._metadata.num_frames or 0)
-        if self.num_frames == 0:
-            raise DecodeError("the video stream has no frame")
-
-    @property
-    def fps(self) -> float:
-        """Average frames per second."""
-        return settle_fps(float(self._metadata.average_fps_from_header or 0), float(self._metadata.average_fps or 0))
+        if len(self._decoder) != self.num_frames:
+            raise DecodeError(f"counts {len(self._decoder)} frames where the packets of the file are {self.num_frames}")
 
     @property
     def info(self) -> VideoInfo:
         """All facts; decodes the first frame, whose size is the upright one."""
         height_px, width_px = self.frames([0]).shape[-2:]
-        return VideoInfo(self.num_frames, self.fps, height_px, width_px, self._metadata.codec or "unknown")
+        return VideoInfo(self.num_frames, self.fps, height_px, width_px, self._facts.codec)
 
     def frames(self, indices: Sequence[int]) -> Tensor:
         """The frames at ``indices``, ``(T, 3, H, W)`` uint8."""
@@ -55,7 +53,7 @@ class TorchcodecReader:
 
     def close(self) -> None:
         """Free the decoder, which torchcodec ties to the life of its object."""
-        self._decoder = None
+        vars(self).pop("_decoder", None)
 
 
 def _import_torchcodec() -> ModuleType:

@@ -40,7 +40,6 @@ _ENCODERS: dict[VideoCodec, _Encoder] = {
     "ffv1": _Encoder("ffv1", "bgr0", "bgr0", 0, range(0), True),
 }
 _CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".avi": "avi", ".mkv": "matroska"}
-_LAMBDA_PER_QUALITY_STEP = 118  # FF_QP2LAMBDA of libavutil
 
 
 def write_video(
@@ -124,7 +123,7 @@ def _encoder_options(codec: VideoCodec, quality: int | None, gop: int | None, b_
     if codec == "h264":
         options["crf"] = str(quality)
     elif encoder.qualities:
-        options |= {"flags": "+bitexact+qscale", "global_quality": str(quality * _LAMBDA_PER_QUALITY_STEP)}
+        options |= {"qmin": str(quality), "qmax": str(quality)}
     if gop is not None:
         options["g"] = str(gop)
     if b_frames is not None:

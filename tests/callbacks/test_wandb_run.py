@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+import wandb
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import LearningRateMonitor
+from lightning.pytorch.utilities import rank_zero_only
+from wandb.proto.wandb_internal_pb2 import Record
+
+import vidcls.callbacks
+from vidcls.callbacks.wandb_media import WandbMedia
+from vidcls.callbacks.wandb_run import WandbRun
+from vidcls.callbacks.wandb_samples import evenly_spread, surest_mistakes_first
+from vidcls.data import VideoDataModule
+from vidcls.datasets import VideoFolder
+from vidcls.errors import ConfigurationError
+from vidcls.models import TwoStream, read_checkpoint
+from vidcls.training.optimization import OptimizationSettings
+from vidcls.video import open_video
+
+MakeData = Callable[..., VideoDataModule]
+MakeTrainer = Callable[..., Trainer]
+CONFIG = {"model": {"width": 7, "hub_token": "hidden"}, "API_KEY": "hidden", "data": {"num_tokens": 3, "token": None}}
+
+
+@dataclass
+class Training:
+    run: Path
+    data: VideoDataModule
+    printed: str
+
+    @property
+    def folders(self) -> list[Path]:
+        return sorted((self.run / "wandb").glob("offline-run-*"))
+
+    @property
+    def run_id(self) -> str:
+        return self.folders[0].name.rpartition("-")[2]
+
+
+@pytest.fixture(scope="module")
+def training(
+    tmp_path_factory: pytest.TempPathFactory,
+    offline_module: None,  # noqa: ARG001
+    clip_dataset: VideoFolder,
+    small_data: MakeData,
+    small_trainer: MakeTrainer,
+) -> Training:
+    """One epoch of a two-stream network."""
+    run = tmp_path_factory.mktemp("runs") / "run"
+    data = small_data(clip_dataset, streams=("rgb", "flow"), flow_len=2)
+    with captured_lines() as lines:
+        fit(run, data, small_trainer)
+    return Training(run, data, "\n".join(lines))
+
+
+def fit(
+    run: Path, data: VideoDataModule, make_trainer: MakeTrainer, *, resume: str | None = None, epochs: int = 1
+) -> None:
+    logger = WandbRun(project="tests")
+    logger.place(run)
+    if resume is not None:
+        logger.resume(resume)
+    trainer = make_trainer(run, logger=logger, callbacks=[LearningRateMonitor(), WandbMedia()], max_epochs=epochs)
+    logger.log_hyperparams(CONFIG)
+    trainer.fit(two_stream(data), data, ckpt_path=run / "checkpoints/last.ckpt" if resume else None, weights_only=True)
+
+
+def two_stream(data: VideoDataModule) -> TwoStream:
+    return TwoStream(
+        class_names=data.class_names,
+        clip=data.clip,
+        spatial="small",
+        temporal="small",
+        optimization=OptimizationSettings(optimizer="sgd"),
+    )
+
+
+class captured_lines:
+    """The lines that are said to the user, also in a fixture that is made once."""
+
+    def __enter__(self) -> list[str]:
+        self.lines: list[str] = []
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr("vidcls.callbacks.wandb_run.rank_zero_info", self.lines.append)
+        return self.lines
+
+    def __exit__(self, *error: object) -> None:
+        self.patch.undo()
+
+
+def records(folder: Path) -> list[Record]:
+    """What a run folder says: length-prefixed pieces of records in blocks of 32 KiB (the log format of LevelDB)."""
+    (file,) = folder.glob("run-*.wandb")
+    content, position, piece, found = file.read_bytes(), 7, b"", []
+    while position + 7 <= len(content):
+        rest_of_block = 32768 - position % 32768
+        if rest_of_block < 7:
+            position += rest_of_block
+            continue
+        length, kind = int.from_bytes(content[position + 4 : position + 6], "little"), content[position + 6]
+        piece += content[position + 7 : position + 7 + length]
+        position += 7 + length
+        if kind in (1, 4):  # a whole record, or the last piece of one
+            found.append(Record.FromString(piece))
+            piece = b""
+    return found
+
+
+def history(folder: Path) -> dict[str, list[object]]:
+    values: dict[str, list[object]] = {}
+    for record in records(folder):
+        for item in record.history.item:
+            values.setdefault("/".join(item.nested_key) or item.key, []).append(json.loads(item.value_json))
+    return values
+
+
+def table(folder: Path, name: str) -> list[list[object]]:
+    (path,) = (history(folder)[f"{name}/path"])[-1:]
+    return json.loads((folder / "files" / str(path)).read_text())["data"]
+
+
+def artifact_files(folder: Path, kind: str) -> dict[str, Path]:
+    artifacts = [record.artifact for record in records(folder) if record.artifact.type == kind]
+    return {entry.path: Path(entry.local_path) for artifact in artifacts for entry in artifact.manifest.contents}
+
+
+def test_a_training_is_one_run_in_its_run_folder(training: Training) -> None:
+    assert len(training.folders) == 1
+
+
+def test_a_run_has_the_curves_of_each_stream_and_the_learning_rate(training: Training) -> None:
+    curves = history(training.folders[0])
+    assert len(curves["train/loss"]) == len(curves["train/spatial_loss"]) == len(curves["lr-SGD"]) == 3
+    assert {"val/loss", "val/top1", "val/spatial_top1", "val/temporal_mean_class_accuracy"} <= curves.keys()
+
+
+def test_a_run_has_the_configuration_without_what_is_named_like_a_secret(training: Training) -> None:
+    config = {
+        item.key: json.loads(item.value_json)
+        for record in records(training.folders[0])
+        for item in record.config.update
+    }
+    assert config["model"] == {"width": 7, "hub_token": "(left out)"}
+    assert config["API_KEY"] == "(left out)"
+    assert config["data"] == {"num_tokens": 3, "token": None}
+    assert config["optimization"]["optimizer"] == "sgd"
+    content = b"".join(file.read_bytes() for file in training.folders[0].rglob("*") if file.is_file())
+    assert b"hidden" not in content
+
+
+def test_the_confusion_matrix_of_validation_counts_every_video(training: Training) -> None:
+    counts = table(training.folders[0], "val/confusion_counts")
+    assert sorted(label for label, _, _ in counts) == ["left", "right", "still"]
+    assert sum(int(str(count)) for _, _, count in counts) == 3
+    right = sum(int(str(count)) for label, prediction, count in counts if label == prediction)
+    assert right / 3 == pytest.approx(history(training.folders[0])["val/top1"][-1])
+    picture = history(training.folders[0])["val/confusion/path"][-1]
+    assert (training.folders[0] / "files" / str(picture)).read_bytes().startswith(b"\x89PNG")
+
+
+def test_sample_videos_are_shown_with_the_answers_of_the_best_checkpoint(training: Training) -> None:
+    rows = table(training.folders[0], "val/samples")
+    assert [row[1] for row in rows] == ["val/left/0.avi", "val/right/0.avi", "val/still/0.avi"]
+    assert [row[2] for row in rows] == ["left", "right", "still"]
+    assert all(row[5] == (row[2] == row[3]) for row in rows)
+    videos = [path for name, path in artifact_files(training.folders[0], "run_table").items() if name.endswith(".mp4")]
+    assert len(videos) == 3
+    for path in videos:
+        copy = path.with_suffix(".mp4")
+        copy.write_bytes(path.read_bytes())
+        with open_video(copy) as video:
+            assert (video.num_frames, video.info.codec, video.info.height_px) == (8, "h264", 32)
+
+
+def test_the_best_checkpoint_is_staged_as_an_artifact(training: Training) -> None:
+    (artifact,) = [r.artifact for r in records(training.folders[0]) if r.artifact.type == "model"]
+    assert artifact.name == f"model-{training.run_id}"
+    assert "best" in artifact.aliases
+    staged = artifact_files(training.folders[0], "model")["best.ckpt"]
+    assert staged.read_bytes() == (training.run / "checkpoints/best.ckpt").read_bytes()
+
+
+def test_checkpoints_keep_the_id_of_the_run(training: Training) -> None:
+    for name in ("best", "last"):
+        assert read_checkpoint(training.run / f"checkpoints/{name}.ckpt").wandb_run_id == training.run_id
+
+
+def test_offline_the_command_that_uploads_the_run_is_said(training: Training) -> None:
+    assert training.printed.endswith(f"wandb sync {training.folders[0]}")
+
+
+def test_a_resumed_training_and_a_test_go_on_under_the_same_id_and_one_command_joins_them(
+    training: Training, small_trainer: MakeTrainer, tmp_path: Path
+) -> None:
+    for file in (training.run / "checkpoints").iterdir():
+        (tmp_path / "checkpoints").mkdir(exist_ok=True)
+        (tmp_path / "checkpoints" / file.name).write_bytes(file.read_bytes())
+    fit(tmp_path, training.data, small_trainer, resume=training.run_id, epochs=2)
+    logger = WandbRun()
+    logger.place(tmp_path)
+    logger.resume(training.run_id)
+    trainer = small_trainer(tmp_path, logger=logger, callbacks=[WandbMedia(num_samples=4)])
+    model = two_stream(training.data)
+    with captured_lines() as lines:
+        trainer.test(model, training.data, verbose=False)
+
+    folders = sorted((tmp_path / "wandb").glob("offline-run-*"))
+    assert len(folders) == 2
+    assert all(folder.name.endswith(f"-{training.run_id}") for folder in folders)
+    assert lines[-1].endswith(f"wandb sync {folders[0]} {folders[1]}")
+    assert read_checkpoint(tmp_path / "checkpoints/last.ckpt").wandb_run_id == training.run_id
+
+    assert min(history(folders[0])["trainer/global_step"]) >= 3  # goes on after the three steps before
+    found = history(folders[1])
+    results = {row[0]: row[1] for row in table(folders[1], "test/results")}
+    assert {"model", "spatial", "temporal", "mean", "product"} <= results.keys()
+    assert found["test/spatial_top1"][-1] == pytest.approx(results["spatial"])
+    assert sum(int(str(row[2])) for row in table(folders[1], "test/confusion_counts")) == 7
+    shown = table(folders[1], "test/samples")
+    assert len(shown) == 4
+    assert [row[5] for row in shown] == sorted(row[5] for row in shown)  # mistakes first
+
+
+@pytest.mark.usefixtures("offline")
+def test_two_trainings_in_one_process_are_two_runs(tmp_path: Path) -> None:
+    first, second = WandbRun(), WandbRun()
+    first.place(tmp_path / "first")
+    second.place(tmp_path / "second")
+    assert first.experiment.id != second.experiment.id
+    for name, logger in (("first", first), ("second", second)):
+        (folder,) = (tmp_path / name / "wandb").glob("offline-run-*")
+        assert folder.name.endswith(f"-{logger.version}")
+        logger.finalize("success")
+
+
+@pytest.mark.usefixtures("offline")
+def test_other_processes_make_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
+    logger = WandbRun()
+    logger.place(tmp_path / "run")
+    logger.experiment.log({"x": 1})
+    logger.log_hyperparams({"x": 1})
+    logger.finalize("success")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def undecided(offline: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: ARG001
+    """No account, and no word on whether to be online; wandb forgets what it read from the environment."""
+    monkeypatch.delenv("WANDB_MODE")
+    wandb.teardown()
+    yield
+    wandb.teardown()
+
+
+@pytest.mark.usefixtures("undecided")
+def test_without_an_account_a_run_is_offline_and_one_line_says_so(tmp_path: Path) -> None:
+    logger = WandbRun()
+    logger.place(tmp_path / "run")
+    with captured_lines() as lines:
+        assert logger.experiment.offline
+    assert len(lines) == 1
+    assert "no account is configured" in lines[0]
+    logger.finalize("success")
+
+
+@pytest.mark.parametrize("where", ["WANDB_API_KEY", "NETRC"])
+@pytest.mark.usefixtures("undecided")
+def test_with_an_account_a_run_is_online(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, asked = "0" * 40, {}
+    if where == "NETRC":
+        (tmp_path / "home").mkdir(exist_ok=True)
+        (tmp_path / "home/netrc").write_text(f"machine api.wandb.ai\n  login user\n  password {key}\n")
+    else:
+        monkeypatch.setenv(where, key)
+    monkeypatch.setattr(wandb, "init", lambda **settings: asked.update(settings))
+    logger = WandbRun()
+    logger.place(tmp_path / "run")
+    logger._start()
+    assert asked["mode"] == "online"
+
+
+@pytest.mark.usefixtures("undecided")
+def test_wandb_mode_online_without_an_account_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "online")
+    logger = WandbRun()
+    logger.place(tmp_path / "run")
+    with pytest.raises(ConfigurationError, match="WANDB_MODE is online, but no account is configured: run wandb login"):
+        _ = logger.experiment
+
+
+@pytest.mark.usefixtures("offline")
+def test_wandb_mode_disabled_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    logger = WandbRun()
+    logger.place(tmp_path / "run")
+    logger.log_metrics({"x": 1.0}, step=0)
+    logger.finalize("success")
+    assert not list(tmp_path.glob("run/wandb/*"))
+
+
+def test_samples_are_spread_evenly_and_mistakes_come_surest_first() -> None:
+    assert evenly_spread(10, 2) == [2, 7]
+    assert evenly_spread(3, 8) == [0, 1, 2]
+    assert evenly_spread(0, 8) == []
+    scores = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
+    assert surest_mistakes_first(scores, torch.tensor([0, 1, 0, 1])) == [2, 1, 3, 0]
+
+
+def test_wandb_is_imported_only_where_it_is_used() -> None:
+    for file in Path(vidcls.callbacks.__file__).parent.glob("*.py"):
+        for statement in ast.parse(file.read_text()).body:  # of the module itself, not of functions
+            assert not (isinstance(statement, ast.Import) and "wandb" in [name.name for name in statement.names])
+            assert not (isinstance(statement, ast.ImportFrom) and (statement.module or "").split(".")[0] == "wandb")

@@ -1,0 +1,167 @@
+"""``vidcls predict``: what is printed and written, and what the exit status says."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+
+from vidcls.cli import main
+from vidcls.data import VideoDataModule
+from vidcls.datasets import VideoFolder
+from vidcls.models import SingleFrame
+from vidcls.predict import Predictor
+from vidcls.transforms import TransformSettings
+from vidcls.video import open_video, write_video
+
+
+@pytest.fixture(scope="module")
+def run_folder(clip_dataset: VideoFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run with a best checkpoint."""
+    torch.manual_seed(0)
+    data = VideoDataModule(clip_dataset, transform=TransformSettings(resize_px=32, crop_px=32), num_workers=0)
+    model = SingleFrame(class_names=data.class_names, clip=data.clip, backbone="small")
+    trainer = Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu")
+    trainer.test(model, data, verbose=False)
+    folder = tmp_path_factory.mktemp("run")
+    trainer.save_checkpoint(folder / "checkpoints" / "best.ckpt")
+    return folder
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    """A folder with two clips of 12 frames, 10 per second."""
+    frames = torch.randint(0, 255, (12, 3, 32, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    write_video(tmp_path / "videos" / "a.avi", frames, codec="mjpeg", fps=10)
+    write_video(tmp_path / "videos" / "deep" / "b.avi", frames.flip(0) // 2, codec="mjpeg", fps=10)
+    return tmp_path / "videos"
+
+
+def predict(*words: object) -> int:
+    return main(["predict", *(str(word) for word in words), "--device", "cpu"])
+
+
+def test_a_folder_gives_a_line_for_each_video_and_a_csv_with_the_scores_in_full(
+    run_folder: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict(run_folder, videos, "--output", tmp_path / "new" / "scores.csv", "--top-k", 2) == 0
+    lines = capsys.readouterr().out.splitlines()
+    expected = [Predictor(run_folder, device="cpu")(videos / name) for name in ("a.avi", "deep/b.avi")]
+    assert [line.split()[:2] for line in lines] == [[str(p.path), p.label] for p in expected]
+    assert [len(line.split()) for line in lines] == [5, 5]
+    with (tmp_path / "new" / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["path", "start_seconds", "end_seconds", "prediction", "p_left", "p_right", "p_still"]
+    for row, prediction in zip(rows, expected, strict=True):
+        assert (row["path"], row["prediction"]) == (str(prediction.path), prediction.label)
+        assert tuple(float(row[f"p_{name}"]) for name in prediction.class_names) == prediction.scores
+
+
+def test_one_bad_file_stops_no_other_and_is_listed_at_the_end(
+    run_folder: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (videos / "bad.mp4").write_text("no video")
+    assert predict(run_folder, videos, "--output", tmp_path / "scores.json") == 1
+    captured = capsys.readouterr()
+    assert [Path(line.split()[0]).name for line in captured.out.splitlines()] == ["a.avi", "b.avi"]
+    assert "1 of 3 videos failed" in captured.err
+    assert "bad.mp4: cannot be decoded" in captured.err
+    content = json.loads((tmp_path / "scores.json").read_text())
+    assert [Path(found["path"]).name for found in content["predictions"]] == ["a.avi", "b.avi"]
+    assert [Path(failed["path"]).name for failed in content["failures"]] == ["bad.mp4"]
+
+
+def test_the_only_file_being_bad_is_one_line_and_status_2(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.mp4").write_text("no video")
+    words = ["--output", tmp_path / "a.csv", "--overlay", tmp_path / "o.mp4"]
+    assert predict(run_folder, tmp_path / "bad.mp4", *words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [line for line in captured.err.splitlines() if "bad.mp4: cannot be" in line]
+    assert len(captured.err.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.mp4"]
+
+
+def test_a_long_video_gives_a_timeline_and_a_video_with_labels(
+    run_folder: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--window-seconds", 0.5, "--hop-seconds", 0.4, "--output", tmp_path / "t.csv"]
+    assert predict(run_folder, *words, "--overlay", tmp_path / "o.mp4", videos / "a.avi") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    with (tmp_path / "t.csv").open(newline="") as file:
+        times = [(float(row["start_seconds"]), float(row["end_seconds"])) for row in csv.DictReader(file)]
+    assert times == [(0.0, 0.5), (0.4, 0.9), (0.7, 1.2)]
+    with open_video(tmp_path / "o.mp4") as video:
+        assert (video.num_frames, video.fps) == (12, 10)
+
+
+def test_the_labelled_copies_of_several_videos_keep_their_names_in_a_folder(
+    run_folder: Path, videos: Path, tmp_path: Path
+) -> None:
+    assert predict(run_folder, videos, "--overlay", tmp_path / "out") == 0
+    found = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*"))
+    assert found == ["a.avi.mp4", "deep/b.avi.mp4"]
+
+
+def test_another_decoder_taking_over_is_said(
+    run_folder: Path, videos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vidcls.errors import DecodeError
+    from vidcls.video import reader
+
+    def refuse(_: Path) -> None:
+        raise DecodeError("not today")
+
+    monkeypatch.setitem(reader.BACKENDS, "decord", refuse)
+    assert predict(run_folder, videos / "a.avi") == 0
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("vidcls: warning")]
+    assert len(warnings) == 1
+    assert "a.avi: read by" in warnings[0]
+    assert "not today" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["RUN", "gone.mp4"], "gone.mp4: no such file or folder"),
+        (["RUN", "EMPTY"], "no video in this folder"),
+        (["gone.ckpt", "A"], "gone.ckpt: no such checkpoint"),
+        (["EMPTY", "A"], "no checkpoints/best.ckpt"),
+        (["A", "A"], "not a readable checkpoint"),
+        (["RUN", "A", "--output", "a.txt"], ".csv and .json"),
+        (["RUN", "A", "--output", "A"], "suffix is '.avi'"),
+        (["RUN", "A", "--overlay", "a.txt"], ".mp4, .mov, .avi, .mkv"),
+        (["RUN", "A", "--overlay", "A"], "one of the videos to predict"),
+        (["RUN", "A", "B", "--overlay", "a.mp4"], "give a folder"),
+        (["RUN", "A", "--top-k", "0"], "--top-k"),
+        (["RUN", "A", "--window-seconds", "nan"], "--window-seconds"),
+        (["RUN", "A", "--hop-seconds", "1"], "needs --window-seconds"),
+        (["RUN", "A", "--window-seconds", "1", "--hop-seconds", "2"], "longer than --window-seconds"),
+        (["RUN", "A", "--windows", "1"], "unrecognized arguments: --windows 1"),
+        (["RUN"], "VIDEO"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2_and_nothing_is_written(
+    run_folder: Path,
+    videos: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    message: str,
+) -> None:
+    (videos.parent / "empty").mkdir()
+    places = {"RUN": run_folder, "EMPTY": "empty", "A": "videos/a.avi", "B": "videos/deep/b.avi"}
+    monkeypatch.chdir(videos.parent)
+    before = sorted(videos.parent.rglob("*"))
+    assert predict(*(places.get(word, word) for word in words)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    assert message in captured.err
+    assert sorted(videos.parent.rglob("*")) == before

@@ -1,0 +1,232 @@
+"""Small video files with known frames, one per thing that confuses decoders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from vidcls.video import write_video
+
+NUM_FRAMES = 30
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A file and the frames that a reader must find in it."""
+
+    path: Path
+    frames: Tensor
+    fps: float
+    refused_by: frozenset[str] = frozenset()
+    """Decoders that are known not to read it: they must say so, and never hand out other frames."""
+
+
+def ramp_frames(num_frames: int = NUM_FRAMES, height: int = 48, width: int = 64) -> Tensor:
+    """Frames that differ from their neighbours by far more than a codec's error: brightness rises, a bar moves."""
+    x, y = torch.arange(width).float(), torch.arange(height).float()
+    frames = torch.empty(num_frames, 3, height, width, dtype=torch.uint8)
+    for t in range(num_frames):
+        bar = 60 * torch.exp(-(((x - t * width / num_frames) / (width / 8)) ** 2))
+        level = 20 + 140 * t / num_frames
+        frames[t, 0] = (level + bar[None, :] + 0 * y[:, None]).round().byte()
+        frames[t, 1] = (level + 20 * y[:, None] / height + 0 * x).round().byte()
+        frames[t, 2] = (level + 30 * x / width + 0 * y[:, None]).round().byte()
+    return frames
+
+
+def encode(
+    path: Path,
+    frames: Tensor,
+    *,
+    codec: str = "libx264",
+    options: dict[str, str] | None = None,
+    pts: list[int] | None = None,
+    clock: Fraction = Fraction(1, 25),
+    rotation: int = 0,
+    container_format: str | None = None,
+) -> None:
+    """Encode with settings that ``write_video`` does not offer."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w", format=container_format) as container:
+        stream = container.add_stream(codec, rate=25, options={"threads": "1"} | (options or {}))
+        stream.width, stream.height, stream.pix_fmt = frames.shape[3], frames.shape[2], "yuv420p"
+        stream.codec_context.time_base = clock
+        if rotation:
+            if not hasattr(stream, "set_display_rotation"):
+                pytest.skip("this PyAV cannot write rotation tags")
+            stream.set_display_rotation(rotation)
+        for t, rgb in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(rgb.permute(1, 2, 0).contiguous().numpy(), format="rgb24")
+            frame.pts, frame.time_base = (t if pts is None else pts[t]), clock
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def cut_without_encoding(source: Path, path: Path, first_shown: int) -> None:
+    """Copy packets so that an edit list hides the first frames, as cutting with a stream copy does."""
+    av = pytest.importorskip("av")
+    options = {"avoid_negative_ts": "disabled", "use_editlist": "1"}
+    with av.open(str(source)) as container, av.open(str(path), "w", options=options) as target:
+        stream = container.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        ticks = int(first_shown / (25 * stream.time_base))
+        for packet in container.demux(stream):
+            if packet.size:
+                packet.pts, packet.dts, packet.stream = packet.pts - ticks, packet.dts - ticks, copy
+                target.mux(packet)
+
+
+def _h264_b_frames_long_gop(folder: Path) -> Clip:
+    frames = ramp_frames()
+    write_video(folder / "h264.mp4", frames, gop=250, b_frames=3)
+    return Clip(folder / "h264.mp4", frames, 25.0)
+
+
+def _h264_short_gop(folder: Path) -> Clip:
+    frames = ramp_frames()
+    write_video(folder / "short.mkv", frames, fps=30000 / 1001, gop=8, b_frames=2)
+    return Clip(folder / "short.mkv", frames, 30000 / 1001)
+
+
+def _h264_open_gop(folder: Path) -> Clip:
+    frames = ramp_frames()
+    options = {"x264-params": "open-gop=1:keyint=8:min-keyint=8:bframes=3:b-adapt=0:scenecut=0", "crf": "12"}
+    encode(folder / "open.mp4", frames, options=options)
+    return Clip(folder / "open.mp4", frames, 25.0, frozenset({"torchcodec"}))
+
+
+def _h264_flash_video(folder: Path) -> Clip:
+    frames = ramp_frames()
+    encode(folder / "clip.flv", frames, options={"g": "8", "bf": "2", "crf": "12"})
+    return Clip(folder / "clip.flv", frames, 25.0, frozenset({"torchcodec"}))
+
+
+def _h264_transport_stream(folder: Path) -> Clip:
+    frames = ramp_frames()
+    encode(folder / "clip.ts", frames, options={"g": "8", "bf": "2", "crf": "12"})
+    return Clip(folder / "clip.ts", frames, 25.0, frozenset({"decord", "torchcodec"}))
+
+
+def _h264_in_avi(folder: Path) -> Clip:
+    frames = ramp_frames()
+    write_video(folder / "h264.avi", frames, gop=8, b_frames=2)
+    return Clip(folder / "h264.avi", frames, 25.0, frozenset({"torchcodec"}))
+
+
+def _h264_narrow(folder: Path) -> Clip:
+    frames = ramp_frames(12, 32, 80)
+    write_video(folder / "narrow.mp4", frames)
+    return Clip(folder / "narrow.mp4", frames, 25.0)
+
+
+def _h264_odd_size(folder: Path) -> Clip:
+    frames = ramp_frames(12, 131, 175)
+    write_video(folder / "odd.mp4", frames)
+    return Clip(folder / "odd.mp4", frames, 25.0)
+
+
+def _mpeg4(folder: Path) -> Clip:
+    frames = ramp_frames()
+    write_video(folder / "mpeg4.avi", frames, codec="mpeg4", gop=8, b_frames=0, quality=2)
+    return Clip(folder / "mpeg4.avi", frames, 25.0)
+
+
+def _mpeg4_b_frames(folder: Path) -> Clip:
+    frames = ramp_frames()
+    write_video(folder / "mpeg4.mp4", frames, codec="mpeg4", gop=8, b_frames=2, quality=2)
+    return Clip(folder / "mpeg4.mp4", frames, 25.0)
+
+
+def _mpeg4_b_frames_avi(folder: Path) -> Clip:
+    frames = ramp_frames()
+    write_video(folder / "mpeg4_b.avi", frames, codec="mpeg4", gop=8, b_frames=2, quality=2)
+    return Clip(folder / "mpeg4_b.avi", frames, 25.0, frozenset({"torchcodec"}))
+
+
+def _mjpeg_odd_size(folder: Path) -> Clip:
+    frames = ramp_frames(12, 131, 175)
+    write_video(folder / "mjpeg.avi", frames, codec="mjpeg")
+    return Clip(folder / "mjpeg.avi", frames, 25.0)
+
+
+def _lossless(folder: Path) -> Clip:
+    frames = ramp_frames(12)
+    write_video(folder / "lossless.mkv", frames, codec="ffv1", fps=10)
+    return Clip(folder / "lossless.mkv", frames, 10.0)
+
+
+def _variable_rate(folder: Path) -> Clip:
+    frames = ramp_frames()
+    pts = [t if t < 10 else 10 + 3 * (t - 10) for t in range(len(frames))]  # 25 per second, then a third of it
+    encode(folder / "vfr.mp4", frames, pts=pts, options={"g": "12", "bf": "2", "crf": "12"})
+    return Clip(folder / "vfr.mp4", frames, 25 * 30 / 68)  # 68 ticks, the last frame lasting one
+
+
+def _cut(folder: Path) -> Clip:
+    frames = ramp_frames()
+    write_video(folder / "uncut.mp4", frames, gop=8, b_frames=2)
+    cut_without_encoding(folder / "uncut.mp4", folder / "cut.mp4", first_shown=5)
+    return Clip(folder / "cut.mp4", frames[5:], 25.0)
+
+
+def _rotated(degrees: int) -> Callable[[Path], Clip]:
+    def make(folder: Path) -> Clip:
+        upright = ramp_frames(12)
+        stored = torch.rot90(upright, -degrees // 90, dims=(2, 3))  # players turn it back, counter-clockwise
+        encode(folder / f"rotated{degrees}.mp4", stored, rotation=degrees, options={"crf": "12"})
+        return Clip(folder / f"rotated{degrees}.mp4", upright, 25.0)
+
+    return make
+
+
+MAKERS: dict[str, Callable[[Path], Clip]] = {
+    "h264 with B-frames and a long GOP": _h264_b_frames_long_gop,
+    "h264 with short GOPs at 29.97 fps": _h264_short_gop,
+    "h264 with open GOPs": _h264_open_gop,
+    "h264 in flv": _h264_flash_video,
+    "h264 in ts": _h264_transport_stream,
+    "h264 in avi": _h264_in_avi,
+    "h264 of odd size": _h264_odd_size,
+    "h264 whose rows are padded": _h264_narrow,
+    "mpeg4": _mpeg4,
+    "mpeg4 with B-frames": _mpeg4_b_frames,
+    "mpeg4 with B-frames in avi": _mpeg4_b_frames_avi,
+    "mjpeg of odd size": _mjpeg_odd_size,
+    "lossless": _lossless,
+    "variable rate": _variable_rate,
+    "cut without encoding": _cut,
+    "rotated by 90": _rotated(90),
+    "rotated by 180": _rotated(180),
+    "rotated by 270": _rotated(270),
+}
+
+
+@pytest.fixture(scope="session")
+def clip_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Clip]:
+    """The clip of a name in ``MAKERS``, encoded when it is first asked for."""
+    made: dict[str, Clip] = {}
+
+    def clip(name: str) -> Clip:
+        if name not in made:
+            made[name] = MAKERS[name](tmp_path_factory.mktemp("clip"))
+        return made[name]
+
+    return clip
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes ``clip_name`` once for every kind of file."""
+    if "clip_name" in metafunc.fixturenames:
+        metafunc.parametrize("clip_name", MAKERS)
+
+
+@pytest.fixture
+def clip(clip_name: str, clip_of: Callable[[str], Clip]) -> Clip:
+    """One kind of file after the other."""
+    return clip_of(clip_name)

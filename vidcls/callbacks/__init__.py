@@ -1,0 +1,11 @@
+"""What is logged, written and drawn while a model trains or is tested."""
+
+from vidcls.callbacks.fit_files import FitFiles
+from vidcls.callbacks.metrics_log import MetricsLog
+from vidcls.callbacks.skipped_videos import SkippedVideos
+from vidcls.callbacks.svm_fit import SvmFit
+from vidcls.callbacks.test_files import TestFiles
+from vidcls.callbacks.wandb_media import WandbMedia
+from vidcls.callbacks.wandb_run import WandbRun
+
+__all__ = ["FitFiles", "MetricsLog", "SkippedVideos", "SvmFit", "TestFiles", "WandbMedia", "WandbRun"]

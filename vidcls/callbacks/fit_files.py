@@ -1,0 +1,37 @@
+"""The end of a training -> a picture of its curves, and where everything lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from vidcls.callbacks.metrics_log import METRICS_FILE
+from vidcls.callbacks.pictures import draw_curves
+
+
+class FitFiles(Callback):
+    """Draws ``curves.png`` from ``metrics.csv`` and says where the run lies.
+
+    Args:
+        run: the run folder.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Say where the run will lie."""
+        if trainer.is_global_zero:
+            print(f"run folder: {self.run}")
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Draw the curves."""
+        if not trainer.is_global_zero:
+            return
+        for logger in trainer.loggers:
+            logger.save()
+        metrics = self.run / METRICS_FILE
+        if metrics.is_file():
+            draw_curves(metrics, self.run / "curves.png")
+        print(f"trained: {self.run} (checkpoints/best.ckpt, checkpoints/last.ckpt, metrics.csv, curves.png)")

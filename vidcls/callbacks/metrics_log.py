@@ -1,0 +1,64 @@
+"""Logged numbers -> ``metrics.csv`` in the run folder; a resumed run goes on in the same file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from argparse import Namespace
+from pathlib import Path
+
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers.csv_logs import ExperimentWriter
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from vidcls.files import write_text
+
+METRICS_FILE = "metrics.csv"
+
+
+class MetricsLog(CSVLogger):
+    """Lightning's csv logger, written into the run folder itself and continued after a resume.
+
+    Args:
+        run: the run folder.
+        resumed_at_step: optimiser steps in the checkpoint that the run goes on from: later rows of the file belong to
+            steps that are taken again, and are dropped. None starts a new file.
+    """
+
+    def __init__(self, run: Path, *, resumed_at_step: int | None = None) -> None:
+        super().__init__(save_dir=run, name="", version="", flush_logs_every_n_steps=20)
+        self._resumed_at_step = resumed_at_step
+
+    @property
+    def experiment(self) -> ExperimentWriter:  # type: ignore[override]
+        """The writer of the file, made when first used, on the first process alone."""
+        if self._experiment is None and rank_zero_only.rank == 0:
+            self._experiment = _ContinuedWriter(Path(self.log_dir), self._resumed_at_step)
+        return self._experiment or super().experiment  # type: ignore[return-value]
+
+    def log_hyperparams(self, params: dict[str, object] | Namespace | None = None) -> None:  # type: ignore[override]
+        """Nothing: the run folder has the whole configuration in config.yaml."""
+
+
+class _ContinuedWriter(ExperimentWriter):
+    def __init__(self, folder: Path, resumed_at_step: int | None) -> None:
+        self._resumed_at_step = resumed_at_step
+        super().__init__(str(folder))
+        file = Path(self.metrics_file_path)
+        if file.is_file():
+            with file.open(newline="", encoding="utf-8") as handle:
+                self.metrics_keys = list(csv.DictReader(handle).fieldnames or [])
+
+    def _check_log_dir_exists(self) -> None:
+        """Keep the rows of the steps that the checkpoint has taken; Lightning's writer would delete the file."""
+        file = Path(self.metrics_file_path)
+        if not file.is_file() or self._resumed_at_step is None:
+            return
+        with file.open(newline="", encoding="utf-8") as handle:
+            reader = csv.DictReader(handle)
+            kept = [row for row in reader if int(row["step"]) < self._resumed_at_step]
+            text = io.StringIO()
+            writer = csv.DictWriter(text, fieldnames=list(reader.fieldnames or []))
+        writer.writeheader()
+        writer.writerows(kept)
+        write_text(file, text.getvalue())

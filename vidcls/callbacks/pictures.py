@@ -1,0 +1,142 @@
+"""Numbers of a run -> pictures: the confusion matrix and the curves, as PNG files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from vidcls.files import write_text, written_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_CLASSES_WITH_NUMBERS = 30
+_DPI = 120
+
+Curve = list[tuple[float, float]]
+
+
+def draw_confusion_matrix(confusion: Tensor, class_names: Sequence[str], path: Path) -> None:
+    """Write a confusion matrix as a picture, and the same as a csv file next to it.
+
+    Colours are shares of the row, so that rare classes show as well as frequent ones; the numbers are counts, written
+    up to 30 classes.
+
+    Args:
+        confusion: ``(K, K)`` counts; rows are true classes, columns are predictions.
+        class_names: K names.
+        path: the ``.png`` file; its folder is made where missing.
+    """
+    K = len(class_names)
+    if confusion.shape != (K, K):
+        raise ValueError(f"the confusion matrix is {tuple(confusion.shape)}, but there are {K} class names")
+    counts = confusion.cpu()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["label", *class_names])
+    writer.writerows([name, *row] for name, row in zip(class_names, counts.tolist(), strict=True))
+    write_text(path.with_suffix(".csv"), text.getvalue())
+
+    shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
+    side_inches = max(4.0, (0.45 if K <= MAX_CLASSES_WITH_NUMBERS else 0.17) * K)
+    font_pt = 9 if K <= MAX_CLASSES_WITH_NUMBERS else 7
+    figure = _figure(side_inches + 2.5, side_inches + 2.0)
+    axes = figure.add_subplot()
+    image = axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(K), class_names, rotation=90, fontsize=font_pt)
+    axes.set_yticks(range(K), class_names, fontsize=font_pt)
+    axes.set_xlabel("prediction")
+    axes.set_ylabel("label")
+    correct, total = int(counts.diag().sum()), int(counts.sum())
+    axes.set_title(f"{correct} of {total} right")
+    figure.colorbar(image, ax=axes, label="share of the label's videos", shrink=0.6)
+    if K <= MAX_CLASSES_WITH_NUMBERS:
+        for row, column in counts.nonzero().tolist():
+            color = "white" if shares[row, column] > 0.5 else "black"
+            count = int(counts[row, column])
+            axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=font_pt - 1)
+    else:
+        axes.set_xticks([k - 0.5 for k in range(1, K)], minor=True)
+        axes.set_yticks([k - 0.5 for k in range(1, K)], minor=True)
+        axes.grid(which="minor", color="0.9", linewidth=0.4)
+        axes.tick_params(which="minor", length=0)
+    _save(figure, path)
+
+
+def draw_curves(metrics_csv: Path, path: Path) -> None:
+    """Draw the losses, accuracies and learning rate of a run, by optimiser step, from its ``metrics.csv``.
+
+    Args:
+        metrics_csv: columns ``step``, and by name such as ``train/loss``, ``val/spatial_top1``, ``lr-SGD``; empty
+            cells are left out.
+        path: the ``.png`` file; its folder is made where missing.
+
+    Raises:
+        ValueError: the file has neither a loss nor an accuracy of training or validation.
+    """
+    curves = read_curves(metrics_csv)
+    panels = {
+        "loss": {name: curve for name, curve in curves.items() if name.endswith("loss")},
+        "accuracy": {name: curve for name, curve in curves.items() if name.endswith(("top1", "mean_class_accuracy"))},
+        "learning rate": {name: curve for name, curve in curves.items() if name.startswith("lr-")},
+    }
+    drawn = {title: panel for title, panel in panels.items() if panel}
+    if not {"loss", "accuracy"} & drawn.keys():
+        raise ValueError(
+            f"{metrics_csv}: has no loss and no accuracy to draw: train for at least one step that is logged"
+        )
+    figure = _figure(5.5 * len(drawn), 4.8)
+    for position, (title, panel) in enumerate(drawn.items(), start=1):
+        axes = figure.add_subplot(1, len(drawn), position)
+        _draw_panel(axes, panel)
+        axes.set_title(title)
+        if title == "accuracy":
+            axes.set_ylim(0, 1.02)
+    _save(figure, path)
+
+
+def read_curves(metrics_csv: Path) -> dict[str, Curve]:
+    """The ``(step, value)`` pairs of every column of training, validation and learning rate that has any."""
+    curves: dict[str, Curve] = {}
+    with metrics_csv.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            for name, value in row.items():
+                if value and row.get("step") and name.startswith(("train/", "val/", "lr-")):
+                    curves.setdefault(name, []).append((float(row["step"]), float(value)))
+    return curves
+
+
+def _draw_panel(axes: Axes, panel: dict[str, Curve]) -> None:
+    """Training dashed and validation solid, with one colour for what differs in nothing else."""
+    colors: dict[str, str] = {}
+    for name, curve in sorted(panel.items()):
+        part, _, rest = name.rpartition("/")
+        color = colors.setdefault(rest, f"C{len(colors) % 10}")
+        steps, values = zip(*curve, strict=True)
+        linestyle, marker = "--" if part == "train" else "-", "." if len(curve) <= 30 else ""
+        axes.plot(steps, values, label=name, linewidth=1.3, color=color, linestyle=linestyle, marker=marker)
+    axes.set_xlabel("optimiser step")
+    axes.grid(color="0.9")
+    columns = 2 if len(panel) > 3 else 1
+    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=columns, frameon=False)
+
+
+def _figure(width_inches: float, height_inches: float) -> Figure:
+    """A figure of its own, without pyplot's global state and without a display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=_DPI, format="png")

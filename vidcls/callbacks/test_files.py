@@ -1,0 +1,96 @@
+"""The scores of a test -> ``test.csv``, ``test.json``, a picture, and a table on the screen."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+from vidcls.callbacks.pictures import draw_confusion_matrix
+from vidcls.data import VideoDataModule
+from vidcls.files import write_text
+from vidcls.models.classifier import MODEL_ROW, HasParts, VideoClassifier
+from vidcls.training.results import TestScores
+from vidcls.types import VideoRecord
+
+
+class TestFiles(Callback):
+    """Writes what a test found into the run folder and prints the table.
+
+    Files: ``test.csv`` with one line for each video (``path,label,group,prediction,p_<class>...``), one
+    ``test_<part>.csv`` for each part of the model, ``test.json`` with the table, ``test_confusion.png`` and ``.csv``.
+
+    Args:
+        run: the run folder.
+        checkpoint: the file that was tested, for the record.
+    """
+
+    __test__ = False
+
+    def __init__(self, run: Path, *, checkpoint: Path | None) -> None:
+        self.run = run
+        self.checkpoint = checkpoint
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write and print, on the first process."""
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if not (trainer.is_global_zero and isinstance(pl_module, VideoClassifier) and isinstance(data, VideoDataModule)):
+            return
+        scores = pl_module.test_scores
+        assert scores is not None
+        records = data.split("test")
+        tested = [records[int(index)] for index in scores.indices]
+        for row in (MODEL_ROW, *scores.parts):
+            name = "test.csv" if row == MODEL_ROW else f"test_{row}.csv"
+            write_text(self.run / name, scores_csv(tested, scores.class_names, scores.scores[row]))
+        table = scores.table()
+        fusion = pl_module.fusion if isinstance(pl_module, HasParts) else None
+        content = {
+            "checkpoint": str(self.checkpoint) if self.checkpoint else None,
+            "model": type(pl_module).__name__,
+            "fusion": fusion,
+            "num_videos": len(tested),
+            "views_per_video": data.input_settings.num_views,
+            "class_names": list(scores.class_names),
+            "table": table,
+        }
+        write_text(self.run / "test.json", json.dumps(content, indent=2) + "\n")
+        confusion = multiclass_confusion_matrix(scores.scores[MODEL_ROW], scores.labels, len(scores.class_names))
+        draw_confusion_matrix(confusion, scores.class_names, self.run / "test_confusion.png")
+        print(table_text(table, fusion=fusion, num_videos=len(tested)))
+        print(f"written to {self.run}: test.csv, test.json, test_confusion.png")
+
+
+def scores_csv(records: Sequence[VideoRecord], class_names: Sequence[str], scores: Tensor) -> str:
+    """One line for each video, with the probabilities in full."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "label", "group", "prediction", *(f"p_{name}" for name in class_names)])
+    for record, row in zip(records, scores.tolist(), strict=True):
+        prediction = class_names[row.index(max(row))]
+        writer.writerow([record.name, record.label, record.group or "", prediction, *(f"{p:.9g}" for p in row)])
+    return text.getvalue()
+
+
+def table_text(table: Mapping[str, Mapping[str, float]], *, fusion: str | None, num_videos: int) -> str:
+    """The table for a terminal: a line for each part and each fusion; the model's own answer is marked."""
+    columns = list(table[MODEL_ROW])
+    head = f"{'':<12}" + "".join(f"{column:>21}" for column in columns)
+    lines = [f"test on {num_videos} videos", head]
+    for row, metrics in table.items():
+        if row == MODEL_ROW and fusion is not None:
+            continue
+        mark = "  <- the model's answer" if row == fusion else ""
+        lines.append(f"{row:<12}" + "".join(f"{metrics[column]:>21.4f}" for column in columns) + mark)
+    if fusion is not None and fusion not in table:
+        lines.append(f"{MODEL_ROW:<12}" + "".join(f"{table[MODEL_ROW][column]:>21.4f}" for column in columns))
+    return "\n".join(lines)
+
+
+__all__ = ["TestFiles", "scores_csv", "table_text", "TestScores"]

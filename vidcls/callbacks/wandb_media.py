@@ -1,0 +1,152 @@
+"""What is no curve -> Weights & Biases: confusion matrices, videos with predictions, tables, the best checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.trainer.states import TrainerFn
+from torch import Tensor
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+from vidcls.callbacks.pictures import draw_confusion_matrix
+from vidcls.callbacks.wandb_run import WandbRun
+from vidcls.callbacks.wandb_samples import evenly_spread, log_samples, scores_of, surest_mistakes_first
+from vidcls.data import VideoDataModule
+from vidcls.models import VideoClassifier, load_classifier
+from vidcls.models.checkpoint import FACTS_KEY
+from vidcls.models.classifier import MODEL_ROW
+from vidcls.training.metrics import MeanClassAccuracy
+
+BEST_FILE_NAME = "best"  # of the ModelCheckpoint that keeps the best weights
+
+
+class WandbMedia(Callback):
+    """Adds to the run of a :class:`WandbRun`, and does nothing where the trainer has none.
+
+    At the end of ``fit``: the confusion matrix of the last validation, validation videos with the answers of the best
+    checkpoint (the model as it is, where none was kept), and that checkpoint as an artifact. After a test: its table,
+    its confusion matrix, and test videos with their answers, the surest mistakes first. The id of the run is kept in
+    every checkpoint.
+
+    Args:
+        num_samples: videos in each table of samples.
+    """
+
+    def __init__(self, *, num_samples: int = 8) -> None:
+        self.num_samples = num_samples
+        self._confusion: Tensor | None = None  # of the last validation of fit, over all processes
+
+    def on_save_checkpoint(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,  # noqa: ARG002
+        checkpoint: dict[str, object],
+    ) -> None:
+        """Keep the id of the run."""
+        logger = wandb_run(trainer)
+        facts = checkpoint.setdefault(FACTS_KEY, {})
+        assert isinstance(facts, dict)
+        if logger is not None and logger.version is not None:
+            facts["wandb_run_id"] = logger.version
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the confusion matrix before the model resets it; all processes take part."""
+        if wandb_run(trainer) is None or trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
+            return
+        if isinstance(pl_module, VideoClassifier):
+            metric = pl_module.val_metrics["mean_class_accuracy"]
+            assert isinstance(metric, MeanClassAccuracy)
+            summed = trainer.strategy.reduce(metric.confmat.clone(), reduce_op="sum")
+            assert isinstance(summed, Tensor)
+            self._confusion = summed.cpu()
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log what the test found."""
+        logger = wandb_run(trainer)
+        if logger is None or not trainer.is_global_zero or not isinstance(pl_module, VideoClassifier):
+            return
+        import wandb
+
+        scores = pl_module.test_scores
+        assert scores is not None
+        table = scores.table()
+        metrics = list(table[MODEL_ROW])
+        results = wandb.Table(columns=["part", *metrics], data=[[row, *table[row].values()] for row in table])
+        logger.experiment.log({"test/results": results, "trainer/global_step": trainer.global_step})
+        answers = scores.scores[MODEL_ROW]
+        confusion = multiclass_confusion_matrix(answers, scores.labels, len(scores.class_names))
+        log_confusion(logger, "test", confusion, scores.class_names, step=trainer.global_step)
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if isinstance(data, VideoDataModule):
+            records = data.split("test")
+            chosen = surest_mistakes_first(answers, scores.labels)[: self.num_samples]
+            shown = [records[int(scores.indices[position])] for position in chosen]
+            log_samples(logger, "test", shown, answers[chosen], scores.class_names, step=trainer.global_step)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Log what the training came to, when every other callback has finished with the checkpoints."""
+        logger = wandb_run(trainer)
+        if stage != "fit" or logger is None or not trainer.is_global_zero or not isinstance(pl_module, VideoClassifier):
+            return
+        if self._confusion is not None:
+            log_confusion(logger, "val", self._confusion, pl_module.class_names, step=trainer.global_step)
+        best = best_checkpoint(trainer)
+        if best is not None:
+            log_checkpoint(logger, *best)
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if isinstance(data, VideoDataModule):
+            records = data.split("val")
+            chosen = evenly_spread(len(records), self.num_samples)
+            model = load_classifier(best[0]) if best is not None else pl_module
+            answers = scores_of(model, data, chosen)
+            shown = [records[index] for index in chosen]
+            log_samples(logger, "val", shown, answers, pl_module.class_names, step=trainer.global_step)
+
+
+def wandb_run(trainer: Trainer) -> WandbRun | None:
+    """The W&B logger of a trainer, where it has one."""
+    return next((logger for logger in trainer.loggers if isinstance(logger, WandbRun)), None)
+
+
+def best_checkpoint(trainer: Trainer) -> tuple[Path, ModelCheckpoint] | None:
+    """The file with the best weights and the callback that wrote it, where there is one."""
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.filename == BEST_FILE_NAME:
+            path = Path(callback.best_model_path)
+            return (path, callback) if path.is_file() else None
+    return None
+
+
+def log_checkpoint(logger: WandbRun, path: Path, callback: ModelCheckpoint) -> None:
+    """Log a checkpoint as the artifact ``model-<run id>``, under the alias ``best``."""
+    import wandb
+
+    run = logger.experiment
+    score = None if callback.best_model_score is None else float(callback.best_model_score)
+    artifact = wandb.Artifact(f"model-{run.id}", type="model", metadata={"monitor": callback.monitor, "score": score})
+    artifact.add_file(str(path), name=path.name)
+    run.log_artifact(artifact, aliases=["best"])
+
+
+def log_confusion(logger: WandbRun, part: str, confusion: Tensor, class_names: Sequence[str], *, step: int) -> None:
+    """Log counts ``(K, K)`` as the picture ``<part>/confusion`` and the table ``<part>/confusion_counts``."""
+    import wandb
+
+    counts = [
+        [class_names[row], class_names[column], int(confusion[row, column])]
+        for row, column in confusion.nonzero().tolist()
+    ]
+    with TemporaryDirectory() as folder:
+        picture = Path(folder) / "confusion.png"
+        draw_confusion_matrix(confusion, class_names, picture)
+        logger.experiment.log(
+            {
+                f"{part}/confusion": wandb.Image(str(picture)),
+                f"{part}/confusion_counts": wandb.Table(columns=["label", "prediction", "videos"], data=counts),
+                "trainer/global_step": step,
+            }
+        )

@@ -1,0 +1,154 @@
+"""A training -> one run in Weights & Biases: online with an account, kept in the run folder without."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.loggers.logger import rank_zero_experiment
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
+
+from vidcls.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from wandb import Run
+
+_SECRET_NAME = re.compile(r"(^|_)(api_?key|password|passwd|secret|token)$", re.IGNORECASE)
+_LEFT_OUT = "(left out)"
+
+
+class WandbRun(WandbLogger):
+    """Logs a training as one run, from process 0 alone.
+
+    ``WANDB_MODE`` decides where it is set. Else the run goes online where Weights & Biases finds an account
+    (``wandb login`` or ``WANDB_API_KEY``), and lies in the run folder where it finds none. Each pass of the trainer
+    finishes it; a later pass or process of the same training goes on under the same id, which offline makes another
+    folder: the command that is printed last uploads them all.
+
+    Args:
+        project: project that the run belongs to.
+        name: name of the run on the page; left out: one is made up.
+        entity: user or team that the run belongs to; left out: the account's own.
+        group: runs of one group are shown together, such as the folds of one data set.
+        tags: words to find the run by.
+
+    Raises:
+        ConfigurationError: ``WANDB_MODE=online`` without an account, or the run cannot be started.
+    """
+
+    def __init__(
+        self,
+        *,
+        project: str = "vidcls",
+        name: str | None = None,
+        entity: str | None = None,
+        group: str | None = None,
+        tags: list[str] | None = None,
+    ) -> None:
+        # create_new: a second training in the same process is a run of its own.
+        super().__init__(name=name, project=project, entity=entity, group=group, tags=tags, reinit="create_new")
+        del self._wandb_init["anonymous"]  # Lightning's default, which wandb warns about
+
+    def place(self, run_dir: Path) -> None:
+        """Keep the files of the run below ``run_dir``, in ``wandb/``; to be called before anything is logged."""
+        self._save_dir = self._wandb_init["dir"] = os.fspath(run_dir)
+
+    def resume(self, run_id: str) -> None:
+        """Go on with the run of that id; to be called before anything is logged."""
+        self._id = self._wandb_init["id"] = run_id
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Run:
+        """The run, started when it is first asked for; a stand-in that does nothing on other processes."""
+        if self._experiment is None:
+            self._start()
+        return cast("Run", self._experiment)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Mapping[str, object] | Namespace) -> None:
+        """Add to the run's configuration; what is called a key, token, password or secret is left out."""
+        plain = vars(params) if isinstance(params, Namespace) else params
+        super().log_hyperparams(cast("dict[str, object]", _without_secrets(plain)))
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Finish the run; offline, print the command that uploads it."""
+        super().finalize(status)
+        if self._experiment is None:
+            return
+        run, self._experiment = cast("Run", self._experiment), None
+        self.resume(run.id)
+        run.finish(exit_code=0 if status == "success" else 1)
+        if run.offline:
+            rank_zero_info(f"W&B: run {run.id} is kept offline; upload it from this machine with: {sync_command(run)}")
+
+    def _start(self) -> None:
+        import wandb
+
+        mode = _mode()
+        # Offline its own lines would offer a command for the newest folder alone.
+        settings = wandb.Settings(silent=True) if mode == "offline" else None
+        self._wandb_init |= {"mode": mode, "settings": settings}
+        Path(self._wandb_init["dir"]).mkdir(parents=True, exist_ok=True)
+        try:
+            _ = super().experiment
+        except wandb.Error as error:
+            raise ConfigurationError(
+                f"W&B could not start the run ({_first_line(error)}): "
+                "set WANDB_MODE=offline to train without it and upload later"
+            ) from error
+
+
+def sync_command(run: Run) -> str:
+    """The one command that uploads an offline run, with all of its folders in the order of time."""
+    folder = Path(run.dir).parent  # .../wandb/offline-run-<time>-<id>
+    folders = sorted(folder.parent.glob(f"offline-run-*-{run.id}"))
+    return shlex.join(["wandb", "sync", *map(str, folders)])
+
+
+def _mode() -> str:
+    """What the user set, else online with an account and offline without."""
+    import wandb
+
+    wanted = os.environ.get("WANDB_MODE")
+    configured = wanted or wandb.setup().settings.mode  # `wandb offline` sets it in a file
+    if configured == "dryrun":
+        return "offline"
+    if configured in ("offline", "disabled"):
+        return configured
+    try:
+        has_account = wandb.login(prompt=False, verify=False)
+    except wandb.Error as error:
+        raise ConfigurationError(f"W&B refuses the account ({_first_line(error)}): run wandb login") from error
+    if has_account:
+        return "online"
+    if wanted:
+        raise ConfigurationError(
+            f"WANDB_MODE is {wanted}, but no account is configured: run wandb login, set WANDB_API_KEY, or leave it out"
+        )
+    rank_zero_info("W&B: no account is configured (wandb login, or WANDB_API_KEY), so the run is kept offline")
+    return "offline"
+
+
+def _without_secrets(value: object) -> object:
+    """Plain types, without the values of what is named like a secret."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _without_secrets(asdict(value))
+    if isinstance(value, Mapping):
+        return {
+            name: _LEFT_OUT if _SECRET_NAME.search(str(name)) and item else _without_secrets(item)
+            for name, item in value.items()
+        }
+    return [_without_secrets(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,101 @@
+"""Some videos and their scores -> a table in Weights & Biases that shows the videos with the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as F
+
+from vidcls.callbacks.wandb_run import WandbRun
+from vidcls.data import VideoDataModule
+from vidcls.data.clip_dataset import TestVideos, collate
+from vidcls.data.clip_reader import ClipReader
+from vidcls.data.datamodule import normalized
+from vidcls.errors import DecodeError
+from vidcls.models import VideoClassifier
+from vidcls.types import VideoRecord
+from vidcls.video import open_video, write_video
+
+MAX_SAMPLE_FRAMES = 100
+MAX_SAMPLE_SHORT_SIDE_PX = 240
+
+
+def log_samples(
+    logger: WandbRun,
+    part: str,
+    records: Sequence[VideoRecord],
+    scores: Tensor,
+    class_names: Sequence[str],
+    *,
+    step: int,
+) -> None:
+    """Log the table ``<part>/samples``: each video, what it is, what was answered, and how surely.
+
+    Args:
+        logger: the run.
+        part: ``val`` or ``test``.
+        records: N videos.
+        scores: ``(N, K)`` probabilities.
+        class_names: K names.
+        step: optimiser steps taken.
+    """
+    import wandb
+
+    table = wandb.Table(columns=["video", "path", "label", "prediction", "probability", "right"])
+    with TemporaryDirectory() as folder:
+        for position, record in enumerate(records):
+            file = Path(folder) / f"{position}.mp4"
+            video = wandb.Video(str(file), format="mp4") if _write_preview(record, file) else None
+            probability, best = scores[position].max(dim=0)
+            prediction = class_names[int(best)]
+            right = prediction == record.label
+            table.add_data(video, record.name, record.label, prediction, float(probability), right)
+        logger.experiment.log({f"{part}/samples": table, "trainer/global_step": step})
+
+
+@torch.inference_mode()
+def scores_of(model: VideoClassifier, data: VideoDataModule, indices: Sequence[int]) -> Tensor:
+    """Probabilities ``(N, K)`` of validation videos, one centred clip each, where the model lies."""
+    settings = data.input_settings.single_view()
+    videos = TestVideos(data.split("val"), data.class_names, ClipReader(settings, data.flow_source), views=False)
+    was_training = model.training
+    model.eval()
+    shares = []
+    for index in indices:
+        batch = normalized(collate([videos[index]]), settings.transform)
+        logits = model(*(batch[stream].to(model.device) for stream in model.streams))  # (1, K)
+        shares.append(logits.float().softmax(dim=-1).cpu())
+    model.train(was_training)
+    return torch.cat(shares)
+
+
+def surest_mistakes_first(scores: Tensor, labels: Tensor) -> list[int]:
+    """Positions of ``(N, K)`` probabilities: wrong ones from the surest on, then right ones from the least sure on."""
+    probability, predictions = scores.max(dim=1)
+    wrong = predictions != labels
+    return torch.where(wrong, -1 - probability, probability).argsort(stable=True).tolist()
+
+
+def evenly_spread(num_videos: int, num_samples: int) -> list[int]:
+    """At most ``num_samples`` positions, evenly spread over ``num_videos``."""
+    num_taken = min(num_videos, num_samples)
+    return [(2 * k + 1) * num_videos // (2 * num_taken) for k in range(num_taken)]
+
+
+def _write_preview(record: VideoRecord, file: Path) -> bool:
+    """Write the beginning of a video, small and as every browser plays it; False where it cannot be read."""
+    try:
+        with open_video(record.path) as video:
+            frames = video.frames(range(min(video.num_frames, MAX_SAMPLE_FRAMES)))  # (T, 3, H, W)
+            fps = video.fps
+    except DecodeError:
+        return False
+    H, W = frames.shape[-2:]
+    factor = min(1.0, MAX_SAMPLE_SHORT_SIDE_PX / min(H, W))
+    even_size = [max(2, 2 * round(side * factor / 2)) for side in (H, W)]  # 4:2:0 needs even sides
+    write_video(file, F.resize(frames, even_size, antialias=True), fps=fps)
+    return True

@@ -1,0 +1,125 @@
+"""The command line: one word chooses what runs, and what goes wrong comes back as one line and a status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from vidcls import __version__
+from vidcls.errors import VidclsError
+
+HELP = f"""vidcls {__version__}: train, test and use video classifiers
+
+usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's options
+
+  demo       the whole way on embedded data: flow, training, test, prediction
+  fit        train:                   vidcls fit --config two_stream
+  validate   score the validation part of a data set
+  test       score the test part:     vidcls test --config two_stream --ckpt_path best
+  predict    label new videos:        vidcls predict CHECKPOINT VIDEO|FOLDER|GLOB ...
+  doctor     what is installed, what is missing and how to get it
+
+  --debug    behind any command: the whole traceback where something goes wrong
+  --version  the version"""
+
+INTERRUPTED = 130
+BAD_INPUT = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit status: 0 done, 1 partly failed, 2 bad input."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    if debug:
+        arguments.remove("--debug")
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP)
+        return 0 if arguments else BAD_INPUT
+    if arguments[0] == "--version":
+        print(__version__)
+        return 0
+    command, rest = arguments[0], arguments[1:]
+    if command not in COMMANDS:
+        return _fail(f"unknown command {command!r}: use one of {', '.join(COMMANDS)}")
+    _see_own_folder()
+    try:
+        return COMMANDS[command](rest)
+    except VidclsError as error:
+        if debug:
+            raise
+        return _fail(_last_line(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def entry() -> None:
+    """What the installed ``vidcls`` command calls."""
+    sys.exit(main())
+
+
+def _fit(arguments: list[str]) -> int:
+    from vidcls.cli.training import run
+
+    return run("fit", arguments)
+
+
+def _validate(arguments: list[str]) -> int:
+    from vidcls.cli.training import run
+
+    return run("validate", arguments)
+
+
+def _test(arguments: list[str]) -> int:
+    from vidcls.cli.training import run
+
+    return run("test", arguments)
+
+
+def _predict(arguments: list[str]) -> int:
+    from vidcls.cli.predict import main as predict
+
+    return predict(arguments)
+
+
+def _doctor(arguments: list[str]) -> int:
+    from vidcls.cli.doctor import main as doctor
+
+    return doctor(arguments)
+
+
+def _demo(arguments: list[str]) -> int:
+    from vidcls.demo.main_job import main as demo
+
+    return demo(arguments)
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "demo": _demo,
+    "fit": _fit,
+    "validate": _validate,
+    "test": _test,
+    "predict": _predict,
+    "doctor": _doctor,
+}
+
+
+def _see_own_folder() -> None:
+    """Let a configuration name classes of the user's own folder, as ``python -m`` would."""
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.append(folder)
+
+
+def _last_line(error: VidclsError) -> str:
+    """The message; where a loader worker raised it, torch puts that worker's traceback before it."""
+    text = str(error).strip()
+    if "Original Traceback" not in text:
+        return " ".join(text.split())
+    last = text.splitlines()[-1]
+    return last.partition(": ")[2] or last
+
+
+def _fail(message: str) -> int:
+    print(f"vidcls: error: {message}", file=sys.stderr)
+    return BAD_INPUT

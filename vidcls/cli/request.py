@@ -1,0 +1,205 @@
+"""The arguments of fit, validate and test -> which run folder and which checkpoint they mean."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from vidcls.cli.configs import configs_folder
+from vidcls.cli.runs import CONFIG_FILE, DEFAULT_ROOT, find_checkpoint, new_run, run_of
+from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
+
+LINKED = {
+    "data.streams": "the model tells the data what it sees",
+    "data.seed": "the data follows --seed_everything",
+    "model.class_names": "the data tells the model its classes (--data.class_names sets their order)",
+    "model.clip": "the data tells the model its clips (--data.clip_len, --data.num_snippets, --data.stride, --data.flow_len)",
+}
+RUN_OF_PARENT = "VIDCLS_RUN_FOLDER"  # by which the processes of one training agree on the folder
+
+
+@dataclass
+class Request:
+    """What was asked for.
+
+    Args:
+        command: ``fit``, ``validate`` or ``test``.
+        arguments: the arguments for the parser, what the checkpoint says before what was given.
+        root: the folder of all runs.
+        name: the name of the run.
+        existing: the folder of a run that this command goes on in; None makes a new one.
+        wanted: the folder that was asked for with ``--run``, for a new run.
+        facts: the checkpoint to start from.
+    """
+
+    command: str
+    arguments: list[str]
+    root: Path
+    name: str
+    existing: Path | None = None
+    wanted: Path | None = None
+    facts: CheckpointFacts | None = None
+    _folder: Path | None = field(default=None, repr=False)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the command works in the folder of an earlier training."""
+        return self.existing is not None
+
+    def folder(self) -> Path:
+        """The run folder; a new one is made when first asked for."""
+        if self._folder is None:
+            self._folder = self.existing or self._new_folder()
+        return self._folder
+
+    def _new_folder(self) -> Path:
+        if "LOCAL_RANK" in os.environ:  # started by a launcher: all processes must mean the same folder
+            if RUN_OF_PARENT in os.environ:
+                return Path(os.environ[RUN_OF_PARENT])
+            if self.wanted is None:
+                raise ConfigurationError("started by torchrun or another launcher: give --run DIR, the folder of this run")
+            self.wanted.mkdir(parents=True, exist_ok=True)
+            return self.wanted
+        if self.wanted is not None:
+            if self.wanted.exists() and any(self.wanted.iterdir()):
+                raise ConfigurationError(
+                    f"--run {self.wanted}: is not empty: go on in it with --ckpt_path last, or name a new folder"
+                )
+            self.wanted.mkdir(parents=True, exist_ok=True)
+            folder = self.wanted
+        else:
+            folder = new_run(self.root, self.name)
+        os.environ[RUN_OF_PARENT] = str(folder)
+        return folder
+
+
+def understand(command: str, arguments: Sequence[str]) -> Request:
+    """Find the run and the checkpoint that the arguments mean.
+
+    Raises:
+        CheckpointError: the checkpoint is missing or cannot be used.
+        ConfigurationError: the arguments contradict each other.
+    """
+    given, others = _options().parse_known_args(list(arguments))
+    configs = [Path(path) for path in given.config]
+    contents = [_content(path) for path in configs]
+    _refuse_linked(others, contents)
+    trainer_files = [_content(Path(path)) for path in given.trainer if Path(path).is_file()]
+    name = given.name or _last(content.get("name") for content in contents)
+    if name is None and configs:
+        name = configs[0].stem
+    root = Path(given.default_root_dir or _root_in([*contents, *({"trainer": file} for file in trainer_files)]) or DEFAULT_ROOT)
+    run = Path(given.run) if given.run else None
+    wanted = given.ckpt_path or _last(content.get("ckpt_path") for content in contents)
+    if wanted is None and command != "fit" and run is not None:
+        wanted = "best"
+    if run is not None and wanted is not None and not run.is_dir():
+        raise CheckpointError(f"--run {run}: no such folder")
+
+    facts = existing = None
+    before: list[str] = []
+    if wanted is not None:
+        facts = read_checkpoint(find_checkpoint(wanted, root=root, name=name, run=run))
+        existing = run_of(facts.path) or (run if run is not None else None)
+        before = ["--config", json.dumps(_as_config(facts))]
+        if existing is not None and not configs:
+            before += ["--config", str(existing / CONFIG_FILE)]
+    if facts is None and not any("model" in content for content in contents) and not _model_name(others):
+        shipped = ", ".join(sorted(path.stem for path in configs_folder().glob("*.yaml")))
+        raise ConfigurationError(f"no model given: add --config FILE (shipped: {shipped}), or --model NAME")
+    if name is None:
+        name = existing.parent.name if existing is not None else _model_name(others) or "run"
+    passed_on = _without(arguments, ("--ckpt_path", "--run", "--name", "--trainer.default_root_dir"))
+    return Request(
+        command=command,
+        arguments=[*before, *passed_on, "--name", name],
+        root=root,
+        name=name,
+        existing=existing,
+        wanted=run if facts is None else None,
+        facts=facts,
+    )
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config", "-c", action="append", default=[])
+    parser.add_argument("--trainer", action="append", default=[])
+    for option in ("name", "run", "ckpt_path"):
+        parser.add_argument(f"--{option}")
+    parser.add_argument("--trainer.default_root_dir", dest="default_root_dir")
+    return parser
+
+
+def _content(path: Path) -> dict[str, object]:
+    """The mapping in a YAML file; a file that is none is left to the parser to complain about."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _root_in(contents: Sequence[dict[str, object]]) -> str | None:
+    roots = [trainer.get("default_root_dir") for c in contents if isinstance(trainer := c.get("trainer"), dict)]
+    return _last(roots)
+
+
+def _last(values: object) -> str | None:
+    """The last value that is there: later files win."""
+    found = [value for value in values if value is not None]  # type: ignore[attr-defined]
+    return str(found[-1]) if found else None
+
+
+def _refuse_linked(arguments: Sequence[str], contents: Sequence[dict[str, object]]) -> None:
+    """Errors where the user gives what model and data tell each other: one of the two would be overruled in silence."""
+    given = {argument.partition("=")[0].lstrip("-").replace(".init_args", "") for argument in arguments}
+    for content in contents:
+        for section in ("model", "data"):
+            values = content.get(section)
+            if isinstance(values, dict):
+                inner = values.get("init_args")
+                given |= {f"{section}.{key}" for key in (*values, *(inner if isinstance(inner, dict) else ()))}
+    for key, source in LINKED.items():
+        if any(name == key or name.startswith(f"{key}.") for name in given):
+            raise ConfigurationError(f"--{key}: {source}: leave it out")
+
+
+def _model_name(arguments: Sequence[str]) -> str:
+    """The name of the class behind ``--model``; nothing where that option is not there."""
+    for k, argument in enumerate(arguments):
+        option, equals, value = argument.partition("=")
+        if option in ("--model", "--model.class_path"):
+            path = value if equals else (arguments[k + 1] if k + 1 < len(arguments) else "")
+            return path.rpartition(".")[2]
+    return ""
+
+
+def _without(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
+    kept: list[str] = []
+    skip_value = False
+    for argument in arguments:
+        if skip_value:
+            skip_value = False
+        elif argument in options:
+            skip_value = True
+        elif argument.partition("=")[0] not in options:
+            kept.append(argument)
+    return kept
+
+
+def _as_config(facts: CheckpointFacts) -> dict[str, object]:
+    """What a checkpoint says, as a configuration; whatever is given comes after it and is held against it."""
+    config: dict[str, object] = {"model": {"class_path": facts.class_path, "init_args": facts.model_arguments}}
+    if facts.input_settings is not None:
+        data = dict(facts.input_settings)
+        data.pop("streams")
+        config["data"] = data
+    return config

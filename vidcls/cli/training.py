@@ -1,0 +1,303 @@
+"""fit, validate and test: LightningCLI with run folders, and with checkpoints whose word counts."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import traceback
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import yaml
+from jsonargparse import ArgumentError, Namespace
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+import vidcls.datasets  # noqa: F401 - so that data sets can be named without their module
+from vidcls.callbacks import FitFiles, MetricsLog, SkippedVideos, SvmFit, TestFiles, WandbMedia, WandbRun
+from vidcls.cli.configs import with_config_paths
+from vidcls.cli.messages import own_message, parser_message
+from vidcls.cli.request import Request, understand
+from vidcls.cli.runs import CHECKPOINTS, CONFIG_FILE
+from vidcls.data import VideoDataModule
+from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.files import write_text
+from vidcls.models import VideoClassifier
+from vidcls.models.checkpoint import CheckpointFacts, import_class, import_model_class
+from vidcls.types import ClipSettings, Stream
+
+# What a test may look at differently than the training's own settings said.
+# What Lightning and torch say to developers, not to users of ours.
+ADVICE = (
+    "does not have many workers",
+    "is smaller than the logging",
+    "callbacks used to create the checkpoint",
+    "isinstance\\(treespec, LeafSpec\\)",
+)
+
+FREE_AT_TEST = ("streams", "test_clips", "decoder", "short_videos", "test_crops")
+
+
+def run(command: str, arguments: Sequence[str]) -> int:
+    """Run ``fit``, ``validate`` or ``test``; returns the exit status.
+
+    Raises:
+        VidclsError: bad input; one line.
+    """
+    _quiet()
+    arguments = with_config_paths(arguments)
+    if any(argument in ("-h", "--help") or argument.startswith("--help=") for argument in arguments):
+        VidclsCLI(command, arguments, None)
+        return 0
+    request = understand(command, arguments)
+    try:
+        VidclsCLI(command, request.arguments, request)
+    except ArgumentError as error:
+        raise ConfigurationError(own_message(error) or parser_message(error)) from error
+    except MisconfigurationException as error:
+        raise ConfigurationError(" ".join(str(error).split())) from error
+    except ValueError as error:
+        if "_run_subcommand" in {frame.name for frame in traceback.extract_tb(error.__traceback__)}:
+            raise  # in the middle of the work: a mistake of ours, or of the user's own class
+        raise ConfigurationError(own_message(error) or parser_message(error)) from error
+    return 0
+
+
+class VidclsCLI(LightningCLI):
+    """Lightning's command line over our models and our data module.
+
+    Args:
+        command: ``fit``, ``validate`` or ``test``.
+        arguments: what follows the command.
+        request: run folder and checkpoint that were asked for; None where only help is wanted.
+    """
+
+    def __init__(self, command: str, arguments: Sequence[str], request: Request | None) -> None:
+        self.request = request
+        super().__init__(
+            model_class=VideoClassifier,
+            datamodule_class=VideoDataModule,
+            subclass_mode_model=True,
+            save_config_callback=_ConfigFile,
+            save_config_kwargs={"root": request.root if request is not None else None},
+            trainer_defaults={"use_distributed_sampler": False, "log_every_n_steps": 10},
+            seed_everything_default=0,
+            parser_kwargs={"exit_on_error": False} | {name: {"exit_on_error": False} for name in self.subcommands()},
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            args=[command, *arguments],
+        )
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """The commands and the arguments of the trainer's methods that are not the user's to give."""
+        hidden = {"model", "datamodule", "weights_only"}
+        return {
+            "fit": hidden | {"train_dataloaders", "val_dataloaders"},
+            "validate": hidden | {"dataloaders", "verbose"},
+            "test": hidden | {"dataloaders", "verbose"},
+        }
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Our own options, and the links by which data and model tell each other what they know."""
+        parser.add_argument("--name", type=str | None, default=None, help="Name of the run; that of the configuration.")
+        parser.add_argument("--run", type=str | None, default=None, help="Folder of the run; a new one, or its newest.")
+        parser.add_argument("--monitor", type=str, default="val/top1", help="What the best checkpoint is best at.")
+        parser.add_argument(
+            "--save_every_n_steps", type=int | None, default=None, help="Save the last checkpoint within epochs too."
+        )
+        parser.link_arguments("model", "data.streams", compute_fn=_streams_of)
+        parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+        parser.link_arguments("data.class_names", "model.init_args.class_names", apply_on="instantiate")
+        parser.link_arguments("data.clip", "model.init_args.clip", compute_fn=_fields_of, apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: object) -> None:
+        """Parse, and hold what was given against what must not be given."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
+            super().parse_arguments(parser, args)  # type: ignore[arg-type]
+
+    def _parse_ckpt_path(self) -> None:
+        """Hold the configuration against the checkpoint; Lightning would let one of them win in silence."""
+        if self.request is None:
+            return
+        config = self.config[self.config.subcommand]
+        facts = self.request.facts
+        if facts is not None:
+            _check_against(facts, config)
+            model_class = import_model_class(facts)
+            for name in model_class.initial_weights:
+                if name in config.model.init_args:
+                    config.model.init_args[name] = None
+            config.data.class_names = list(facts.class_names)
+            if facts.input_settings is not None:
+                config.data.flow_settings = _as_namespace(facts.input_settings["flow_settings"])
+            config.ckpt_path = str(facts.path)
+        config.trainer.default_root_dir = str(self.request.folder())
+
+    def instantiate_trainer(self, **kwargs: object) -> Trainer:  # type: ignore[override]
+        """The trainer with what every run has: csv log, checkpoints, result files."""
+        assert self.request is not None
+        config = self._get(self.config_init, "trainer")
+        self.trainer_defaults["callbacks"] = self._callbacks()
+        return super().instantiate_trainer(logger=self._loggers(config.get("logger")), **kwargs)
+
+    def _callbacks(self) -> list[Callback]:
+        assert self.request is not None
+        folder, facts = self.request.folder(), self.request.facts
+        checkpoints = folder / CHECKPOINTS
+        if self.subcommand != "fit":
+            return [TestFiles(folder, checkpoint=facts.path if facts else None), WandbMedia()]
+        monitor = self._get(self.config, "monitor")
+        best = ModelCheckpoint(
+            dirpath=checkpoints,
+            filename="best",
+            monitor=monitor,
+            mode="min" if "loss" in monitor else "max",
+            save_top_k=1,
+            enable_version_counter=False,
+        )
+        every = self._get(self.config, "save_every_n_steps")
+        last = ModelCheckpoint(
+            dirpath=checkpoints,
+            filename="last",
+            every_n_train_steps=every,
+            every_n_epochs=None if every else 1,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+        return [
+            best,
+            last,
+            LearningRateMonitor(logging_interval="step"),
+            SkippedVideos(),
+            SvmFit([checkpoints / "best.ckpt", checkpoints / "last.ckpt"]),
+            FitFiles(folder),
+            WandbMedia(),
+        ]
+
+    def _loggers(self, given: object) -> list[Logger] | bool:
+        """The user's loggers, and for a training the csv log before them."""
+        assert self.request is not None
+        facts = self.request.facts
+        loggers = list(given) if isinstance(given, list) else [given] if isinstance(given, Logger) else []
+        for logger in loggers:
+            if isinstance(logger, WandbRun):
+                logger.place(self.request.folder())
+                if facts is not None and facts.wandb_run_id is not None and self.request.goes_on:
+                    logger.resume(facts.wandb_run_id)
+        if self.subcommand != "fit":
+            return loggers or False
+        resumed_at = facts.global_step if facts is not None and self.request.goes_on else None
+        return [MetricsLog(self.request.folder(), resumed_at_step=resumed_at), *loggers]
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, object]:
+        kwargs = super()._prepare_subcommand_kwargs(subcommand)
+        kwargs["weights_only"] = True
+        if subcommand == "test":
+            kwargs["verbose"] = False  # our own table says it
+        return kwargs
+
+
+class _ConfigFile(SaveConfigCallback):
+    """Writes the resolved configuration into the run folder, and to the loggers that want it."""
+
+    def __init__(self, parser: LightningArgumentParser, config: Namespace, *, root: Path) -> None:
+        super().__init__(parser, config, save_to_log_dir=False)
+        self.root = root
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: ARG002
+        """Write ``config.yaml`` for a training; a test leaves that of the training alone."""
+        file = Path(trainer.default_root_dir) / CONFIG_FILE
+        if stage != "fit" and file.is_file():
+            return
+        config = self.config.clone()
+        config.ckpt_path = None
+        config.run = None
+        config.trainer.default_root_dir = str(self.root)
+        text = self.parser.dump(config, skip_none=False)
+        write_text(file, text)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbRun):
+                logger.log_hyperparams(yaml.safe_load(text))
+
+
+def _fields_of(clip: ClipSettings) -> Namespace:
+    """The clip settings as the parser wants a dataclass: it builds it once more."""
+    return Namespace(dataclasses.asdict(clip))
+
+
+def _streams_of(model: Namespace) -> list[Stream]:
+    """What the class that a configuration names sees."""
+    return list(import_class(model["class_path"]).streams)
+
+
+def _check_against(facts: CheckpointFacts, config: Namespace) -> None:
+    """Errors where the configuration says another thing than the checkpoint."""
+    given = config.model
+    given_class = _class_path(given.class_path)
+    if given_class != facts.class_path:
+        raise CheckpointError(
+            f"{facts.path}: holds a {facts.class_path}, but the configuration asks for {given_class}: "
+            "use the configuration that it was trained with, or none"
+        )
+    free = import_model_class(facts).initial_weights
+    _compare("--model.", facts, facts.model_arguments, _plain(given.init_args), free)
+    if facts.input_settings is not None:
+        _compare("--data.", facts, facts.input_settings, _plain(config.data), FREE_AT_TEST)
+    names = config.data.class_names
+    if names is not None and list(names) != list(facts.class_names):
+        raise CheckpointError(f"{facts.path}: knows the classes {list(facts.class_names)}, --data.class_names says {names}")
+
+
+def _compare(
+    prefix: str, facts: CheckpointFacts, trained: Mapping[str, object], given: Mapping[str, object], free: Sequence[str]
+) -> None:
+    for name, value in trained.items():
+        if name in free or name not in given:
+            continue
+        now = given[name]
+        if isinstance(value, Mapping) and isinstance(now, Mapping):
+            _compare(f"{prefix}{name}.", facts, value, now, free)
+        elif now != value and not (value is None or now is None and isinstance(value, Mapping)):
+            raise CheckpointError(
+                f"{facts.path}: was trained with {prefix}{name} {value}, but {now} is asked for: "
+                "leave it out, or train another model"
+            )
+        elif value is None and now is not None and not isinstance(now, Mapping):
+            raise CheckpointError(f"{facts.path}: was trained without {prefix}{name}, but {now} is asked for: leave it out")
+
+
+def _plain(config: Namespace) -> dict[str, object]:
+    def simple(value: object) -> object:
+        if isinstance(value, Mapping):
+            return {name: simple(item) for name, item in value.items()}
+        return [simple(item) for item in value] if isinstance(value, list | tuple) else value
+
+    return {name: simple(value) for name, value in config.as_dict().items()}
+
+
+def _as_namespace(plain: object) -> Namespace | None:
+    return Namespace(plain) if isinstance(plain, Mapping) else None
+
+
+def _class_path(name: str) -> str:
+    found = import_class(name)
+    return f"{found.__module__}.{found.__qualname__}"
+
+
+def _quiet() -> None:
+    """Advertisements and advice that do not concern a user of ours."""
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
+        lambda record: "litlogger" not in record.getMessage() and "Tip:" not in record.getMessage()
+    )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for message in ADVICE:
+        warnings.filterwarnings("ignore", message=f".*{message}.*")
+
+

@@ -1,0 +1,93 @@
+"""A video and its predictions -> the same video with label and score written into it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from vidcls.errors import VidclsError
+from vidcls.types import Prediction
+from vidcls.video import Video, open_video, write_video
+
+OVERLAY_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv")
+_CHUNK_BYTES = 32 * 2**20
+_DEFAULT_FPS = 25.0  # for files that state none
+_DIMMED = 0.4  # brightness of the picture behind the letters
+_READABLE_FONT_PX, _SMALLEST_FONT_PX = 11, 6
+
+
+def write_overlay(video_path: Path, predictions: Sequence[Prediction], output: Path) -> None:
+    """Write a copy of a video, without its sound, in which every frame shows the label and score of its moment.
+
+    With several predictions a frame shows the one whose middle is nearest in time. Some 32 MiB of frames are in memory
+    at a time. Letters beyond the Latin script are drawn as boxes: Pillow's own font has no others.
+
+    Raises:
+        DecodeError: a frame of the video cannot be read; nothing half-written is left.
+        VidclsError: the output cannot be written; nothing half-written is left.
+    """
+    with open_video(video_path) as video:
+        fps = video.fps or _DEFAULT_FPS
+        try:
+            write_video(output, _captioned(video, predictions, fps), fps=fps)
+        except OSError as error:
+            raise VidclsError(f"--overlay {output}: cannot be written ({error}); give another place") from error
+
+
+def overlay_path(folder: Path, name: str) -> Path:
+    """Where the overlay of the video called ``name`` lies: ``a/x.mp4`` stays, ``a/x.avi`` becomes ``a/x.avi.mp4``."""
+    return folder / (name if name.lower().endswith(".mp4") else f"{name}.mp4")
+
+
+def caption(text: str, height_px: int, width_px: int) -> Tensor:
+    """White letters on black, ``(h, width_px)`` uint8 with h at most ``height_px``: as large as fits, or cut short."""
+    font_px = max(_READABLE_FONT_PX, height_px // 14)
+    while font_px > _SMALLEST_FONT_PX and _text_width(text, font_px) > width_px:
+        font_px -= 1
+    shown = text
+    while len(shown) > 1 and _text_width(shown, font_px) > width_px:
+        shown = shown.removesuffix("…")[:-1] + "…"
+    strip = Image.new("L", (width_px, min(height_px, font_px * 3 // 2)))
+    ImageDraw.Draw(strip).text((font_px // 3, 0), shown, fill=255, font=ImageFont.load_default(font_px))
+    return torch.from_numpy(np.array(strip))
+
+
+def draw_caption(frames: Tensor, letters: Tensor) -> Tensor:
+    """Frames ``(T, 3, H, W)`` uint8 with the strip ``(h, W)`` over their upper edge, the picture shining through."""
+    height_px = len(letters)
+    behind = (frames[:, :, :height_px] * _DIMMED).to(torch.uint8)
+    return torch.cat([torch.maximum(behind, letters), frames[:, :, height_px:]], dim=2)
+
+
+def _captioned(video: Video, predictions: Sequence[Prediction], fps: float) -> Iterator[Tensor]:
+    """All frames of a video in order, ``(3, H, W)`` uint8 each, with the caption of their moment."""
+    middles = [(p.start_seconds + p.end_seconds) / 2 for p in predictions]
+    borders = [(before + after) / 2 for before, after in pairwise(middles)]
+    shown, letters = -1, torch.empty(0)
+    for index, frame in enumerate(_all_frames(video)):
+        wanted = bisect_right(borders, index / fps)
+        if wanted != shown:
+            label, score = predictions[wanted].top(1)[0]
+            shown, letters = wanted, caption(f"{label} {score:.2f}", *frame.shape[1:])
+        yield draw_caption(frame[None], letters)[0]
+
+
+def _all_frames(video: Video) -> Iterator[Tensor]:
+    start, chunk_len = 0, 1
+    while start < video.num_frames:
+        frames = video.frames(range(start, min(start + chunk_len, video.num_frames)))
+        yield from frames
+        start += len(frames)
+        chunk_len = max(1, _CHUNK_BYTES // frames[0].numel())
+
+
+def _text_width(text: str, font_px: int) -> float:
+    """Width with the margin on both sides, in pixels."""
+    return ImageFont.load_default(font_px).getlength(text) + 2 * (font_px // 3)
