@@ -289,7 +289,7 @@ def measure(candidate: Candidate, videos: list[Codes], folder: Path, num_reads: 
         "write_ms_per_field": 1e3 * write_seconds / num_fields,
         "read_ms_median": 1e3 * float(np.median(seconds)),
         "error_px": error_px / num_fields,
-        "zeros_kept": kept / max(1, zeros),
+        "zeros_kept": kept / zeros if zeros else 1.0,
         "still_is_zero": float((candidate.read(folder / "still", 0, 12) == 128).all()),
     }
 

@@ -61,7 +61,12 @@ def small_trainer() -> MakeTrainer:
             dirpath=run / "checkpoints",
             filename="best",
             monitor="val/loss",
-            save_last=True,
+            enable_version_counter=False,
+        )
+        last = ModelCheckpoint(
+            dirpath=run / "checkpoints",
+            filename="last",
+            save_on_train_epoch_end=True,
             enable_version_counter=False,
         )
         arguments = {"max_epochs": 1, "num_sanity_val_steps": 0, "log_every_n_steps": 1} | settings
@@ -69,7 +74,7 @@ def small_trainer() -> MakeTrainer:
             accelerator="cpu",
             default_root_dir=run,
             logger=logger,
-            callbacks=[*(callbacks or []), best],
+            callbacks=[*(callbacks or []), best, last],
             enable_progress_bar=False,
             enable_model_summary=False,
             **arguments,  # type: ignore[arg-type]

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import ast
 import json
+import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,21 +101,30 @@ class captured_lines:
 
 
 def records(folder: Path) -> list[Record]:
-    """What a run folder says: length-prefixed pieces of records in blocks of 32 KiB (the log format of LevelDB)."""
+    """What a finished run folder says; the service of wandb may write the last records a little later than it says."""
+    for _ in range(200):
+        found = list(records_so_far(folder))
+        if any(record.HasField("exit") for record in found):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{folder}: the run was not finished")
+
+
+def records_so_far(folder: Path) -> Iterator[Record]:
+    """The records of the file, cut at blocks of 32 KiB, each piece behind 7 bytes (the log format of LevelDB)."""
     (file,) = folder.glob("run-*.wandb")
-    content, position, piece, found = file.read_bytes(), 7, b"", []
+    content, position, record = file.read_bytes(), 7, b""
     while position + 7 <= len(content):
         rest_of_block = 32768 - position % 32768
         if rest_of_block < 7:
             position += rest_of_block
             continue
         length, kind = int.from_bytes(content[position + 4 : position + 6], "little"), content[position + 6]
-        piece += content[position + 7 : position + 7 + length]
+        record += content[position + 7 : position + 7 + length]
         position += 7 + length
-        if kind in (1, 4):  # a whole record, or the last piece of one
-            found.append(Record.FromString(piece))
-            piece = b""
-    return found
+        if kind in (1, 4) and position <= len(content):  # a whole record, or the last piece of one
+            yield Record.FromString(record)
+            record = b""
 
 
 def history(folder: Path) -> dict[str, list[object]]:
@@ -256,6 +269,7 @@ def test_other_processes_make_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def undecided(offline: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: ARG001
     """No account, and no word on whether to be online; wandb forgets what it read from the environment."""
     monkeypatch.delenv("WANDB_MODE")
+    monkeypatch.setenv("WANDB_SILENT", "true")  # else it asks the server for the account's name
     wandb.teardown()
     yield
     wandb.teardown()
@@ -298,6 +312,22 @@ def test_wandb_mode_online_without_an_account_is_an_error(tmp_path: Path, monkey
 
 
 @pytest.mark.usefixtures("offline")
+def test_a_run_that_cannot_be_started_is_one_line_that_says_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_settings: object) -> None:
+        raise wandb.errors.CommError("no answer in 90 s\nmore")
+
+    monkeypatch.setattr(wandb, "init", fail)
+    logger = WandbRun()
+    logger.place(tmp_path / "run")
+    with pytest.raises(
+        ConfigurationError, match=r"could not start the run \(no answer in 90 s\): set WANDB_MODE=offline"
+    ):
+        _ = logger.experiment
+
+
+@pytest.mark.usefixtures("offline")
 def test_wandb_mode_disabled_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
     logger = WandbRun()
@@ -320,3 +350,46 @@ def test_wandb_is_imported_only_where_it_is_used() -> None:
         for statement in ast.parse(file.read_text()).body:  # of the module itself, not of functions
             assert not (isinstance(statement, ast.Import) and "wandb" in [name.name for name in statement.names])
             assert not (isinstance(statement, ast.ImportFrom) and (statement.module or "").split(".")[0] == "wandb")
+
+
+TWO_PROCESSES = """
+import sys
+from pathlib import Path
+
+from lightning.pytorch import Trainer
+
+from vidcls.callbacks import SkippedVideos, WandbMedia, WandbRun
+from vidcls.data import VideoDataModule
+from vidcls.datasets import VideoFolder
+from vidcls.models import SingleFrame
+from vidcls.transforms import TransformSettings
+
+run = Path(sys.argv[2])
+transform = TransformSettings(resize_px=None, crop_px=32, flip_probability=0)
+dataset = VideoFolder(Path(sys.argv[1]))
+data = VideoDataModule(dataset, transform=transform, batch_size=2, test_batch_size=1, num_workers=0, bad_videos="skip")
+model = SingleFrame(class_names=data.class_names, clip=data.clip, backbone="small")
+logger = WandbRun()
+logger.place(run)
+trainer = Trainer(
+    accelerator="cpu", devices=2, strategy="ddp", use_distributed_sampler=False, max_epochs=1, log_every_n_steps=1,
+    num_sanity_val_steps=0, enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
+    default_root_dir=run, logger=logger, callbacks=[WandbMedia(), SkippedVideos()],
+)
+trainer.fit(model, data)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("offline")
+def test_two_processes_make_one_run_that_counts_the_videos_of_both(clip_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(clip_folder, tmp_path / "clips")
+    for label in ("left", "right", "still"):
+        (tmp_path / "clips/train" / label / "0.avi").write_bytes(b"no video")
+    (tmp_path / "train.py").write_text(TWO_PROCESSES)
+    command = [sys.executable, "train.py", "clips", "run"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=300)
+    (folder,) = (tmp_path / "run/wandb").glob("offline-run-*")
+    assert sum(int(str(count)) for _, _, count in table(folder, "val/confusion_counts")) == 3
+    assert history(folder)["train/skipped_videos"] == [3.0]
+    assert len((tmp_path / "run/skipped.csv").read_text().splitlines()) == 1 + 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,16 @@ def test_bad_input_is_one_line_and_status_2_and_nothing_is_written(
     assert len(captured.err.splitlines()) == 1
     assert message in captured.err
     assert sorted(videos.parent.rglob("*")) == before
+
+
+def test_odd_files_are_predicted_or_listed(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if "VIDCLS_REAL_DATA" not in os.environ:
+        pytest.skip("VIDCLS_REAL_DATA is not set: the folder of odd files is not known")
+    odd = Path(os.environ["VIDCLS_REAL_DATA"]) / "oddities"
+    readable = ("unordered.mov", "video_90.mov", "av1_video.mkv", "one_frame.mp4", "vfr.mp4", "start_offset_5s.ts")
+    broken = ("zeroframe_258B.mp4", "truncated_no_moov.mp4", "zero_bytes.mp4", "audio_only.mp4")
+    assert predict(run_folder, *(odd / name for name in readable + broken)) == 1
+    captured = capsys.readouterr()
+    assert [Path(line.split()[0]).name for line in captured.out.splitlines()] == list(readable)
+    failed = captured.err.partition("4 of 10 videos failed:\n")[2].splitlines()
+    assert [Path(line.split(":")[0].strip()).name for line in failed] == list(broken)

@@ -16,7 +16,7 @@ from vidcls.datasets import VideoFolder
 from vidcls.models import TwoStream
 from vidcls.transforms import TransformSettings
 
-TEST_BATCH_SIZES = (2, 3, 7)  # two processes get 2 + 2 batches, 2 + 1, and 1 + 0
+TEST_BATCH_SIZES = (2, 7)  # of 7 videos two processes get 2 + 2 batches, or 1 + 0
 
 
 def main(clip_folder: str, result: str, num_processes: int) -> None:
@@ -38,7 +38,7 @@ def main(clip_folder: str, result: str, num_processes: int) -> None:
         model = TwoStream(class_names=data.class_names, clip=data.clip, spatial="small", temporal="small")
         trainer = Trainer(
             max_epochs=1,
-            strategy="ddp",
+            strategy="ddp" if num_processes > 1 else "auto",
             devices=num_processes,
             accelerator="cpu",
             use_distributed_sampler=False,
@@ -54,8 +54,7 @@ def main(clip_folder: str, result: str, num_processes: int) -> None:
         table = {name: float(value) for name, value in trainer.callback_metrics.items()}
         trainer.fit(model, data)
         validation = {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("val/")}
-        weights = {name: value.clone() for name, value in model.state_dict().items()}
-        gathered = trainer.strategy.all_gather(model.heads["spatial"][1].weight.detach())
+        gathered = trainer.strategy.all_gather(model.nets["temporal"].stem.weight.detach())
         found[str(test_batch_size)] = {
             "indices": untrained.indices,
             "labels": untrained.labels,
@@ -63,8 +62,7 @@ def main(clip_folder: str, result: str, num_processes: int) -> None:
             "table": table,
             "validation": validation,
             "num_steps": trainer.global_step,
-            "weights": weights,
-            "weights_of_each": gathered,
+            "kernels_by_process": gathered,
         }
     if trainer.global_rank == 0:
         torch.save(found, result)

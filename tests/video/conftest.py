@@ -120,7 +120,7 @@ def _h264_in_avi(folder: Path) -> Clip:
 
 
 def _h264_narrow(folder: Path) -> Clip:
-    frames = ramp_frames(12, 32, 80)
+    frames = ramp_frames(12, 40, 96)
     write_video(folder / "narrow.mp4", frames)
     return Clip(folder / "narrow.mp4", frames, 25.0)
 

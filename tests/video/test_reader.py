@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import torch
 
 from vidcls.errors import DecodeError, MissingExtraError
 from vidcls.video import BACKENDS, DecoderFallbackWarning, MemoryReader, open_video, write_video
+from vidcls.video.decord_reader import DecordReader
 
 
 class FailsToOpen(MemoryReader):
@@ -210,6 +212,14 @@ def test_a_file_cut_off_in_the_middle_gives_an_error_and_no_other_frames(tmp_pat
         assert torch.equal(video.frames([0, 9]), expected.frames([0, 9]))
         with pytest.raises(IndexError):
             video.frames([25])
+
+
+def test_decord_never_repeats_a_frame_in_place_of_one_that_it_cannot_decode(clip_of) -> None:
+    clip = clip_of("cut without encoding")  # decord would count the hidden frames too, and repeat others for them
+    with closing(DecordReader(clip.path)) as reader:
+        assert len(reader.frames(range(len(clip.frames)))) == len(clip.frames)
+        with pytest.raises(DecodeError):
+            reader.frames([len(clip.frames) + 1])
 
 
 def _run(code: str) -> str:

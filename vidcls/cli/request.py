@@ -59,6 +59,15 @@ class Request:
             self._folder = self.existing or self._new_folder()
         return self._folder
 
+    def drop_empty_folder(self) -> None:
+        """Remove the folder of a new run in which nothing was written, and those above it that this leaves empty."""
+        folder = self._folder
+        if self.existing is not None or folder is None or "LOCAL_RANK" in os.environ:
+            return
+        for level in (folder, folder.parent, folder.parent.parent):
+            if level.is_dir() and level != Path.cwd() and not any(level.iterdir()):
+                level.rmdir()
+
     def _new_folder(self) -> Path:
         if "LOCAL_RANK" in os.environ:  # started by a launcher: all processes must mean the same folder
             if RUN_OF_PARENT in os.environ:

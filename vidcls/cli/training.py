@@ -56,6 +56,15 @@ def run(command: str, arguments: Sequence[str]) -> int:
         return 0
     request = understand(command, arguments)
     try:
+        _run(command, request)
+    except BaseException:
+        request.drop_empty_folder()
+        raise
+    return 0
+
+
+def _run(command: str, request: Request) -> None:
+    try:
         VidclsCLI(command, request.arguments, request)
     except ArgumentError as error:
         raise ConfigurationError(own_message(error) or parser_message(error)) from error
@@ -65,7 +74,6 @@ def run(command: str, arguments: Sequence[str]) -> int:
         if "_run_subcommand" in {frame.name for frame in traceback.extract_tb(error.__traceback__)}:
             raise  # in the middle of the work: a mistake of ours, or of the user's own class
         raise ConfigurationError(own_message(error) or parser_message(error)) from error
-    return 0
 
 
 class VidclsCLI(LightningCLI):

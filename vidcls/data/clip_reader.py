@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from vidcls.data.settings import InputSettings
 from vidcls.errors import DatasetError
-from vidcls.flow.on_the_fly import flow_as_stored
+from vidcls.flow import FlowSource, flow_as_stored
 from vidcls.transforms import ClipPixels
 from vidcls.types import ClipSettings, VideoRecord
 from vidcls.video import Video, flow_window, open_video, random_clip, segment_clips, stride_frames, uniform_views
 from vidcls.video.sampling import ShortPolicy
-
-
-class FlowSource(Protocol):
-    """Where stored flow comes from."""
-
-    def fields(self, record: VideoRecord, indices: Sequence[int]) -> Tensor:
-        """The fields of a video at ``indices``: ``(T, 2, h, w)`` float32 px."""
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from vidcls.data.clip_dataset import BadVideos, TestVideos, TrainClips, collate
-from vidcls.data.clip_reader import ClipReader, FlowSource
+from vidcls.data.clip_reader import ClipReader
 from vidcls.data.samplers import OrderedBatches, TrainBatches
 from vidcls.data.settings import InputSettings
 from vidcls.data.train_loader import TrainLoader
 from vidcls.datasets import VideoDataset
 from vidcls.datasets.folds import refold
 from vidcls.errors import ConfigurationError, DatasetError
-from vidcls.flow.settings import FlowSettings
+from vidcls.flow import FlowSettings, FlowSource, open_flow_store
 from vidcls.transforms import TransformSettings, normalize_flow, normalize_rgb
 from vidcls.types import Batch, ClipSettings, Split, Stream, VideoRecord
 from vidcls.video.reader import Backend
@@ -262,8 +262,6 @@ def _flow(folder: str | None, settings: FlowSettings | None) -> tuple[FlowSource
     """Where flow comes from and how it is, or was, computed."""
     if folder is None or folder.lower() == "none":
         return None, settings or FlowSettings()
-    from vidcls.flow import open_flow_store
-
     store = open_flow_store(folder)
     if settings is not None and settings != store.settings:
         raise ConfigurationError(

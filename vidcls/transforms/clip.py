@@ -43,13 +43,13 @@ def train_transform(clip: ClipPixels, settings: TransformSettings, *, seed: int)
 
 def test_transform(clip: ClipPixels, settings: TransformSettings) -> list[ClipPixels]:
     """The ``test_crops`` crops of a clip, each of ``crop_px``, in a fixed order."""
-    streams = _fit_crop(_same_size(clip, settings.resize_px), settings.crop_px)
-    size = settings.crop_px
+    size = settings.crop_size
+    streams = _fit_crop(_same_size(clip, settings.resize_px), size)
     if settings.test_crops == 1:
-        return [_unwrap([F.center_crop(stream, [size, size]) for stream in streams])]
+        return [_unwrap([F.center_crop(stream, list(size)) for stream in streams])]
     if settings.test_crops == 3:
-        return [_unwrap([F.crop(s, top, left, size, size) for s in streams]) for top, left in _three(streams, size)]
-    crops_by_stream = [F.ten_crop(stream, [size, size]) for stream in streams]
+        return [_unwrap([F.crop(s, top, left, *size) for s in streams]) for top, left in _three(streams, size)]
+    crops_by_stream = [F.ten_crop(stream, list(size)) for stream in streams]
     return [_unwrap(list(crop)) for crop in zip(*crops_by_stream, strict=True)]
 
 
@@ -69,28 +69,30 @@ def _same_size(clip: ClipPixels, short_side_px: int | None) -> list[Tensor]:
     return [streams[0], *(F.resize(stream, size) for stream in streams[1:])]
 
 
-def _fit_crop(streams: list[Tensor], crop_px: int) -> list[Tensor]:
-    """Streams whose short side is at least ``crop_px``: a smaller video is enlarged, never padded."""
-    short_side_px = min(streams[0].shape[-2:])
-    if short_side_px >= crop_px:
+def _fit_crop(streams: list[Tensor], crop_size: tuple[int, int]) -> list[Tensor]:
+    """Streams that hold the crop: a smaller video is enlarged, never padded."""
+    height, width = streams[0].shape[-2:]
+    if height >= crop_size[0] and width >= crop_size[1]:
         return streams
-    return [F.resize(stream, [crop_px], antialias=True) for stream in streams]
+    enlarge = max(crop_size[0] / height, crop_size[1] / width)
+    size = [max(side, round(old * enlarge)) for side, old in zip(crop_size, (height, width), strict=True)]
+    return [F.resize(stream, size, antialias=True) for stream in streams]
 
 
 def _random_crop(streams: list[Tensor], settings: TransformSettings) -> list[Tensor]:
-    size = settings.crop_px
+    size = settings.crop_size
     streams = _fit_crop(streams, size)
     height, width = streams[0].shape[-2:]
     if settings.train_crop == "center":
-        return [F.center_crop(stream, [size, size]) for stream in streams]
+        return [F.center_crop(stream, list(size)) for stream in streams]
     if settings.train_crop == "random":
-        top, left = _draw(height - size + 1), _draw(width - size + 1)
-        return [F.crop(stream, top, left, size, size) for stream in streams]
+        top, left = _draw(height - size[0] + 1), _draw(width - size[1] + 1)
+        return [F.crop(stream, top, left, *size) for stream in streams]
     if settings.train_crop == "random_resized":
         top, left, high, wide = v2.RandomResizedCrop(size, scale=(settings.min_area, 1.0)).make_params(streams).values()
     else:
         top, left, high, wide = _draw_multi_scale(height, width)
-    return [F.resized_crop(stream, top, left, high, wide, [size, size], antialias=True) for stream in streams]
+    return [F.resized_crop(stream, top, left, high, wide, list(size), antialias=True) for stream in streams]
 
 
 def _draw(num_choices: int) -> int:
@@ -115,9 +117,9 @@ def _draw_multi_scale(height: int, width: int) -> tuple[int, int, int, int]:
     return top, left, high, wide
 
 
-def _three(streams: list[Tensor], size: int) -> list[tuple[int, int]]:
+def _three(streams: list[Tensor], size: tuple[int, int]) -> list[tuple[int, int]]:
     height, width = streams[0].shape[-2:]
-    spare_height, spare_width = height - size, width - size
+    spare_height, spare_width = height - size[0], width - size[1]
     if width >= height:
         return [(spare_height // 2, left) for left in (0, spare_width // 2, spare_width)]
     return [(top, spare_width // 2) for top in (0, spare_height // 2, spare_height)]

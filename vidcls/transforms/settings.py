@@ -15,7 +15,7 @@ class TransformSettings:
 
     Args:
         resize_px: short side in pixels after the first resize, for training and testing; none keeps the video's size.
-        crop_px: height and width in pixels that the network sees.
+        crop_px: what the network sees, in pixels: one side of a square, or height and width.
         train_crop: where the training crop lies. ``center``; ``random`` anywhere; ``random_resized`` with an area of
             ``min_area`` to 1 of the frame and an aspect of 3/4 to 4/3; ``multi_scale`` a corner or the centre with
             sides of 1, .875, .75 or .66 of the short side (Wang et al. 2016, TSN).
@@ -34,7 +34,7 @@ class TransformSettings:
     """
 
     resize_px: int | None = 256
-    crop_px: int = 224
+    crop_px: int | tuple[int, int] = 224
     train_crop: Crop = "random"
     min_area: float = 0.3
     flip_probability: float = 0.5
@@ -48,9 +48,9 @@ class TransformSettings:
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
-        if self.crop_px < 1:
+        if min(self.crop_size) < 1:
             raise ValueError(f"crop_px must be at least 1, got {self.crop_px}")
-        if self.resize_px is not None and self.resize_px < self.crop_px:
+        if self.resize_px is not None and self.resize_px < min(self.crop_size):
             raise ValueError(f"resize_px ({self.resize_px}) must not be smaller than crop_px ({self.crop_px})")
         if not 0 <= self.flip_probability <= 1:
             raise ValueError(f"flip_probability must lie in 0 to 1, got {self.flip_probability}")
@@ -62,6 +62,11 @@ class TransformSettings:
             raise ValueError("rgb_std and flow_std_px must be positive")
         if self.test_crops == 10 and self.flip_label_swaps:
             raise ValueError("test_crops=10 mirrors the clip, which changes the classes of flip_label_swaps: use 1 or 3")
+
+    @property
+    def crop_size(self) -> tuple[int, int]:
+        """Height and width of the crop in pixels."""
+        return (self.crop_px, self.crop_px) if isinstance(self.crop_px, int) else self.crop_px
 
     def swapped_label(self, label: str) -> str:
         """The class of a mirrored clip of class ``label``."""

@@ -38,6 +38,7 @@ class PyavReader:
         self.fps = packets.facts.fps
         self._pts, self._key_frames = packets.pts, packets.key_frames
         self._index_of_pts: dict[int | None, int] = {pts: i for i, pts in enumerate(packets.pts)}
+        self._next_index = 0  # of the frame that decoding gives next
         self._open()
 
     @property
@@ -88,14 +89,16 @@ class PyavReader:
             self._open()
         else:
             self._container.seek(self._pts[key_frame], stream=self._stream)
-            self._decoded = self._container.decode(self._stream)
-            self._next_index = key_frame
+            self._decode_from(key_frame)
 
     def _open(self) -> None:
         self._container, self._stream = open_best_stream(self._path)
         self._to_rgb: Graph | None = None
+        self._decode_from(0)
+
+    def _decode_from(self, index: int) -> None:
         self._decoded: Iterator[VideoFrame] = self._container.decode(self._stream)
-        self._next_index: int = 0
+        self._next_index = index
 
     def _upright_rgb(self, frame: VideoFrame) -> Tensor:
         """A decoded frame as ``(3, H, W)`` uint8, turned by its rotation tag, which PyAV leaves to the caller.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,11 +9,11 @@ from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Literal
-from uuid import uuid4
 
 import torch
 from torch import Tensor
 
+from vidcls.files import written_whole
 from vidcls.video.packets import import_av
 
 VideoCodec = Literal["h264", "mpeg4", "mjpeg", "ffv1"]
@@ -79,15 +78,8 @@ def write_video(
     rate = Fraction(fps).limit_denominator(60_000)  # exact for 30000/1001; MPEG-4 allows no finer clock
     if rate <= 0:
         raise ValueError(f"fps is {fps}; it must be above 0")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}-{uuid4().hex}{path.suffix}")
-    try:
+    with written_whole(path) as temporary:
         _encode(temporary, _checked_frames(frames), codec, rate, options)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _encode(path: Path, frames: Iterator[Tensor], codec: VideoCodec, rate: Fraction, options: dict[str, str]) -> None:

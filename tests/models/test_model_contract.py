@@ -1,0 +1,188 @@
+"""What every architecture promises; a new one joins by being defined in ``vidcls.models``."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor
+
+import vidcls.models
+from vidcls.models import HasParts, VideoClassifier, load_classifier
+from vidcls.training.losses import LossSettings
+from vidcls.types import ClipSettings
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+CLASSES = ["left", "right", "still"]
+CLIP = ClipSettings(num_snippets=2, clip_len=2, flow_len=3)
+CHEAP: dict[str, dict[str, object]] = {  # arguments that make a net small; a model that is not here is made by default
+    "SingleFrame": {"backbone": "small"},
+    "TwoStream": {"spatial": "small", "temporal": "small"},
+}
+
+
+def all_models() -> Iterator[type[VideoClassifier]]:
+    for module in pkgutil.iter_modules(vidcls.models.__path__, "vidcls.models."):
+        for _, found in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            is_model = issubclass(found, VideoClassifier) and not inspect.isabstract(found)
+            if is_model and found.__module__ == module.name:
+                yield found
+
+
+MODELS = sorted(all_models(), key=lambda model_class: model_class.__name__)
+
+
+@pytest.fixture(params=MODELS, ids=lambda model_class: model_class.__name__)
+def model(request: pytest.FixtureRequest) -> VideoClassifier:
+    torch.manual_seed(0)
+    return request.param(class_names=CLASSES, clip=CLIP, **CHEAP.get(request.param.__name__, {}))
+
+
+def streams_of(model: VideoClassifier, *, num_videos: int = 4, side_px: int = 24) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    shapes = {"rgb": (num_videos, 3, 4, side_px, side_px), "flow": (num_videos, 2, 6, side_px, side_px)}
+    return [torch.randn(shapes[name], generator=generator) for name in model.streams]
+
+
+def batch_of(model: VideoClassifier) -> dict[str, Tensor]:
+    labels = {"label": torch.tensor([0, 1, 2, 1]), "index": torch.arange(4)}
+    return {**dict(zip(model.streams, streams_of(model), strict=True)), **labels}
+
+
+def fitted(model: VideoClassifier, folder: Path) -> Trainer:
+    """A trainer that has taken one step with the model."""
+    trainer = Trainer(
+        max_steps=1,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
+    trainer.fit(model, [batch_of(model)])
+    return trainer
+
+
+def test_the_models_are_found() -> None:
+    assert {"SingleFrame", "TwoStream"} <= {model_class.__name__ for model_class in MODELS}
+    assert set(CHEAP) <= {model_class.__name__ for model_class in MODELS}
+
+
+def test_the_logits_are_one_row_a_video_and_finite(model: VideoClassifier) -> None:
+    logits = model(*streams_of(model))
+    assert logits.shape == (4, 3)
+    assert torch.isfinite(logits).all()
+
+
+def test_every_parameter_that_is_trained_gets_a_gradient(model: VideoClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "log", lambda *_args, **_kwargs: None)
+    monkeypatch.setattr(model, "log_dict", lambda *_args, **_kwargs: None)
+    model.train()
+    model.training_step(batch_of(model), 0).backward()  # type: ignore[arg-type]
+    without = [n for n, p in model.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.abs().sum())]
+    assert without == []
+
+
+def test_a_step_moves_the_weights(model: VideoClassifier, tmp_path: Path) -> None:
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    fitted(model, tmp_path)
+    unmoved = [name for name, parameter in model.named_parameters() if torch.equal(parameter, before[name])]
+    assert unmoved == []
+
+
+def test_evaluation_is_deterministic_and_training_is_not(model: VideoClassifier) -> None:
+    streams = streams_of(model)
+    model.eval()
+    assert torch.equal(model(*streams), model(*streams))
+    model.train()
+    assert not torch.equal(model(*streams), model(*streams))  # dropout
+
+
+def test_a_video_alone_has_the_logits_of_its_row_in_a_batch(model: VideoClassifier) -> None:
+    model.eval()
+    streams = streams_of(model)
+    together = model(*streams)
+    for row in range(4):
+        alone = model(*(stream[row : row + 1] for stream in streams))
+        assert torch.allclose(alone[0], together[row], atol=1e-5)
+
+
+@pytest.mark.parametrize("side_px", [32, 17])
+def test_another_picture_size_works(model: VideoClassifier, side_px: int) -> None:
+    assert model.eval()(*streams_of(model, side_px=side_px)).shape == (4, 3)
+
+
+def test_a_saved_model_comes_back_with_the_same_logits(model: VideoClassifier, tmp_path: Path) -> None:
+    fitted(model, tmp_path).save_checkpoint(tmp_path / "model.ckpt")
+    loaded = load_classifier(tmp_path / "model.ckpt")
+    assert type(loaded) is type(model)
+    assert not loaded.training
+    assert (loaded.class_names, loaded.clip) == (model.class_names, model.clip)
+    streams = streams_of(model)
+    assert torch.equal(loaded(*streams), model.eval()(*streams))
+
+
+def test_the_compiled_model_gives_the_same_logits(model: VideoClassifier) -> None:
+    model.eval()
+    streams = streams_of(model)
+    torch._dynamo.reset()
+    compiled = torch.compile(model.forward, backend="aot_eager", fullgraph=True)
+    assert torch.allclose(compiled(*streams), model(*streams), atol=1e-5)
+
+
+def test_half_precision_gives_the_same_logits_roughly_and_finite_gradients(model: VideoClassifier) -> None:
+    model.eval()
+    streams = streams_of(model)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(*streams)
+    assert torch.allclose(logits.float(), model(*streams), atol=0.05)
+    logits.float().logsumexp(dim=-1).sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+def test_the_answer_is_the_fusion_of_the_parts(model: VideoClassifier) -> None:
+    if not isinstance(model, HasParts):
+        pytest.skip("a model of one part")
+    model.eval()
+    streams = streams_of(model)
+    parts = model.forward_parts(*streams)
+    assert tuple(parts) == model.parts
+    assert all(logits.shape == (4, 3) for logits in parts.values())
+    assert torch.equal(model(*streams), model.fuse(parts))
+
+
+def test_the_scores_of_a_video_are_the_mean_of_softmax_over_its_views(model: VideoClassifier) -> None:
+    model.eval()
+    views = streams_of(model, num_videos=6)
+    batch = {name: stream.unflatten(0, (2, 3)) for name, stream in zip(model.streams, views, strict=True)}
+    scores = model.score_videos(batch)["model"]  # type: ignore[arg-type]
+    expected = torch.stack([model(*(stream[3 * v : 3 * v + 3] for stream in views)).softmax(-1).mean(0) for v in range(2)])
+    assert scores.dtype == torch.float32
+    assert torch.allclose(scores, expected, atol=1e-6)
+
+
+def test_the_loss_of_a_batch_without_videos_is_zero_with_gradients(model: VideoClassifier) -> None:
+    empty = torch.empty(0, dtype=torch.long)
+    loss = model.training_step({"label": empty, "index": empty, "skipped": ["bad.mp4"]}, 0)
+    assert float(loss.detach()) == 0
+    loss.backward()
+    assert all(not p.grad.abs().sum() for p in model.parameters() if p.requires_grad and p.grad is not None)
+
+
+def test_the_loss_is_smoothed_and_weighted_by_class(model: VideoClassifier) -> None:
+    loss = LossSettings(label_smoothing=0.2, class_weights={"right": 3.0})
+    other = type(model)(class_names=CLASSES, clip=CLIP, loss=loss, **CHEAP.get(type(model).__name__, {}))
+    logits, targets = torch.tensor([[1.0, 0.0, 2.0], [0.5, 0.5, 0.0]]), torch.tensor([0, 1])
+    log_p, weights = logits.log_softmax(-1), torch.tensor([1.0, 3.0, 1.0])
+    soft = torch.full((2, 3), 0.2 / 3)
+    soft[[0, 1], targets] += 0.8
+    expected = -(soft * log_p * weights).sum() / weights[targets].sum()
+    assert float(other._loss(logits, targets)) == pytest.approx(float(expected), abs=1e-6)

@@ -1,0 +1,48 @@
+"""Loss settings against their formulas."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from vidcls.training.losses import LossSettings, balanced_weights, weights_by_name
+
+
+def test_balanced_weights_are_inverse_to_the_counts_with_a_mean_of_one_over_videos() -> None:
+    counts = [8, 2, 0, 2]
+    weights = balanced_weights(counts)
+    # 12 videos of 3 classes: 4 in the mean, so 4/8, 4/2, 4/2
+    assert weights.tolist() == [0.5, 2.0, 0.0, 2.0]
+    assert sum(w * n for w, n in zip(weights.tolist(), counts, strict=True)) == sum(counts)
+
+
+def test_class_weights_go_by_name_and_default_to_one() -> None:
+    settings = LossSettings(class_weights={"run": 3.0})
+    assert weights_by_name(["jump", "run", "walk"], settings).tolist() == [1.0, 3.0, 1.0]
+
+
+def test_a_weight_of_an_unknown_class_is_refused_with_the_names() -> None:
+    with pytest.raises(ValueError, match="'rum', which is no class: use jump, run"):
+        weights_by_name(["jump", "run"], LossSettings(class_weights={"rum": 3.0}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"label_smoothing": 1.0}, "label_smoothing must lie in 0 to 1"),
+        ({"label_smoothing": -0.1}, "label_smoothing must lie in 0 to 1"),
+        ({"balanced": True, "class_weights": {"a": 1.0}}, "exclude each other"),
+    ],
+)
+def test_settings_out_of_range_or_against_each_other_are_refused(changes: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        LossSettings(**changes)
+
+
+def test_torchs_label_smoothing_is_the_formula_of_the_docstring() -> None:
+    """The share is spread evenly over all classes, the right one included."""
+    logits, smoothing = torch.tensor([[2.0, 0.0, -1.0]]), 0.3
+    log_p = logits.log_softmax(dim=-1)[0]
+    expected = -(0.7 * log_p[0] + 0.1 * log_p.sum())
+    assert float(F.cross_entropy(logits, torch.tensor([0]), label_smoothing=smoothing)) == pytest.approx(float(expected))

@@ -1,0 +1,49 @@
+"""Metrics against counts made by hand and against scikit-learn."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from sklearn.metrics import balanced_accuracy_score
+from torch.nn import functional as F
+
+from vidcls.training.metrics import classification_metrics, mean_recall, score
+
+
+def certain(predictions: list[int], num_classes: int) -> torch.Tensor:
+    return F.one_hot(torch.tensor(predictions), num_classes).float()
+
+
+def test_top1_is_the_share_of_right_answers() -> None:
+    found = score(certain([0, 1, 2, 2], 3), torch.tensor([0, 1, 2, 1]))
+    assert found["top1"] == pytest.approx(0.75)
+
+
+def test_top5_counts_the_first_five_of_six_classes() -> None:
+    scores = torch.tensor([[0.3, 0.2, 0.2, 0.15, 0.1, 0.05]]).repeat(4, 1)
+    assert score(scores, torch.tensor([0, 4, 5, 5]))["top5"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("num_classes", "has_top5"), [(2, False), (4, False), (5, False), (6, True), (101, True)])
+def test_top5_is_left_out_where_it_could_not_be_wrong(num_classes: int, has_top5: bool) -> None:
+    assert ("val/top5" in set(classification_metrics(num_classes, "val/").keys())) is has_top5
+
+
+def test_mean_class_accuracy_is_balanced_accuracy_and_leaves_absent_classes_out() -> None:
+    labels = [0, 0, 0, 0, 1, 3, 3]
+    predictions = [0, 0, 0, 2, 1, 2, 3]  # class 2 is answered twice and never true
+    expected = balanced_accuracy_score(labels, predictions)
+    assert expected == pytest.approx((0.75 + 1.0 + 0.5) / 3)
+    found = score(certain(predictions, 4), torch.tensor(labels))
+    assert found["mean_class_accuracy"] == pytest.approx(expected)
+
+
+def test_mean_class_accuracy_over_several_updates_is_that_of_all_videos() -> None:
+    metrics = classification_metrics(3, "")
+    for predictions, labels in (([0, 0], [0, 0]), ([1, 0], [1, 1]), ([2, 2], [2, 0])):
+        metrics.update(certain(predictions, 3), torch.tensor(labels))
+    assert float(metrics.compute()["mean_class_accuracy"]) == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
+
+
+def test_mean_recall_of_nothing_is_zero() -> None:
+    assert float(mean_recall(torch.zeros(3, 3))) == 0

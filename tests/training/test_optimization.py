@@ -1,0 +1,82 @@
+"""Learning rates at literal steps."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from vidcls.training.optimization import OptimizationSettings, build_optimizer, build_schedule, lr_factor
+
+
+def rates(num_steps: int, **changes: object) -> list[float]:
+    settings = OptimizationSettings(lr=1.0, **changes)  # type: ignore[arg-type]
+    optimizer = build_optimizer([nn.Parameter(torch.zeros(1))], settings)
+    schedule = build_schedule(optimizer, settings, num_steps=num_steps)
+    found = []
+    for _ in range(num_steps):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return found
+
+
+def test_a_constant_rate_stays() -> None:
+    assert rates(4, schedule="constant") == [1.0, 1.0, 1.0, 1.0]
+
+
+def test_cosine_starts_full_is_half_in_the_middle_and_ends_near_zero() -> None:
+    assert rates(8, schedule="cosine") == pytest.approx(
+        [1.0, 0.961940, 0.853553, 0.691342, 0.5, 0.308658, 0.146447, 0.038060], abs=1e-6
+    )
+
+
+def test_steps_multiply_at_their_shares_of_the_run() -> None:
+    # the paper's 50k and 70k of 80k
+    found = rates(8, schedule="steps", milestones=[0.625, 0.875])
+    assert found == pytest.approx([1, 1, 1, 1, 1, 0.1, 0.1, 0.01])
+
+
+def test_warm_up_grows_linearly_and_is_never_zero() -> None:
+    found = rates(10, schedule="constant", warmup=0.4)
+    assert found == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1, 1, 1])
+
+
+def test_warm_up_goes_before_the_cosine() -> None:
+    found = rates(10, schedule="cosine", warmup=0.2)
+    assert found[:3] == pytest.approx([1 / 3, 2 / 3, 1.0])
+    assert found[6] == pytest.approx(0.5)
+
+
+def test_after_the_last_step_the_cosine_stays_at_zero() -> None:
+    settings = OptimizationSettings(schedule="cosine")
+    assert lr_factor(12, settings=settings, num_steps=10) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_sgd_has_the_papers_momentum_unless_told_otherwise() -> None:
+    parameters = [nn.Parameter(torch.zeros(1))]
+    assert build_optimizer(parameters, OptimizationSettings()).defaults["momentum"] == 0.9
+    assert build_optimizer(parameters, OptimizationSettings(momentum=0.0)).defaults["momentum"] == 0.0
+
+
+def test_adamw_takes_rate_and_decay() -> None:
+    settings = OptimizationSettings(optimizer="adamw", lr=3e-4, weight_decay=0.1)
+    optimizer = build_optimizer([nn.Parameter(torch.zeros(1))], settings)
+    assert isinstance(optimizer, torch.optim.AdamW)
+    assert (optimizer.defaults["lr"], optimizer.defaults["weight_decay"]) == (3e-4, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"lr": 0.0}, "lr must be positive"),
+        ({"warmup": 1.0}, "warmup is a share"),
+        ({"schedule": "steps"}, "steps needs them"),
+        ({"schedule": "cosine", "milestones": [0.5]}, "belong to schedule: steps"),
+        ({"schedule": "steps", "milestones": [50_000.0]}, "shares of the run"),
+        ({"optimizer": "adamw", "momentum": 0.9}, "no effect on adamw"),
+    ],
+)
+def test_settings_without_effect_or_out_of_range_are_refused(changes: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        OptimizationSettings(**changes)

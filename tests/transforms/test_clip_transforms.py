@@ -1,0 +1,219 @@
+"""Training and test transforms: one draw for every frame, for RGB and for flow."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from vidcls.transforms import ClipPixels, TransformSettings, normalize_flow, normalize_rgb, train_transform
+from vidcls.transforms import test_transform as views_of
+
+
+
+
+def painted(height: int = 40, width: int = 60, *, num_frames: int = 3, num_fields: int = 4) -> ClipPixels:
+    """RGB and flow whose values are the pixel's own position: red and flow x are the column, green and flow y the row."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    rgb = torch.stack([x, y, torch.zeros_like(x)]).to(torch.uint8).repeat(num_frames, 1, 1, 1)
+    flow = torch.stack([x, y]).float().repeat(num_fields, 1, 1, 1)
+    return ClipPixels(rgb, flow)
+
+
+def settings(**changes: object) -> TransformSettings:
+    return TransformSettings(**{"resize_px": None, "crop_px": 24, **changes})  # type: ignore[arg-type]
+
+
+def corner(pixels: ClipPixels) -> tuple[int, int]:
+    """Row and column of the first pixel of a crop that was neither resized nor mirrored."""
+    assert pixels.rgb is not None
+    return int(pixels.rgb[0, 1, 0, 0]), int(pixels.rgb[0, 0, 0, 0])
+
+
+def both(pixels: ClipPixels) -> tuple[Tensor, Tensor]:
+    assert pixels.rgb is not None
+    assert pixels.flow is not None
+    return pixels.rgb, pixels.flow
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rgb_and_flow_get_the_same_crop_and_the_same_flip_in_every_frame(seed: int) -> None:
+    pixels, flipped = train_transform(painted(), settings(), seed=seed)
+    rgb, flow = both(pixels)
+    assert rgb.shape == (3, 3, 24, 24)
+    assert flow.shape == (4, 2, 24, 24)
+    assert (rgb == rgb[:1]).all()
+    assert (flow == flow[:1]).all()
+    assert torch.equal(rgb[0, 0].float(), -flow[0, 0] if flipped else flow[0, 0])
+    assert torch.equal(rgb[0, 1].float(), flow[0, 1])
+    columns = rgb[0, 0, 0].tolist()
+    assert columns == list(range(columns[0], columns[0] + 24)) or (flipped and columns == sorted(columns)[::-1])
+
+
+@pytest.mark.parametrize("train_crop", ["random_resized", "multi_scale"])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_resized_crop_shows_the_same_place_in_rgb_and_flow_and_scales_the_vectors(train_crop: str, seed: int) -> None:
+    pixels, _ = train_transform(painted(), settings(train_crop=train_crop, flip_probability=0.0), seed=seed)
+    rgb, flow = both(pixels)
+    slopes = [float(rgb[0, c].float().diff(dim=1 - c).mean()) for c in (0, 1)]  # source pixels for each pixel shown
+    for channel in (0, 1):
+        in_source_px = flow[0, channel] * slopes[channel]
+        assert (in_source_px - rgb[0, channel].float())[4:-4, 4:-4].abs().max() < 2.5
+
+
+def test_random_crops_reach_every_place_and_nothing_beyond() -> None:
+    corners = {
+        corner(train_transform(painted(26, 28), settings(flip_probability=0.0), seed=seed)[0]) for seed in range(300)
+    }
+    assert corners == {(top, left) for top in range(3) for left in range(5)}
+
+
+def test_a_centre_crop_in_training_is_that_of_the_test() -> None:
+    pixels, _ = train_transform(painted(), settings(train_crop="center", flip_probability=0.0), seed=0)
+    assert corner(pixels) == corner(views_of(painted(), settings())[0]) == (8, 18)
+
+
+def test_multi_scale_takes_corners_and_centre_with_sides_at_most_one_scale_apart() -> None:
+    from vidcls.transforms.clip import _draw_multi_scale
+
+    torch.manual_seed(0)
+    drawn = {_draw_multi_scale(100, 200) for _ in range(3000)}
+    sides = {(height, width) for _, _, height, width in drawn}
+    one_apart = {(100, 100), (100, 87), (87, 100), (87, 87), (87, 75), (75, 87), (75, 75), (75, 66), (66, 75), (66, 66)}
+    assert sides == one_apart
+    assert {(top, left) for top, left, height, width in drawn if (height, width) == (75, 66)} == {
+        (0, 0),
+        (0, 134),
+        (25, 0),
+        (25, 134),
+        (12, 67),
+    }
+
+
+def test_a_clip_is_mirrored_as_often_as_asked_and_says_so() -> None:
+    flips = [train_transform(painted(24, 24), settings(flip_probability=0.25), seed=seed)[1] for seed in range(400)]
+    assert 70 <= sum(flips) <= 130  # mean 100, standard deviation 8.7
+    assert not any(train_transform(painted(24, 24), settings(flip_probability=0.0), seed=s)[1] for s in range(20))
+    assert all(train_transform(painted(24, 24), settings(flip_probability=1.0), seed=s)[1] for s in range(20))
+
+
+def test_colour_jitter_is_the_same_for_every_frame_and_leaves_flow_alone() -> None:
+    plain, _ = train_transform(painted(), settings(flip_probability=0.0), seed=3)
+    jittered, _ = train_transform(painted(), settings(flip_probability=0.0, color_jitter=0.8), seed=3)
+    assert not torch.equal(both(plain)[0], both(jittered)[0])
+    assert torch.equal(both(plain)[1], both(jittered)[1])
+    assert (both(jittered)[0] == both(jittered)[0][:1]).all()
+
+
+def test_equal_seeds_give_equal_clips_and_other_seeds_others() -> None:
+    strong = settings(train_crop="random_resized", color_jitter=0.5)
+    first, again, other = (train_transform(painted(), strong, seed=seed)[0] for seed in (5, 5, 6))
+    assert torch.equal(both(first)[0], both(again)[0])
+    assert torch.equal(both(first)[1], both(again)[1])
+    assert not torch.equal(both(first)[0], both(other)[0])
+
+
+def test_the_state_of_torch_is_left_as_it_was() -> None:
+    torch.manual_seed(11)
+    before = torch.random.get_rng_state()
+    train_transform(painted(), settings(color_jitter=0.5), seed=1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("stream", ["rgb", "flow"])
+def test_one_stream_alone_is_transformed_as_beside_the_other(stream: str) -> None:
+    whole, _ = train_transform(painted(), settings(), seed=9)
+    alone, _ = train_transform(painted()._replace(**{"rgb" if stream == "flow" else "flow": None}), settings(), seed=9)
+    assert torch.equal(getattr(alone, stream), getattr(whole, stream))
+
+
+def test_flow_of_another_size_comes_to_the_size_of_rgb_with_its_vectors_scaled() -> None:
+    clip = ClipPixels(painted().rgb, torch.full((4, 2, 20, 15), 3.0))  # half as high, a quarter as wide
+    _, flow = both(views_of(clip, settings())[0])
+    assert flow.shape == (4, 2, 24, 24)
+    assert torch.allclose(flow[:, 0], torch.tensor(12.0))
+    assert torch.allclose(flow[:, 1], torch.tensor(6.0))
+
+
+def test_the_first_resize_brings_the_short_side_to_the_size_asked() -> None:
+    clip = ClipPixels(painted(40, 60).rgb, torch.full((4, 2, 40, 60), 4.0))
+    rgb, flow = both(views_of(clip, settings(resize_px=30, crop_px=30))[0])
+    assert rgb.shape == (3, 3, 30, 30)
+    assert torch.allclose(flow, torch.tensor(3.0))
+
+
+def test_a_video_smaller_than_the_crop_is_enlarged_not_padded() -> None:
+    clip = ClipPixels(torch.full((3, 3, 12, 20), 77, dtype=torch.uint8), torch.full((4, 2, 12, 20), 1.0))
+    for pixels in (views_of(clip, settings())[0], train_transform(clip, settings(flip_probability=0.0), seed=0)[0]):
+        rgb, flow = both(pixels)
+        assert rgb.shape == (3, 3, 24, 24)
+        assert (rgb == 77).all()
+        assert torch.allclose(flow, torch.tensor(2.0))
+
+
+def test_three_crops_lie_left_centre_and_right_or_top_middle_and_bottom() -> None:
+    assert [corner(p) for p in views_of(painted(40, 60), settings(test_crops=3))] == [(8, 0), (8, 18), (8, 36)]
+    assert [corner(p) for p in views_of(painted(60, 40), settings(test_crops=3))] == [(0, 8), (18, 8), (36, 8)]
+
+
+def test_ten_crops_are_four_corners_and_the_centre_and_these_mirrored() -> None:
+    crops = views_of(painted(), settings(test_crops=10))
+    assert [corner(p) for p in crops[:5]] == [(0, 0), (0, 36), (16, 0), (16, 36), (8, 18)]
+    mirrored_corner_of = {0: 1, 1: 0, 2: 3, 3: 2, 4: 4}  # the left corner of the mirrored picture is its right one
+    for k, source in mirrored_corner_of.items():
+        rgb, flow = both(crops[5 + k])
+        source_rgb, source_flow = both(crops[source])
+        assert torch.equal(rgb, source_rgb.flip(-1))
+        assert torch.equal(flow[:, 0], -source_flow[:, 0].flip(-1))
+        assert torch.equal(flow[:, 1], source_flow[:, 1].flip(-1))
+
+
+def test_label_swaps_work_in_both_directions() -> None:
+    swaps = settings(flip_label_swaps={"left": "right"})
+    assert [swaps.swapped_label(label) for label in ("left", "right", "jump")] == ["right", "left", "jump"]
+
+
+def test_normalised_rgb_is_the_value_from_0_to_1_less_mean_by_deviation() -> None:
+    rgb = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1).expand(2, 3, 4, 2, 2)
+    result = normalize_rgb(rgb, settings(rgb_mean=(0.5, 0.2, 0.4), rgb_std=(0.25, 0.5, 0.3)))
+    assert result.dtype == torch.float32
+    assert torch.allclose(result[1, :, 3, 1, 1], torch.tensor([-2.0, 0.0, 2.0]), atol=1e-6)
+
+
+def test_normalised_flow_has_no_mean_in_any_field_and_is_divided_by_its_deviation() -> None:
+    flow = torch.tensor([[1.0, 3.0], [5.0, 7.0]]).expand(2, 5, 2, 2) + torch.tensor([0.0, 10.0]).view(2, 1, 1, 1)
+    result = normalize_flow(flow, settings(flow_std_px=2.0))
+    assert torch.allclose(result, torch.tensor([[-1.5, -0.5], [0.5, 1.5]]).expand(2, 5, 2, 2))
+    kept = normalize_flow(flow, settings(flow_std_px=2.0, flow_subtract_mean=False))
+    assert torch.allclose(kept, flow / 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"crop_px": 0}, "crop_px must be at least 1"),
+        ({"resize_px": 20}, r"resize_px \(20\) must not be smaller than crop_px \(24\)"),
+        ({"flip_probability": 1.5}, "flip_probability must lie in 0 to 1, got 1.5"),
+        ({"color_jitter": -0.1}, "color_jitter must lie in 0 to 1"),
+        ({"min_area": 0.0}, "min_area must lie in 0"),
+        ({"flow_std_px": 0.0}, "must be positive"),
+        ({"test_crops": 10, "flip_label_swaps": {"left": "right"}}, "use 1 or 3"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_by_name(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        settings(**changes)
+
+
+def test_a_crop_that_is_not_square_keeps_rgb_and_flow_together() -> None:
+    wide = settings(crop_px=(20, 50))
+    pixels, flipped = train_transform(painted(), wide, seed=2)
+    rgb, flow = both(pixels)
+    assert rgb.shape[-2:] == flow.shape[-2:] == (20, 50)
+    assert torch.equal(rgb[0, 0].float(), -flow[0, 0] if flipped else flow[0, 0])
+    assert [corner(p) for p in views_of(painted(), wide)] == [(10, 5)]
+    small = ClipPixels(torch.full((3, 3, 12, 20), 77, dtype=torch.uint8), None)
+    enlarged = views_of(small, wide)[0].rgb
+    assert enlarged is not None
+    assert enlarged.shape == (3, 3, 20, 50)
+    assert (enlarged == 77).all()
