@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidcls.flow.codec import ZERO_CODE, decode_field, dequantize, encode_field, quantize
 
 
+@settings(deadline=None)
 @given(bound_px=st.floats(0.1, 500))
 def test_zero_is_exactly_zero_for_every_bound(bound_px: float) -> None:
     codes = quantize(torch.zeros(2, 3, 3), bound_px)
@@ -15,6 +16,7 @@ def test_zero_is_exactly_zero_for_every_bound(bound_px: float) -> None:
     assert torch.equal(dequantize(codes, bound_px), torch.zeros(2, 3, 3))
 
 
+@settings(deadline=None)
 @given(bound_px=st.floats(0.1, 500), seed=st.integers(0, 1000))
 def test_the_error_is_at_most_half_a_step(bound_px: float, seed: int) -> None:
     flow = (torch.rand(2, 8, 8, generator=torch.Generator().manual_seed(seed)) * 2 - 1) * bound_px
@@ -44,6 +46,7 @@ def test_values_that_are_not_finite_are_refused() -> None:
         quantize(torch.tensor([0.0, float("nan")]), 20.0)
 
 
+@settings(deadline=None)
 @given(height=st.integers(1, 12), width=st.integers(1, 12), seed=st.integers(0, 1000))
 def test_bytes_give_back_the_codes_bit_for_bit(height: int, width: int, seed: int) -> None:
     shape = (2, height, width)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -33,6 +33,7 @@ def test_a_flip_is_the_flow_of_flipped_frames(sliding_frames: Tensor) -> None:
     assert fields.end_point_error(flipped[..., 16:-16, 16:-16], computed[..., 16:-16, 16:-16]) < 0.05
 
 
+@settings(deadline=None)
 @given(height=st.integers(4, 40), width=st.integers(4, 40))
 def test_a_resize_scales_each_axis_by_its_own_factor(height: int, width: int) -> None:
     flow = torch.tensor([6.0, -2.0]).view(2, 1, 1).expand(3, 2, 20, 30)

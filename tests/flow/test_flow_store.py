@@ -186,10 +186,16 @@ def test_every_damaged_byte_is_noticed(tmp_path: Path, record: VideoRecord) -> N
     store = stored(tmp_path / "flow", record)
     path = store.path_of(record)
     content = path.read_bytes()
-    for place in range(8, len(content), 997):
-        path.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :])
-        with pytest.raises(FlowError, match="damaged"):
-            store.fields(record, range(4))
+    index_begin = int.from_bytes(content[-28:-20], "little")
+    for places, words in [
+        (range(8, index_begin, 997), r"field \d has another CRC"),
+        (range(index_begin, len(content) - 28, 37), "its index has another CRC"),
+        (range(len(content) - 28, len(content)), "is damaged"),
+    ]:
+        for place in places:
+            path.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :])
+            with pytest.raises(FlowError, match=words):
+                store.fields(record, range(4))
     path.write_bytes(content)
     assert store.fields(record, range(4)).any()
 
@@ -234,6 +240,22 @@ def test_a_failure_leaves_neither_a_file_nor_a_part_of_one(tmp_path: Path, recor
 
     with pytest.raises(ValueError, match="field 1"):
         writer.write(record, two_fields_and_an_error(), height_px=4, width_px=4)  # type: ignore[arg-type]
+    assert not writer.store.path_of(record).exists()
+    assert not list((tmp_path / "flow" / PARTIAL_FOLDER).iterdir())
+
+
+def test_a_file_gets_its_name_only_when_it_is_on_the_disk(
+    tmp_path: Path, record: VideoRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = FlowStoreWriter.open(tmp_path / "flow", SMALL)
+
+    def disk_error(_: int) -> None:
+        assert not writer.store.path_of(record).exists()
+        raise OSError("disk error")
+
+    monkeypatch.setattr(os, "fsync", disk_error)
+    with pytest.raises(OSError, match="disk error"):
+        store_video(writer, record)
     assert not writer.store.path_of(record).exists()
     assert not list((tmp_path / "flow" / PARTIAL_FOLDER).iterdir())
 

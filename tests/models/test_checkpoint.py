@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,23 +19,13 @@ from vidcls.types import ClipSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
+TrainOn = Callable[..., Trainer]
+
 CLASSES = ["left", "right", "still"]
 
 
-def trainer_in(folder: Path) -> Trainer:
-    return Trainer(
-        max_steps=1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=folder,
-    )
-
-
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkpoint(train_on: TrainOn, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkpoint")
     model = TwoStream(
         class_names=CLASSES,
@@ -51,9 +42,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "label": torch.tensor([0, 1]),
         "index": torch.arange(2),
     }
-    trainer = trainer_in(folder)
-    trainer.fit(model, [batch])
-    trainer.save_checkpoint(folder / "model.ckpt")
+    train_on(model, [batch], folder).save_checkpoint(folder / "model.ckpt")
     return folder / "model.ckpt"
 
 
@@ -176,16 +165,18 @@ def test_weights_of_another_shape_and_arguments_that_do_not_exist_are_refused(ch
         load_classifier(changed(checkpoint, tmp_path, hyper_parameters={**arguments, "width": 9}))
 
 
-def test_resuming_with_other_classes_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+def test_resuming_with_other_classes_is_refused(
+    checkpoint: Path, train_on: TrainOn, tmp_path: Path
+) -> None:
     model = TwoStream(
         class_names=["left", "still", "right"], clip=ClipSettings(flow_len=3), spatial="small", temporal="small"
     )
     with pytest.raises(CheckpointError, match=r"knows the classes \['left', 'right', 'still'\]"):
-        trainer_in(tmp_path).fit(model, [{}], ckpt_path=checkpoint, weights_only=True)
+        train_on(model, [{}], tmp_path, resume=checkpoint)
 
 
 def test_a_user_defined_model_outside_the_package_is_loaded_by_its_path(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    train_on: TrainOn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "their_model.py").write_text(
         "from vidcls.models import SingleFrame\n\nclass TheirNet(SingleFrame):\n    pass\n"
@@ -194,9 +185,8 @@ def test_a_user_defined_model_outside_the_package_is_loaded_by_its_path(
     from their_model import TheirNet  # type: ignore[import-not-found]
 
     model = TheirNet(class_names=CLASSES, clip=ClipSettings(), backbone="small")
-    trainer = trainer_in(tmp_path)
-    trainer.fit(model, [{"rgb": torch.randn(2, 3, 1, 16, 16), "label": torch.tensor([0, 1]), "index": torch.arange(2)}])
-    trainer.save_checkpoint(tmp_path / "theirs.ckpt")
+    batch = {"rgb": torch.randn(2, 3, 1, 16, 16), "label": torch.tensor([0, 1]), "index": torch.arange(2)}
+    train_on(model, [batch], tmp_path).save_checkpoint(tmp_path / "theirs.ckpt")
     loaded = load_classifier(tmp_path / "theirs.ckpt")
     assert isinstance(loaded, SingleFrame)
     assert type(loaded).__name__ == "TheirNet"

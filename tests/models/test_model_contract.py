@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,8 @@ from vidcls.training.losses import LossSettings
 from vidcls.types import ClipSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore")
+
+TrainOn = Callable[..., Trainer]
 
 CLASSES = ["left", "right", "still"]
 CLIP = ClipSettings(num_snippets=2, clip_len=2, flow_len=3)
@@ -56,21 +58,6 @@ def batch_of(model: VideoClassifier) -> dict[str, Tensor]:
     return {**dict(zip(model.streams, streams_of(model), strict=True)), **labels}
 
 
-def fitted(model: VideoClassifier, folder: Path) -> Trainer:
-    """A trainer that has taken one step with the model."""
-    trainer = Trainer(
-        max_steps=1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=folder,
-    )
-    trainer.fit(model, [batch_of(model)])
-    return trainer
-
-
 def test_the_models_are_found() -> None:
     assert {"SingleFrame", "TwoStream"} <= {model_class.__name__ for model_class in MODELS}
     assert set(CHEAP) <= {model_class.__name__ for model_class in MODELS}
@@ -91,9 +78,9 @@ def test_every_parameter_that_is_trained_gets_a_gradient(model: VideoClassifier,
     assert without == []
 
 
-def test_a_step_moves_the_weights(model: VideoClassifier, tmp_path: Path) -> None:
+def test_a_step_moves_the_weights(model: VideoClassifier, train_on: TrainOn, tmp_path: Path) -> None:
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}
-    fitted(model, tmp_path)
+    train_on(model, [batch_of(model)], tmp_path)
     unmoved = [name for name, parameter in model.named_parameters() if torch.equal(parameter, before[name])]
     assert unmoved == []
 
@@ -120,8 +107,10 @@ def test_another_picture_size_works(model: VideoClassifier, side_px: int) -> Non
     assert model.eval()(*streams_of(model, side_px=side_px)).shape == (4, 3)
 
 
-def test_a_saved_model_comes_back_with_the_same_logits(model: VideoClassifier, tmp_path: Path) -> None:
-    fitted(model, tmp_path).save_checkpoint(tmp_path / "model.ckpt")
+def test_a_saved_model_comes_back_with_the_same_logits(
+    model: VideoClassifier, train_on: TrainOn, tmp_path: Path
+) -> None:
+    train_on(model, [batch_of(model)], tmp_path).save_checkpoint(tmp_path / "model.ckpt")
     loaded = load_classifier(tmp_path / "model.ckpt")
     assert type(loaded) is type(model)
     assert not loaded.training

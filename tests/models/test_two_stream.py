@@ -11,10 +11,12 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 from vidcls.errors import CheckpointError
-from vidcls.models import SingleFrame, TwoStream, VideoClassifier
+from vidcls.models import SingleFrame, TwoStream
 from vidcls.types import ClipSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore")
+
+TrainOn = Callable[..., Trainer]
 
 CLASSES = ["left", "right", "still"]
 CLIP = ClipSettings(num_snippets=2, clip_len=2, flow_len=3)
@@ -34,20 +36,6 @@ def batch(seed: int = 0) -> dict[str, Tensor]:
         "label": torch.tensor([0, 1, 2, 1]),
         "index": torch.arange(4),
     }
-
-
-def fit(model: VideoClassifier, folder: Path, *, num_steps: int = 2) -> Trainer:
-    trainer = Trainer(
-        max_steps=num_steps,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=folder,
-    )
-    trainer.fit(model, [batch(seed) for seed in range(num_steps)])
-    return trainer
 
 
 def gradients(model: TwoStream, part: str) -> dict[str, Tensor]:
@@ -84,11 +72,11 @@ def test_the_logits_of_a_stream_are_the_mean_over_its_snippets() -> None:
 
 @pytest.mark.parametrize(("trained", "other"), [("spatial", "temporal"), ("temporal", "spatial")])
 def test_training_one_stream_leaves_weights_and_statistics_of_the_other_untouched(
-    trained: str, other: str, tmp_path: Path
+    trained: str, other: str, train_on: TrainOn, tmp_path: Path
 ) -> None:
     model = two_stream(train=trained)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    fit(model, tmp_path)
+    train_on(model, [batch(0), batch(1)], tmp_path)
     for name, value in model.state_dict().items():
         if name.startswith((f"nets.{other}", f"heads.{other}")):
             assert torch.equal(value, before[name]), name
@@ -105,10 +93,10 @@ def test_streams_trained_together_get_the_gradients_of_each_trained_alone(part: 
         assert torch.equal(gradient, together[name]), name
 
 
-def test_streams_are_taken_over_from_checkpoints(tmp_path: Path) -> None:
+def test_streams_are_taken_over_from_checkpoints(train_on: TrainOn, tmp_path: Path) -> None:
     first, second = two_stream(seed=1), two_stream(seed=2)
-    fit(first, tmp_path).save_checkpoint(tmp_path / "first.ckpt")
-    fit(second, tmp_path).save_checkpoint(tmp_path / "second.ckpt")
+    train_on(first, [batch(0), batch(1)], tmp_path).save_checkpoint(tmp_path / "first.ckpt")
+    train_on(second, [batch(0), batch(1)], tmp_path).save_checkpoint(tmp_path / "second.ckpt")
     joined = two_stream(
         seed=3,
         spatial_checkpoint=str(tmp_path / "first.ckpt"),
@@ -120,10 +108,10 @@ def test_streams_are_taken_over_from_checkpoints(tmp_path: Path) -> None:
     assert torch.equal(parts["temporal"], second.eval().forward_parts(rgb, flow)["temporal"])
 
 
-def test_a_single_frame_checkpoint_gives_a_spatial_stream_and_no_temporal_one(tmp_path: Path) -> None:
+def test_a_single_frame_checkpoint_gives_a_spatial_stream_and_no_temporal_one(train_on: TrainOn, tmp_path: Path) -> None:
     torch.manual_seed(4)
     single = SingleFrame(class_names=CLASSES, clip=CLIP, backbone="small")
-    fit(single, tmp_path).save_checkpoint(tmp_path / "single.ckpt")
+    train_on(single, [batch(0), batch(1)], tmp_path).save_checkpoint(tmp_path / "single.ckpt")
     model = two_stream(spatial_checkpoint=str(tmp_path / "single.ckpt")).eval()
     rgb, flow = batch()["rgb"], batch()["flow"]
     assert torch.allclose(model.forward_parts(rgb, flow)["spatial"], single.eval()(rgb), atol=1e-6)
@@ -131,8 +119,8 @@ def test_a_single_frame_checkpoint_gives_a_spatial_stream_and_no_temporal_one(tm
         two_stream(temporal_checkpoint=str(tmp_path / "single.ckpt"))
 
 
-def test_a_checkpoint_of_other_classes_or_of_another_net_is_refused(tmp_path: Path) -> None:
-    fit(two_stream(), tmp_path).save_checkpoint(tmp_path / "a.ckpt")
+def test_a_checkpoint_of_other_classes_or_of_another_net_is_refused(train_on: TrainOn, tmp_path: Path) -> None:
+    train_on(two_stream(), [batch(0), batch(1)], tmp_path).save_checkpoint(tmp_path / "a.ckpt")
     path = str(tmp_path / "a.ckpt")
     with pytest.raises(CheckpointError, match=r"knows the classes \['left', 'right', 'still'\], the data has"):
         two_stream(class_names=["left", "right", "up"], spatial_checkpoint=path)
@@ -141,12 +129,12 @@ def test_a_checkpoint_of_other_classes_or_of_another_net_is_refused(tmp_path: Pa
     assert "\n" not in str(error.value)
 
 
-def test_the_file_of_first_weights_need_not_exist_when_a_model_is_loaded(tmp_path: Path) -> None:
+def test_the_file_of_first_weights_need_not_exist_when_a_model_is_loaded(train_on: TrainOn, tmp_path: Path) -> None:
     from vidcls.models import load_classifier
 
-    fit(two_stream(), tmp_path).save_checkpoint(tmp_path / "a.ckpt")
+    train_on(two_stream(), [batch(0), batch(1)], tmp_path).save_checkpoint(tmp_path / "a.ckpt")
     model = two_stream(spatial_checkpoint=str(tmp_path / "a.ckpt"))
-    fit(model, tmp_path).save_checkpoint(tmp_path / "b.ckpt")
+    train_on(model, [batch(0), batch(1)], tmp_path).save_checkpoint(tmp_path / "b.ckpt")
     (tmp_path / "a.ckpt").unlink()
     loaded = load_classifier(tmp_path / "b.ckpt")
     assert torch.equal(loaded(batch()["rgb"], batch()["flow"]), model.eval()(batch()["rgb"], batch()["flow"]))

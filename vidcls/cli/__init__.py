@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
   --version  the version"""
 
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 BAD_INPUT = 2
 
 
@@ -51,6 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(_last_line(error))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has seen enough, as in `vidcls predict ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
 
 
 def entry() -> None:

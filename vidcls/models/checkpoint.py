@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,8 @@ def read_checkpoint(path: str | Path) -> CheckpointFacts:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint")
+    if not zipfile.is_zipfile(path):  # what torch.save writes; torch would complain in several lines of its own
+        raise CheckpointError(f"{path}: is not a readable checkpoint (damaged, or a file of another kind)")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -68,17 +71,23 @@ def read_checkpoint(path: str | Path) -> CheckpointFacts:
     facts = content.get(FACTS_KEY) if isinstance(content, dict) else None
     if not isinstance(facts, dict) or "class_path" not in facts:
         raise CheckpointError(f"{path}: was not written by vidcls (it has no {FACTS_KEY!r} entry): train with vidcls fit")
-    return CheckpointFacts(
-        path=path,
-        class_path=facts["class_path"],
-        class_names=tuple(facts["class_names"]),
-        clip=ClipSettings(**facts["clip"]),
-        model_arguments=dict(content.get("hyper_parameters", {})),
-        input_settings=facts.get("input"),
-        wandb_run_id=facts.get("wandb_run_id"),
-        state_dict=content["state_dict"],
-        global_step=content["global_step"],
-    )
+    try:
+        return CheckpointFacts(
+            path=path,
+            class_path=facts["class_path"],
+            class_names=tuple(facts["class_names"]),
+            clip=ClipSettings(**facts["clip"]),
+            model_arguments=dict(content.get("hyper_parameters", {})),
+            input_settings=facts.get("input"),
+            wandb_run_id=facts.get("wandb_run_id"),
+            state_dict=content["state_dict"],
+            global_step=content["global_step"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: its {FACTS_KEY!r} entry cannot be used ({type(error).__name__}: {error}): "
+            "use the version of vidcls that wrote it, or train again"
+        ) from error
 
 
 def load_classifier(path: str | Path) -> VideoClassifier:

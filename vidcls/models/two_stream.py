@@ -103,6 +103,7 @@ class TwoStream(VideoClassifier):
             if part not in self.trained_parts:
                 self.nets[part].requires_grad_(False)
                 self.heads[part].requires_grad_(False)
+        self.train()  # a trainer keeps the mode that it finds: evaluation for the stream that is not trained
 
     def forward(self, rgb: Tensor, flow: Tensor) -> Tensor:  # type: ignore[override]
         """RGB ``(B, 3, S*T, H, W)`` and flow ``(B, 2, S*F, H, W)`` -> fused logits ``(B, K)``."""

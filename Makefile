@@ -1,0 +1,49 @@
+# Two commands do everything: make demo, make test. Python 3.11 to 3.13 and make are all they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test test-all check format constraints clean
+
+setup: $(STAMP)
+
+# The torchcodec decoder is optional and needs the system's FFmpeg; doctor says what is missing and how to get it.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 13), f"Python 3.11 to 3.13 is needed, this is {sys.version.split()[0]}: make PYTHON=python3.12 setup"'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,torchcodec]'
+	$(BIN)/python scripts/check_opencv.py
+	touch $(STAMP)
+
+demo: setup
+	$(BIN)/vidcls demo
+
+test: setup
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadgroup
+
+test-all: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The exact set that the tests ran on: a fresh environment with the newest versions, frozen.
+constraints:
+	rm -rf $(VENV)-fresh
+	$(PYTHON) -m venv $(VENV)-fresh
+	$(VENV)-fresh/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)-fresh/bin/python -m pip install --quiet -e '.[dev,torchcodec]'
+	(echo '# Made by: make constraints'; $(VENV)-fresh/bin/python -m pip freeze --exclude-editable) > constraints.txt
+	rm -rf $(VENV)-fresh
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

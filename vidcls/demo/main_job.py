@@ -1,0 +1,55 @@
+"""``vidcls demo``: the embedded data set -> stored flow -> a trained two-stream network -> a test table -> a prediction."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+CEILINGS = "best possible: spatial .2500, temporal .5000, both together 1.0000"
+
+
+def main(arguments: list[str]) -> int:
+    """Run the demo; returns the exit status of the first step that fails, 0 where none does."""
+    from vidcls.cli.argument_parser import OneLineParser
+
+    parser = OneLineParser(
+        "demo", "Write the embedded data set, compute its flow, train a two-stream network, test it, label a video."
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the training (default: 0)")
+    parser.add_argument("--output", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
+    options = parser.parse_args(arguments)
+    return run(seed=options.seed, root=options.output)
+
+
+def run(*, seed: int = 0, root: Path = Path("runs")) -> int:
+    """The steps of the demo, each printed as the command that it stands for; its run lies below ``root/demo``."""
+    from vidcls.cli import main as vidcls
+    from vidcls.cli.runs import CHECKPOINTS, new_run
+    from vidcls.datasets import MovingShapes
+    from vidcls.flow import FlowSettings
+    from vidcls.flow.precompute import precompute
+
+    started = time.monotonic()
+    print("1. the embedded data set and its optical flow (kept in the cache folder)")
+    shapes = MovingShapes()
+    shapes.prepare()
+    flow = shapes.root.parent / f"{shapes.root.name}_flow"
+    precompute(shapes.records, flow, FlowSettings(), num_workers=2)
+
+    folder = new_run(root, "demo")
+    checkpoint = folder / CHECKPOINTS / "best.ckpt"
+    video = str(next(record.path for record in shapes.split("test")))
+    steps = [
+        ("train", ["fit", "--config", "two_stream", "--data.flow", str(flow), "--seed_everything", str(seed)]),
+        ("test", ["test", "--ckpt_path", "best"]),
+        ("label a video", ["predict", str(checkpoint), video]),
+    ]
+    for number, (title, command) in enumerate(steps, start=2):
+        print(f"\n{number}. {title}: vidcls {' '.join(command)}", flush=True)
+        words = command if command[0] == "predict" else [*command, "--run", str(folder)]
+        status = vidcls(words)
+        if status != 0:
+            return status
+    print(f"\n{CEILINGS}")
+    print(f"the demo took {time.monotonic() - started:.0f} s; everything lies in {folder}")
+    return 0
