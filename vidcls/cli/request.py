@@ -62,18 +62,20 @@ class Request:
     def drop_empty_folder(self) -> None:
         """Remove the folder of a new run in which nothing was written, and those above it that this leaves empty."""
         folder = self._folder
-        if self.existing is not None or folder is None or "LOCAL_RANK" in os.environ:
+        if self.existing is not None or folder is None or _is_launched():
             return
         for level in (folder, folder.parent, folder.parent.parent):
             if level.is_dir() and level != Path.cwd() and not any(level.iterdir()):
                 level.rmdir()
 
     def _new_folder(self) -> Path:
-        if "LOCAL_RANK" in os.environ:  # started by a launcher: all processes must mean the same folder
+        if _is_launched():  # all processes must mean the same folder
             if RUN_OF_PARENT in os.environ:
                 return Path(os.environ[RUN_OF_PARENT])
             if self.wanted is None:
-                raise ConfigurationError("started by torchrun or another launcher: give --run DIR, the folder of this run")
+                raise ConfigurationError(
+                    "started by a launcher or on several nodes: give --run DIR, the folder of this run"
+                )
             self.wanted.mkdir(parents=True, exist_ok=True)
             return self.wanted
         if self.wanted is not None:
@@ -135,6 +137,12 @@ def understand(command: str, arguments: Sequence[str]) -> Request:
         wanted=run if facts is None else None,
         facts=facts,
     )
+
+
+def _is_launched() -> bool:
+    """Whether Lightning, torchrun, SLURM or the user's own script on several nodes started this process among others."""
+    several_tasks = int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ
+    return several_tasks or any(name in os.environ for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK"))
 
 
 def _options() -> argparse.ArgumentParser:

@@ -153,6 +153,8 @@ class VidclsCLI(LightningCLI):
         assert self.request is not None
         config = self._get(self.config_init, "trainer")
         self.trainer_defaults["callbacks"] = self._callbacks()
+        if self.subcommand != "fit":
+            kwargs["enable_checkpointing"] = False
         return super().instantiate_trainer(logger=self._loggers(config.get("logger")), **kwargs)
 
     def _callbacks(self) -> list[Callback]:

@@ -1,7 +1,7 @@
 """OpenCV's estimators: two frames -> one flow field.
 
-Each pair gets a fresh estimator, since a DIS object changes its own scales on small frames, so that a field would depend
-on the pairs before it. OpenCV works on one thread: loaders and the precomputation are parallel already, and no field can
+Each pair gets a fresh estimator: a DIS object changes its own scales on small frames, so that a field would depend on
+the pairs before it. OpenCV works on one thread: loaders and the precomputation are parallel already, and no field can
 depend on how it would split a picture. Frames with a side below the method's minimum are continued by their border
 pixels (OpenCV raises or crashes on them), and the field is cut back.
 """

@@ -146,7 +146,8 @@ def _over_videos(
 ) -> Report:
     results: list[VideoResult] = []
     failures: list[tuple[str, str]] = []
-    with tqdm(total=len(records), desc=what, unit=" videos", file=sys.stderr, dynamic_ncols=True) as bar:
+    seconds_between = 0.2 if sys.stderr.isatty() else 10  # a log file needs no moving picture
+    with tqdm(total=len(records), desc=what, unit=" videos", mininterval=seconds_between, dynamic_ncols=True) as bar:
         for outcome in each_video(job, records, num_workers=num_workers):
             if outcome.result is not None:
                 results.append(outcome.result)

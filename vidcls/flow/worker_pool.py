@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -52,7 +53,7 @@ def each_video(
     waiting = list(reversed(records))
     while waiting:
         suspects: list[VideoRecord] = []
-        with _executor(num_workers) as executor:
+        with _executor(num_workers) as executor, _ended_when_stopped():
             running: dict[Future[Result], VideoRecord] = {}
             while running or (waiting and not suspects):
                 while waiting and not suspects and len(running) < num_workers:
@@ -68,10 +69,22 @@ def each_video(
                     else:
                         yield _outcome(record, future)
         for record in suspects:
-            with _executor(1) as executor:
+            with _executor(1) as executor, _ended_when_stopped():
                 alone = executor.submit(job, record)
                 wait([alone])
             yield _outcome(record, alone)
+
+
+@contextmanager
+def _ended_when_stopped() -> Iterator[None]:
+    """Where the user or the caller stops, the workers end at once in place of finishing their videos."""
+    others = set(multiprocessing.active_children())
+    try:
+        yield
+    except (KeyboardInterrupt, GeneratorExit):
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
 
 
 def _outcome(record: VideoRecord, future: Future[Result]) -> Outcome[Result]:
