@@ -29,9 +29,14 @@ def main(checkpoint: str | None) -> None:
     flow = estimate(frames)[8]
     figure = Figure(figsize=(11, 5.2), layout="constrained")
     rows = figure.subfigures(2, 1)
-    rows[0].suptitle("video file → decoded frames (T, 3, H, W) → RGB clip (3, T, H, W) for the spatial stream", fontsize=10)
+    rows[0].suptitle(
+        "video file → decoded frames (T, 3, H, W) → RGB clip (3, T, H, W) for the spatial stream", fontsize=10
+    )
     _draw(rows[0], [(f"frame {t}", frames[t]) for t in FRAMES], checkpoint, str(record.path), ("spatial",))
-    rows[1].suptitle("neighbouring frames → optical flow (T, 2, H, W) in px → flow clip (2, F, H, W) for the temporal stream", fontsize=10)
+    rows[1].suptitle(
+        "neighbouring frames → optical flow (T, 2, H, W) in px → flow clip (2, F, H, W) for the temporal stream",
+        fontsize=10,
+    )
     pictures = [
         ("x", component_picture(flow[0], bound_px=BOUND_PX)),
         ("y", component_picture(flow[1], bound_px=BOUND_PX)),
@@ -42,7 +47,9 @@ def main(checkpoint: str | None) -> None:
     figure.savefig(Path(__file__).with_suffix(".png"), dpi=110)
 
 
-def _draw(figure: Figure, pictures: list[tuple[str, Tensor]], checkpoint: str | None, video: str, scored: tuple[str, ...]) -> None:
+def _draw(
+    figure: Figure, pictures: list[tuple[str, Tensor]], checkpoint: str | None, video: str, scored: tuple[str, ...]
+) -> None:
     num_bars = len(scored) if checkpoint else 0
     widths = [1.0] * len(pictures) + [1.3] * num_bars
     axes = figure.subplots(1, len(widths), width_ratios=widths)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` to write to; it takes its place when the block ends well, and is removed otherwise.
+    """A temporary path beside ``path`` to write to; it takes its place when the block ends well, else it is removed.
 
     The content is on the disk before the name changes, so that after a power cut there is the old file or the new one.
     """

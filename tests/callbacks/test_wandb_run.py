@@ -52,7 +52,7 @@ class Training:
 @pytest.fixture(scope="module")
 def training(
     tmp_path_factory: pytest.TempPathFactory,
-    offline_module: None,  # noqa: ARG001
+    offline_module: None,
     clip_dataset: VideoFolder,
     small_data: MakeData,
     small_trainer: MakeTrainer,
@@ -266,7 +266,7 @@ def test_other_processes_make_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def undecided(offline: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: ARG001
+def undecided(offline: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No account, and no word on whether to be online; wandb forgets what it read from the environment."""
     monkeypatch.delenv("WANDB_MODE")
     monkeypatch.setenv("WANDB_SILENT", "true")  # else it asks the server for the account's name

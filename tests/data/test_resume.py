@@ -28,8 +28,16 @@ class SeenClips(Callback):
     def __init__(self) -> None:
         self.batches: list[tuple[list[int], float]] = []
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: dict, batch_idx: int) -> None:
-        self.batches.append((batch["index"].tolist(), float(batch["rgb"].double().sum() + batch["flow"].double().sum())))
+    def on_train_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: dict,
+        batch_idx: int,
+    ) -> None:
+        self.batches.append(
+            (batch["index"].tolist(), float(batch["rgb"].double().sum() + batch["flow"].double().sum()))
+        )
 
 
 @dataclass
@@ -164,9 +172,7 @@ def test_a_run_that_accumulates_gradients_resumes_exactly(clip_dataset: VideoFol
     assert_same(train(clip_dataset, tmp_path, resume=tmp_path / "steps" / "step=3.ckpt", accumulate=2), whole)
 
 
-def test_the_position_of_a_checkpoint_is_used_by_one_run_only(
-    whole: Run, clip_dataset: VideoFolder, tmp_path: Path
-) -> None:
+def test_the_position_of_a_checkpoint_is_used_by_one_run_only(clip_dataset: VideoFolder) -> None:
     data = VideoDataModule(clip_dataset, transform=TransformSettings(resize_px=32, crop_px=24), batch_size=3)
     data.load_state_dict({"epoch": 0, "num_batches": 3})
     data.teardown("test")

@@ -131,7 +131,7 @@ def test_every_backbone_lists_stages_whose_last_gives_the_last_feature_map() -> 
         with torch.device("meta"):
             net = build_backbone(name)
         shapes = shapes_by_module(net, (2, 3, 224, 224))
-        last = [n for n, module in net.named_modules() if module is list(net.stages.values())[-1]][0]
+        last = next(n for n, module in net.named_modules() if module is list(net.stages.values())[-1])
         assert shapes[last][:2] == (2, channels)
         assert len(shapes[last]) == 4
 

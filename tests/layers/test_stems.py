@@ -28,7 +28,13 @@ def test_only_the_first_convolution_is_replaced_and_keeps_its_geometry_and_its_b
     first, second = net[0][0], net[1]
     replace_stem(net, 6, keep_weights=True)
     new = net[0][0]
-    assert (new.in_channels, new.kernel_size, new.stride, new.padding, new.dilation) == (6, (5, 5), (2, 2), (1, 1), (2, 2))
+    assert (new.in_channels, new.kernel_size, new.stride, new.padding, new.dilation) == (
+        6,
+        (5, 5),
+        (2, 2),
+        (1, 1),
+        (2, 2),
+    )
     assert torch.equal(new.bias, first.bias)
     assert net[1] is second
 

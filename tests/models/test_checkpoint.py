@@ -165,9 +165,7 @@ def test_weights_of_another_shape_and_arguments_that_do_not_exist_are_refused(ch
         load_classifier(changed(checkpoint, tmp_path, hyper_parameters={**arguments, "width": 9}))
 
 
-def test_resuming_with_other_classes_is_refused(
-    checkpoint: Path, train_on: TrainOn, tmp_path: Path
-) -> None:
+def test_resuming_with_other_classes_is_refused(checkpoint: Path, train_on: TrainOn, tmp_path: Path) -> None:
     model = TwoStream(
         class_names=["left", "still", "right"], clip=ClipSettings(flow_len=3), spatial="small", temporal="small"
     )

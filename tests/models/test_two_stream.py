@@ -44,7 +44,9 @@ def gradients(model: TwoStream, part: str) -> dict[str, Tensor]:
     model.zero_grad()
     model.training_step(batch(), 0).backward()  # type: ignore[arg-type]
     modules = (("net", model.nets[part]), ("head", model.heads[part]))
-    return {f"{which}.{n}": p.grad.clone() for which, m in modules for n, p in m.named_parameters() if p.grad is not None}
+    return {
+        f"{which}.{n}": p.grad.clone() for which, m in modules for n, p in m.named_parameters() if p.grad is not None
+    }
 
 
 def test_the_temporal_net_sees_x1_y1_x2_y2_of_each_snippet() -> None:
@@ -108,7 +110,9 @@ def test_streams_are_taken_over_from_checkpoints(train_on: TrainOn, tmp_path: Pa
     assert torch.equal(parts["temporal"], second.eval().forward_parts(rgb, flow)["temporal"])
 
 
-def test_a_single_frame_checkpoint_gives_a_spatial_stream_and_no_temporal_one(train_on: TrainOn, tmp_path: Path) -> None:
+def test_a_single_frame_checkpoint_gives_a_spatial_stream_and_no_temporal_one(
+    train_on: TrainOn, tmp_path: Path
+) -> None:
     torch.manual_seed(4)
     single = SingleFrame(class_names=CLASSES, clip=CLIP, backbone="small")
     train_on(single, [batch(0), batch(1)], tmp_path).save_checkpoint(tmp_path / "single.ckpt")

@@ -45,4 +45,6 @@ def test_torchs_label_smoothing_is_the_formula_of_the_docstring() -> None:
     logits, smoothing = torch.tensor([[2.0, 0.0, -1.0]]), 0.3
     log_p = logits.log_softmax(dim=-1)[0]
     expected = -(0.7 * log_p[0] + 0.1 * log_p.sum())
-    assert float(F.cross_entropy(logits, torch.tensor([0]), label_smoothing=smoothing)) == pytest.approx(float(expected))
+    assert float(F.cross_entropy(logits, torch.tensor([0]), label_smoothing=smoothing)) == pytest.approx(
+        float(expected)
+    )

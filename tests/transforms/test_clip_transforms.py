@@ -10,10 +10,8 @@ from vidcls.transforms import ClipPixels, TransformSettings, normalize_flow, nor
 from vidcls.transforms import test_transform as views_of
 
 
-
-
 def painted(height: int = 40, width: int = 60, *, num_frames: int = 3, num_fields: int = 4) -> ClipPixels:
-    """RGB and flow whose values are the pixel's own position: red and flow x are the column, green and flow y the row."""
+    """RGB and flow that hold the position of each pixel: red and flow x the column, green and flow y the row."""
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     rgb = torch.stack([x, y, torch.zeros_like(x)]).to(torch.uint8).repeat(num_frames, 1, 1, 1)
     flow = torch.stack([x, y]).float().repeat(num_fields, 1, 1, 1)

@@ -26,7 +26,7 @@ class FailsToRead(MemoryReader):
     def __init__(self, _: Path) -> None:
         super().__init__(torch.zeros(10, 3, 4, 4, dtype=torch.uint8), fps=10)
 
-    def frames(self, indices):  # noqa: ARG002
+    def frames(self, indices):
         raise DecodeError("will not read")
 
 

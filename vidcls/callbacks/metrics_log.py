@@ -7,9 +7,10 @@ import io
 from argparse import Namespace
 from pathlib import Path
 
+from lightning.fabric.loggers.csv_logs import _ExperimentWriter
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.loggers.logger import rank_zero_experiment
 
 from vidcls.files import write_text
 
@@ -30,13 +31,14 @@ class MetricsLog(CSVLogger):
         self._resumed_at_step = resumed_at_step
 
     @property
-    def experiment(self) -> ExperimentWriter:  # type: ignore[override]
+    @rank_zero_experiment
+    def experiment(self) -> _ExperimentWriter:
         """The writer of the file, made when first used, on the first process alone."""
-        if self._experiment is None and rank_zero_only.rank == 0:
+        if self._experiment is None:
             self._experiment = _ContinuedWriter(Path(self.log_dir), self._resumed_at_step)
-        return self._experiment or super().experiment  # type: ignore[return-value]
+        return self._experiment
 
-    def log_hyperparams(self, params: dict[str, object] | Namespace | None = None) -> None:  # type: ignore[override]
+    def log_hyperparams(self, params: dict[str, object] | Namespace | None = None) -> None:
         """Nothing: the run folder has the whole configuration in config.yaml."""
 
 

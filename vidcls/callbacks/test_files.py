@@ -40,7 +40,9 @@ class TestFiles(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write and print, on the first process."""
         data = trainer.datamodule  # type: ignore[attr-defined]
-        if not (trainer.is_global_zero and isinstance(pl_module, VideoClassifier) and isinstance(data, VideoDataModule)):
+        if not (
+            trainer.is_global_zero and isinstance(pl_module, VideoClassifier) and isinstance(data, VideoDataModule)
+        ):
             return
         scores = pl_module.test_scores
         assert scores is not None
@@ -50,7 +52,7 @@ class TestFiles(Callback):
             name = "test.csv" if row == MODEL_ROW else f"test_{row}.csv"
             write_text(self.run / name, scores_csv(tested, scores.class_names, scores.scores[row]))
         table = scores.table()
-        fusion = pl_module.fusion if isinstance(pl_module, HasParts) else None
+        fusion = str(pl_module.fusion) if isinstance(pl_module, HasParts) else None
         content = {
             "checkpoint": str(self.checkpoint) if self.checkpoint else None,
             "model": type(pl_module).__name__,
@@ -93,4 +95,4 @@ def table_text(table: Mapping[str, Mapping[str, float]], *, fusion: str | None, 
     return "\n".join(lines)
 
 
-__all__ = ["TestFiles", "scores_csv", "table_text", "TestScores"]
+__all__ = ["TestFiles", "TestScores", "scores_csv", "table_text"]

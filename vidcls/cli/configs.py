@@ -51,4 +51,6 @@ def _path(value: str, option: str) -> str:
     if value.startswith("configs/") and written_as_in_a_clone.is_file():
         return str(written_as_in_a_clone)
     names = ", ".join(sorted(path.stem for path in shipped.glob("*.yaml")))
-    raise ConfigurationError(f"{option} {value}: no such file, and no shipped configuration of that name (there are: {names})")
+    raise ConfigurationError(
+        f"{option} {value}: no such file, and no shipped configuration of that name (there are: {names})"
+    )

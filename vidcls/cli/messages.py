@@ -34,7 +34,9 @@ def parser_message(error: Exception) -> str:
         return f"{key}: expected {_readable(kind)}, got {got.strip()!r}"
     unknown_class = re.search(r"Expected a dot import path string: (\S+)", text)
     if unknown_class:
-        return f"{key}: there is no class {unknown_class[1]!r}: give one of vidcls by its name, or your own as module.Class"
+        return (
+            f"{key}: there is no class {unknown_class[1]!r}: give one of ours by its name, or your own as module.Class"
+        )
     missing = re.search(r'[Kk]ey "([^"]+)" is required', text)
     if missing:
         return f"{missing[1]} is missing: give --{missing[1]} or a --config that has it"
@@ -63,7 +65,7 @@ def _unrecognized(text: str) -> str:
     option = next((word for word in unknown if word.startswith("-")), unknown[0])
     prefix, _, name = option.lstrip("-").partition("=")[0].partition(".")
     if prefix in OWNER_OF_PREFIX and name:
-        names = list(inspect.signature(OWNER_OF_PREFIX[prefix].__init__).parameters)[1:]
+        names = list(inspect.signature(OWNER_OF_PREFIX[prefix]).parameters)
         close = difflib.get_close_matches(name.partition(".")[0], names, n=1)
         if close:
             return f"{option}: there is no such option; did you mean --{prefix}.{close[0]}?"

@@ -20,7 +20,7 @@ LINKED = {
     "data.streams": "the model tells the data what it sees",
     "data.seed": "the data follows --seed_everything",
     "model.class_names": "the data tells the model its classes (--data.class_names sets their order)",
-    "model.clip": "the data tells the model its clips (--data.clip_len, --data.num_snippets, --data.stride, --data.flow_len)",
+    "model.clip": "the data tells the model its clips (--data.clip_len, .num_snippets, .stride, .flow_len)",
 }
 RUN_OF_PARENT = "VIDCLS_RUN_FOLDER"  # by which the processes of one training agree on the folder
 
@@ -102,11 +102,13 @@ def understand(command: str, arguments: Sequence[str]) -> Request:
     configs = [Path(path) for path in given.config]
     contents = [_content(path) for path in configs]
     _refuse_linked(others, contents)
-    trainer_files = [_content(Path(path)) for path in given.trainer if Path(path).is_file()]
+    trainer_files: list[dict[str, object]] = [
+        {"trainer": _content(Path(path))} for path in given.trainer if Path(path).is_file()
+    ]
     name = given.name or _last(content.get("name") for content in contents)
     if name is None and configs:
         name = configs[0].stem
-    root = Path(given.default_root_dir or _root_in([*contents, *({"trainer": file} for file in trainer_files)]) or DEFAULT_ROOT)
+    root = Path(given.default_root_dir or _root_in([*contents, *trainer_files]) or DEFAULT_ROOT)
     run = Path(given.run) if given.run else None
     wanted = given.ckpt_path or _last(content.get("ckpt_path") for content in contents)
     if wanted is None and command != "fit" and run is not None:
@@ -140,7 +142,7 @@ def understand(command: str, arguments: Sequence[str]) -> Request:
 
 
 def _is_launched() -> bool:
-    """Whether Lightning, torchrun, SLURM or the user's own script on several nodes started this process among others."""
+    """Whether Lightning, torchrun, SLURM or a script on several nodes started this process among others."""
     several_tasks = int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ
     return several_tasks or any(name in os.environ for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK"))
 

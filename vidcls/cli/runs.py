@@ -23,8 +23,10 @@ def new_run(root: Path, name: str) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise ConfigurationError(f"{folder}: the run folder cannot be made ({error.strerror}): choose another "
-                                     "with --trainer.default_root_dir") from error
+            raise ConfigurationError(
+                f"{folder}: the run folder cannot be made ({error.strerror}): choose another "
+                "with --trainer.default_root_dir"
+            ) from error
         return folder
     raise AssertionError("a thousand runs in one second")
 

@@ -148,7 +148,7 @@ class VidclsCLI(LightningCLI):
             config.ckpt_path = str(facts.path)
         config.trainer.default_root_dir = str(self.request.folder())
 
-    def instantiate_trainer(self, **kwargs: object) -> Trainer:  # type: ignore[override]
+    def instantiate_trainer(self, **kwargs: object) -> Trainer:
         """The trainer with what every run has: csv log, checkpoints, result files."""
         assert self.request is not None
         config = self._get(self.config_init, "trainer")
@@ -244,7 +244,8 @@ def _fields_of(clip: ClipSettings) -> Namespace:
 
 def _streams_of(model: Namespace) -> list[Stream]:
     """What the class that a configuration names sees."""
-    return list(import_class(model["class_path"]).streams)
+    found: type[VideoClassifier] = import_class(model["class_path"])
+    return list(found.streams)
 
 
 def _check_against(facts: CheckpointFacts, config: Namespace) -> None:
@@ -262,7 +263,9 @@ def _check_against(facts: CheckpointFacts, config: Namespace) -> None:
         _compare("--data.", facts, facts.input_settings, _plain(config.data), FREE_AT_TEST)
     names = config.data.class_names
     if names is not None and list(names) != list(facts.class_names):
-        raise CheckpointError(f"{facts.path}: knows the classes {list(facts.class_names)}, --data.class_names says {names}")
+        raise CheckpointError(
+            f"{facts.path}: knows the classes {list(facts.class_names)}, --data.class_names says {names}"
+        )
 
 
 def _compare(
@@ -274,13 +277,15 @@ def _compare(
         now = given[name]
         if isinstance(value, Mapping) and isinstance(now, Mapping):
             _compare(f"{prefix}{name}.", facts, value, now, free)
-        elif now != value and not (value is None or now is None and isinstance(value, Mapping)):
+        elif now != value and not (value is None or (now is None and isinstance(value, Mapping))):
             raise CheckpointError(
                 f"{facts.path}: was trained with {prefix}{name} {value}, but {now} is asked for: "
                 "leave it out, or train another model"
             )
         elif value is None and now is not None and not isinstance(now, Mapping):
-            raise CheckpointError(f"{facts.path}: was trained without {prefix}{name}, but {now} is asked for: leave it out")
+            raise CheckpointError(
+                f"{facts.path}: was trained without {prefix}{name}, but {now} is asked for: leave it out"
+            )
 
 
 def _plain(config: Namespace) -> dict[str, object]:
@@ -309,5 +314,3 @@ def _quiet() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for message in ADVICE:
         warnings.filterwarnings("ignore", message=f".*{message}.*")
-
-

@@ -23,7 +23,7 @@ class ClipKey(NamedTuple):
 
     seed: int
     epoch: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides the tuple's method of that name
 
     def derived_seed(self) -> int:
         """A seed in 0 to 2**62 that is as good as independent for every key."""
@@ -128,9 +128,13 @@ def stack_views(pixels: Sequence[ClipPixels]) -> dict[str, Tensor]:
 def collate(samples: Sequence[Sample | Skipped]) -> Batch:
     """Samples -> a batch; what was skipped is named and takes no place."""
     good = [sample for sample in samples if "label" in sample]
-    skipped = [sample["skipped"] for sample in samples if "skipped" in sample]
+    skipped = [str(sample["skipped"]) for sample in samples if "skipped" in sample]  # type: ignore[typeddict-item]
     if not good:
-        return {"label": torch.empty(0, dtype=torch.long), "index": torch.empty(0, dtype=torch.long), "skipped": skipped}
+        return {
+            "label": torch.empty(0, dtype=torch.long),
+            "index": torch.empty(0, dtype=torch.long),
+            "skipped": skipped,
+        }
     batch: Batch = default_collate(good)
     if skipped:
         batch["skipped"] = skipped

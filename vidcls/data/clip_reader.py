@@ -62,9 +62,7 @@ class ClipReader:
         def choose(num_frames: int, stride: Fraction) -> list[ClipIndices]:
             first, stop = frame_range or (0, num_frames)
             short, num_clips = self.settings.short_videos, self.settings.test_clips
-            snippets = uniform_views(
-                stop - first, num_clips * clip.num_snippets, clip.clip_len, stride, short=short
-            )
+            snippets = uniform_views(stop - first, num_clips * clip.num_snippets, clip.clip_len, stride, short=short)
             snippets = [[first + index for index in snippet] for snippet in snippets]
             return [with_flow(snippets[k::num_clips], num_frames, clip, short) for k in range(num_clips)]
 
@@ -112,9 +110,7 @@ class ClipReader:
         return torch.zeros(num_fields, 2, *size)
 
 
-def with_flow(
-    snippets: Sequence[list[int]], num_frames: int, clip: ClipSettings, short: ShortPolicy
-) -> ClipIndices:
+def with_flow(snippets: Sequence[list[int]], num_frames: int, clip: ClipSettings, short: ShortPolicy) -> ClipIndices:
     """The frames of all snippets, and for each snippet the fields around its middle frame."""
     fields: list[int | None] = []
     for snippet in snippets:

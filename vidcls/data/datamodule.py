@@ -112,7 +112,9 @@ class VideoDataModule(LightningDataModule):
         """The videos of one part; an empty one is a DatasetError."""
         records = [record for record in self.records if record.split == name]
         if not records:
-            raise DatasetError(f"{self.dataset.root}: the {name} part has no video: add some, or give num_folds and fold")
+            raise DatasetError(
+                f"{self.dataset.root}: the {name} part has no video: add some, or give num_folds and fold"
+            )
         return records
 
     def describe_input(self) -> dict[str, object]:
@@ -254,7 +256,8 @@ def _check_swaps(transform: TransformSettings, class_names: Sequence[str]) -> No
     unknown = sorted(named - set(class_names))
     if unknown:
         raise ConfigurationError(
-            f"transform.flip_label_swaps names {unknown[0]!r}, which is no class: the classes are {', '.join(class_names)}"
+            f"transform.flip_label_swaps names {unknown[0]!r}, which is no class: "
+            f"the classes are {', '.join(class_names)}"
         )
 
 

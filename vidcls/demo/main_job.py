@@ -1,4 +1,4 @@
-"""``vidcls demo``: the embedded data set -> stored flow -> a trained two-stream network -> a test table -> a prediction."""
+"""``vidcls demo``: embedded data -> stored flow -> a trained two-stream network -> a test table -> a prediction."""
 
 from __future__ import annotations
 

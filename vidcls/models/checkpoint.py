@@ -70,7 +70,9 @@ def read_checkpoint(path: str | Path) -> CheckpointFacts:
         raise CheckpointError(f"{path}: is not a readable checkpoint ({str(error).splitlines()[0]})") from error
     facts = content.get(FACTS_KEY) if isinstance(content, dict) else None
     if not isinstance(facts, dict) or "class_path" not in facts:
-        raise CheckpointError(f"{path}: was not written by vidcls (it has no {FACTS_KEY!r} entry): train with vidcls fit")
+        raise CheckpointError(
+            f"{path}: was not written by vidcls (it has no {FACTS_KEY!r} entry): train with vidcls fit"
+        )
     try:
         return CheckpointFacts(
             path=path,
@@ -153,14 +155,14 @@ def _instantiate(
         return model_class(class_names=list(facts.class_names), clip=facts.clip, **vars(parsed.model))
     except MissingExtraError:
         raise
-    except Exception as error:  # noqa: BLE001 - jsonargparse and the class itself may refuse in many ways
+    except Exception as error:
         reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{facts.path}: {facts.class_path} cannot be built from its arguments ({reason})") from error
+        raise CheckpointError(
+            f"{facts.path}: {facts.class_path} cannot be built from its arguments ({reason})"
+        ) from error
 
 
-def load_part(
-    path: str | Path, part: str, net: nn.Module, head: nn.Module, class_names: tuple[str, ...]
-) -> None:
+def load_part(path: str | Path, part: str, net: nn.Module, head: nn.Module, class_names: tuple[str, ...]) -> None:
     """Load the net and the head of one part of a two-stream checkpoint, or of a single-frame network, in place.
 
     Raises:

@@ -6,14 +6,14 @@ import dataclasses
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, cast, runtime_checkable
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, MetricCollection
 
 import vidcls
 from vidcls.errors import CheckpointError
@@ -127,7 +127,9 @@ class VideoClassifier(LightningModule, ABC):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """The loss of a batch: one cross entropy, or the sum of one for each part that is trained."""
         if len(batch["label"]) == 0:  # every file of it was left out; DDP still waits for gradients
-            return torch.stack([parameter.sum() for parameter in self.parameters() if parameter.requires_grad]).sum() * 0
+            return (
+                torch.stack([parameter.sum() for parameter in self.parameters() if parameter.requires_grad]).sum() * 0
+            )
         rows, targets = self._rows(batch, fusions=False), batch["label"]
         trained = self.trained_parts if isinstance(self, HasParts) else (MODEL_ROW,)
         losses = {row: self._loss(rows[row], targets) for row in trained}
@@ -161,12 +163,12 @@ class VideoClassifier(LightningModule, ABC):
         rows, targets = self._rows(batch, fusions=False), batch["label"]
         self.val_loss.update(F.cross_entropy(rows[MODEL_ROW].float(), targets, reduction="none"))
         self.val_metrics.update(rows[MODEL_ROW].float(), targets)
-        for part, metrics in self._part_metrics.items():
+        for part, metrics in self._metrics_by_part.items():
             metrics.update(rows[part].float(), targets)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics over the validation videos."""
-        for metrics in (self.val_metrics, *self._part_metrics.values()):
+        for metrics in (self.val_metrics, *self._metrics_by_part.values()):
             self.log_dict(metrics.compute(), prog_bar=metrics is self.val_metrics)
             metrics.reset()
         self.log("val/loss", self.val_loss.compute())
@@ -180,7 +182,7 @@ class VideoClassifier(LightningModule, ABC):
         The streams of the batch are ``(B, V, C, T, H, W)``.
         """
         B, V = batch[self.streams[0]].shape[:2]
-        views = {name: batch[name].flatten(0, 1) for name in self.streams}  # (B*V, C, T, H, W)
+        views: dict[str, Tensor] = {name: batch[name].flatten(0, 1) for name in self.streams}  # (B*V, C, T, H, W)
         rows = self._rows(views, fusions=True)
         return {row: logits.float().softmax(dim=-1).view(B, V, -1).mean(dim=1) for row, logits in rows.items()}
 
@@ -233,6 +235,10 @@ class VideoClassifier(LightningModule, ABC):
             )
 
     # --- the rest -----------------------------------------------------------------------------------------------
+
+    @property
+    def _metrics_by_part(self) -> dict[str, MetricCollection]:
+        return {part: cast(MetricCollection, metrics) for part, metrics in self._part_metrics.items()}
 
     @property
     def _part_names(self) -> tuple[str, ...]:

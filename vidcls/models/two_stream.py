@@ -109,7 +109,7 @@ class TwoStream(VideoClassifier):
         """RGB ``(B, 3, S*T, H, W)`` and flow ``(B, 2, S*F, H, W)`` -> fused logits ``(B, K)``."""
         return self.fuse(self.forward_parts(rgb, flow))
 
-    def forward_parts(self, rgb: Tensor, flow: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
+    def forward_parts(self, rgb: Tensor, flow: Tensor) -> dict[str, Tensor]:
         """Logits ``(B, K)`` of the spatial and of the temporal stream, averaged over frames and snippets."""
         B, _, num_frames = rgb.shape[:3]
         S = self.clip.num_snippets

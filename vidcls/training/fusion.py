@@ -1,7 +1,7 @@
 """Logits of several parts -> one: every fusion is a function of ``(P, B, K)`` logits.
 
-P counts the parts of a model, such as the spatial and the temporal stream. Each function returns ``(B, K)`` logits whose
-softmax is the fused distribution.
+P counts the parts of a model, such as the spatial and the temporal stream. Each function returns ``(B, K)`` logits
+whose softmax is the fused distribution.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics import MetricCollection
+from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
 TOP5_MIN_CLASSES = 6  # with five classes or fewer the right one is always among the first five
@@ -37,7 +37,7 @@ def mean_recall(confusion: Tensor) -> Tensor:
 
 def classification_metrics(num_classes: int, prefix: str) -> MetricCollection:
     """``top1``, ``top5`` (from six classes on) and ``mean_class_accuracy``, each named with ``prefix``."""
-    metrics: dict[str, MulticlassAccuracy | MeanClassAccuracy] = {
+    metrics: dict[str, Metric | MetricCollection] = {
         "top1": MulticlassAccuracy(num_classes, top_k=1, average="micro"),
         "mean_class_accuracy": MeanClassAccuracy(num_classes),
     }

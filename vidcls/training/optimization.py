@@ -61,9 +61,7 @@ def build_optimizer(parameters: Iterable[nn.Parameter], settings: OptimizationSe
     return torch.optim.SGD(parameters, lr=settings.lr, momentum=momentum, weight_decay=settings.weight_decay)
 
 
-def build_schedule(
-    optimizer: torch.optim.Optimizer, settings: OptimizationSettings, *, num_steps: int
-) -> LambdaLR:
+def build_schedule(optimizer: torch.optim.Optimizer, settings: OptimizationSettings, *, num_steps: int) -> LambdaLR:
     """The learning rate of ``num_steps`` optimiser steps, to be advanced after each of them."""
     return LambdaLR(optimizer, partial(lr_factor, settings=settings, num_steps=num_steps))
 

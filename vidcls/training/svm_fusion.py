@@ -34,7 +34,7 @@ class SvmFusion(nn.Module):
         return F.linear(stacked_scores(logits.float().softmax(dim=-1)), self.weight, self.bias)
 
     def fit(self, probabilities: Tensor, labels: Tensor) -> None:
-        """Fit to ``(P, N, K)`` probabilities of training videos and their ``(N,)`` labels, one class against the rest."""
+        """Fit to ``(P, N, K)`` probabilities of training videos and their ``(N,)`` labels, one class against all."""
         from sklearn.svm import LinearSVC
 
         features = stacked_scores(probabilities).cpu().numpy()

@@ -7,6 +7,7 @@ so each geometric operation either has a kernel here or is refused.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +16,8 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from vidcls.flow import fields
+
+Kernel = TypeVar("Kernel", Tensor, tuple[Tensor, ...])
 
 
 class FlowField(tv_tensors.TVTensor):
@@ -35,7 +38,7 @@ def _plain(flow: Tensor) -> Tensor:
     return flow.as_subclass(Tensor)
 
 
-def _on_flow(functional: Callable[..., Tensor]) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+def _on_flow(functional: Callable[..., Kernel]) -> Callable[[Callable[..., Kernel]], Callable[..., Kernel]]:
     return v2.functional.register_kernel(functional, FlowField)
 
 

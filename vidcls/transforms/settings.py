@@ -61,7 +61,9 @@ class TransformSettings:
         if self.flow_std_px <= 0 or min(self.rgb_std) <= 0:
             raise ValueError("rgb_std and flow_std_px must be positive")
         if self.test_crops == 10 and self.flip_label_swaps:
-            raise ValueError("test_crops=10 mirrors the clip, which changes the classes of flip_label_swaps: use 1 or 3")
+            raise ValueError(
+                "test_crops=10 mirrors the clip, which changes the classes of flip_label_swaps: use 1 or 3"
+            )
 
     @property
     def crop_size(self) -> tuple[int, int]:

@@ -34,7 +34,7 @@ class TorchvisionBackbone(Backbone):
             last = network.classifier[-1]
             network.classifier[-1] = nn.Identity()
         else:
-            last = network.fc
+            last = network.get_submodule("fc")
             network.fc = nn.Identity()
         assert isinstance(last, nn.Linear)
         self.num_features = last.in_features
@@ -98,6 +98,6 @@ def load_state(network: nn.Module, path: Path) -> None:
         network.load_state_dict(state)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file of weights") from error
-    except Exception as error:  # noqa: BLE001 - torch raises many kinds for a file that is not what it should be
+    except Exception as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{path}: does not hold weights of a {type(network).__name__} ({reason})") from error
