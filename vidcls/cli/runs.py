@@ -31,16 +31,17 @@ def new_run(root: Path, name: str) -> Path:
     raise AssertionError("a thousand runs in one second")
 
 
-def newest_run(root: Path, name: str, *, having: str) -> Path:
-    """The newest run of that name whose folder has the checkpoint ``having``.
+def newest_run(root: Path, name: str | None, *, having: str) -> Path:
+    """The newest run of that name, or of any where it is None, whose folder has the checkpoint ``having``.
 
     Raises:
         CheckpointError: there is none.
     """
-    runs = sorted((root / name).glob(f"*/{CHECKPOINTS}/{having}.ckpt"), key=lambda file: file.parent.parent.name)
+    found = root.glob(f"{name or '*'}/*/{CHECKPOINTS}/{having}.ckpt")
+    runs = sorted(found, key=lambda file: file.parent.parent.name)
     if not runs:
         raise CheckpointError(
-            f"{root / name}: no run here has a checkpoint {having}.ckpt: train first (vidcls fit), or give --run DIR "
+            f"{root / name if name else root}: no run here has a checkpoint {having}.ckpt: train first (vidcls fit), or give --run DIR "
             "or --ckpt_path FILE"
         )
     return runs[-1].parent.parent
@@ -52,7 +53,7 @@ def find_checkpoint(wanted: str, *, root: Path, name: str | None, run: Path | No
     Args:
         wanted: ``best``, ``last`` or the path of a file.
         root: the folder of all runs.
-        name: the name of the runs to look among.
+        name: the name of the runs to look among; None looks among all.
         run: the one run to look in, in place of the newest of that name.
     """
     if wanted not in KEYWORDS:
@@ -60,8 +61,6 @@ def find_checkpoint(wanted: str, *, root: Path, name: str | None, run: Path | No
             raise CheckpointError(f"--ckpt_path {wanted}: no such file; give a file, best or last")
         return Path(wanted)
     if run is None:
-        if name is None:
-            raise CheckpointError(f"--ckpt_path {wanted} needs --run DIR, or --config or --name to say of which runs")
         run = newest_run(root, name, having=wanted)
     checkpoint = run / CHECKPOINTS / f"{wanted}.ckpt"
     if not checkpoint.is_file():
