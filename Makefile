@@ -21,7 +21,7 @@ demo: setup
 	$(BIN)/vidcls demo
 
 test: setup
-	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
 
 test-all: setup
 	$(BIN)/python -m pytest

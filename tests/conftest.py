@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 from torch import Tensor
 
 from vidcls.datasets import VideoFolder
 from vidcls.video import write_video
+
+hypothesis.settings.register_profile("vidcls", deadline=None)  # machines are noisy: no test fails for being slow
+hypothesis.settings.load_profile("vidcls")
 
 CLIP_CLASSES = ("left", "right", "still")
 CLIP_NUM_FRAMES = 8

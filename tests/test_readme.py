@@ -6,7 +6,6 @@ import csv
 import importlib.util
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,7 @@ def commands() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     generator = torch.Generator().manual_seed(0)
     rows = []
@@ -49,7 +48,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         writer = csv.DictWriter(file, fieldnames=["path", "label", "group"])
         writer.writeheader()
         writer.writerows(rows)
-    yield folder
+    return folder
 
 
 def run(command: str) -> int:
@@ -86,7 +85,9 @@ def test_every_command_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert {"fit", "test", "predict", "scripts/precompute_flow.py"} <= set(done)
 
 
-def test_the_python_example_runs(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_python_example_runs(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(place)
     example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
     assert example is not None

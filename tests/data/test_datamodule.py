@@ -58,6 +58,10 @@ def test_two_workers_load_what_none_loads(clip_dataset: VideoFolder) -> None:
             loader.set_epoch(epoch)
         assert_equal_batches(*(list(loader) for loader in loaders))
     assert_equal_batches(list(alone.test_dataloader()), list(helped.test_dataloader()))
+    workers = loaders[1].loader._iterator._workers
+    assert len(workers) == 2
+    helped.teardown("fit")
+    assert not any(worker.is_alive() for worker in workers)
 
 
 def test_flow_computed_while_loading_equals_stored_flow_bit_for_bit(clip_dataset: VideoFolder, tmp_path: Path) -> None:

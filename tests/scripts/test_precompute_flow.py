@@ -181,7 +181,7 @@ def wait_for_workers_to_end(store_folder: Path) -> None:
         (["--folder", "{store}"], "no video below it"),
         (["--folder", "{videos}", "--workers", "0"], "--workers must be at least 1"),
         (["--folder", "{videos}", "--weights", "raft_large"], "no effect on method"),
-        (["--config", "{videos}/none.yaml"], "cannot be read"),
+        (["--config", "{videos}/none.yaml"], "no such file"),
         (["--config", "{videos}/clips.csv"], "no mapping"),
         (["--data.dataset", "VideoCsv", "--data.dataset.path", "{videos}/none.csv"], "no csv file"),
     ],
@@ -208,7 +208,7 @@ def test_bad_usage_is_one_line_and_status_2(
     assert script.main([*filled, "--output", str(store_folder)]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert err.startswith("error: ")
+    assert err.startswith("vidcls: error: ")
     assert message.replace("\\", "") in err
     assert not flow_files(store_folder)
 

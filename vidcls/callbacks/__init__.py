@@ -2,10 +2,21 @@
 
 from vidcls.callbacks.fit_files import FitFiles
 from vidcls.callbacks.metrics_log import MetricsLog
+from vidcls.callbacks.run_checkpoints import BestCheckpoint, last_checkpoints
 from vidcls.callbacks.skipped_videos import SkippedVideos
 from vidcls.callbacks.svm_fit import SvmFit
 from vidcls.callbacks.test_files import TestFiles
 from vidcls.callbacks.wandb_media import WandbMedia
 from vidcls.callbacks.wandb_run import WandbRun
 
-__all__ = ["FitFiles", "MetricsLog", "SkippedVideos", "SvmFit", "TestFiles", "WandbMedia", "WandbRun"]
+__all__ = [
+    "BestCheckpoint",
+    "FitFiles",
+    "MetricsLog",
+    "SkippedVideos",
+    "SvmFit",
+    "TestFiles",
+    "WandbMedia",
+    "WandbRun",
+    "last_checkpoints",
+]

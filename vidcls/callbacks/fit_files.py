@@ -9,6 +9,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from vidcls.callbacks.metrics_log import METRICS_FILE
 from vidcls.callbacks.pictures import draw_curves
 
+CURVES_FILE = "curves.png"
+LAST = "checkpoints/last.ckpt"
+FILES = ("checkpoints/best.ckpt", LAST, METRICS_FILE, CURVES_FILE)
+
 
 class FitFiles(Callback):
     """Draws ``curves.png`` from ``metrics.csv`` and says where the run lies.
@@ -33,5 +37,11 @@ class FitFiles(Callback):
             logger.save()
         metrics = self.run / METRICS_FILE
         if metrics.is_file():
-            draw_curves(metrics, self.run / "curves.png")
-        print(f"trained: {self.run} (checkpoints/best.ckpt, checkpoints/last.ckpt, metrics.csv, curves.png)")
+            draw_curves(metrics, self.run / CURVES_FILE)
+        written = [name for name in FILES if (self.run / name).is_file()]
+        print(f"trained: {self.run} ({', '.join(written)})")
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
+        """Say how a training that was stopped by hand goes on."""
+        if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero and (self.run / LAST).is_file():
+            print(f"stopped: {self.run}: vidcls fit --run {self.run} --ckpt_path last goes on")

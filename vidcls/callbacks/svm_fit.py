@@ -71,6 +71,8 @@ def _training_scores(model: VideoClassifier, data: VideoDataModule, *, title: st
     shares, labels = [], []
     loader = data.single_view_loader("train", all_in_this_process=True)
     for batch in tqdm(loader, desc=title, unit="batch", leave=False, mininterval=1):
+        if len(batch["label"]) == 0:  # every file of it was left out
+            continue
         on_device: Batch = data.on_after_batch_transfer(model.transfer_batch_to_device(batch, model.device, 0), 0)
         parts = model.forward_parts(*(on_device[stream] for stream in model.streams))
         shares.append(torch.stack([parts[part].float().softmax(dim=-1) for part in model.parts]).cpu())

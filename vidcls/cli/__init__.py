@@ -15,6 +15,7 @@ HELP = f"""vidcls {__version__}: train, test and use video classifiers
 usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's options
 
   demo       the whole way on embedded data: flow, training, test, prediction
+  flow       compute optical flow once and store it
   fit        train:                   vidcls fit --config two_stream
   validate   score the validation part of a data set
   test       score the test part:     vidcls test --config two_stream --ckpt_path best
@@ -53,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(_last_line(error))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except SystemExit as left:  # the parser after --help, Lightning after Ctrl+C
+        if isinstance(left.__context__, KeyboardInterrupt):
+            return INTERRUPTED
+        return left.code if isinstance(left.code, int) else 0
     except BrokenPipeError:  # the reader of our output has seen enough, as in `vidcls predict ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
@@ -61,6 +66,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def entry() -> None:
     """What the installed ``vidcls`` command calls."""
     sys.exit(main())
+
+
+def _flow(arguments: list[str]) -> int:
+    from vidcls.cli.flow import main as flow
+
+    return flow(arguments)
 
 
 def _fit(arguments: list[str]) -> int:
@@ -101,6 +112,7 @@ def _demo(arguments: list[str]) -> int:
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "demo": _demo,
+    "flow": _flow,
     "fit": _fit,
     "validate": _validate,
     "test": _test,

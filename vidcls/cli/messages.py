@@ -12,35 +12,82 @@ from pathlib import Path
 from lightning.pytorch import Trainer
 
 import vidcls
+from vidcls.cli.request import LINKED
 from vidcls.data import VideoDataModule
 from vidcls.models.checkpoint import import_class
+from vidcls.models.classifier import LINKED_ARGUMENTS
 
 OWNER_OF_PREFIX: dict[str, type] = {"data": VideoDataModule, "trainer": Trainer}
+READABLE = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "a mapping",
+    "PositiveInt": "a whole number above 0",
+}
+TOP_LEVEL = (
+    "config",
+    "model",
+    "data",
+    "trainer",
+    "name",
+    "run",
+    "ckpt_path",
+    "monitor",
+    "save_every_n_steps",
+    "seed_everything",
+)
 
 
 def parser_message(error: Exception) -> str:
     """The innermost complaint of a nested message of jsonargparse, with the key that it is about."""
     text = str(error)
     if "unrecognized arguments" in text:
-        return _unrecognized(text)
+        unknown = text.partition("unrecognized arguments:")[2].split()
+        return _no_such_option(next((word for word in unknown if word.startswith("-")), unknown[0]))
+    foreign = re.search(r"does not accept option '([^']+)'", text)
+    if foreign:
+        return _no_such_option(f"--{foreign[1]}")
     key = ".".join(re.findall(r'Parser key "([^"]+)"', text))
-    refused = re.search(r"Option '([^']+)' is not accepted", text)
+    innermost = text.rpartition('Parser key "')[2]
+    refused = re.search(r"Option '([^']+)' is not accepted", innermost)
     if refused:
         classes = re.findall(r"Problem with given class_path '([^']+)'", text)
         return f"{key}.{refused[1]}: there is no such option; {_allowed(classes[-1], refused[1])}"
-    expected = re.findall(r"Expected a (.+?)\. Got value: (.*)", text)
-    if expected:
-        kind, got = expected[-1]
-        return f"{key}: expected {_readable(kind)}, got {got.strip()!r}"
-    unknown_class = re.search(r"Expected a dot import path string: (\S+)", text)
-    if unknown_class:
-        return (
-            f"{key}: there is no class {unknown_class[1]!r}: give one of ours by its name, or your own as module.Class"
-        )
-    missing = re.search(r'[Kk]ey "([^"]+)" is required', text)
+    missing = re.search(r"the following arguments are required: (?:(?:fit|validate|test)\.)?(\S+)", innermost)
     if missing:
-        return f"{missing[1]} is missing: give --{missing[1]} or a --config that has it"
-    return " ".join(text.split())
+        name = f"{key}.{missing[1]}" if key else missing[1]
+        return f"{name} is missing: give --{name}, or a --config that has it"
+    return _wrong_class(key, innermost) or _wrong_value(key, innermost) or " ".join(text.split())
+
+
+def _wrong_class(key: str, text: str) -> str | None:
+    unknown = re.search(r"Expected a dot import path string: (\S+)", text)
+    if unknown:
+        return f"{key}: there is no class {unknown[1]!r}: give one of ours by its name, or your own as module.Class"
+    foreign = re.search(r"does not correspond to a subclass of (\w+)", text)
+    if foreign:
+        return f"{key}: {_given(text)} is not a {foreign[1]}"
+    refused = re.search(r"Problem with given class_path '([^']+)':\s+(.+)", text)
+    return f"{key}: {refused[1]} cannot be used: {refused[2].strip()}" if refused else None
+
+
+def _wrong_value(key: str, text: str) -> str | None:
+    expected = re.search(r"Expected a (.+?)\. Got value: (.*)", text)
+    if expected:
+        return f"{key}: expected {_readable(expected[1])}, got {expected[2].strip()!r}"
+    choices = re.findall(r"- (?:Expected a|Not of type) (?!path but)([^:\n]+)", text.partition("Given value type")[0])
+    kinds = [_readable(kind) for kind in choices if "NoneType" not in kind]
+    return f"{key}: expected {' or '.join(kinds)}, got {_given(text)!r}" if kinds else None
+
+
+def _given(text: str) -> str:
+    """What a message says was given, first of the innermost."""
+    given = re.search(r"Given value: (.*)", text)
+    return given[1].strip() if given else "another value"
 
 
 def own_message(error: Exception) -> str | None:
@@ -60,21 +107,22 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _unrecognized(text: str) -> str:
-    unknown = text.partition("unrecognized arguments:")[2].split()
-    option = next((word for word in unknown if word.startswith("-")), unknown[0])
+def _no_such_option(option: str) -> str:
     prefix, _, name = option.lstrip("-").partition("=")[0].partition(".")
     if prefix in OWNER_OF_PREFIX and name:
         names = list(inspect.signature(OWNER_OF_PREFIX[prefix]).parameters)
-        close = difflib.get_close_matches(name.partition(".")[0], names, n=1)
-        if close:
-            return f"{option}: there is no such option; did you mean --{prefix}.{close[0]}?"
+        names = [found for found in names if f"{prefix}.{found}" not in LINKED]
+        close = [f"{prefix}.{found}" for found in difflib.get_close_matches(name.partition(".")[0], names, n=1)]
+    else:
+        close = difflib.get_close_matches(prefix, TOP_LEVEL, n=1)
+    if close:
+        return f"{option}: there is no such option; did you mean --{close[0]}?"
     return f"{option}: there is no such option; vidcls COMMAND --help lists them"
 
 
 def _allowed(class_path: str, name: str) -> str:
     found = import_class(class_path)
-    names = [parameter for parameter in inspect.signature(found).parameters if parameter != "self"]
+    names = [name for name in inspect.signature(found).parameters if name not in ("self", *LINKED_ARGUMENTS)]
     close = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {close[0]}?" if close else f"{found.__name__} takes {', '.join(names)}"
 
@@ -84,6 +132,4 @@ def _readable(kind: str) -> str:
     if literal:
         return f"one of {literal[1]}"
     plain = re.search(r"<class '([^']+)'>", kind)
-    return {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}.get(
-        plain[1] if plain else "", kind
-    )
+    return READABLE.get(plain[1] if plain else kind, kind)

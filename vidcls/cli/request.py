@@ -8,13 +8,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import yaml
 
+from vidcls.cli.chosen_dataset import with_one_dataset
 from vidcls.cli.configs import configs_folder
-from vidcls.cli.runs import CONFIG_FILE, DEFAULT_ROOT, find_checkpoint, new_run, run_of
+from vidcls.cli.runs import CONFIG_FILE, DEFAULT_ROOT, find_checkpoint, make_folder, new_run, run_of
 from vidcls.errors import CheckpointError, ConfigurationError
-from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
+from vidcls.models.checkpoint import CheckpointFacts, import_model_class, read_checkpoint
 
 LINKED = {
     "data.streams": "the model tells the data what it sees",
@@ -22,6 +24,7 @@ LINKED = {
     "model.class_names": "the data tells the model its classes (--data.class_names sets their order)",
     "model.clip": "the data tells the model its clips (--data.clip_len, .num_snippets, .stride, .flow_len)",
 }
+FIRST_FILES = (CONFIG_FILE, "metrics.csv", "skipped.csv")  # what a run has before its first checkpoint
 RUN_OF_PARENT = "VIDCLS_RUN_FOLDER"  # by which the processes of one training agree on the folder
 
 
@@ -59,11 +62,18 @@ class Request:
             self._folder = self.existing or self._new_folder()
         return self._folder
 
-    def drop_empty_folder(self) -> None:
-        """Remove the folder of a new run in which nothing was written, and those above it that this leaves empty."""
+    def drop_folder(self, *, with_files: bool) -> None:
+        """Remove the folder of a new run in which nothing was written, and those above it that this leaves empty.
+
+        Args:
+            with_files: also where the configuration and the log are in it, but neither a checkpoint nor anything else.
+        """
         folder = self._folder
-        if self.existing is not None or folder is None or _is_launched():
+        if self.existing is not None or folder is None or not folder.is_dir() or _is_launched():
             return
+        if with_files and {path.name for path in folder.iterdir()} <= set(FIRST_FILES):
+            for path in folder.iterdir():
+                path.unlink()
         for level in (folder, folder.parent, folder.parent.parent):
             if level.is_dir() and level != Path.cwd() and not any(level.iterdir()):
                 level.rmdir()
@@ -76,14 +86,14 @@ class Request:
                 raise ConfigurationError(
                     "started by a launcher or on several nodes: give --run DIR, the folder of this run"
                 )
-            self.wanted.mkdir(parents=True, exist_ok=True)
+            make_folder(self.wanted)
             return self.wanted
         if self.wanted is not None:
-            if self.wanted.exists() and any(self.wanted.iterdir()):
+            if self.wanted.is_dir() and any(self.wanted.iterdir()):
                 raise ConfigurationError(
                     f"--run {self.wanted}: is not empty: go on in it with --ckpt_path last, or name a new folder"
                 )
-            self.wanted.mkdir(parents=True, exist_ok=True)
+            make_folder(self.wanted)
             folder = self.wanted
         else:
             folder = new_run(self.root, self.name)
@@ -101,7 +111,8 @@ def understand(command: str, arguments: Sequence[str]) -> Request:
     given, others = _options().parse_known_args(list(arguments))
     configs = [Path(path) for path in given.config]
     contents = [_content(path) for path in configs]
-    _refuse_linked(others, contents)
+    data_files: list[dict[str, object]] = [{"data": _content(Path(path))} for path in given.data]
+    _refuse_linked(others, [*contents, *data_files])
     trainer_files: list[dict[str, object]] = [
         {"trainer": _content(Path(path))} for path in given.trainer if Path(path).is_file()
     ]
@@ -120,7 +131,10 @@ def understand(command: str, arguments: Sequence[str]) -> Request:
     before: list[str] = []
     if wanted is not None:
         facts = read_checkpoint(find_checkpoint(wanted, root=root, name=name, run=run))
-        existing = run_of(facts.path) or (run if run is not None else None)
+        import_model_class(facts)
+        existing = run_of(facts.path) or run
+        if run is not None and existing is not None and existing.resolve() != run.resolve():
+            raise CheckpointError(f"{facts.path}: belongs to the run {existing}, not to --run {run}: leave --run out")
         before = ["--config", json.dumps(_as_config(facts))]
         if existing is not None and not configs:
             before += ["--config", str(existing / CONFIG_FILE)]
@@ -132,7 +146,7 @@ def understand(command: str, arguments: Sequence[str]) -> Request:
     passed_on = _without(arguments, ("--ckpt_path", "--run", "--name", "--trainer.default_root_dir"))
     return Request(
         command=command,
-        arguments=[*before, *passed_on, "--name", name],
+        arguments=[*with_one_dataset([*before, *passed_on]), "--name", name],
         root=root,
         name=name,
         existing=existing,
@@ -147,10 +161,16 @@ def _is_launched() -> bool:
     return several_tasks or any(name in os.environ for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK"))
 
 
+class _FirstParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(message)
+
+
 def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = _FirstParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config", "-c", action="append", default=[])
-    parser.add_argument("--trainer", action="append", default=[])
+    for section in ("data", "trainer"):
+        parser.add_argument(f"--{section}", action="append", default=[])
     for option in ("name", "run", "ckpt_path"):
         parser.add_argument(f"--{option}")
     parser.add_argument("--trainer.default_root_dir", dest="default_root_dir")
@@ -158,12 +178,16 @@ def _options() -> argparse.ArgumentParser:
 
 
 def _content(path: Path) -> dict[str, object]:
-    """The mapping in a YAML file; a file that is none is left to the parser to complain about."""
+    """The mapping in a YAML file."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            f"{path}: expected keys with values, such as model: TwoStream; found {str(content)[:60]!r}"
+        )
+    return content
 
 
 def _root_in(contents: Sequence[dict[str, object]]) -> str | None:

@@ -10,6 +10,7 @@ from vidcls.errors import CheckpointError, ConfigurationError
 DEFAULT_ROOT = Path("runs")
 CONFIG_FILE = "config.yaml"
 CHECKPOINTS = "checkpoints"
+TRAINED = (CHECKPOINTS, "metrics.csv")  # one of these is in every folder that a training wrote to
 KEYWORDS = ("best", "last")
 
 
@@ -19,32 +20,50 @@ def new_run(root: Path, name: str) -> Path:
     for number in range(1, 1000):
         folder = root / name / (started if number == 1 else f"{started}_{number}")
         try:
-            folder.mkdir(parents=True)
+            make_folder(folder, exist_ok=False)
         except FileExistsError:
             continue
-        except OSError as error:
-            raise ConfigurationError(
-                f"{folder}: the run folder cannot be made ({error.strerror}): choose another "
-                "with --trainer.default_root_dir"
-            ) from error
         return folder
     raise AssertionError("a thousand runs in one second")
 
 
-def newest_run(root: Path, name: str | None, *, having: str) -> Path:
-    """The newest run of that name, or of any where it is None, whose folder has the checkpoint ``having``.
+def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
+    """Make a folder and those above it.
 
     Raises:
-        CheckpointError: there is none.
+        ConfigurationError: it cannot be made.
+        FileExistsError: it is there already, and that is not ``exist_ok``.
     """
-    found = root.glob(f"{name or '*'}/*/{CHECKPOINTS}/{having}.ckpt")
-    runs = sorted(found, key=lambda file: file.parent.parent.name)
-    if not runs:
+    try:
+        folder.mkdir(parents=True, exist_ok=exist_ok)
+    except OSError as error:
+        if isinstance(error, FileExistsError) and not exist_ok:
+            raise
+        raise ConfigurationError(
+            f"{folder}: the run folder cannot be made ({error.strerror}): choose another with --run or "
+            "--trainer.default_root_dir"
+        ) from error
+
+
+def newest_run(root: Path, name: str | None, *, having: str) -> Path:
+    """The newest training of that name, or of any where it is None; its folder has the checkpoint ``having``.
+
+    Raises:
+        CheckpointError: there is none, or the newest has no such checkpoint: an older one is never meant.
+    """
+    found = root.glob(f"{name or '*'}/*/")
+    trained = [folder for folder in found if any((folder / part).exists() for part in TRAINED)]
+    if not trained:
         raise CheckpointError(
-            f"{root / name if name else root}: no run here has a checkpoint {having}.ckpt: train first (vidcls fit), or give --run DIR "
-            "or --ckpt_path FILE"
+            f"{root / (name or '')}: no run here has a checkpoint {having}.ckpt: train first (vidcls fit), or "
+            "give --run DIR or --ckpt_path FILE"
         )
-    return runs[-1].parent.parent
+    newest = max(trained, key=lambda folder: folder.name)
+    if not (newest / CHECKPOINTS / f"{having}.ckpt").is_file():
+        raise CheckpointError(
+            f"{newest}: the newest run here has no checkpoint {having}.ckpt: name another with --run DIR"
+        )
+    return newest
 
 
 def find_checkpoint(wanted: str, *, root: Path, name: str | None, run: Path | None) -> Path:

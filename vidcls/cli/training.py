@@ -12,26 +12,37 @@ from pathlib import Path
 
 import yaml
 from jsonargparse import ArgumentError, Namespace
+from jsonargparse.typing import PositiveInt
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import vidcls.datasets  # noqa: F401 - so that data sets can be named without their module
-from vidcls.callbacks import FitFiles, MetricsLog, SkippedVideos, SvmFit, TestFiles, WandbMedia, WandbRun
+from vidcls.callbacks import (
+    BestCheckpoint,
+    FitFiles,
+    MetricsLog,
+    SkippedVideos,
+    SvmFit,
+    TestFiles,
+    WandbMedia,
+    WandbRun,
+    last_checkpoints,
+)
+from vidcls.cli.agreement import check_against_checkpoint, check_against_run, check_linked, check_weights_are_given
 from vidcls.cli.configs import with_config_paths
 from vidcls.cli.messages import own_message, parser_message
 from vidcls.cli.request import Request, understand
 from vidcls.cli.runs import CHECKPOINTS, CONFIG_FILE
 from vidcls.data import VideoDataModule
-from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.files import write_text
 from vidcls.models import VideoClassifier
-from vidcls.models.checkpoint import CheckpointFacts, import_class, import_model_class
+from vidcls.models.checkpoint import import_class, import_model_class
 from vidcls.types import ClipSettings, Stream
 
-# What a test may look at differently than the training's own settings said.
 # What Lightning and torch say to developers, not to users of ours.
 ADVICE = (
     "does not have many workers",
@@ -39,8 +50,8 @@ ADVICE = (
     "callbacks used to create the checkpoint",
     "isinstance\\(treespec, LeafSpec\\)",
 )
-
-FREE_AT_TEST = ("streams", "test_clips", "decoder", "short_videos", "test_crops")
+# Abbreviated, --ckpt_pat would start anew in silence.
+PARSER: dict[str, bool] = {"exit_on_error": False, "allow_abbrev": False}
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
@@ -57,8 +68,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
     request = understand(command, arguments)
     try:
         _run(command, request)
-    except BaseException:
-        request.drop_empty_folder()
+    except BaseException as error:
+        request.drop_folder(with_files=isinstance(error, VidclsError))
         raise
     return 0
 
@@ -95,7 +106,7 @@ class VidclsCLI(LightningCLI):
             save_config_kwargs={"root": request.root if request is not None else None},
             trainer_defaults={"use_distributed_sampler": False, "log_every_n_steps": 10},
             seed_everything_default=0,
-            parser_kwargs={"exit_on_error": False} | {name: {"exit_on_error": False} for name in self.subcommands()},
+            parser_kwargs=PARSER | dict.fromkeys(self.subcommands(), PARSER),
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
             args=[command, *arguments],
@@ -117,7 +128,10 @@ class VidclsCLI(LightningCLI):
         parser.add_argument("--run", type=str | None, default=None, help="Folder of the run; a new one, or its newest.")
         parser.add_argument("--monitor", type=str, default="val/top1", help="What the best checkpoint is best at.")
         parser.add_argument(
-            "--save_every_n_steps", type=int | None, default=None, help="Save the last checkpoint within epochs too."
+            "--save_every_n_steps",
+            type=PositiveInt | None,
+            default=None,
+            help="Save the last checkpoint within epochs too.",
         )
         parser.link_arguments("model", "data.streams", compute_fn=_streams_of)
         parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
@@ -136,8 +150,13 @@ class VidclsCLI(LightningCLI):
             return
         config = self.config[self.config.subcommand]
         facts = self.request.facts
+        check_linked(config.model)
+        if facts is None and self.request.command != "fit":
+            check_weights_are_given(config.model, self.request.command)
         if facts is not None:
-            _check_against(facts, config)
+            check_against_checkpoint(facts, config)
+            if self.request.existing is not None:
+                check_against_run(self.request.existing, config.data)
             model_class = import_model_class(facts)
             for name in model_class.initial_weights:
                 if name in config.model.init_args:
@@ -163,27 +182,9 @@ class VidclsCLI(LightningCLI):
         checkpoints = folder / CHECKPOINTS
         if self.subcommand != "fit":
             return [TestFiles(folder, checkpoint=facts.path if facts else None), WandbMedia()]
-        monitor = self._get(self.config, "monitor")
-        best = ModelCheckpoint(
-            dirpath=checkpoints,
-            filename="best",
-            monitor=monitor,
-            mode="min" if "loss" in monitor else "max",
-            save_top_k=1,
-            enable_version_counter=False,
-        )
-        every = self._get(self.config, "save_every_n_steps")
-        last = ModelCheckpoint(
-            dirpath=checkpoints,
-            filename="last",
-            every_n_train_steps=every,
-            every_n_epochs=None if every else 1,
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
-        )
         return [
-            best,
-            last,
+            BestCheckpoint(checkpoints, monitor=self._get(self.config, "monitor")),
+            *last_checkpoints(checkpoints, every_n_steps=self._get(self.config, "save_every_n_steps")),
             LearningRateMonitor(logging_interval="step"),
             SkippedVideos(),
             SvmFit([checkpoints / "best.ckpt", checkpoints / "last.ckpt"]),
@@ -248,62 +249,8 @@ def _streams_of(model: Namespace) -> list[Stream]:
     return list(found.streams)
 
 
-def _check_against(facts: CheckpointFacts, config: Namespace) -> None:
-    """Errors where the configuration says another thing than the checkpoint."""
-    given = config.model
-    given_class = _class_path(given.class_path)
-    if given_class != facts.class_path:
-        raise CheckpointError(
-            f"{facts.path}: holds a {facts.class_path}, but the configuration asks for {given_class}: "
-            "use the configuration that it was trained with, or none"
-        )
-    free = import_model_class(facts).initial_weights
-    _compare("--model.", facts, facts.model_arguments, _plain(given.init_args), free)
-    if facts.input_settings is not None:
-        _compare("--data.", facts, facts.input_settings, _plain(config.data), FREE_AT_TEST)
-    names = config.data.class_names
-    if names is not None and list(names) != list(facts.class_names):
-        raise CheckpointError(
-            f"{facts.path}: knows the classes {list(facts.class_names)}, --data.class_names says {names}"
-        )
-
-
-def _compare(
-    prefix: str, facts: CheckpointFacts, trained: Mapping[str, object], given: Mapping[str, object], free: Sequence[str]
-) -> None:
-    for name, value in trained.items():
-        if name in free or name not in given:
-            continue
-        now = given[name]
-        if isinstance(value, Mapping) and isinstance(now, Mapping):
-            _compare(f"{prefix}{name}.", facts, value, now, free)
-        elif now != value and not (value is None or (now is None and isinstance(value, Mapping))):
-            raise CheckpointError(
-                f"{facts.path}: was trained with {prefix}{name} {value}, but {now} is asked for: "
-                "leave it out, or train another model"
-            )
-        elif value is None and now is not None and not isinstance(now, Mapping):
-            raise CheckpointError(
-                f"{facts.path}: was trained without {prefix}{name}, but {now} is asked for: leave it out"
-            )
-
-
-def _plain(config: Namespace) -> dict[str, object]:
-    def simple(value: object) -> object:
-        if isinstance(value, Mapping):
-            return {name: simple(item) for name, item in value.items()}
-        return [simple(item) for item in value] if isinstance(value, list | tuple) else value
-
-    return {name: simple(value) for name, value in config.as_dict().items()}
-
-
 def _as_namespace(plain: object) -> Namespace | None:
     return Namespace(plain) if isinstance(plain, Mapping) else None
-
-
-def _class_path(name: str) -> str:
-    found = import_class(name)
-    return f"{found.__module__}.{found.__qualname__}"
 
 
 def _quiet() -> None:

@@ -78,7 +78,7 @@ class TrainClips(Dataset[Sample | Skipped]):
         return _sample([pixels], self.target_of[label], key.index, views=False)
 
 
-class TestVideos(Dataset[Sample]):
+class TestVideos(Dataset[Sample | Skipped]):
     """All views of each video, ``(V, C, T, H, W)``, in a fixed order.
 
     Args:
@@ -86,24 +86,37 @@ class TestVideos(Dataset[Sample]):
         class_names: K names; a label's position is the target.
         reader: reads the clips.
         views: False gives ``(C, T, H, W)`` of the first view alone, for validation.
+        bad_videos: as for training clips; a test never leaves one out.
     """
 
     __test__ = False
 
     def __init__(
-        self, records: Sequence[VideoRecord], class_names: Sequence[str], reader: ClipReader, *, views: bool = True
+        self,
+        records: Sequence[VideoRecord],
+        class_names: Sequence[str],
+        reader: ClipReader,
+        *,
+        views: bool = True,
+        bad_videos: BadVideos = "error",
     ) -> None:
         self.records = records
         self.target_of = {name: k for k, name in enumerate(class_names)}
         self.reader = reader
         self.views = views
+        self.bad_videos = bad_videos
 
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample | Skipped:
         record = self.records[index]
-        pixels = video_views(self.reader, record)
+        try:
+            pixels = video_views(self.reader, record)
+        except DecodeError:
+            if self.bad_videos == "error":
+                raise
+            return {"skipped": str(record.path)}
         return _sample(pixels, self.target_of[record.label], index, views=self.views)
 
 

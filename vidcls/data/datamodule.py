@@ -81,6 +81,10 @@ class VideoDataModule(LightningDataModule):
         super().__init__()
         if batch_size < 1 or test_batch_size < 1 or num_workers < 0:
             raise ValueError("batch_size and test_batch_size must be at least 1, num_workers at least 0")
+        if stride_seconds is not None and stride != 1:
+            raise ValueError(
+                f"stride={stride} and stride_seconds={stride_seconds} exclude each other: give one of them"
+            )
         self.dataset = dataset
         self.records = _folded(dataset.records, num_folds, fold)
         self.class_names = _matched(class_names, dataset.class_names)
@@ -172,9 +176,10 @@ class VideoDataModule(LightningDataModule):
         return self._ordered(TestVideos(self.split("test"), self.class_names, reader))
 
     def single_view_loader(self, name: Split, *, all_in_this_process: bool = False) -> DataLoader[Batch]:
-        """One centred clip of each video of a part, in the order of the list."""
+        """One centred clip of each video of a part, in order; bad videos of the training part are treated as asked."""
         reader = ClipReader(self.input_settings.single_view(), self.flow_source)
-        videos = TestVideos(self.split(name), self.class_names, reader, views=False)
+        bad_videos = self.bad_videos if name == "train" else "error"
+        videos = TestVideos(self.split(name), self.class_names, reader, views=False, bad_videos=bad_videos)
         return self._ordered(videos, all_in_this_process=all_in_this_process)
 
     def state_dict(self) -> dict[str, int]:
@@ -190,8 +195,10 @@ class VideoDataModule(LightningDataModule):
         self._position = state_dict or None
 
     def teardown(self, stage: str) -> None:  # noqa: ARG002
-        """Forget the position of the checkpoint, which was that of one run."""
+        """Forget the position of the checkpoint, which was that of one run, and end the worker processes."""
         self._position = None
+        if self._train_loader is not None:
+            self._train_loader.close()
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Normalise on the device."""
@@ -204,7 +211,6 @@ class VideoDataModule(LightningDataModule):
 
     def _ordered(self, videos: TestVideos, *, all_in_this_process: bool = False) -> DataLoader[Batch]:
         rank, world_size = (0, 1) if all_in_this_process else self._process()
-        # Views multiply a batch; validation has one view, so it can take as many videos as views in a test batch.
         return self._loader(videos, OrderedBatches(len(videos), self.test_batch_size, rank=rank, world_size=world_size))
 
     def _loader(self, videos: TrainClips | TestVideos, batches: TrainBatches | OrderedBatches) -> DataLoader[Batch]:

@@ -142,7 +142,8 @@ class VideoClassifier(LightningModule, ABC):
 
     def on_train_epoch_end(self) -> None:
         """Log the metrics over the training clips of the epoch."""
-        if self.train_metrics["top1"].update_called:  # a resumed epoch may have no batch left
+        # A resumed epoch may have no batch left; of several processes all must take part in computing.
+        if self.train_metrics["top1"].update_called or self.trainer.world_size > 1:
             self.log_dict(self.train_metrics.compute())
         self.train_metrics.reset()
 

@@ -1,0 +1,124 @@
+"""A configuration and the checkpoint or run that it goes on from -> nothing, or one error where they differ."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import yaml
+from jsonargparse import Namespace
+
+from vidcls.cli.runs import CONFIG_FILE
+from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.models.checkpoint import CheckpointFacts, import_class, import_model_class
+from vidcls.models.classifier import VideoClassifier
+from vidcls.types import ClipSettings
+
+# What a test may look at differently than the training's own settings said; the crops of a test lie in the transform.
+FREE_AT_TEST = ("streams", "test_clips", "decoder", "short_videos", "test_crops")
+FOLDS = ("num_folds", "fold")
+
+
+def check_linked(model: Namespace) -> None:
+    """Refuse what only the data knows; the link would overwrite it in silence."""
+    given = _plain(model.init_args)
+    for name, default in (("class_names", None), ("clip", dataclasses.asdict(ClipSettings()))):
+        if given.get(name) not in (None, default):
+            raise ConfigurationError(f"--model.{name}: the data tells the model its {name}: leave it out")
+
+
+def check_weights_are_given(model: Namespace, command: str) -> None:
+    """Refuse to score a network that nobody trained."""
+    model_class = import_class(model.class_path)
+    assert issubclass(model_class, VideoClassifier)
+    names = model_class.initial_weights
+    if all(model.init_args.get(name) is None for name in names):
+        others = f" (or one of --model.{', --model.'.join(names)})" if names else ""
+        raise ConfigurationError(
+            f"{command} needs trained weights: give --ckpt_path best|last|FILE or --run DIR{others}"
+        )
+
+
+def check_against_checkpoint(facts: CheckpointFacts, config: Namespace) -> None:
+    """Refuse a configuration that says another thing than the checkpoint: one of them would win in silence."""
+    given = config.model
+    given_class = _class_path(given.class_path)
+    if given_class != facts.class_path:
+        raise CheckpointError(
+            f"{facts.path}: holds a {facts.class_path}, but the configuration asks for {given_class}: "
+            "use the configuration that it was trained with, or none"
+        )
+    free = import_model_class(facts).initial_weights
+    _compare("--model.", facts, facts.model_arguments, _plain(given.init_args), free)
+    if facts.input_settings is not None:
+        _compare("--data.", facts, facts.input_settings, _plain(config.data), FREE_AT_TEST)
+    names = config.data.class_names
+    if names is not None and list(names) != list(facts.class_names):
+        raise CheckpointError(
+            f"{facts.path}: knows the classes {list(facts.class_names)}, --data.class_names says {names}"
+        )
+
+
+def check_against_run(run: Path, data: Namespace) -> None:
+    """Refuse other folds of the same data set than the run had: its test part would hold videos of the training."""
+    file = run / CONFIG_FILE
+    if not file.is_file():
+        return
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    trained = content.get("data") if isinstance(content, dict) else None
+    now = _plain(data)
+    if not isinstance(trained, dict) or trained.get("dataset") != _as_yaml(now["dataset"]):
+        return
+    if any(trained.get(name) != now.get(name) for name in FOLDS):
+        had, asked = (
+            " ".join(f"--data.{name} {values.get(name)}" for name in FOLDS)
+            if values.get("fold") is not None
+            else "no folds"
+            for values in (trained, now)
+        )
+        raise ConfigurationError(
+            f"{run}: was trained with {had} of this data set, but {asked} is asked for: the parts would overlap; "
+            "give the same, or --run DIR without --config"
+        )
+
+
+def _compare(
+    prefix: str, facts: CheckpointFacts, trained: Mapping[str, object], given: Mapping[str, object], free: Sequence[str]
+) -> None:
+    for name, value in trained.items():
+        if name in free or name not in given:
+            continue
+        now = given[name]
+        if isinstance(value, Mapping) and isinstance(now, Mapping):
+            _compare(f"{prefix}{name}.", facts, value, now, free)
+        elif now != value and not (value is None or (now is None and isinstance(value, Mapping))):
+            raise CheckpointError(
+                f"{facts.path}: was trained with {prefix}{name} {value}, but {now} is asked for: "
+                "leave it out, or train another model"
+            )
+        elif value is None and now is not None and not isinstance(now, Mapping):
+            raise CheckpointError(
+                f"{facts.path}: was trained without {prefix}{name}, but {now} is asked for: leave it out"
+            )
+
+
+def _plain(config: Namespace) -> dict[str, object]:
+    def simple(value: object) -> object:
+        if isinstance(value, Mapping):
+            return {name: simple(item) for name, item in value.items()}
+        return [simple(item) for item in value] if isinstance(value, list | tuple) else value
+
+    return {name: simple(value) for name, value in config.as_dict().items()}
+
+
+def _as_yaml(dataset: object) -> object:
+    """A data set as the run's configuration has it, where paths are text."""
+    if isinstance(dataset, Mapping):
+        return {name: _as_yaml(item) for name, item in dataset.items()}
+    return str(dataset) if isinstance(dataset, Path) else dataset
+
+
+def _class_path(name: str) -> str:
+    found = import_class(name)
+    return f"{found.__module__}.{found.__qualname__}"

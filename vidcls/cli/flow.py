@@ -1,0 +1,187 @@
+"""Compute the optical flow of all videos of a data set or a folder once, and store it.
+
+The same command again goes on where it stopped: videos that are done stay untouched. Exit status: 0 all done, 1 some
+videos failed (listed at the end and in failures.csv in the store), 2 bad usage or a store of other settings.
+
+  vidcls flow --data.dataset VideoCsv --data.dataset.path clips.csv --output flow --workers 4
+  vidcls flow --config two_stream --output flow
+  vidcls flow --data ucf101 --output flow
+  vidcls flow --folder videos --output flow --method farneback --short-side 128
+  vidcls flow --folder videos --output flow --verify
+
+In a clone, python scripts/precompute_flow.py is the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+
+from vidcls.cli.configs import with_config_paths
+from vidcls.datasets import VideoDataset, videos_below
+from vidcls.errors import ConfigurationError, VidclsError
+from vidcls.flow.manifest import MANIFEST_NAME
+from vidcls.flow.precompute import FAILURES_NAME, Report, precompute, verify
+from vidcls.flow.settings import COMPUTED_METHODS, FlowSettings
+from vidcls.flow.store import FlowStore
+from vidcls.types import VideoRecord
+
+DATASET_KEY = "data.dataset"
+NUM_FAILURES_SHOWN = 50
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Parse, compute or verify, report; returns the exit status."""
+    try:
+        section, rest = _data_section(with_config_paths(sys.argv[1:] if words is None else words))
+        parser = _parser()
+        options = parser.parse_args(_dataset_words(section) + rest)
+        settings = _settings(options, section.get("flow_settings"))
+        records = _records(parser, options)
+        if options.verify:
+            FlowStore(options.output).require(settings)
+            report = verify(records, options.output, num_workers=options.workers)
+        else:
+            report = precompute(records, options.output, settings, num_workers=options.workers)
+    except (VidclsError, ValueError) as error:
+        print(f"vidcls: error: {_cause(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped: what is finished is kept, and the same command goes on from here", file=sys.stderr)
+        return 130
+    _tell(report, verified=options.verify)
+    return 1 if report.failures else 0
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="vidcls flow", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--config", help="a configuration of vidcls fit: its data.dataset and data.flow_settings are used")
+    parser.add_subclass_arguments(VideoDataset, DATASET_KEY, required=False, help="the data set and its arguments")
+    add("--folder", type=Path, help="in place of a data set: every video below this folder")
+    add("--output", type=Path, required=True, help="folder of the store")
+    add(
+        "--method",
+        choices=COMPUTED_METHODS,
+        help="how flow is computed; default, as of the next three: what the configuration says, else what the store "
+        "at --output has, else dis",
+    )
+    add("--bound", type=float, help="largest displacement that is kept, in pixels per frame (else 20)")
+    add("--short-side", type=int, help="length of the frames' shorter side in pixels (else that of the video)")
+    add("--weights", help="for raft: raft_small, raft_large or a file of weights (else raft_small)")
+    add("--workers", type=int, default=_num_cpus(), help="number of processes")
+    add("--verify", action="store_true", help="compute nothing: read the store back and compare it with the videos")
+    return parser
+
+
+def _data_section(words: list[str]) -> tuple[dict[str, object], list[str]]:
+    """The section ``data`` of the files given as --config and --data, later ones first; and the other words."""
+    files = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    files.add_argument("--config", action="append", default=[])
+    files.add_argument("--data", action="append", default=[])
+    given, rest = files.parse_known_args(words)
+    section: dict[str, object] = {}
+    for path in given.config:
+        data = _yaml_mapping(path).get("data") or {}
+        if not isinstance(data, dict):
+            raise ConfigurationError(f"{path}: the section data is no mapping; expected data: with dataset: in it")
+        section |= data
+    for path in given.data:
+        section |= _yaml_mapping(path)
+    return section, rest
+
+
+def _yaml_mapping(path: str) -> dict[str, object]:
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"the configuration {path} cannot be read: {reason}") from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"the configuration {path} is no mapping of keys to values")
+    return content
+
+
+def _dataset_words(section: dict[str, object]) -> list[str]:
+    """The data set of a configuration as if it stood on the command line, where later words override it."""
+    if not (dataset := section.get("dataset")):
+        return []
+    return [f"--{DATASET_KEY}={dataset if isinstance(dataset, str) else json.dumps(dataset)}"]
+
+
+def _settings(options: Namespace, configured: object) -> FlowSettings:
+    """What the command line says, over the configuration, over the store at --output, over the defaults."""
+    if configured is not None and not isinstance(configured, dict):
+        raise ConfigurationError(f"data.flow_settings is {configured!r}: expected a mapping such as method: dis")
+    if configured:
+        settings = FlowSettings.from_dict(configured)
+    elif (options.output / MANIFEST_NAME).is_file():
+        settings = FlowStore(options.output).settings
+    else:
+        settings = FlowSettings()
+    if options.method is not None:
+        settings = replace(settings, method=options.method)
+    if options.bound is not None:
+        settings = replace(settings, bound_px=options.bound)
+    if options.short_side is not None:
+        settings = replace(settings, short_side_px=options.short_side)
+    if options.weights is not None:
+        settings = replace(settings, weights=options.weights)
+    return settings
+
+
+def _records(parser: ArgumentParser, options: Namespace) -> list[VideoRecord]:
+    if options.workers < 1:
+        raise ValueError(f"--workers must be at least 1, got {options.workers}")
+    if (options.folder is None) == (options.data.dataset is None):
+        raise ConfigurationError(f"give either --{DATASET_KEY} (or a configuration with one) or --folder, and not both")
+    if options.folder is None:
+        instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes  # the name before 4.49
+        dataset = instantiate(options).data.dataset
+        dataset.prepare()
+        return list(dataset.records)
+    if not options.folder.is_dir():
+        raise ConfigurationError(f"--folder {options.folder}: no such folder; check the path")
+    names = videos_below(options.folder)
+    if not names:
+        raise ConfigurationError(f"--folder {options.folder}: no video below it; check the path and the suffixes")
+    return [VideoRecord(path=options.folder / name, label="", split="train", name=name) for name in names]
+
+
+def _tell(report: Report, *, verified: bool) -> None:
+    """The result in one line, and then every failure."""
+    words = [f"{report.num_done} videos {'verified' if verified else 'computed'} ({report.num_fields} fields)"]
+    if not verified:
+        words.append(f"{report.num_kept} kept")
+    if report.num_fallbacks:
+        words.append(f"{report.num_fallbacks} read by another decoder than the first")
+    words.append(f"{len(report.failures)} failed")
+    print(", ".join(words))
+    shown = report.failures if verified else report.failures[:NUM_FAILURES_SHOWN]
+    for name, reason in shown:
+        print(f"failed: {name}: {reason}", file=sys.stderr)
+    if len(shown) < len(report.failures):
+        print(f"and {len(report.failures) - len(shown)} more: see {FAILURES_NAME} in the store", file=sys.stderr)
+
+
+def _cause(error: BaseException) -> str:
+    """What a user can do something about, in one line: jsonargparse wraps the errors of the data set that it makes."""
+    inner: BaseException | None = error
+    while inner is not None and not isinstance(inner, VidclsError):
+        inner = inner.__cause__ or inner.__context__
+    return " ".join(str(inner or error).split())
+
+
+def _num_cpus() -> int:
+    """Those that this process may use, where the system says so."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
