@@ -88,11 +88,17 @@ def call(*words: object) -> Outcome:
     return Outcome(status, out.getvalue(), err.getvalue())
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the embedded data set is written."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def vidcls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+def vidcls(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
     """Calls a command in an empty folder, which is the test's ``tmp_path``."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setattr(sys, "path", list(sys.path))
     on_interrupt = signal.getsignal(signal.SIGINT)  # Lightning ignores it for good after the first
     yield call
@@ -150,17 +156,18 @@ def rows_of() -> Callable[[Path], list[dict[str, str]]]:
 
 @pytest.fixture
 def clips_csv(clip_folder: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Writes a csv file of the clips: of some labels, in their order, possibly under other labels."""
+    """Copies the clips and writes a csv file of them: of some labels, in their order, possibly under other labels."""
 
     def write(*labels: str, renamed: dict[str, str] | None = None) -> Path:
-        file = tmp_path / "clips.csv"
+        file = shutil.copytree(clip_folder, tmp_path / "copied") / "clips.csv"
         with file.open("w", newline="", encoding="utf-8") as handle:
             table = csv.writer(handle)
             table.writerow(["path", "label", "split"])
             for label in labels:
                 for split in ("train", "val", "test"):
                     for clip in sorted((clip_folder / split / label).iterdir()):
-                        table.writerow([clip, (renamed or {}).get(label, label), split])
+                        name = clip.relative_to(clip_folder).as_posix()
+                        table.writerow([name, (renamed or {}).get(label, label), split])
         return file
 
     return write

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vidcls.data import InputSettings
 from vidcls.data.clip_reader import ClipReader
-from vidcls.errors import DatasetError
+from vidcls.errors import DatasetError, FlowError
 from vidcls.flow import FlowSettings, flow_as_stored
 from vidcls.transforms import ClipPixels
 from vidcls.types import ClipSettings, VideoRecord
@@ -184,6 +184,15 @@ def test_settings_travel_as_plain_types(flow_settings: FlowSettings | None) -> N
         decoder="pyav",
     )
     assert InputSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+
+
+def test_stored_flow_of_a_shorter_video_is_refused(reader_of: OfVideo, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fields(_store: PaintedFlow, _record: VideoRecord, _indices: Sequence[int]) -> Tensor:
+        raise IndexError("'clip.mp4' has fields 0 to 3, 28 was asked for")
+
+    monkeypatch.setattr(PaintedFlow, "fields", fields)
+    with pytest.raises(FlowError, match=r"clip\.mp4: has 30 frames, but its stored flow is shorter \(.* 0 to 3, 28"):
+        reader_of(30).test_clips(RECORD)
 
 
 def test_a_flow_stream_without_flow_settings_is_refused() -> None:

@@ -185,3 +185,8 @@ def test_a_label_swap_of_no_class_is_refused(clip_dataset: VideoFolder) -> None:
 def test_sizes_out_of_range_are_refused(clip_dataset: VideoFolder, changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="must be at least"):
         data_of(clip_dataset, **changes)
+
+
+def test_imported_flow_without_its_folder_is_refused(clip_dataset: VideoFolder) -> None:
+    with pytest.raises(ConfigurationError, match="method is imported: such flow cannot be computed; give the folder"):
+        data_of(clip_dataset, flow_settings=FlowSettings(method="imported"))

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
+from vidcls.errors import ConfigurationError
 from vidcls.models import TwoStream
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.transforms import TransformSettings
@@ -178,3 +179,14 @@ def test_the_position_of_a_checkpoint_is_used_by_one_run_only(clip_dataset: Vide
     data.load_state_dict({"epoch": 0, "num_batches": 3})
     data.teardown("test")
     assert len(list(data.train_dataloader())) == BATCHES_PER_EPOCH
+
+
+def test_a_run_is_not_resumed_with_another_seed(clip_dataset: VideoFolder) -> None:
+    transform = TransformSettings(resize_px=32, crop_px=24)
+    first, second = (
+        VideoDataModule(clip_dataset, transform=transform, batch_size=3, num_workers=0, seed=seed) for seed in (3, 0)
+    )
+    first.train_dataloader()
+    second.load_state_dict(first.state_dict())
+    with pytest.raises(ConfigurationError, match=r"trained with seed 3, now it is 0: .* give the same --seed"):
+        second.train_dataloader()

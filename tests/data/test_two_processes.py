@@ -60,3 +60,14 @@ def test_two_processes_share_an_epoch_and_keep_one_set_of_weights(
     assert torch.equal(first, second)
     assert set(two["validation"]) == set(one["validation"])
     assert all(torch.isfinite(torch.tensor(value)) for value in two["validation"].values())
+
+
+@pytest.mark.parametrize("test_batch_size", ["2", "7"])
+def test_two_processes_fit_the_support_vector_machine_of_one(
+    found_by_one_and_two: tuple[Any, Any], test_batch_size: str
+) -> None:
+    one, two = (found[test_batch_size]["fitted"] for found in found_by_one_and_two)
+    assert bool(one["svm.is_fitted"])
+    assert one["svm.weight"].abs().sum() > 0
+    for name, value in one.items():  # fitted to the weights of the checkpoint, which are those of before the training
+        assert torch.equal(value, two[name]), name

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 import warnings
+from pathlib import Path
 
 import torch
 from lightning.pytorch import Trainer, seed_everything
 
+from vidcls.callbacks import SvmFit
 from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
 from vidcls.models import TwoStream
@@ -36,8 +38,10 @@ def main(clip_folder: str, result: str, num_processes: int) -> None:
             num_workers=0,
         )
         model = TwoStream(class_names=data.class_names, clip=data.clip, spatial="small", temporal="small")
+        untrained_checkpoint = Path(f"{result}-{test_batch_size}.ckpt")
         trainer = Trainer(
             max_epochs=1,
+            callbacks=SvmFit([untrained_checkpoint]),
             strategy="ddp" if num_processes > 1 else "auto",
             devices=num_processes,
             accelerator="cpu",
@@ -52,6 +56,7 @@ def main(clip_folder: str, result: str, num_processes: int) -> None:
         assert model.test_scores is not None
         untrained = model.test_scores
         table = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        trainer.save_checkpoint(untrained_checkpoint)
         trainer.fit(model, data)
         validation = {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("val/")}
         gathered = trainer.strategy.all_gather(model.nets["temporal"].stem.weight.detach())
@@ -63,6 +68,7 @@ def main(clip_folder: str, result: str, num_processes: int) -> None:
             "validation": validation,
             "num_steps": trainer.global_step,
             "kernels_by_process": gathered,
+            "fitted": torch.load(untrained_checkpoint, weights_only=True)["state_dict"],
         }
     if trainer.global_rank == 0:
         torch.save(found, result)

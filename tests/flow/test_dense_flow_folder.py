@@ -8,7 +8,7 @@ from torch import Tensor
 from torchvision.io import encode_jpeg
 
 from vidcls.errors import FlowError
-from vidcls.flow import open_flow_store
+from vidcls.flow import FlowSettings, open_flow_store
 from vidcls.flow.dense_flow_folder import DenseFlowFolder
 from vidcls.types import VideoRecord
 
@@ -86,3 +86,12 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     (tmp_path / "a" / "flow_x_00002.jpg").unlink()
     with pytest.raises(FlowError, match="leave out numbers"):
         source.fields(record, [0])
+
+
+def test_the_bound_that_the_pictures_do_not_tell_can_be_said(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "a", constant_fields((10, -5)))
+    said = FlowSettings(method="imported", bound_px=2 * BOUND_PX)
+    source = open_flow_store(tmp_path, imported=said)
+    assert source.settings == said
+    found = source.fields(record_of("a.avi"), [0])
+    torch.testing.assert_close(found, constant_fields((20.0, -10.0)), atol=2 * BOUND_PX / 255 + 1e-4, rtol=0)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from lightning.pytorch import Trainer
+from torch.utils.data import DataLoader
 
+from vidcls.errors import ConfigurationError
 from vidcls.models import SingleFrame
 from vidcls.types import ClipSettings
 
@@ -30,3 +33,9 @@ def test_the_logits_of_a_clip_are_the_mean_of_those_of_its_frames(model: SingleF
 def test_a_classifier_of_one_class_is_refused() -> None:
     with pytest.raises(ValueError, match=r"at least two classes, got \['a'\]"):
         SingleFrame(class_names=["a"], clip=ClipSettings(), backbone="small")
+
+
+def test_a_training_without_end_is_refused(model: SingleFrame) -> None:
+    trainer = Trainer(max_epochs=-1, accelerator="cpu", logger=False, enable_checkpointing=False)
+    with pytest.raises(ConfigurationError, match=r"give --trainer\.max_epochs or"):
+        trainer.fit(model, DataLoader([torch.zeros(1)]))

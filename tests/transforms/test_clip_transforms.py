@@ -118,10 +118,12 @@ def test_the_state_of_torch_is_left_as_it_was() -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+@pytest.mark.parametrize("train_crop", ["center", "random", "random_resized", "multi_scale"])
 @pytest.mark.parametrize("stream", ["rgb", "flow"])
-def test_one_stream_alone_is_transformed_as_beside_the_other(stream: str) -> None:
-    whole, _ = train_transform(painted(), settings(), seed=9)
-    alone, _ = train_transform(painted()._replace(**{"rgb" if stream == "flow" else "flow": None}), settings(), seed=9)
+def test_one_stream_alone_is_transformed_as_beside_the_other(stream: str, train_crop: str) -> None:
+    chosen = settings(train_crop=train_crop)
+    whole, _ = train_transform(painted(), chosen, seed=9)
+    alone, _ = train_transform(painted()._replace(**{"rgb" if stream == "flow" else "flow": None}), chosen, seed=9)
     assert torch.equal(getattr(alone, stream), getattr(whole, stream))
 
 

@@ -54,13 +54,17 @@ class _ContinuedWriter(ExperimentWriter):
     def _check_log_dir_exists(self) -> None:
         """Keep the rows of the steps that the checkpoint has taken; Lightning's writer would delete the file."""
         file = Path(self.metrics_file_path)
-        if not file.is_file() or self._resumed_at_step is None:
+        if not file.is_file():
+            return
+        if self._resumed_at_step is None:
+            file.unlink()
             return
         with file.open(newline="", encoding="utf-8") as handle:
-            reader = csv.DictReader(handle)
-            kept = [row for row in reader if int(row["step"]) < self._resumed_at_step]
-            text = io.StringIO()
-            writer = csv.DictWriter(text, fieldnames=list(reader.fieldnames or []))
+            whole_lines = [line for line in handle if line.endswith("\n")]  # a kill may have cut the last one off
+        reader = csv.DictReader(whole_lines)
+        kept = [row for row in reader if int(row["step"]) < self._resumed_at_step]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(reader.fieldnames or []))
         writer.writeheader()
         writer.writerows(kept)
         write_text(file, text.getvalue())

@@ -37,6 +37,19 @@ class BestCheckpoint(ModelCheckpoint):
         if measured and monitor not in measured and not monitor.startswith("train/"):
             raise ConfigurationError(f"--monitor {monitor}: is not measured: use one of {', '.join(measured)}")
 
+    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+        """Take over the best value so far, also where the run folder was moved; without its file it counts no more."""
+        best = Path(str(self.dirpath)) / "best.ckpt"
+        if state_dict.get("best_model_path") and best.is_file():
+            state_dict = {
+                **state_dict,
+                "dirpath": self.dirpath,
+                "best_model_path": str(best),
+                "kth_best_model_path": str(best),
+                "best_k_models": {str(best): state_dict["best_model_score"]},
+            }
+        super().load_state_dict(state_dict)
+
 
 def last_checkpoints(folder: Path, *, every_n_steps: int | None) -> list[ModelCheckpoint]:
     """What keeps ``last.ckpt``: after every epoch, and where asked for after so many optimiser steps within one."""

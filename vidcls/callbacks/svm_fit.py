@@ -12,16 +12,19 @@ from tqdm import tqdm
 
 from vidcls.data import VideoDataModule
 from vidcls.files import written_whole
-from vidcls.models.classifier import HasParts, VideoClassifier
+from vidcls.models.classifier import VideoClassifier
+from vidcls.models.parts import HasParts
 from vidcls.training.svm_fusion import SvmFusion
 from vidcls.types import Batch
+
+Scored = tuple[Tensor, Tensor, Tensor]  # positions (B,), probabilities (P, B, K), labels (B,)
 
 
 class SvmFit(Callback):
     """Fits the fusion by a linear SVM on the training videos, one centred clip each, when ``fit`` has ended.
 
-    Done for each checkpoint with that checkpoint's own weights, on the first process; a model without parts is left
-    alone.
+    Done for each checkpoint with that checkpoint's own weights; every process scores its share of the videos, the first
+    one fits. A model without parts is left alone. A training that goes on from a fitted checkpoint starts without it.
 
     Args:
         checkpoints: the files to complete.
@@ -30,52 +33,70 @@ class SvmFit(Callback):
     def __init__(self, checkpoints: Iterable[Path]) -> None:
         self.checkpoints = tuple(checkpoints)
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Forget what was fitted to the weights of a checkpoint that will not stay as they are."""
+        svm = getattr(pl_module, "svm", None)
+        if isinstance(svm, SvmFusion):
+            svm.is_fitted.fill_(False)
+
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Fit, and write the coefficients into the files."""
         svm, data = getattr(pl_module, "svm", None), trainer.datamodule  # type: ignore[attr-defined]
-        if (
+        if not (
             isinstance(svm, SvmFusion)
             and isinstance(pl_module, VideoClassifier)
             and isinstance(data, VideoDataModule)
-            and trainer.is_global_zero
             and not trainer.interrupted
         ):
-            for file in self.checkpoints:
-                if file.is_file():
-                    _complete(file, pl_module, svm, data)
-        trainer.strategy.barrier("svm")
+            return
+        pl_module.to(trainer.strategy.root_device)  # Lightning has put it on the CPU by now
+        for file in self.checkpoints:
+            if trainer.strategy.broadcast(file.is_file()):
+                _complete(file, trainer, pl_module, svm, data)
+        pl_module.cpu()
 
 
-def _complete(file: Path, model: VideoClassifier, svm: SvmFusion, data: VideoDataModule) -> None:
-    content = torch.load(file, map_location="cpu", weights_only=True)
+def _complete(file: Path, trainer: Trainer, model: VideoClassifier, svm: SvmFusion, data: VideoDataModule) -> None:
+    on_first = trainer.is_global_zero
+    content = torch.load(file, map_location="cpu", weights_only=True) if on_first else {"state_dict": {}}
     trained = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    device = model.device
     try:
-        model.load_state_dict(content["state_dict"])
-        probabilities, labels = _training_scores(model, data, title=f"fitting the SVM of {file.stem}")
-        svm.fit(probabilities, labels)
-        content["state_dict"] |= {f"svm.{name}": value.cpu().clone() for name, value in svm.state_dict().items()}
+        model.load_state_dict(trainer.strategy.broadcast(content["state_dict"]))
+        title = f"fitting the SVM of {file.stem}"
+        scored = _of_all_processes(_training_scores(model, data, title=title, is_told=on_first), trainer)
+        if on_first:
+            order = torch.cat([positions for positions, _, _ in scored]).argsort()
+            probabilities = torch.cat([shares for _, shares, _ in scored], dim=1)[:, order]  # (P, N, K)
+            svm.fit(probabilities, torch.cat([labels for _, _, labels in scored])[order])
+            content["state_dict"] |= {f"svm.{name}": value.cpu().clone() for name, value in svm.state_dict().items()}
+            with written_whole(file) as temporary:
+                torch.save(content, temporary)
     finally:
         model.load_state_dict(trained)
-        model.to(device)
-    with written_whole(file) as temporary:
-        torch.save(content, temporary)
+
+
+def _of_all_processes(scored: list[Scored], trainer: Trainer) -> list[Scored]:
+    if trainer.world_size == 1:
+        return scored
+    gathered: list[list[Scored]] = [[] for _ in range(trainer.world_size)]
+    torch.distributed.all_gather_object(gathered, scored)
+    return [batch for process in gathered for batch in process]
 
 
 @torch.inference_mode()
-def _training_scores(model: VideoClassifier, data: VideoDataModule, *, title: str) -> tuple[Tensor, Tensor]:
-    """Probabilities ``(P, N, K)`` of the parts and labels ``(N,)`` over the training videos."""
+def _training_scores(model: VideoClassifier, data: VideoDataModule, *, title: str, is_told: bool) -> list[Scored]:
+    """What the parts make of this process's share of the training videos, batch by batch."""
     assert isinstance(model, HasParts)
     was_training = model.training
     model.eval()
-    shares, labels = [], []
-    loader = data.single_view_loader("train", all_in_this_process=True)
-    for batch in tqdm(loader, desc=title, unit="batch", leave=False, mininterval=1):
-        if len(batch["label"]) == 0:  # every file of it was left out
+    scored: list[Scored] = []
+    loader = data.single_view_loader("train")
+    for batch in tqdm(loader, desc=title, unit="batch", leave=False, mininterval=1, disable=not is_told):
+        if len(batch["label"]) == 0:  # every file of it was left out, or there are more processes than batches
             continue
         on_device: Batch = data.on_after_batch_transfer(model.transfer_batch_to_device(batch, model.device, 0), 0)
         parts = model.forward_parts(*(on_device[stream] for stream in model.streams))
-        shares.append(torch.stack([parts[part].float().softmax(dim=-1) for part in model.parts]).cpu())
-        labels.append(batch["label"])
+        shares = torch.stack([parts[part].float().softmax(dim=-1) for part in model.parts]).cpu()  # (P, B, K)
+        scored.append((batch["index"].cpu(), shares, batch["label"].cpu()))
     model.train(was_training)
-    return torch.cat(shares, dim=1), torch.cat(labels)
+    return scored

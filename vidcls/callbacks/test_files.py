@@ -15,7 +15,8 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 from vidcls.callbacks.pictures import draw_confusion_matrix
 from vidcls.data import VideoDataModule
 from vidcls.files import write_text
-from vidcls.models.classifier import MODEL_ROW, HasParts, VideoClassifier
+from vidcls.models.classifier import MODEL_ROW, VideoClassifier
+from vidcls.models.parts import HasParts
 from vidcls.training.results import TestScores
 from vidcls.types import VideoRecord
 
@@ -52,7 +53,7 @@ class TestFiles(Callback):
             name = "test.csv" if row == MODEL_ROW else f"test_{row}.csv"
             write_text(self.run / name, scores_csv(tested, scores.class_names, scores.scores[row]))
         table = scores.table()
-        fusion = str(pl_module.fusion) if isinstance(pl_module, HasParts) else None
+        fusion: str | None = getattr(pl_module, "fusion", None) if isinstance(pl_module, HasParts) else None
         content = {
             "checkpoint": str(self.checkpoint) if self.checkpoint else None,
             "model": type(pl_module).__name__,

@@ -90,14 +90,14 @@ def _compare(
         if name in free or name not in given:
             continue
         now = given[name]
-        if isinstance(value, Mapping) and isinstance(now, Mapping):
+        if isinstance(value, Mapping) and isinstance(now, Mapping) and value.keys() == now.keys():
             _compare(f"{prefix}{name}.", facts, value, now, free)
         elif now != value and not (value is None or (now is None and isinstance(value, Mapping))):
             raise CheckpointError(
                 f"{facts.path}: was trained with {prefix}{name} {value}, but {now} is asked for: "
                 "leave it out, or train another model"
             )
-        elif value is None and now is not None and not isinstance(now, Mapping):
+        elif value is None and now is not None:
             raise CheckpointError(
                 f"{facts.path}: was trained without {prefix}{name}, but {now} is asked for: leave it out"
             )

@@ -1,4 +1,4 @@
-"""Configurations that name several data sets -> the same with the one that counts, which inherits nothing of the others."""
+"""Configurations that name several data sets -> the same with the one that counts; it inherits nothing of others."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import yaml
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from vidcls.cli.configs import with_config_paths
 from vidcls.datasets import VideoDataset, videos_below
@@ -51,6 +51,11 @@ def main(words: Sequence[str] | None = None) -> int:
             report = verify(records, options.output, num_workers=options.workers)
         else:
             report = precompute(records, options.output, settings, num_workers=options.workers)
+    except ArgumentError as error:
+        from vidcls.cli.messages import own_message, parser_message  # knows the trainer, which takes seconds to import
+
+        print(f"vidcls: error: {own_message(error) or parser_message(error)}", file=sys.stderr)
+        return 2
     except (VidclsError, ValueError) as error:
         print(f"vidcls: error: {_cause(error)}", file=sys.stderr)
         return 2
@@ -63,7 +68,11 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
-        prog="vidcls flow", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="vidcls flow",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        exit_on_error=False,
+        allow_abbrev=False,
     )
     add = parser.add_argument
     add("--config", help="a configuration of vidcls fit: its data.dataset and data.flow_settings are used")

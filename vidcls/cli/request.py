@@ -203,7 +203,7 @@ def _last(values: object) -> str | None:
 
 def _refuse_linked(arguments: Sequence[str], contents: Sequence[dict[str, object]]) -> None:
     """Errors where the user gives what model and data tell each other: one of the two would be overruled in silence."""
-    given = {argument.partition("=")[0].lstrip("-").replace(".init_args", "") for argument in arguments}
+    given = {argument.partition("=")[0].strip("-+").replace(".init_args", "") for argument in arguments}
     for content in contents:
         for section in ("model", "data"):
             values = content.get(section)

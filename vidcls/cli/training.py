@@ -46,6 +46,7 @@ from vidcls.types import ClipSettings, Stream
 # What Lightning and torch say to developers, not to users of ours.
 ADVICE = (
     "does not have many workers",
+    "recommended to use .self.log",
     "is smaller than the logging",
     "callbacks used to create the checkpoint",
     "isinstance\\(treespec, LeafSpec\\)",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vidcls.data.settings import InputSettings
-from vidcls.errors import DatasetError
+from vidcls.errors import DatasetError, FlowError
 from vidcls.flow import FlowSource, flow_as_stored
 from vidcls.transforms import ClipPixels
 from vidcls.types import ClipSettings, VideoRecord
@@ -92,7 +92,13 @@ class ClipReader:
         if not distinct:  # a video of one frame: nothing moves
             return [self._no_motion(video, len(clip.flow)) for clip in clips]
         if self.flow_source is not None:
-            fields = self.flow_source.fields(record, distinct)
+            try:
+                fields = self.flow_source.fields(record, distinct)
+            except IndexError as error:  # folders of other tools say nothing of the video that they were made from
+                raise FlowError(
+                    f"{record.path}: has {video.num_frames} frames, but its stored flow is shorter ({error}): compute "
+                    "it again"
+                ) from error
         else:
             fields = self._computed(video, distinct)
         position = {index: k for k, index in enumerate(distinct)}

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
+from vidcls.data.arguments import check_swaps, flow_of, folded, matched
 from vidcls.data.clip_dataset import BadVideos, TestVideos, TrainClips, collate
 from vidcls.data.clip_reader import ClipReader
 from vidcls.data.samplers import OrderedBatches, TrainBatches
 from vidcls.data.settings import InputSettings
 from vidcls.data.train_loader import TrainLoader
 from vidcls.datasets import VideoDataset
-from vidcls.datasets.folds import refold
 from vidcls.errors import ConfigurationError, DatasetError
-from vidcls.flow import FlowSettings, FlowSource, open_flow_store
+from vidcls.flow import FlowSettings, FlowSource
 from vidcls.transforms import TransformSettings, normalize_flow, normalize_rgb
 from vidcls.types import Batch, ClipSettings, Split, Stream, VideoRecord
 from vidcls.video.reader import Backend
@@ -86,13 +86,13 @@ class VideoDataModule(LightningDataModule):
                 f"stride={stride} and stride_seconds={stride_seconds} exclude each other: give one of them"
             )
         self.dataset = dataset
-        self.records = _folded(dataset.records, num_folds, fold)
-        self.class_names = _matched(class_names, dataset.class_names)
-        _check_swaps(transform or TransformSettings(), self.class_names)
+        self.records = folded(dataset.records, num_folds, fold)
+        self.class_names = matched(class_names, dataset.class_names)
+        check_swaps(transform or TransformSettings(), self.class_names)
         self.clip = ClipSettings(num_snippets, clip_len, stride, flow_len)
         self.flow_source: FlowSource | None = None
         if "flow" in streams:
-            self.flow_source, flow_settings = _flow(flow, flow_settings)
+            self.flow_source, flow_settings = flow_of(flow, flow_settings)
         self.input_settings = InputSettings(
             streams=tuple(streams),
             clip=self.clip,
@@ -163,6 +163,11 @@ class VideoDataModule(LightningDataModule):
         )
         self._train_loader = TrainLoader(self._loader(clips, batches), batches)
         if self._position is not None:
+            if self._position.get("seed", self.seed) != self.seed:
+                raise ConfigurationError(
+                    f"the checkpoint was trained with seed {self._position['seed']}, now it is {self.seed}: "
+                    "other clips would follow; give the same --seed_everything"
+                )
             self._train_loader.load_state_dict(self._position)
         return self._train_loader
 
@@ -175,12 +180,12 @@ class VideoDataModule(LightningDataModule):
         reader = ClipReader(self.input_settings, self.flow_source)
         return self._ordered(TestVideos(self.split("test"), self.class_names, reader))
 
-    def single_view_loader(self, name: Split, *, all_in_this_process: bool = False) -> DataLoader[Batch]:
+    def single_view_loader(self, name: Split) -> DataLoader[Batch]:
         """One centred clip of each video of a part, in order; bad videos of the training part are treated as asked."""
         reader = ClipReader(self.input_settings.single_view(), self.flow_source)
         bad_videos = self.bad_videos if name == "train" else "error"
         videos = TestVideos(self.split(name), self.class_names, reader, views=False, bad_videos=bad_videos)
-        return self._ordered(videos, all_in_this_process=all_in_this_process)
+        return self._ordered(videos)
 
     def state_dict(self) -> dict[str, int]:
         """Where training stands in the epoch, for checkpoints.
@@ -188,7 +193,7 @@ class VideoDataModule(LightningDataModule):
         Lightning would keep the state of the loader itself, but does not load it where ``configure_optimizers`` has
         asked for the number of steps, since the loader is there by then.
         """
-        return self._train_loader.state_dict() if self._train_loader is not None else {}
+        return self._train_loader.state_dict() | {"seed": self.seed} if self._train_loader is not None else {}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go on from there at the next ``fit``."""
@@ -209,8 +214,8 @@ class VideoDataModule(LightningDataModule):
     def _process(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
 
-    def _ordered(self, videos: TestVideos, *, all_in_this_process: bool = False) -> DataLoader[Batch]:
-        rank, world_size = (0, 1) if all_in_this_process else self._process()
+    def _ordered(self, videos: TestVideos) -> DataLoader[Batch]:
+        rank, world_size = self._process()
         return self._loader(videos, OrderedBatches(len(videos), self.test_batch_size, rank=rank, world_size=world_size))
 
     def _loader(self, videos: TrainClips | TestVideos, batches: TrainBatches | OrderedBatches) -> DataLoader[Batch]:
@@ -234,47 +239,3 @@ def normalized(batch: Batch, settings: TransformSettings) -> Batch:
     if "flow" in batch:
         batch["flow"] = normalize_flow(batch["flow"], settings)
     return batch
-
-
-def _folded(records: list[VideoRecord], num_folds: int | None, fold: int | None) -> list[VideoRecord]:
-    if (num_folds is None) != (fold is None):
-        raise ValueError(f"num_folds and fold belong together, got num_folds={num_folds} and fold={fold}: give both")
-    if num_folds is None or fold is None:
-        return records
-    return refold(records, num_folds, fold)
-
-
-def _matched(wanted: list[str] | None, found: list[str]) -> list[str]:
-    """The classes in the order of the logits; what the data has beyond them is an error."""
-    if wanted is None:
-        return found
-    unknown = sorted(set(found) - set(wanted))
-    if unknown:
-        raise DatasetError(
-            f"the data has the class {unknown[0]!r}, which the model does not know (it knows {', '.join(wanted)}): "
-            "leave these videos out, or train a model on them"
-        )
-    return list(wanted)
-
-
-def _check_swaps(transform: TransformSettings, class_names: Sequence[str]) -> None:
-    named = {*transform.flip_label_swaps, *transform.flip_label_swaps.values()}
-    unknown = sorted(named - set(class_names))
-    if unknown:
-        raise ConfigurationError(
-            f"transform.flip_label_swaps names {unknown[0]!r}, which is no class: "
-            f"the classes are {', '.join(class_names)}"
-        )
-
-
-def _flow(folder: str | None, settings: FlowSettings | None) -> tuple[FlowSource | None, FlowSettings]:
-    """Where flow comes from and how it is, or was, computed."""
-    if folder is None or folder.lower() == "none":
-        return None, settings or FlowSettings()
-    store = open_flow_store(folder)
-    if settings is not None and settings != store.settings:
-        raise ConfigurationError(
-            f"{folder}: holds flow of {store.settings.describe()}, but flow_settings asks for {settings.describe()}: "
-            "leave flow_settings out, or compute the flow again into another folder"
-        )
-    return store, store.settings

@@ -117,8 +117,12 @@ class FlowStore:
         self._known_sources[record.name] = signature
 
 
-def open_flow_store(path: str | PathLike[str]) -> FlowSource:
+def open_flow_store(path: str | PathLike[str], *, imported: FlowSettings | None = None) -> FlowSource:
     """The flow at a path: a store of this program, or folders that dense_flow wrote.
+
+    Args:
+        path: the folder.
+        imported: where their method is ``imported``, the bound of dense_flow's pictures, which do not tell it; else 20.
 
     Raises:
         FlowError: neither lies there.
@@ -127,6 +131,8 @@ def open_flow_store(path: str | PathLike[str]) -> FlowSource:
     if (root / MANIFEST_NAME).is_file():
         return FlowStore(root)
     if holds_dense_flow(root):
+        if imported is not None and imported.method == "imported":
+            return DenseFlowFolder(root, bound_px=imported.bound_px)
         return DenseFlowFolder(root)
     found = "lies there, but has neither" if root.is_dir() else "is not there; expected"
     raise FlowError(

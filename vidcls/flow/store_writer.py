@@ -56,8 +56,11 @@ class FlowStoreWriter:
         else:
             if root.exists() and (not root.is_dir() or any(not p.name.startswith(".") for p in root.iterdir())):
                 raise FlowError(f"{root} is not empty and no flow store: choose a new output folder")
-            root.mkdir(parents=True, exist_ok=True)
-            Manifest(settings, settings.parameters(), digest, installed_versions()).write(root)
+            try:
+                root.mkdir(parents=True, exist_ok=True)
+                Manifest(settings, settings.parameters(), digest, installed_versions()).write(root)
+            except OSError as error:
+                raise FlowError(f"{root} cannot be written ({error.strerror}): choose another output folder") from error
             store = FlowStore(root)
         _remove_leftovers(root / PARTIAL_FOLDER)
         return cls(store)

@@ -6,7 +6,7 @@ import dataclasses
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Protocol, cast, runtime_checkable
+from typing import ClassVar, cast
 
 import torch
 from lightning.pytorch import LightningModule
@@ -16,8 +16,9 @@ from torch.nn import functional as F
 from torchmetrics import MeanMetric, MetricCollection
 
 import vidcls
-from vidcls.errors import CheckpointError
+from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.models.checkpoint import FACTS_KEY
+from vidcls.models.parts import HasParts
 from vidcls.training.losses import LossSettings, balanced_weights, weights_by_name
 from vidcls.training.metrics import classification_metrics
 from vidcls.training.optimization import OptimizationSettings, build_optimizer, build_schedule
@@ -27,26 +28,6 @@ from vidcls.types import Batch, ClipSettings, DescribesInput, Stream
 FACTS_FORMAT = 1
 LINKED_ARGUMENTS = ("class_names", "clip")  # what the data tells the model
 MODEL_ROW = "model"
-
-
-@runtime_checkable
-class HasParts(Protocol):
-    """A model that is a fusion of parts, each of which could answer alone."""
-
-    parts: ClassVar[tuple[str, ...]]
-
-    @property
-    def trained_parts(self) -> tuple[str, ...]:
-        """The parts that get a loss."""
-
-    def forward_parts(self, *streams: Tensor) -> dict[str, Tensor]:
-        """Logits ``(B, K)`` of every part."""
-
-    def fuse(self, parts: Mapping[str, Tensor]) -> Tensor:
-        """The logits ``(B, K)`` of the default fusion."""
-
-    def all_fusions(self, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The logits ``(B, K)`` of every fusion that the model knows, by name."""
 
 
 class VideoClassifier(LightningModule, ABC):
@@ -151,8 +132,10 @@ class VideoClassifier(LightningModule, ABC):
         """One optimiser over what requires gradients, its learning rate set after every step."""
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         optimizer = build_optimizer(trained, self.optimization)
-        num_steps = int(self.trainer.estimated_stepping_batches)
-        schedule = build_schedule(optimizer, self.optimization, num_steps=num_steps)
+        num_steps = self.trainer.estimated_stepping_batches
+        if num_steps == float("inf"):
+            raise ConfigurationError("the schedule needs to know the end: give --trainer.max_epochs or .max_steps")
+        schedule = build_schedule(optimizer, self.optimization, num_steps=int(num_steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     # --- validation: one clip of each video ---------------------------------------------------------------------

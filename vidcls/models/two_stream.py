@@ -41,7 +41,8 @@ class TwoStream(VideoClassifier):
             (cross-modality initialisation).
         spatial_checkpoint: a checkpoint of vidcls whose spatial stream (or single-frame network) is taken over.
         temporal_checkpoint: a checkpoint of vidcls whose temporal stream is taken over.
-        train: the streams that are trained; the other keeps its weights.
+        train: the streams that are trained; the other keeps its weights. Where that one is still untrained, the fused
+            score means nothing: choose the best checkpoint by ``--monitor val/spatial_top1`` or ``val/temporal_top1``.
         dropout: share of the features that is dropped before each classifier while training.
         fusion: how the two answers become one. ``product`` is the mean of log-probabilities, ``mean`` that of
             probabilities, ``weighted`` a mean by ``fusion_weights``, ``svm`` a linear support vector machine fitted to

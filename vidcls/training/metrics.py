@@ -49,6 +49,5 @@ def classification_metrics(num_classes: int, prefix: str) -> MetricCollection:
 def score(scores: Tensor, labels: Tensor) -> dict[str, float]:
     """The metrics of ``(N, K)`` scores against ``(N,)`` labels, as plain numbers."""
     metrics = classification_metrics(scores.shape[1], prefix="")
-    metrics.update(scores, labels)
-    computed = metrics.compute()
+    computed = metrics(scores, labels)  # compute() would wait for all processes, and one of them may ask alone
     return {name: float(computed[name]) for name in ("top1", "top5", "mean_class_accuracy") if name in computed}

@@ -89,7 +89,9 @@ def _random_crop(streams: list[Tensor], settings: TransformSettings) -> list[Ten
         top, left = _draw(height - size[0] + 1), _draw(width - size[1] + 1)
         return [F.crop(stream, top, left, *size) for stream in streams]
     if settings.train_crop == "random_resized":
-        top, left, high, wide = v2.RandomResizedCrop(size, scale=(settings.min_area, 1.0)).make_params(streams).values()
+        shape_only = torch.empty((1, height, width), device="meta")  # torchvision does not ask a FlowField for its size
+        draw = v2.RandomResizedCrop(size, scale=(settings.min_area, 1.0)).make_params([shape_only])
+        top, left, high, wide = (draw[name] for name in ("top", "left", "height", "width"))
     else:
         top, left, high, wide = _draw_multi_scale(height, width)
     return [F.resized_crop(stream, top, left, high, wide, list(size), antialias=True) for stream in streams]

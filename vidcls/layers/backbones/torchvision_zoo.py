@@ -11,7 +11,7 @@ from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.layers.backbones.base import Backbone
 from vidcls.layers.stems import replace_stem
 
-FAMILIES = ("resnet", "vgg")
+FAMILIES = ("resnet", "resnext", "wide_resnet", "vgg")
 
 
 class TorchvisionBackbone(Backbone):
@@ -64,7 +64,7 @@ def torchvision_names() -> list[str]:
     from torchvision import models
 
     names = models.list_models(module=models)
-    return [name for name in names if name.startswith(("resnet", "vgg", "resnext", "wide_resnet"))]
+    return [name for name in names if name.startswith(FAMILIES)]
 
 
 def _build(name: str, weights: str | None) -> nn.Module:

@@ -1,0 +1,62 @@
+"""The words behind ``vidcls``: help without delay, versions, and what is no command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from vidcls import __version__
+from vidcls.cli import COMMANDS
+
+Command = Callable[..., object]
+HEAVY = ("torch", "lightning", "jsonargparse", "cv2", "sklearn", "wandb", "matplotlib", "decord", "av", "numpy")
+
+
+def test_help_and_version_load_nothing_heavy() -> None:
+    program = f"""
+import sys
+from vidcls.cli import main
+assert main(["--help"]) == 0
+assert main(["--version"]) == 0
+assert main(["no-such-command"]) == 2
+print("loaded:", *[name for name in {HEAVY!r} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1].strip() == "loaded:"
+
+
+def test_help_names_every_command(vidcls: Command) -> None:
+    outcome = vidcls("--help")
+    assert outcome.status == 0
+    for command in COMMANDS:
+        assert f"\n  {command} " in outcome.out
+    assert vidcls().out == outcome.out
+    assert vidcls().status == 2
+
+
+def test_the_version_is_the_version(vidcls: Command) -> None:
+    assert vidcls("--version").out == f"{__version__}\n"
+
+
+def test_what_is_no_command_is_answered_with_those_that_are(vidcls: Command) -> None:
+    line = vidcls("train", "--config", "two_stream").refusal()
+    assert "unknown command 'train': use one of demo, flow, fit, validate, test, predict, doctor" in line
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_explains_itself(vidcls: Command, command: str) -> None:
+    outcome = vidcls(command, "--help")
+    assert outcome.status == 0
+    assert "usage: " in outcome.out
+    assert outcome.err == ""
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_no_command_takes_an_option_that_it_does_not_know(vidcls: Command, command: str) -> None:
+    words = {"fit": ["--config", "two_stream"], "predict": ["a", "b"], "flow": ["--output", "x", "--folder", "."]}
+    line = vidcls(command, *words.get(command, []), "--no-such-option", "3").refusal()
+    if command not in ("test", "validate"):
+        assert "--no-such-option" in line

@@ -1,0 +1,63 @@
+"""The demo does what it says: it trains to the ceilings that the embedded data set has by construction."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vidcls.cli import main
+from vidcls.demo import main_job
+
+CEILINGS = {"spatial": 0.25, "temporal": 0.5}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the embedded data set and its flow are written, once for all seeds."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_streams_reach_their_ceilings_and_together_know_nearly_everything(
+    seed: int, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.chdir(tmp_path)
+    assert main_job.run(seed=seed, root=tmp_path / "runs") == 0
+    (run,) = (tmp_path / "runs" / "demo").iterdir()
+    content = json.loads((run / "test.json").read_text())
+    assert content["num_videos"] >= 320
+    for part, ceiling in CEILINGS.items():
+        assert content["table"][part]["top1"] == pytest.approx(ceiling, abs=0.06)
+    assert content["table"]["model"]["top1"] >= 0.90
+    assert content["table"]["model"] == content["table"]["product"]
+    out = capsys.readouterr().out
+    assert main_job.CEILINGS in out
+    assert str(run) in out
+
+
+def test_a_step_that_fails_ends_the_demo_with_its_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps: list[str] = []
+
+    def refuse(words: list[str]) -> int:
+        steps.append(words[0])
+        return 2 if words[0] == "test" else 0
+
+    monkeypatch.setattr("vidcls.datasets.MovingShapes.prepare", lambda _: None)
+    monkeypatch.setattr("vidcls.flow.precompute.precompute", lambda *_, **__: None)
+    monkeypatch.setattr("vidcls.cli.main", refuse)
+    assert main_job.run(root=tmp_path) == 2
+    assert steps == ["fit", "test"]
+    assert "everything lies in" not in capsys.readouterr().out
+
+
+def test_an_unknown_option_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--output", str(tmp_path), "--sed", "3"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("vidcls: error: unrecognized arguments: --sed 3")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,56 @@
+"""A file is written whole or not at all, whatever happens on the way."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from vidcls.files import write_text, written_whole
+
+
+def test_the_text_is_the_whole_content_in_utf_8_and_folders_are_made(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "deep" / "a.txt"
+    write_text(file, "Grüße, 世界\n")
+    assert file.read_bytes() == "Grüße, 世界\n".encode()
+    write_text(file, "short")
+    assert file.read_text() == "short"
+    assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_on_the_way_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("old")
+
+    def write_and_fail() -> None:
+        with written_whole(file) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        write_and_fail()
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_old_file_stands_until_the_new_one_is_complete(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("old")
+    with written_whole(file) as temporary:
+        temporary.write_text("new")
+        assert temporary.parent == file.parent  # on the same disk, so that the rename is one step
+        assert temporary.suffix == file.suffix  # by which writers of videos and pictures choose the format
+        assert temporary.name.startswith(".")
+        assert file.read_text() == "old"
+    assert file.read_text() == "new"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes as on POSIX systems")
+def test_the_file_has_the_mode_that_any_new_file_has(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_text(tmp_path / "ours", "")
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "ours")]
+    assert modes[0] == modes[1]

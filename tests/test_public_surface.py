@@ -1,0 +1,72 @@
+"""The names that users and other packages build on: they are there, and no module offers one that is not."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import vidcls
+
+PUBLIC = {
+    "vidcls.callbacks": {"MetricsLog", "TestFiles", "WandbRun"},
+    "vidcls.data": {"InputSettings", "VideoDataModule"},
+    "vidcls.datasets": {
+        "HMDB51",
+        "UCF101",
+        "Kinetics",
+        "MovingShapes",
+        "SomethingSomething",
+        "VideoCsv",
+        "VideoDataset",
+        "VideoFolder",
+    },
+    "vidcls.flow": {"FlowSettings", "FlowStore", "estimate", "open_flow_store"},
+    "vidcls.layers": {"build_backbone"},
+    "vidcls.models": {"SingleFrame", "TwoStream", "VideoClassifier", "load_classifier"},
+    "vidcls.predict": {"Predictor"},
+    "vidcls.transforms": {"TransformSettings"},
+    "vidcls.video": {"open_video", "write_video", "VideoReader", "BACKENDS"},
+}
+MODULES = sorted(module.name for module in pkgutil.walk_packages(vidcls.__path__, "vidcls."))
+
+
+@pytest.mark.parametrize("module", sorted(PUBLIC))
+def test_a_package_offers_what_others_rely_on(module: str) -> None:
+    package = importlib.import_module(module)
+    assert set(package.__all__) >= PUBLIC[module]
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_can_be_imported_says_what_it_is_and_offers_what_it_has(module: str) -> None:
+    imported = importlib.import_module(module)
+    assert imported.__doc__
+    for name in getattr(imported, "__all__", ()):
+        assert hasattr(imported, name), name
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "parameters"),
+    [
+        ("vidcls.video", "open_video", ["path", "backend"]),
+        ("vidcls.models", "load_classifier", ["path"]),
+        ("vidcls.flow", "estimate", ["frames", "method"]),
+        ("vidcls.predict", "Predictor", ["path"]),
+    ],
+)
+def test_a_function_begins_with_the_arguments_that_others_rely_on(
+    module: str, name: str, parameters: list[str]
+) -> None:
+    function = getattr(importlib.import_module(module), name)
+    assert list(inspect.signature(function).parameters)[: len(parameters)] == parameters
+
+
+def test_every_error_that_the_world_can_cause_is_a_vidcls_error() -> None:
+    errors = importlib.import_module("vidcls.errors")
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]
+    assert {kind.__name__ for kind in kinds} >= {"DecodeError", "DatasetError", "FlowError", "CheckpointError"}
+    assert all(issubclass(kind, errors.VidclsError) for kind in kinds)

@@ -1,0 +1,61 @@
+"""What the data module was given -> what it means for this data set, or one error where the two do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vidcls.datasets.folds import refold
+from vidcls.errors import ConfigurationError, DatasetError
+from vidcls.flow import FlowSettings, FlowSource, open_flow_store
+from vidcls.transforms import TransformSettings
+from vidcls.types import VideoRecord
+
+
+def folded(records: list[VideoRecord], num_folds: int | None, fold: int | None) -> list[VideoRecord]:
+    """The records with the splits that the folds give them, or as they are where no folds are asked for."""
+    if (num_folds is None) != (fold is None):
+        raise ValueError(f"num_folds and fold belong together, got num_folds={num_folds} and fold={fold}: give both")
+    if num_folds is None or fold is None:
+        return records
+    return refold(records, num_folds, fold)
+
+
+def matched(wanted: list[str] | None, found: list[str]) -> list[str]:
+    """The classes in the order of the logits; what the data has beyond them is an error."""
+    if wanted is None:
+        return found
+    unknown = sorted(set(found) - set(wanted))
+    if unknown:
+        raise DatasetError(
+            f"the data has the class {unknown[0]!r}, which the model does not know (it knows {', '.join(wanted)}): "
+            "leave these videos out, or train a model on them"
+        )
+    return list(wanted)
+
+
+def check_swaps(transform: TransformSettings, class_names: Sequence[str]) -> None:
+    """ConfigurationError where a label swap names what is no class."""
+    named = {*transform.flip_label_swaps, *transform.flip_label_swaps.values()}
+    unknown = sorted(named - set(class_names))
+    if unknown:
+        raise ConfigurationError(
+            f"transform.flip_label_swaps names {unknown[0]!r}, which is no class: "
+            f"the classes are {', '.join(class_names)}"
+        )
+
+
+def flow_of(folder: str | None, settings: FlowSettings | None) -> tuple[FlowSource | None, FlowSettings]:
+    """Where flow comes from and how it is, or was, computed."""
+    if folder is None or folder.lower() == "none":
+        if settings is not None and settings.method == "imported":
+            raise ConfigurationError(
+                "flow_settings.method is imported: such flow cannot be computed; give the folder where it lies as flow"
+            )
+        return None, settings or FlowSettings()
+    store = open_flow_store(folder, imported=settings)
+    if settings is not None and settings != store.settings:
+        raise ConfigurationError(
+            f"{folder}: holds flow of {store.settings.describe()}, but flow_settings asks for {settings.describe()}: "
+            "leave flow_settings out, or compute the flow again into another folder"
+        )
+    return store, store.settings
