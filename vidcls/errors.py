@@ -21,6 +21,10 @@ class FlowError(VidclsError):
     """Optical flow is missing, unreadable, or was made with other settings or from another video."""
 
 
+class MissingFlowError(FlowError):
+    """A store has no flow of one video, as where the precomputation could not read it; the message names the video."""
+
+
 class CheckpointError(VidclsError):
     """A checkpoint is missing, of another kind, unsafe to load, or contradicts what was asked of it."""
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from vidcls.data import InputSettings
 from vidcls.data.clip_dataset import ClipKey, TestVideos, TrainClips, collate
 from vidcls.data.clip_reader import ClipReader
 from vidcls.datasets import VideoFolder
-from vidcls.errors import DecodeError
+from vidcls.errors import DecodeError, FlowError, MissingFlowError
 from vidcls.flow import FlowSettings
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings, VideoRecord
@@ -118,6 +120,32 @@ def test_a_bad_video_that_is_skipped_is_named_and_nothing_takes_its_place(with_a
     all_bad = collate([clips[ClipKey(0, 0, 1)]])
     assert all_bad["index"].tolist() == []
     assert all_bad["skipped"] == [str(with_a_bad_one[1].path)]
+
+
+def test_a_video_without_stored_flow_counts_as_bad_while_training_but_other_flow_errors_do_not(
+    clip_dataset: VideoFolder,
+) -> None:
+    class Store:
+        """A store that says ``error`` of every video."""
+
+        settings = FlowSettings()
+
+        def __init__(self, error: FlowError) -> None:
+            self.error = error
+
+        def num_fields(self, _record: VideoRecord) -> int:
+            raise self.error
+
+        def fields(self, _record: VideoRecord, _indices: Sequence[int]) -> Tensor:
+            raise self.error
+
+    records = clip_dataset.split("train")
+    missing = ClipReader(reader().settings, Store(MissingFlowError("no flow")))
+    clips = TrainClips(records, clip_dataset.class_names, missing, bad_videos="skip")
+    assert clips[ClipKey(0, 0, 2)] == {"skipped": str(records[2].path)}
+    other = ClipReader(reader().settings, Store(FlowError("of another video")))
+    with pytest.raises(FlowError, match="of another video"):
+        TrainClips(records, clip_dataset.class_names, other, bad_videos="skip")[ClipKey(0, 0, 2)]
 
 
 def test_a_bad_video_in_a_test_is_an_error(with_a_bad_one: list[VideoRecord]) -> None:

@@ -111,6 +111,11 @@ def test_the_snippets_of_test_clips_each_span_the_video(reader_of: OfVideo) -> N
     assert [values(clip)[0] for clip in reader.test_clips(RECORD)] == [[0, 14], [4, 19], [9, 24]]
 
 
+def test_the_snippets_of_one_test_clip_are_the_middles_of_the_segments(reader_of: OfVideo) -> None:
+    reader = reader_of(30, clip=ClipSettings(num_snippets=3, clip_len=1, flow_len=1))
+    assert values(reader.test_clips(RECORD)[0])[0] == [5, 15, 25]
+
+
 def test_a_range_of_frames_is_scored_alone(reader_of: OfVideo) -> None:
     reader = reader_of(30, clip=ClipSettings(clip_len=1, flow_len=2), test_clips=2)
     assert [values(clip)[0] for clip in reader.test_clips(RECORD, frame_range=(10, 16))] == [[10], [15]]

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vidcls.errors import FlowError
 from vidcls.flow.codec import ZERO_CODE, decode_field, dequantize, encode_field, quantize
 
 
@@ -42,7 +43,7 @@ def test_larger_displacements_are_cut_to_the_bound() -> None:
 
 
 def test_values_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(FlowError, match="not finite"):
         quantize(torch.tensor([0.0, float("nan")]), 20.0)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from vidcls.callbacks.metrics_log import METRICS_FILE
-from vidcls.callbacks.pictures import draw_curves
+from vidcls.callbacks.pictures import draw_curves, read_curves
 
 CURVES_FILE = "curves.png"
 LAST = "checkpoints/last.ckpt"
@@ -36,7 +36,7 @@ class FitFiles(Callback):
         for logger in trainer.loggers:
             logger.save()
         metrics = self.run / METRICS_FILE
-        if metrics.is_file():
+        if metrics.is_file() and read_curves(metrics).keys() & {"train/loss", "val/loss"}:
             draw_curves(metrics, self.run / CURVES_FILE)
         written = [name for name in FILES if (self.run / name).is_file()]
         print(f"trained: {self.run} ({', '.join(written)})")

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from vidcls.data.clip_reader import ClipReader
-from vidcls.errors import DecodeError
+from vidcls.errors import DecodeError, MissingFlowError
 from vidcls.transforms import ClipPixels, test_transform, train_transform
 from vidcls.types import Batch, Sample, VideoRecord
 
@@ -44,7 +44,8 @@ class TrainClips(Dataset[Sample | Skipped]):
         records: the training videos.
         class_names: K names; a label's position is the target.
         reader: reads the clips.
-        bad_videos: ``error`` raises for a file that cannot be read; ``skip`` leaves it out of its batch, by name.
+        bad_videos: ``error`` raises for a video that cannot be read or has no stored flow; ``skip`` leaves it out of
+            its batch, by name.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class TrainClips(Dataset[Sample | Skipped]):
         seed = key.derived_seed()
         try:
             pixels = self.reader.train_clip(record, torch.Generator().manual_seed(seed))
-        except DecodeError:
+        except (DecodeError, MissingFlowError):
             if self.bad_videos == "error":
                 raise
             return {"skipped": str(record.path)}

@@ -56,13 +56,22 @@ class ClipReader:
         return self._read(record, choose)[0]
 
     def test_clips(self, record: VideoRecord, *, frame_range: tuple[int, int] | None = None) -> list[ClipPixels]:
-        """The ``test_clips`` evenly spaced clips of a video, or of its frames ``[start, stop)``."""
+        """The ``test_clips`` evenly spaced clips of a video, or of its frames ``[start, stop)``.
+
+        With several snippets the snippets are spaced evenly, and dealt to the clips in turn.
+        """
         clip = self.settings.clip
 
         def choose(num_frames: int, stride: Fraction) -> list[ClipIndices]:
             first, stop = frame_range or (0, num_frames)
             short, num_clips = self.settings.short_videos, self.settings.test_clips
-            snippets = uniform_views(stop - first, num_clips * clip.num_snippets, clip.clip_len, stride, short=short)
+            if clip.num_snippets > 1 and num_clips == 1:  # the middle of each segment
+                snippets = segment_clips(
+                    stop - first, clip.num_snippets, clip.clip_len, stride, generator=None, short=short
+                )
+            else:
+                num_snippets = num_clips * clip.num_snippets
+                snippets = uniform_views(stop - first, num_snippets, clip.clip_len, stride, short=short)
             snippets = [[first + index for index in snippet] for snippet in snippets]
             return [with_flow(snippets[k::num_clips], num_frames, clip, short) for k in range(num_clips)]
 

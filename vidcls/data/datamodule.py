@@ -48,7 +48,8 @@ class VideoDataModule(LightningDataModule):
         num_workers: processes that load; 0 loads in the main one.
         class_balanced: draw every class equally often while training.
         decoder: the one decoder to use; left out: decord, with the others behind it.
-        bad_videos: what happens when a training video cannot be read: ``error``, or ``skip`` it, listed and counted.
+        bad_videos: what happens when a training video cannot be read or has no stored flow: ``error``, or ``skip`` it,
+            listed and counted.
         seed: of the order and of everything random in a sample; the run's seed tells it.
     """
 
@@ -146,6 +147,11 @@ class VideoDataModule(LightningDataModule):
         if self.trainer._accelerator_connector.use_distributed_sampler:
             raise ConfigurationError(
                 "the data module deals the videos to the processes itself: give Trainer(use_distributed_sampler=False)"
+            )
+        if self.bad_videos == "skip" and self.trainer._accelerator_connector._layer_sync is not None:
+            raise ConfigurationError(
+                "bad_videos: skip and sync_batchnorm: true exclude each other on several processes (one whose whole "
+                "batch was skipped would leave the others waiting): set --trainer.sync_batchnorm false"
             )
 
     def train_dataloader(self) -> TrainLoader:

@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vidcls.errors import FlowError
+
 ZERO_CODE = 128
 MAX_CODE_OFFSET = 127
 _ZLIB_LEVEL = 6
@@ -27,7 +29,9 @@ _ZLIB_LEVEL = 6
 def quantize(flow: Tensor, bound_px: float) -> Tensor:
     """Codes 1 to 255 of the same shape, uint8; displacements beyond the bound are cut to it."""
     if not torch.isfinite(flow).all():
-        raise ValueError("flow holds values that are not finite: the estimate failed on these frames")
+        raise FlowError(
+            "flow holds values that are not finite: the estimate failed on these frames; try another method"
+        )
     offsets = (flow * (MAX_CODE_OFFSET / bound_px)).round_().clamp_(-MAX_CODE_OFFSET, MAX_CODE_OFFSET)
     return offsets.add_(ZERO_CODE).to(torch.uint8)
 

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor
 
-from vidcls.errors import FlowError
+from vidcls.errors import FlowError, MissingFlowError
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.source import path_inside
 from vidcls.types import VideoRecord
@@ -94,7 +94,9 @@ class DenseFlowFolder:
             if numbered and numbered[-1][0] - numbered[0][0] != len(numbered) - 1:
                 raise FlowError(f"the flow pictures in {folder} leave out numbers: make them again")
             return [path for _, path in numbered]
-        raise FlowError(f"{self.root} has no flow of {record.name!r}: looked for {', '.join(str(p) for p in tried)}")
+        raise MissingFlowError(
+            f"{self.root} has no flow of {record.name!r}: looked for {', '.join(str(p) for p in tried)}"
+        )
 
 
 def holds_dense_flow(root: Path) -> bool:

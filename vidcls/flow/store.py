@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from vidcls.errors import FlowError
+from vidcls.errors import FlowError, MissingFlowError
 from vidcls.flow.codec import dequantize
 from vidcls.flow.dense_flow_folder import DenseFlowFolder, holds_dense_flow
 from vidcls.flow.flow_file import FlowFile, FlowFileHeader
@@ -80,7 +80,7 @@ class FlowStore:
         """The open flow file of a video, checked against settings and video. FlowError as in :meth:`fields`."""
         path = self.path_of(record)
         if not path.is_file():
-            raise FlowError(
+            raise MissingFlowError(
                 f"the flow store {self.root} has no flow of {record.name!r}: {RERUN} with --output {self.root} again"
             )
         with FlowFile(path) as file:
