@@ -6,8 +6,15 @@ python scripts/precompute_flow.py --data.dataset VideoCsv --data.dataset.path cl
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
-from vidcls.cli.flow import main
+from vidcls.cli import main as vidcls
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run ``vidcls flow`` with these words, or with those of the command line; returns the exit status."""
+    return vidcls(["flow", *(sys.argv[1:] if words is None else words)])
+
 
 if __name__ == "__main__":
     sys.exit(main())

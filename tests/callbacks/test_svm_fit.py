@@ -37,9 +37,9 @@ def fitted(
         clip=data.clip,
         spatial="small",
         temporal="small",
-        optimization=OptimizationSettings(lr=0.05, schedule="constant"),
+        optimization=OptimizationSettings(lr=0.8, schedule="constant"),
     )
-    files = [run / "checkpoints" / name for name in ("best.ckpt", "last.ckpt", "never_written.ckpt")]
+    files = [run / "checkpoints" / name for name in ("last.ckpt", "best.ckpt", "never_written.ckpt")]
     small_trainer(run, callbacks=[SvmFit(files)], max_epochs=3).fit(model, data)
     return run / "checkpoints", model, data
 
@@ -76,7 +76,8 @@ def test_the_two_checkpoints_differ_in_weights_and_so_in_their_machines(
 ) -> None:
     best, last = (svm_of(fitted[0] / f"{which}.ckpt") for which in ("best", "last"))
     steps = [torch.load(fitted[0] / f"{w}.ckpt", weights_only=True)["global_step"] for w in ("best", "last")]
-    assert steps[0] == steps[1] or not torch.equal(best["weight"], last["weight"])
+    assert steps[0] < steps[1]
+    assert not torch.equal(best["weight"], last["weight"])
 
 
 def test_the_network_in_memory_and_the_other_entries_of_a_checkpoint_stay(

@@ -61,6 +61,15 @@ def test_the_folder_that_is_asked_for_is_taken_and_a_test_of_it_needs_no_configu
     assert (tmp_path / "deep" / "mine" / "test.csv").read_bytes() == first
 
 
+def test_the_configuration_that_a_run_keeps_gives_the_same_run_again(
+    vidcls: Command, trained: Path, tmp_path: Path
+) -> None:
+    assert vidcls("fit", "--config", trained / "config.yaml", "--run", "again").status == 0
+    assert (tmp_path / "again" / "metrics.csv").read_text() == (trained / "metrics.csv").read_text()
+    kept, again = (yaml.safe_load((run / "config.yaml").read_text()) for run in (trained, tmp_path / "again"))
+    assert again == kept
+
+
 def test_two_runs_of_one_second_get_two_folders(tmp_path: Path) -> None:
     folders = [new_run(tmp_path, "mine") for _ in range(5)]
     assert len(set(folders)) == 5

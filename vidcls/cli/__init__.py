@@ -36,18 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(HELP)
-        return 0 if arguments else BAD_INPUT
-    if arguments[0] == "--version":
-        print(__version__)
-        return 0
-    command, rest = arguments[0], arguments[1:]
-    if command not in COMMANDS:
-        return _fail(f"unknown command {command!r}: use one of {', '.join(COMMANDS)}")
-    _see_own_folder()
     try:
-        return COMMANDS[command](rest)
+        return _run(arguments)
     except VidclsError as error:
         if debug:
             raise
@@ -61,6 +51,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough, as in `vidcls predict ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except OSError as error:  # a full disk, a folder that may not be written to
+        if debug or error.strerror is None:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror}")
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP, flush=True)
+        return 0 if arguments else BAD_INPUT
+    if arguments[0] == "--version":
+        print(__version__, flush=True)
+        return 0
+    command, rest = arguments[0], arguments[1:]
+    if command not in COMMANDS:
+        return _fail(f"unknown command {command!r}: use one of {', '.join(COMMANDS)}")
+    _see_own_folder()
+    return COMMANDS[command](rest)
 
 
 def entry() -> None:

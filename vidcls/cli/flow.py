@@ -38,32 +38,43 @@ DATASET_KEY = "data.dataset"
 NUM_FAILURES_SHOWN = 50
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Parse, compute or verify, report; returns the exit status."""
+def main(words: Sequence[str]) -> int:
+    """Parse, compute or verify, report; returns the exit status.
+
+    Raises:
+        VidclsError: bad usage, or a store of other settings; one line.
+    """
     try:
-        section, rest = _data_section(with_config_paths(sys.argv[1:] if words is None else words))
-        parser = _parser()
-        options = parser.parse_args(_dataset_words(section) + rest)
-        settings = _settings(options, section.get("flow_settings"))
-        records = _records(parser, options)
+        options, settings, records = _understood(words)
         if options.verify:
             FlowStore(options.output).require(settings)
             report = verify(records, options.output, num_workers=options.workers)
         else:
             report = precompute(records, options.output, settings, num_workers=options.workers)
-    except ArgumentError as error:
-        from vidcls.cli.messages import own_message, parser_message  # knows the trainer, which takes seconds to import
-
-        print(f"vidcls: error: {own_message(error) or parser_message(error)}", file=sys.stderr)
-        return 2
-    except (VidclsError, ValueError) as error:
-        print(f"vidcls: error: {_cause(error)}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("stopped: what is finished is kept, and the same command goes on from here", file=sys.stderr)
-        return 130
+        raise
     _tell(report, verified=options.verify)
     return 1 if report.failures else 0
+
+
+def _understood(words: Sequence[str]) -> tuple[Namespace, FlowSettings, list[VideoRecord]]:
+    try:
+        section, rest = _data_section(with_config_paths(words))
+        parser = _parser()
+        options = parser.parse_args(_dataset_words(section) + rest)
+        return options, _settings(options, section.get("flow_settings")), _records(parser, options)
+    except ArgumentError as error:
+        unknown = str(error).partition("unrecognized arguments: ")[2]
+        if unknown:
+            raise ConfigurationError(
+                f"{unknown.split()[0]}: there is no such option; vidcls flow --help lists them"
+            ) from error
+        from vidcls.cli.messages import own_message, parser_message  # knows the trainer, which takes seconds to import
+
+        raise ConfigurationError(own_message(error) or parser_message(error)) from error
+    except ValueError as error:
+        raise ConfigurationError(_cause(error)) from error
 
 
 def _parser() -> ArgumentParser:
