@@ -40,6 +40,11 @@ def test_a_training_leaves_configuration_log_curves_and_two_checkpoints(trained:
     assert [row["step"] for row in rows_of(trained / "metrics.csv") if row["train/loss"]] == list("012345")
 
 
+@pytest.mark.parametrize("name", ["../x", "a/b", "..", "run*", ""])
+def test_a_name_that_is_no_folder_name_is_refused(vidcls: Command, tiny: Path, name: str) -> None:
+    assert "names a folder" in vidcls("fit", "--config", tiny, *QUICK, f"--name={name}").refusal()
+
+
 def test_a_name_and_a_root_say_where_the_folder_is_made(vidcls: Command, tiny: Path, tmp_path: Path) -> None:
     assert vidcls("fit", "--config", tiny, *QUICK, "--name", "mine", "--trainer.default_root_dir", "D").status == 0
     (run,) = (tmp_path / "D" / "mine").iterdir()

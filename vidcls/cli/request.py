@@ -14,7 +14,7 @@ import yaml
 
 from vidcls.cli.chosen_dataset import with_one_dataset
 from vidcls.cli.configs import configs_folder
-from vidcls.cli.runs import CONFIG_FILE, DEFAULT_ROOT, find_checkpoint, make_folder, new_run, run_of
+from vidcls.cli.runs import CONFIG_FILE, DEFAULT_ROOT, check_name, find_checkpoint, make_folder, new_run, run_of
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.models.checkpoint import CheckpointFacts, import_model_class, read_checkpoint
 
@@ -116,9 +116,11 @@ def understand(command: str, arguments: Sequence[str]) -> Request:
     trainer_files: list[dict[str, object]] = [
         {"trainer": _content(Path(path))} for path in given.trainer if Path(path).is_file()
     ]
-    name = given.name or _last(content.get("name") for content in contents)
+    name = given.name if given.name is not None else _last(content.get("name") for content in contents)
     if name is None and configs:
         name = configs[0].stem
+    if name is not None:
+        check_name(name)
     root = Path(given.default_root_dir or _root_in([*contents, *trainer_files]) or DEFAULT_ROOT)
     run = Path(given.run) if given.run else None
     wanted = given.ckpt_path or _last(content.get("ckpt_path") for content in contents)

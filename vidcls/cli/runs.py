@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +13,12 @@ CONFIG_FILE = "config.yaml"
 CHECKPOINTS = "checkpoints"
 TRAINED = (CHECKPOINTS, "metrics.csv")  # one of these is in every folder that a training wrote to
 KEYWORDS = ("best", "last")
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that would lead out of the folder of all runs, or mean several of them."""
+    if not re.fullmatch(r"[\w.+-][\w .+-]*", name) or set(name) <= {"."}:
+        raise ConfigurationError(f"--name {name!r} names a folder: letters, digits, '.', '_', '+' and '-' are allowed")
 
 
 def new_run(root: Path, name: str) -> Path:

@@ -61,6 +61,8 @@ class VideoClassifier(LightningModule, ABC):
         super().__init__()
         if len(class_names) < 2:
             raise ValueError(f"a classifier needs at least two classes, got {class_names}")
+        if not isinstance(clip, ClipSettings):
+            raise TypeError(f"clip must be annotated and passed on as ClipSettings, got {type(clip).__name__}")
         self.save_hyperparameters(ignore=list(LINKED_ARGUMENTS))
         self.class_names = tuple(class_names)
         self.clip = clip
