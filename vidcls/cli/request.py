@@ -142,6 +142,8 @@ def understand(command: str, arguments: Sequence[str]) -> Request:
             before += ["--config", str(existing / CONFIG_FILE)]
     if facts is None and not any("model" in content for content in contents) and not _model_name(others):
         shipped = ", ".join(sorted(path.stem for path in configs_folder().glob("*.yaml")))
+        if command != "fit":
+            raise ConfigurationError(f"{command} needs a checkpoint: give --ckpt_path best|last|FILE, or --run DIR")
         raise ConfigurationError(f"no model given: add --config FILE (shipped: {shipped}), or --model NAME")
     if name is None:
         name = existing.parent.name if existing is not None else _model_name(others) or "run"
