@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ from wandb.proto.wandb_internal_pb2 import Record
 
 import vidcls.callbacks
 from vidcls.callbacks.wandb_media import WandbMedia
-from vidcls.callbacks.wandb_run import WandbRun
+from vidcls.callbacks.wandb_run import WandbRun, sync_command
 from vidcls.callbacks.wandb_samples import evenly_spread, surest_mistakes_first
 from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
@@ -210,6 +211,15 @@ def test_offline_the_command_that_uploads_the_run_is_said(training: Training) ->
     assert training.printed.endswith(f"wandb sync {training.folders[0]}")
 
 
+def test_the_upload_command_finds_folders_of_one_second_and_no_other_run(tmp_path: Path) -> None:
+    of_this_run = ["offline-run-20260101_120000-ab12", "offline-run-20260101_120000-ab12-1"]
+    for name in (*of_this_run, "offline-run-20260101_120000-cd34", "offline-run-20260101_120000-xab12"):
+        (tmp_path / name / "files").mkdir(parents=True)
+    run = SimpleNamespace(dir=str(tmp_path / of_this_run[1] / "files"), id="ab12")
+    expected = " ".join(str(tmp_path / name) for name in of_this_run)
+    assert sync_command(run) == f"wandb sync {expected}"  # type: ignore[arg-type]
+
+
 def test_a_resumed_training_and_a_test_go_on_under_the_same_id_and_one_command_joins_them(
     training: Training, small_trainer: MakeTrainer, tmp_path: Path
 ) -> None:
@@ -227,7 +237,7 @@ def test_a_resumed_training_and_a_test_go_on_under_the_same_id_and_one_command_j
 
     folders = sorted((tmp_path / "wandb").glob("offline-run-*"))
     assert len(folders) == 2
-    assert all(folder.name.endswith(f"-{training.run_id}") for folder in folders)
+    assert all(f"-{training.run_id}" in folder.name for folder in folders)
     assert lines[-1].endswith(f"wandb sync {folders[0]} {folders[1]}")
     assert read_checkpoint(tmp_path / "checkpoints/last.ckpt").wandb_run_id == training.run_id
 

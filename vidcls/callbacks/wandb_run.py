@@ -110,7 +110,8 @@ class WandbRun(WandbLogger):
 def sync_command(run: Run) -> str:
     """The one command that uploads an offline run, with all of its folders in the order of time."""
     folder = Path(run.dir).parent  # .../wandb/offline-run-<time>-<id>
-    folders = sorted(folder.parent.glob(f"offline-run-*-{run.id}"))
+    named = re.compile(rf"offline-run-\d+_\d+-{re.escape(run.id)}(-\d+)?")  # a number where one second saw two of them
+    folders = sorted(path for path in folder.parent.iterdir() if named.fullmatch(path.name))
     return shlex.join(["wandb", "sync", *map(str, folders)])
 
 
