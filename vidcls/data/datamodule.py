@@ -169,11 +169,6 @@ class VideoDataModule(LightningDataModule):
         )
         self._train_loader = TrainLoader(self._loader(clips, batches), batches)
         if self._position is not None:
-            if self._position.get("seed", self.seed) != self.seed:
-                raise ConfigurationError(
-                    f"the checkpoint was trained with seed {self._position['seed']}, now it is {self.seed}: "
-                    "other clips would follow; give the same --seed_everything"
-                )
             self._train_loader.load_state_dict(self._position)
         return self._train_loader
 
@@ -199,7 +194,7 @@ class VideoDataModule(LightningDataModule):
         Lightning would keep the state of the loader itself, but does not load it where ``configure_optimizers`` has
         asked for the number of steps, since the loader is there by then.
         """
-        return self._train_loader.state_dict() | {"seed": self.seed} if self._train_loader is not None else {}
+        return self._train_loader.state_dict() if self._train_loader is not None else {}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go on from there at the next ``fit``."""

@@ -44,9 +44,14 @@ class TrainBatches(Sampler[list[ClipKey]]):
         self.epoch = 0
         self.start_batch = 0
 
+    @property
+    def videos_per_step(self) -> int:
+        """Videos in the batches of all processes together."""
+        return self.batch_size * self.world_size
+
     def __len__(self) -> int:
         """Batches of a whole epoch, wherever this one starts."""
-        return max(1, self.num_videos // (self.batch_size * self.world_size))
+        return max(1, self.num_videos // self.videos_per_step)
 
     def __iter__(self) -> Iterator[list[ClipKey]]:
         order = self._order()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from torch.utils.data import DataLoader
 
 from vidcls.data.samplers import TrainBatches
+from vidcls.errors import ConfigurationError
 from vidcls.types import Batch
 
 
@@ -53,11 +54,33 @@ class TrainLoader:
         self.loader._iterator = None
 
     def state_dict(self) -> dict[str, int]:
-        """Epoch and number of batches handed out in it."""
-        return {"epoch": self._batches.epoch, "num_batches": self._handed_out}
+        """Epoch, number of batches handed out in it, and what the videos in them depend on."""
+        return {
+            "epoch": self._batches.epoch,
+            "num_batches": self._handed_out,
+            "num_batches_of_epoch": len(self),
+            "seed": self._batches.seed,
+            "videos_per_step": self._batches.videos_per_step,
+        }
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on after the batches that ``state`` counts."""
+        """Go on after the batches that ``state`` counts.
+
+        Raises:
+            ConfigurationError: other clips would follow than in the training that made ``state``.
+        """
+        seed, videos_per_step = self._batches.seed, self._batches.videos_per_step
+        if state["seed"] != seed:
+            raise ConfigurationError(
+                f"the checkpoint was trained with seed {state['seed']}, now it is {seed}: "
+                "other clips would follow; give the same --seed_everything"
+            )
+        is_within_epoch = 0 < state["num_batches"] < state["num_batches_of_epoch"]
+        if is_within_epoch and state["videos_per_step"] != videos_per_step:
+            raise ConfigurationError(
+                f"the checkpoint stands within an epoch of {state['videos_per_step']} videos a step, now it is "
+                f"{videos_per_step}: give the same --data.batch_size and number of processes until the epoch ends"
+            )
         self._resume = (state["epoch"], state["num_batches"])
         self._batches.epoch = state["epoch"]
         self._handed_out = state["num_batches"]
