@@ -40,6 +40,12 @@ def test_a_training_leaves_configuration_log_curves_and_two_checkpoints(trained:
     assert [row["step"] for row in rows_of(trained / "metrics.csv") if row["train/loss"]] == list("012345")
 
 
+def test_a_training_of_few_steps_says_what_to_raise(vidcls: Command, tiny: Path) -> None:
+    said = vidcls("fit", "--config", tiny, *QUICK).out
+    assert "hint: 1 optimiser steps" in said
+    assert "--trainer.max_epochs" in said
+
+
 @pytest.mark.parametrize("name", ["../x", "a/b", "..", "run*", ""])
 def test_a_name_that_is_no_folder_name_is_refused(vidcls: Command, tiny: Path, name: str) -> None:
     assert "names a folder" in vidcls("fit", "--config", tiny, *QUICK, f"--name={name}").refusal()

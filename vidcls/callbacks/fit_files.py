@@ -14,6 +14,9 @@ LAST = "checkpoints/last.ckpt"
 FILES = ("checkpoints/best.ckpt", LAST, METRICS_FILE, CURVES_FILE)
 
 
+FEW_STEPS = 100  # the smallest network needs some 100 on the easiest data, the embedded one
+
+
 class FitFiles(Callback):
     """Draws ``curves.png`` from ``metrics.csv`` and says where the run lies.
 
@@ -25,9 +28,16 @@ class FitFiles(Callback):
         self.run = run
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
-        """Say where the run will lie."""
-        if trainer.is_global_zero:
-            print(f"run folder: {self.run}")
+        """Say where the run will lie, and where it is too short to learn much."""
+        if not trainer.is_global_zero:
+            return
+        print(f"run folder: {self.run}")
+        num_steps = int(trainer.estimated_stepping_batches)
+        if num_steps < FEW_STEPS:
+            print(
+                f"hint: {num_steps} optimiser steps in the whole run are few for a training from scratch: "
+                "raise --trainer.max_epochs or lower --data.batch_size"
+            )
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Draw the curves."""
