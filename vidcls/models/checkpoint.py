@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from vidcls.errors import CheckpointError, MissingExtraError
+from vidcls.errors import CheckpointError
 from vidcls.types import ClipSettings
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _instantiate(
     model_class: type[VideoClassifier], facts: CheckpointFacts, arguments: dict[str, object]
 ) -> VideoClassifier:
     """Build the model from plain types: the parser of the command line turns them into what the class takes."""
-    from jsonargparse import ArgumentParser
+    from jsonargparse import ArgumentError, ArgumentParser
 
     from vidcls.models.classifier import LINKED_ARGUMENTS
 
@@ -153,10 +153,8 @@ def _instantiate(
     try:
         parsed = parser.instantiate_classes(parser.parse_object({"model": arguments}))
         return model_class(class_names=list(facts.class_names), clip=facts.clip, **vars(parsed.model))
-    except MissingExtraError:
-        raise
-    except Exception as error:
-        reason = str(error).splitlines()[0]
+    except (ArgumentError, TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise CheckpointError(
             f"{facts.path}: {facts.class_path} cannot be built from its arguments ({reason})"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import torch
@@ -98,6 +99,6 @@ def load_state(network: nn.Module, path: Path) -> None:
         network.load_state_dict(state)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file of weights") from error
-    except Exception as error:
-        reason = str(error).splitlines()[0]
+    except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, TypeError, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path}: does not hold weights of a {type(network).__name__} ({reason})") from error
