@@ -17,12 +17,14 @@ from torchmetrics import MeanMetric, MetricCollection
 
 import vidcls
 from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.layers import Backbone
 from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.models.parts import HasParts
 from vidcls.training.losses import LossSettings, balanced_weights, weights_by_name
 from vidcls.training.metrics import classification_metrics
 from vidcls.training.optimization import OptimizationSettings, build_optimizer, build_schedule
 from vidcls.training.results import TestScores, joined
+from vidcls.training.transfer import TransferSettings
 from vidcls.types import Batch, ClipSettings, DescribesInput, Stream
 
 FACTS_FORMAT = 1
@@ -42,6 +44,7 @@ class VideoClassifier(LightningModule, ABC):
         clip: which frames make a clip; the data tells it.
         optimization: optimiser and learning rate.
         loss: label smoothing and class weights.
+        transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 
     streams: ClassVar[tuple[Stream, ...]]
@@ -57,6 +60,7 @@ class VideoClassifier(LightningModule, ABC):
         clip: ClipSettings,
         optimization: OptimizationSettings | None = None,
         loss: LossSettings | None = None,
+        transfer: TransferSettings | None = None,
     ) -> None:
         super().__init__()
         if len(class_names) < 2:
@@ -68,6 +72,7 @@ class VideoClassifier(LightningModule, ABC):
         self.clip = clip
         self.optimization = optimization or OptimizationSettings()
         self.loss_settings = loss or LossSettings()
+        self.transfer = transfer or TransferSettings()
         self.input_settings: dict[str, object] | None = None
         self.test_scores: TestScores | None = None
         self.register_buffer("class_weights", weights_by_name(class_names, self.loss_settings))
@@ -83,6 +88,25 @@ class VideoClassifier(LightningModule, ABC):
     def num_classes(self) -> int:
         """K."""
         return len(self.class_names)
+
+    @property
+    def backbones(self) -> dict[str, Backbone]:
+        """The networks whose stages can be frozen, by their place in the model."""
+        found: dict[str, Backbone] = {}
+        for name, module in self.named_modules():
+            inside = any(name.startswith(f"{outer}.") for outer in found)
+            if isinstance(module, Backbone) and not inside:
+                found[name] = module
+        return found
+
+    @property
+    def receptive_field(self) -> int | None:
+        """Frames of a clip, from the first to the last, that one unit of the features sees; None where not stated.
+
+        Counted in frames as they are given to ``forward``: with a stride between the frames read it spans more frames
+        of the file. A mean of answers over frames or snippets does not count.
+        """
+        return None
 
     @abstractmethod
     def forward(self, *streams: Tensor) -> Tensor:

@@ -6,10 +6,12 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from vidcls.layers import build_backbone
+from vidcls.layers import LayerSettings, build_backbone
+from vidcls.layers.snippets import as_frames, average_clips
 from vidcls.models.classifier import VideoClassifier
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
+from vidcls.training.transfer import TransferSettings
 from vidcls.types import ClipSettings, Stream
 
 
@@ -22,11 +24,13 @@ class SingleFrame(VideoClassifier):
     Args:
         class_names: K names in the order of the logits; the data tells them.
         clip: which frames make a clip; the data tells it.
-        backbone: ``small``, ``cnn_m_2048``, or a ResNet or VGG of torchvision such as ``resnet18``.
+        backbone: one of ours such as ``small``, or an image network of torchvision such as ``resnet18``.
         weights: first weights of the backbone: a name of torchvision's such as ``DEFAULT``, a file, or none for random.
         dropout: share of the features that is dropped before the classifier while training.
         optimization: optimiser and learning rate.
         loss: label smoothing and class weights.
+        layers: normalisation, activation and first weights of a backbone of ours.
+        transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = ("rgb",)
@@ -42,14 +46,20 @@ class SingleFrame(VideoClassifier):
         dropout: float = 0.5,
         optimization: OptimizationSettings | None = None,
         loss: LossSettings | None = None,
+        layers: LayerSettings | None = None,
+        transfer: TransferSettings | None = None,
     ) -> None:
-        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss)
-        self.backbone = build_backbone(backbone, in_channels=3, weights=weights)
+        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss, transfer=transfer)
+        self.backbone = build_backbone(backbone, in_channels=3, weights=weights, layers=layers)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))
+
+    @property
+    def receptive_field(self) -> int:
+        """One frame."""
+        return 1
 
     def forward(self, rgb: Tensor) -> Tensor:  # type: ignore[override]
         """RGB ``(B, 3, T, H, W)`` -> logits ``(B, K)``."""
-        B, _, T = rgb.shape[:3]
-        frames = rgb.transpose(1, 2).flatten(0, 1)  # (B*T, 3, H, W)
-        logits = self.head(self.backbone(frames))  # (B*T, K)
-        return logits.view(B, T, -1).mean(dim=1)  # (B, K)
+        T = rgb.shape[2]
+        logits = self.head(self.backbone(as_frames(rgb)))  # (B*T, K)
+        return average_clips(logits, T)  # (B, K)

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from vidcls.flow.fields import stack_channels
-from vidcls.layers import build_backbone
+from vidcls.layers import LayerSettings, build_backbone
 from vidcls.models.checkpoint import load_part
 from vidcls.models.classifier import VideoClassifier
 from vidcls.training.fusion import FIXED_FUSIONS, Fusion
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.svm_fusion import SvmFusion
+from vidcls.training.transfer import TransferSettings
 from vidcls.types import ClipSettings, Stream
 
 
@@ -33,7 +34,7 @@ class TwoStream(VideoClassifier):
     Args:
         class_names: K names in the order of the logits; the data tells them.
         clip: which frames and fields make a clip; the data tells it.
-        spatial: backbone of the spatial stream: ``small``, ``cnn_m_2048``, or a ResNet or VGG of torchvision.
+        spatial: backbone of the spatial stream: one of ours such as ``small``, or an image network of torchvision.
         temporal: backbone of the temporal stream; also ``cnn_m_2048_temporal``.
         spatial_weights: first weights of the spatial backbone: a name of torchvision's such as ``DEFAULT``, a file, or
             none for random.
@@ -50,6 +51,8 @@ class TwoStream(VideoClassifier):
         fusion_weights: weights of the spatial and temporal stream in ``weighted`` (1 : 1.5 in TSN).
         optimization: optimiser and learning rate.
         loss: label smoothing and class weights.
+        layers: normalisation, activation and first weights of backbones of ours.
+        transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = ("rgb", "flow")
@@ -80,14 +83,16 @@ class TwoStream(VideoClassifier):
         fusion_weights: tuple[float, float] = (1.0, 1.5),
         optimization: OptimizationSettings | None = None,
         loss: LossSettings | None = None,
+        layers: LayerSettings | None = None,
+        transfer: TransferSettings | None = None,
     ) -> None:
-        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss)
+        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss, transfer=transfer)
         if min(fusion_weights) < 0 or sum(fusion_weights) <= 0:
             raise ValueError(f"fusion_weights must not be negative and not both zero, got {fusion_weights}")
         self.trained_parts: tuple[str, ...] = self.parts if train == "both" else (train,)
         self.fusion: Fusion = fusion
-        spatial_net = build_backbone(spatial, in_channels=3, weights=spatial_weights)
-        temporal_net = build_backbone(temporal, in_channels=2 * clip.flow_len, weights=temporal_weights)
+        spatial_net = build_backbone(spatial, in_channels=3, weights=spatial_weights, layers=layers)
+        temporal_net = build_backbone(temporal, in_channels=2 * clip.flow_len, weights=temporal_weights, layers=layers)
         self.nets = nn.ModuleDict({"spatial": spatial_net, "temporal": temporal_net})
         self.heads = nn.ModuleDict(
             {

@@ -1,33 +1,120 @@
-"""What a 2D backbone is: frames in, one feature vector a frame out, by named stages."""
+"""What a backbone is: a chain of named stages that ends in feature maps, and a read-out that makes them a vector."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
+from vidcls.layers.layer_table import run_on_meta
+from vidcls.layers.read_outs import PerTower
 
-class Backbone(nn.Module, ABC):
-    """A 2D network without its classifier.
+READ_OUT = "read_out"  # the vector, where levels of a backbone are named
+
+
+class Backbone(nn.Module):
+    """A network without its classifier, over frames ``(B, C, H, W)`` or, in 3D, over clips ``(B, C, T, H, W)``.
+
+    ::
+
+        input -> stage 1 -> stage 2 -> ... -> last stage = maps -> read_out -> features (B, D)
+
+    Each stage takes what the one before it gives, so a network can be cut, frozen, fused or widened in time at any
+    stage. The stages hold all layers up to the last maps; what comes after belongs to the read-out.
+
+    Args:
+        stages: the chain, by name, from the input on.
+        read_out: last maps -> features ``(B, D)``.
+        num_features: D for one tower.
+        num_towers: N; with more than one the read-out takes the maps of N towers, joined along the channels,
+            ``(B, N*C, H, W)``, and gives N*D features. A network whose read-out has fully connected layers of its own
+            builds it for N towers itself and leaves this at 1.
+        input_px: (height, width) that the network was made for; most take others too.
+        input_len: frames that a 3D network was made for; None for a 2D network.
 
     Attributes:
-        num_features: D, the length of the feature vector.
-        stem: the first convolution, whose kernels see the input channels.
-        stages: the parts in order of depth, by name; the last one's output is what a class activation map is drawn on.
+        num_features: D of the read-out as it was built.
     """
 
-    num_features: int
+    def __init__(
+        self,
+        stages: Mapping[str, nn.Module],
+        read_out: nn.Module,
+        *,
+        num_features: int,
+        num_towers: int = 1,
+        input_px: tuple[int, int] = (224, 224),
+        input_len: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.stages = nn.ModuleDict(stages)
+        self.read_out = PerTower(read_out, num_towers) if num_towers > 1 else read_out
+        self.num_features = num_features * num_towers
+        self.input_px = input_px
+        self.input_len = input_len
 
     @property
-    @abstractmethod
-    def stem(self) -> nn.Conv2d:
-        """The first convolution."""
+    def stem(self) -> nn.Conv2d | nn.Conv3d:
+        """The first convolution, whose kernels see the input channels."""
+        return next(m for m in self.modules() if isinstance(m, nn.Conv2d | nn.Conv3d))
 
     @property
-    @abstractmethod
-    def stages(self) -> dict[str, nn.Module]:
-        """Named parts from the input to the last feature map."""
+    def stage_names(self) -> tuple[str, ...]:
+        """The stages' names in order of depth."""
+        return tuple(self.stages)
 
-    @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
-        """Input ``(B, C, H, W)`` -> features ``(B, D)``."""
+        """Input ``(B, C, H, W)`` or ``(B, C, T, H, W)`` -> features ``(B, D)``."""
+        return self.read_out(self.maps(x))
+
+    def maps(self, x: Tensor) -> Tensor:
+        """Input -> the last stage's maps."""
+        for stage in self.stages.values():
+            x = stage(x)
+        return x
+
+    def levels(self, x: Tensor, names: Sequence[str]) -> list[Tensor]:
+        """Input -> what the named stages give, in the order of ``names``; ``read_out`` is the vector ``(B, D)``."""
+        found: dict[str, Tensor] = {}
+        for name, stage in self.stages.items():
+            x = stage(x)
+            found[name] = x
+        if READ_OUT in names:
+            found[READ_OUT] = self.read_out(x)
+        return [found[name] for name in names]
+
+    def check_stages(self, names: Sequence[str], *, read_out: bool = False) -> None:
+        """Refuse a name that is no stage of this network (or ``read_out``, where that is allowed)."""
+        allowed = (*self.stages, READ_OUT) if read_out else tuple(self.stages)
+        for name in names:
+            if name not in allowed:
+                raise ValueError(f"unknown stage {name!r}: this backbone has {', '.join(allowed)}")
+
+    def shapes(self, input_shape: Sequence[int] | None = None) -> dict[str, tuple[int, ...]]:
+        """The output shape of every stage and of the read-out, without B and without computing anything.
+
+        Args:
+            input_shape: ``(C, H, W)`` or ``(C, T, H, W)``; by default the size that the network was made for.
+        """
+        if input_shape is None:
+            time = () if self.input_len is None else (self.input_len,)
+            input_shape = (self.stem.in_channels, *time, *self.input_px)
+        names = (*self.stages, READ_OUT)
+        outputs = cast(list[Tensor], run_on_meta(_Levels(self, names), (2, *input_shape)))
+        return {name: tuple(output.shape[1:]) for name, output in zip(names, outputs, strict=True)}
+
+    def channels(self, names: Sequence[str]) -> list[int]:
+        """The number of channels after each of the named stages; that of ``read_out`` is D."""
+        shapes = self.shapes()
+        return [shapes[name][0] for name in names]
+
+
+class _Levels(nn.Module):
+    def __init__(self, backbone: Backbone, names: Sequence[str]) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.names = names
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return self.backbone.levels(x, self.names)

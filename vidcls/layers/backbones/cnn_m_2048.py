@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vidcls.layers.backbones.base import Backbone
+from vidcls.layers.read_outs import FlattenMaps
+from vidcls.layers.settings import LayerSettings
 
 
 class CnnM2048(Backbone):
@@ -25,47 +26,48 @@ class CnnM2048(Backbone):
         in_channels: 3 for RGB, 2L for L stacked flow fields.
         dropout: share of the units of both fully connected layers that are dropped while training.
         second_norm: whether the second LRN is there (spatial network: yes, temporal network: no).
+        layers: normalisation (LRN in the paper, in its two places), activation and first weights; another
+            normalisation comes before every activation.
+        num_towers: see :class:`Backbone`; the first fully connected layer sees the maps of all towers.
     """
 
-    def __init__(self, in_channels: int = 3, *, dropout: float = 0.9, second_norm: bool = True) -> None:
-        super().__init__()
-        self.conv1 = nn.Sequential(
-            nn.Conv2d(in_channels, 96, kernel_size=7, stride=2), nn.ReLU(inplace=True), _lrn(), _pool()
+    def __init__(
+        self,
+        in_channels: int = 3,
+        *,
+        dropout: float = 0.9,
+        second_norm: bool = True,
+        layers: LayerSettings | None = None,
+        num_towers: int = 1,
+    ) -> None:
+        layers = layers or LayerSettings()
+        lrn1, lrn2 = (_lrn(), _lrn() if second_norm else nn.Identity()) if layers.norm is None else (nn.Identity(),) * 2
+
+        def convolution(
+            c_in: int, c_out: int, kernel: int, stride: int, padding: int, *after: nn.Module
+        ) -> nn.Sequential:
+            conv = nn.Conv2d(c_in, c_out, kernel_size=kernel, stride=stride, padding=padding)
+            norm = () if layers.norm is None else (layers.make_norm(c_out, nn.BatchNorm2d),)
+            return nn.Sequential(conv, *norm, layers.make_activation(), *after)
+
+        stages = {
+            "conv1": convolution(in_channels, 96, 7, 2, 0, lrn1, _pool()),  # (B, 96, 54, 54)
+            "conv2": convolution(96, 256, 5, 2, 1, lrn2, _pool()),  # (B, 256, 13, 13)
+            "conv3": convolution(256, 512, 3, 1, 1),  # (B, 512, 13, 13)
+            "conv4": convolution(512, 512, 3, 1, 1),  # (B, 512, 13, 13)
+            "conv5": convolution(512, 512, 3, 1, 1, _pool()),  # (B, 512, 6, 6)
+        }
+        read_out = nn.Sequential(
+            FlattenMaps((512 * num_towers, 6, 6), expects="cnn_m_2048 takes 224x224"),
+            nn.Linear(512 * num_towers * 6 * 6, 4096),
+            layers.make_activation(),
+            nn.Dropout(dropout),
+            nn.Linear(4096, 2048),
+            layers.make_activation(),
+            nn.Dropout(dropout),
         )
-        norm2: nn.Module = _lrn() if second_norm else nn.Identity()
-        self.conv2 = nn.Sequential(
-            nn.Conv2d(96, 256, kernel_size=5, stride=2, padding=1), nn.ReLU(inplace=True), norm2, _pool()
-        )
-        self.conv3 = nn.Sequential(nn.Conv2d(256, 512, kernel_size=3, padding=1), nn.ReLU(inplace=True))
-        self.conv4 = nn.Sequential(nn.Conv2d(512, 512, kernel_size=3, padding=1), nn.ReLU(inplace=True))
-        self.conv5 = nn.Sequential(nn.Conv2d(512, 512, kernel_size=3, padding=1), nn.ReLU(inplace=True), _pool())
-        self.fc6 = nn.Sequential(nn.Linear(512 * 6 * 6, 4096), nn.ReLU(inplace=True), nn.Dropout(dropout))
-        self.fc7 = nn.Sequential(nn.Linear(4096, 2048), nn.ReLU(inplace=True), nn.Dropout(dropout))
-        self.num_features = 2048
-
-    @property
-    def stem(self) -> nn.Conv2d:
-        """The first convolution."""
-        convolution = self.conv1[0]
-        assert isinstance(convolution, nn.Conv2d)
-        return convolution
-
-    @property
-    def stages(self) -> dict[str, nn.Module]:
-        """The five convolutional parts."""
-        return {name: getattr(self, name) for name in ("conv1", "conv2", "conv3", "conv4", "conv5")}
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Input ``(B, C, 224, 224)`` -> features ``(B, 2048)``; errors at another size."""
-        if x.shape[-2:] != (224, 224):
-            raise ValueError(f"cnn_m_2048 takes 224x224, got {x.shape[-2]}x{x.shape[-1]}: set transform.crop_px to 224")
-        x = self.conv1(x)  # (B, 96, 54, 54)
-        x = self.conv2(x)  # (B, 256, 13, 13)
-        x = self.conv3(x)  # (B, 512, 13, 13)
-        x = self.conv4(x)  # (B, 512, 13, 13)
-        x = self.conv5(x)  # (B, 512, 6, 6)
-        x = self.fc6(torch.flatten(x, 1))  # (B, 4096)
-        return self.fc7(x)  # (B, 2048)
+        super().__init__(stages, read_out, num_features=2048)
+        layers.initialise(self)
 
 
 def _lrn() -> nn.LocalResponseNorm:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 from vidcls.layers.backbones.base import Backbone
+from vidcls.layers.read_outs import GlobalAverage
+from vidcls.layers.settings import LayerSettings
 
 
 class SmallNet(Backbone):
@@ -16,40 +18,27 @@ class SmallNet(Backbone):
     Args:
         in_channels: C of the input.
         width: channels of the first block; the others have 2, 2 and 4 times as many.
+        layers: normalisation, activation and first weights.
+        num_towers: see :class:`Backbone`.
     """
 
-    def __init__(self, in_channels: int = 3, *, width: int = 16) -> None:
-        super().__init__()
-        self.block1 = _block(in_channels, width, stride=2)
-        self.block2 = _block(width, 2 * width, stride=2)
-        self.block3 = _block(2 * width, 2 * width, stride=2)
-        self.block4 = _block(2 * width, 4 * width, stride=1)
-        self.num_features = 4 * width
-
-    @property
-    def stem(self) -> nn.Conv2d:
-        """The first convolution."""
-        convolution = self.block1[0]
-        assert isinstance(convolution, nn.Conv2d)
-        return convolution
-
-    @property
-    def stages(self) -> dict[str, nn.Module]:
-        """The four blocks."""
-        return {"block1": self.block1, "block2": self.block2, "block3": self.block3, "block4": self.block4}
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Input ``(B, C, H, W)`` -> features ``(B, 4 * width)``."""
-        x = self.block1(x)  # (B, width, H/2, W/2)
-        x = self.block2(x)  # (B, 2 width, H/4, W/4)
-        x = self.block3(x)  # (B, 2 width, H/8, W/8)
-        x = self.block4(x)  # (B, 4 width, H/8, W/8)
-        return x.mean(dim=(-2, -1))  # (B, 4 width)
+    def __init__(
+        self, in_channels: int = 3, *, width: int = 16, layers: LayerSettings | None = None, num_towers: int = 1
+    ) -> None:
+        layers = layers or LayerSettings()
+        stages = {
+            "block1": _block(in_channels, width, stride=2, layers=layers),  # (B, width, H/2, W/2)
+            "block2": _block(width, 2 * width, stride=2, layers=layers),  # (B, 2 width, H/4, W/4)
+            "block3": _block(2 * width, 2 * width, stride=2, layers=layers),  # (B, 2 width, H/8, W/8)
+            "block4": _block(2 * width, 4 * width, stride=1, layers=layers),  # (B, 4 width, H/8, W/8)
+        }
+        super().__init__(stages, GlobalAverage(), num_features=4 * width, num_towers=num_towers, input_px=(64, 64))
+        layers.initialise(self)
 
 
-def _block(in_channels: int, out_channels: int, *, stride: int) -> nn.Sequential:
+def _block(in_channels: int, out_channels: int, *, stride: int, layers: LayerSettings) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=stride, padding=1, bias=False),
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(inplace=True),
+        layers.make_norm(out_channels, nn.BatchNorm2d),
+        layers.make_activation(),
     )

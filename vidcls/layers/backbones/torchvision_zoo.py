@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.layers.backbones.base import Backbone
+from vidcls.layers.read_outs import GlobalAverage
 from vidcls.layers.stems import replace_stem
 
-FAMILIES = ("resnet", "resnext", "wide_resnet", "vgg")
+Parts = tuple[dict[str, nn.Module], nn.Module]
+"""Stages by name, and the read-out with the classifier taken off."""
 
 
 class TorchvisionBackbone(Backbone):
-    """A ResNet or VGG of torchvision up to the features before its classifier.
+    """A network of torchvision up to the features before its classifier.
 
     Args:
         name: torchvision's name, such as ``resnet18`` or ``vgg16_bn``.
@@ -24,40 +27,16 @@ class TorchvisionBackbone(Backbone):
             the RGB kernels over colour where weights are given (cross-modality initialisation).
         weights: ``DEFAULT`` or another name of torchvision's weights (downloaded), the path of a file with a state
             dictionary of that network, or none for random weights.
+        num_towers: see :class:`Backbone`.
     """
 
-    def __init__(self, name: str, in_channels: int = 3, *, weights: str | None = None) -> None:
-        super().__init__()
+    def __init__(self, name: str, in_channels: int = 3, *, weights: str | None = None, num_towers: int = 1) -> None:
         network = _build(name, weights)
         replace_stem(network, in_channels, keep_weights=weights is not None)
-        if name.startswith("vgg"):
-            assert isinstance(network.classifier, nn.Sequential)
-            last = network.classifier[-1]
-            network.classifier[-1] = nn.Identity()
-        else:
-            last = network.get_submodule("fc")
-            network.fc = nn.Identity()
-        assert isinstance(last, nn.Linear)
-        self.num_features = last.in_features
-        self.network = network
-
-    @property
-    def stem(self) -> nn.Conv2d:
-        """The first convolution."""
-        return next(module for module in self.network.modules() if isinstance(module, nn.Conv2d))
-
-    @property
-    def stages(self) -> dict[str, nn.Module]:
-        """ResNet: ``layer1`` to ``layer4``; VGG: ``features``."""
-        return {
-            name: module
-            for name, module in self.network.named_children()
-            if name.startswith("layer") or name == "features"
-        }
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Input ``(B, C, H, W)`` -> features ``(B, D)``."""
-        return self.network(x)
+        classifier = [m for m in network.modules() if isinstance(m, nn.Linear)][-1]
+        family = next(family for family in FAMILIES if name.startswith(family))
+        stages, read_out = FAMILIES[family](network)
+        super().__init__(stages, read_out, num_features=classifier.in_features, num_towers=num_towers)
 
 
 def torchvision_names() -> list[str]:
@@ -65,7 +44,36 @@ def torchvision_names() -> list[str]:
     from torchvision import models
 
     names = models.list_models(module=models)
-    return [name for name in names if name.startswith(FAMILIES)]
+    return [name for name in names if name.startswith(tuple(FAMILIES))]
+
+
+def _resnet(network: nn.Module) -> Parts:
+    get = network.get_submodule
+    stages: dict[str, nn.Module] = {
+        "stem": nn.Sequential(get("conv1"), get("bn1"), get("relu"), get("maxpool")),
+        **{name: get(name) for name in ("layer1", "layer2", "layer3", "layer4")},
+    }
+    return stages, GlobalAverage()
+
+
+def _vgg(network: nn.Module) -> Parts:
+    """Blocks that end in a pool each, as in the paper; the read-out has the two fully connected layers."""
+    blocks: list[list[nn.Module]] = [[]]
+    features, classifier = network.get_submodule("features"), network.get_submodule("classifier")
+    for module in features.children():
+        blocks[-1].append(module)
+        if isinstance(module, nn.MaxPool2d):
+            blocks.append([])
+    stages: dict[str, nn.Module] = {f"block{k}": nn.Sequential(*block) for k, block in enumerate(blocks[:-1], start=1)}
+    return stages, nn.Sequential(network.get_submodule("avgpool"), nn.Flatten(), *list(classifier.children())[:-1])
+
+
+FAMILIES: dict[str, Callable[[nn.Module], Parts]] = {
+    "resnet": _resnet,
+    "resnext": _resnet,
+    "wide_resnet": _resnet,
+    "vgg": _vgg,
+}
 
 
 def _build(name: str, weights: str | None) -> nn.Module:
