@@ -20,6 +20,7 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
   validate   score the validation part of a data set
   test       score the test part:     vidcls test --config two_stream --ckpt_path best
   predict    label new videos:        vidcls predict CHECKPOINT VIDEO|FOLDER|GLOB ...
+  summary    layers and cost of a model:  vidcls summary two_stream
   doctor     what is installed, what is missing and how to get it
 
   --debug    behind any command: the whole traceback where something goes wrong
@@ -107,6 +108,12 @@ def _predict(arguments: list[str]) -> int:
     return predict(arguments)
 
 
+def _summary(arguments: list[str]) -> int:
+    from vidcls.cli.summary import main as summary
+
+    return summary(arguments)
+
+
 def _doctor(arguments: list[str]) -> int:
     from vidcls.cli.doctor import main as doctor
 
@@ -126,6 +133,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "validate": _validate,
     "test": _test,
     "predict": _predict,
+    "summary": _summary,
     "doctor": _doctor,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pickle
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,21 +144,32 @@ def import_class(class_path: str) -> type:
 def _instantiate(
     model_class: type[VideoClassifier], facts: CheckpointFacts, arguments: dict[str, object]
 ) -> VideoClassifier:
-    """Build the model from plain types: the parser of the command line turns them into what the class takes."""
-    from jsonargparse import ArgumentError, ArgumentParser
+    from jsonargparse import ArgumentError
 
-    from vidcls.models.classifier import LINKED_ARGUMENTS
-
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(model_class, "model", skip=set(LINKED_ARGUMENTS), instantiate=False)
     try:
-        parsed = parser.instantiate_classes(parser.parse_object({"model": arguments}))
-        return model_class(class_names=list(facts.class_names), clip=facts.clip, **vars(parsed.model))
+        return instantiate_model(model_class, facts.class_names, facts.clip, arguments)
     except (ArgumentError, TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise CheckpointError(
             f"{facts.path}: {facts.class_path} cannot be built from its arguments ({reason})"
         ) from error
+
+
+def instantiate_model(
+    model_class: type[VideoClassifier],
+    class_names: Sequence[str],
+    clip: ClipSettings,
+    arguments: Mapping[str, object],
+) -> VideoClassifier:
+    """Build a model from plain types: the parser of the command line turns them into what the class takes."""
+    from jsonargparse import ArgumentParser
+
+    from vidcls.models.classifier import LINKED_ARGUMENTS
+
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(model_class, "model", skip=set(LINKED_ARGUMENTS), instantiate=False)
+    parsed = parser.instantiate_classes(parser.parse_object({"model": dict(arguments)}))
+    return model_class(class_names=list(class_names), clip=clip, **vars(parsed.model))
 
 
 def load_part(path: str | Path, part: str, net: nn.Module, head: nn.Module, class_names: tuple[str, ...]) -> None:
