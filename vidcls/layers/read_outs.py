@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vidcls.errors import ConfigurationError
+from vidcls.layers.snippets import as_frames
 
 
 class GlobalAverage(nn.Module):
@@ -58,3 +59,21 @@ class PerTower(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Maps of all towers ``(B, N*C, ...)`` -> ``(B, N*D)``."""
         return torch.cat([self.read_out(tower) for tower in maps.chunk(self.num_towers, dim=1)], dim=1)
+
+
+class OverTime(nn.Module):
+    """A read-out of frames over clips: the mean over T of its vectors.
+
+    Args:
+        read_out: maps ``(B, C, H, W)`` -> ``(B, D)``.
+    """
+
+    def __init__(self, read_out: nn.Module) -> None:
+        super().__init__()
+        self.read_out = read_out
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Maps ``(B, C, T, H, W)`` -> ``(B, D)``."""
+        T = maps.shape[2]
+        vectors = self.read_out(as_frames(maps))  # (B*T, D)
+        return vectors.unflatten(0, (-1, T)).mean(dim=1)

@@ -36,9 +36,13 @@ class LayerSettings:
     activation: Activation | None = None
     init: Init | None = None
 
-    def make_norm(self, num_channels: int, own: Callable[[int], nn.Module]) -> nn.Module:
-        """The normalisation over ``num_channels``; ``own(num_channels)`` is the paper's."""
-        return own(num_channels) if self.norm is None else NORMS[self.norm](num_channels)
+    def make_norm(self, num_channels: int, own: Callable[[int], nn.Module], *, in_3d: bool = False) -> nn.Module:
+        """The normalisation over ``num_channels``, over clips where ``in_3d``; ``own(num_channels)`` is the paper's."""
+        if self.norm is None:
+            return own(num_channels)
+        if self.norm == "batch" and in_3d:
+            return nn.BatchNorm3d(num_channels)
+        return NORMS[self.norm](num_channels)  # the others take any number of axes
 
     def make_activation(self, own: Activation = "relu") -> nn.Module:
         """A new activation; ``own`` is the paper's."""

@@ -2,14 +2,24 @@
 
 from vidcls.models.checkpoint import CheckpointFacts, load_classifier, read_checkpoint
 from vidcls.models.classifier import VideoClassifier
+from vidcls.models.conv3d import Conv3D
+from vidcls.models.early_fusion import EarlyFusion
+from vidcls.models.late_fusion import LateFusion
 from vidcls.models.parts import HasParts
+from vidcls.models.recurrent_conv import RecurrentConv
 from vidcls.models.single_frame import SingleFrame
+from vidcls.models.slow_fusion import SlowFusion
 from vidcls.models.two_stream import TwoStream
 
 __all__ = [
     "CheckpointFacts",
+    "Conv3D",
+    "EarlyFusion",
     "HasParts",
+    "LateFusion",
+    "RecurrentConv",
     "SingleFrame",
+    "SlowFusion",
     "TwoStream",
     "VideoClassifier",
     "load_classifier",

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from vidcls.layers import LayerSettings, build_backbone
+from vidcls.layers import LayerSettings
+from vidcls.layers.multi_resolution import frame_network
 from vidcls.layers.snippets import as_frames, average_clips
 from vidcls.models.classifier import VideoClassifier
 from vidcls.training.losses import LossSettings
@@ -19,13 +20,15 @@ class SingleFrame(VideoClassifier):
     """An image network on every frame; the logits of the frames of a clip are averaged, so that order cannot matter.
 
     The baseline of Karpathy et al.: Large-Scale Video Classification with Convolutional Neural Networks, CVPR 2014, on
-    any 2D backbone. With ``clip_len: 1`` it sees one frame.
+    any 2D backbone; the paper's form has ``backbone: karpathy``. With ``clip_len: 1`` it sees one frame.
 
     Args:
         class_names: K names in the order of the logits; the data tells them.
         clip: which frames make a clip; the data tells it.
-        backbone: one of ours such as ``small``, or an image network of torchvision such as ``resnet18``.
+        backbone: ``karpathy`` (the paper's), another of ours such as ``small``, or an image network of torchvision such
+            as ``resnet18``.
         weights: first weights of the backbone: a name of torchvision's such as ``DEFAULT``, a file, or none for random.
+        multi_resolution: two networks, one on the whole at half the size (context), one on the centre (fovea).
         dropout: share of the features that is dropped before the classifier while training.
         optimization: optimiser and learning rate.
         loss: label smoothing and class weights.
@@ -43,6 +46,7 @@ class SingleFrame(VideoClassifier):
         clip: ClipSettings,
         backbone: str = "resnet18",
         weights: str | None = None,
+        multi_resolution: bool = False,
         dropout: float = 0.5,
         optimization: OptimizationSettings | None = None,
         loss: LossSettings | None = None,
@@ -50,7 +54,7 @@ class SingleFrame(VideoClassifier):
         transfer: TransferSettings | None = None,
     ) -> None:
         super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss, transfer=transfer)
-        self.backbone = build_backbone(backbone, in_channels=3, weights=weights, layers=layers)
+        self.backbone = frame_network(backbone, weights=weights, layers=layers, multi_resolution=multi_resolution)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))
 
     @property

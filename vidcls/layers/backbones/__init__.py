@@ -6,17 +6,22 @@ from collections.abc import Callable
 
 from vidcls.layers.backbones.base import READ_OUT, Backbone
 from vidcls.layers.backbones.cnn_m_2048 import CnnM2048
+from vidcls.layers.backbones.karpathy import Karpathy
 from vidcls.layers.backbones.small import SmallNet
 from vidcls.layers.backbones.torchvision_zoo import TorchvisionBackbone, torchvision_names
 from vidcls.layers.settings import LayerSettings
 
-__all__ = ["OWN", "READ_OUT", "Backbone", "CnnM2048", "SmallNet", "TorchvisionBackbone", "build_backbone"]
+__all__ = ["OWN", "READ_OUT", "Backbone", "CnnM2048", "Karpathy", "SmallNet", "TorchvisionBackbone", "build_backbone"]
 
 OWN: dict[str, Callable[[int, LayerSettings | None, int], Backbone]] = {
     "small": lambda channels, layers, towers: SmallNet(channels, layers=layers, num_towers=towers),
     "cnn_m_2048": lambda channels, layers, towers: CnnM2048(channels, layers=layers, num_towers=towers),
     "cnn_m_2048_temporal": lambda channels, layers, towers: CnnM2048(
         channels, layers=layers, num_towers=towers, second_norm=False
+    ),
+    "karpathy": lambda channels, layers, towers: Karpathy(channels, layers=layers, num_towers=towers),
+    "karpathy_tower": lambda channels, layers, towers: Karpathy(
+        channels, layers=layers, num_towers=towers, last_pool=False
     ),
 }
 """Backbones that we define: (in_channels, layers, num_towers) -> network."""

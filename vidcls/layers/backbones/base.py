@@ -64,6 +64,11 @@ class Backbone(nn.Module):
         """The stages' names in order of depth."""
         return tuple(self.stages)
 
+    @property
+    def num_map_channels(self) -> int:
+        """Channels of the last stage's maps."""
+        return self.channels(self.stage_names[-1:])[0]
+
     def forward(self, x: Tensor) -> Tensor:
         """Input ``(B, C, H, W)`` or ``(B, C, T, H, W)`` -> features ``(B, D)``."""
         return self.read_out(self.maps(x))
@@ -91,6 +96,15 @@ class Backbone(nn.Module):
             if name not in allowed:
                 raise ValueError(f"unknown stage {name!r}: this backbone has {', '.join(allowed)}")
 
+    def cut_after(self, names: Sequence[str]) -> None:
+        """Drop the stages behind the deepest of the named ones, and the read-out where it is not named, in place."""
+        if READ_OUT in names:
+            return
+        order = list(self.stages)
+        for name in order[max(order.index(name) for name in names) + 1 :]:
+            del self.stages[name]
+        self.read_out = nn.Identity()
+
     def shapes(self, input_shape: Sequence[int] | None = None) -> dict[str, tuple[int, ...]]:
         """The output shape of every stage and of the read-out, without B and without computing anything.
 
@@ -101,8 +115,9 @@ class Backbone(nn.Module):
             time = () if self.input_len is None else (self.input_len,)
             input_shape = (self.stem.in_channels, *time, *self.input_px)
         names = (*self.stages, READ_OUT)
-        outputs = cast(list[Tensor], run_on_meta(_Levels(self, names), (2, *input_shape)))
-        return {name: tuple(output.shape[1:]) for name, output in zip(names, outputs, strict=True)}
+        outputs = cast(list[Tensor | tuple[Tensor, object]], run_on_meta(_Levels(self, names), (2, *input_shape)))
+        tensors = [output if isinstance(output, Tensor) else output[0] for output in outputs]  # tokens bring their grid
+        return {name: tuple(tensor.shape[1:]) for name, tensor in zip(names, tensors, strict=True)}
 
     def channels(self, names: Sequence[str]) -> list[int]:
         """The number of channels after each of the named stages; that of ``read_out`` is D."""

@@ -31,7 +31,7 @@ class TorchvisionBackbone(Backbone):
     """
 
     def __init__(self, name: str, in_channels: int = 3, *, weights: str | None = None, num_towers: int = 1) -> None:
-        network = _build(name, weights)
+        network = build_torchvision(name, weights)
         replace_stem(network, in_channels, keep_weights=weights is not None)
         classifier = [m for m in network.modules() if isinstance(m, nn.Linear)][-1]
         family = next(family for family in FAMILIES if name.startswith(family))
@@ -76,7 +76,8 @@ FAMILIES: dict[str, Callable[[nn.Module], Parts]] = {
 }
 
 
-def _build(name: str, weights: str | None) -> nn.Module:
+def build_torchvision(name: str, weights: str | None) -> nn.Module:
+    """A network of torchvision with its classifier, its weights by name, from a file, or random where None."""
     from torchvision import models
 
     if weights is None:

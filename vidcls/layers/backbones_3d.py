@@ -1,0 +1,88 @@
+"""3D backbones by name: clips -> feature vectors, by named stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import nn
+
+from vidcls.layers.backbones.base import Backbone
+from vidcls.layers.backbones.c3d import C3D
+from vidcls.layers.backbones.inflated import PREFIX, InflatedResNet
+from vidcls.layers.backbones.karpathy import frames_for_one
+from vidcls.layers.backbones.small_3d import Small3D
+from vidcls.layers.backbones.torchvision_video import TorchvisionVideoBackbone, torchvision_video_names
+from vidcls.layers.backbones.torchvision_zoo import torchvision_names
+from vidcls.layers.settings import LayerSettings
+
+OWN_3D: dict[str, Callable[[int, LayerSettings | None], Backbone]] = {
+    "small_3d": lambda channels, layers: Small3D(channels, layers=layers),
+    "c3d": lambda channels, layers: C3D(channels, layers=layers),
+}
+"""3D backbones that we define: (in_channels, layers) -> network."""
+INFLATED = ("resnet", "resnext", "wide_resnet")
+
+
+def is_3d(name: str) -> bool:
+    """Whether a backbone of that name takes clips ``(B, C, T, H, W)``."""
+    return name in OWN_3D or name.startswith(PREFIX) or name in torchvision_video_names()
+
+
+def build_backbone_3d(
+    name: str, in_channels: int = 3, *, weights: str | None = None, layers: LayerSettings | None = None
+) -> Backbone:
+    """The 3D backbone called ``name`` for clips of ``in_channels``.
+
+    Args:
+        name: ``small_3d``, ``c3d``, ``i3d_`` and the name of a 2D ResNet such as ``i3d_resnet50``, or a video network
+            of torchvision such as ``r2plus1d_18``.
+        in_channels: C of the input.
+        weights: a name of torchvision's weights such as ``DEFAULT``, a file, or none; those of an inflated network are
+            of its 2D network. Our own have none to download.
+        layers: normalisation, activation and first weights of a backbone of ours.
+
+    Raises:
+        ValueError: an unknown name, or an argument that this backbone has no use for.
+    """
+    if name in OWN_3D:
+        if weights is not None:
+            raise ValueError(f"backbone {name!r} has no ready-made weights, got weights={weights!r}: leave it out")
+        return OWN_3D[name](in_channels, layers)
+    if layers not in (None, LayerSettings()):
+        raise ValueError(f"layers: backbone {name!r} has layers of its own; leave it out or use {', '.join(OWN_3D)}")
+    flat = name.removeprefix(PREFIX)
+    if name.startswith(PREFIX) and flat.startswith(INFLATED) and flat in torchvision_names():
+        return InflatedResNet(flat, in_channels, weights=weights)
+    known = torchvision_video_names()
+    if name not in known:
+        raise ValueError(
+            f"unknown 3D backbone {name!r}: use one of {', '.join((*OWN_3D, *known))}, or {PREFIX}<ResNet> such as "
+            f"{PREFIX}resnet50"
+        )
+    return TorchvisionVideoBackbone(name, in_channels, weights=weights)
+
+
+def frames_seen(backbone: Backbone, num_frames: int) -> int:
+    """Frames, of a clip of ``num_frames``, that one unit of a 3D backbone's last maps sees at most.
+
+    Worked out from the extents and strides in time along the path with the longest reach.
+    """
+    if getattr(backbone, "sees_all_frames", False):
+        return num_frames
+    path = _path(backbone.stages)
+    return min(num_frames, frames_for_one([extent for extent, _ in path], [stride for _, stride in path]))
+
+
+def _path(module: nn.Module) -> list[tuple[int, int]]:
+    """(extent, stride) of the layers in time, in order; of parallel branches the one that reaches farthest."""
+    if isinstance(module, nn.Conv3d | nn.MaxPool3d | nn.AvgPool3d):
+        return [(_first(module.kernel_size), _first(module.stride))]
+    branches = [child for name, child in module.named_children() if name.startswith("branch")]
+    if branches:
+        return max((_path(branch) for branch in branches), key=lambda path: sum(extent - 1 for extent, _ in path))
+    children = [child for name, child in module.named_children() if name != "downsample"]  # a shortcut of extent 1
+    return [layer for child in children for layer in _path(child)]
+
+
+def _first(value: int | Sequence[int]) -> int:
+    return value if isinstance(value, int) else value[0]

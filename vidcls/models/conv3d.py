@@ -1,0 +1,77 @@
+"""Conv3D: kernels over space and time from the first layer to the last."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from vidcls.layers import LayerSettings
+from vidcls.layers.backbones_3d import build_backbone_3d, frames_seen
+from vidcls.layers.snippets import SnippetUse, average_clips, num_clips, num_frames, split_clips
+from vidcls.models.classifier import VideoClassifier
+from vidcls.training.losses import LossSettings
+from vidcls.training.optimization import OptimizationSettings
+from vidcls.training.transfer import TransferSettings
+from vidcls.types import ClipSettings, Stream
+
+
+class Conv3D(VideoClassifier):
+    """A 3D network on clips.
+
+    The paper's form: ``backbone: c3d`` on 16 frames of 112x112 (Tran et al.: Learning Spatiotemporal Features with 3D
+    Convolutional Networks, ICCV 2015). Others: residual and factorised networks (Tran et al.: A Closer Look at
+    Spatiotemporal Convolutions for Action Recognition, CVPR 2018), inflated image networks (Carreira and Zisserman: Quo
+    Vadis, Action Recognition?, CVPR 2017) and torchvision's video transformers.
+
+    Args:
+        class_names: K names in the order of the logits; the data tells them.
+        clip: which frames make a clip; the data tells it.
+        backbone: ``small_3d`` for a CPU, ``c3d``, ``i3d_`` and the name of a ResNet such as ``i3d_resnet50``, or a
+            network of torchvision: ``r3d_18``, ``mc3_18``, ``r2plus1d_18``, ``s3d``, ``mvit_v2_s``, ``swin3d_t`` ...
+        weights: first weights of the backbone: a name of torchvision's such as ``DEFAULT``, a file, or none for random;
+            for an inflated network those of its 2D network.
+        snippets: ``average``: each snippet is a clip of its own; ``join``: all are one clip, in order.
+        dropout: share of the features that is dropped before the classifier while training.
+        optimization: optimiser and learning rate.
+        loss: label smoothing and class weights.
+        layers: normalisation, activation and first weights of a backbone of ours.
+        transfer: which stages keep the weights that they start from, and how fast the others move.
+    """
+
+    streams: ClassVar[tuple[Stream, ...]] = ("rgb",)
+    initial_weights: ClassVar[tuple[str, ...]] = ("weights",)
+
+    def __init__(
+        self,
+        *,
+        class_names: list[str],
+        clip: ClipSettings,
+        backbone: str = "r3d_18",
+        weights: str | None = None,
+        snippets: SnippetUse = "average",
+        dropout: float = 0.5,
+        optimization: OptimizationSettings | None = None,
+        loss: LossSettings | None = None,
+        layers: LayerSettings | None = None,
+        transfer: TransferSettings | None = None,
+    ) -> None:
+        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss, transfer=transfer)
+        T = num_frames(clip, snippets)
+        if T < 2:
+            raise ValueError(f"Conv3D needs at least two frames, got {T}: raise clip_len, or join several snippets")
+        self.num_clips = num_clips(clip, snippets)
+        self.num_frames = T
+        self.backbone = build_backbone_3d(backbone, weights=weights, layers=layers)
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))
+
+    @property
+    def receptive_field(self) -> int:
+        """The frames that one unit of the last maps sees, no more than there are in a clip."""
+        return frames_seen(self.backbone, self.num_frames)
+
+    def forward(self, rgb: Tensor) -> Tensor:  # type: ignore[override]
+        """RGB ``(B, 3, S*T, H, W)`` -> logits ``(B, K)``."""
+        clips = split_clips(rgb, self.num_clips)  # (B*S, 3, T, H, W)
+        logits = self.head(self.backbone(clips))  # (B*S, K)
+        return average_clips(logits, self.num_clips)  # (B, K)

@@ -1,0 +1,133 @@
+"""LateFusion: one network on frames far apart, joined where the maps end."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from vidcls.layers import LayerSettings
+from vidcls.layers.multi_resolution import frame_network
+from vidcls.layers.snippets import SnippetUse, as_frames, average_clips, num_clips, num_frames, split_clips
+from vidcls.models.classifier import VideoClassifier
+from vidcls.training.losses import LossSettings
+from vidcls.training.optimization import OptimizationSettings
+from vidcls.training.transfer import TransferSettings
+from vidcls.types import ClipSettings, Stream
+
+Merge = Literal["concat", "mean", "max"]
+GRID = 4  # places along each side that a joined layer tells apart
+
+
+class LateFusion(VideoClassifier):
+    """Towers of shared weights on frames far apart; their last maps are joined before the first fully connected layer.
+
+    Karpathy et al.: Large-Scale Video Classification with Convolutional Neural Networks, CVPR 2014, section 3.1. The
+    paper's form: ``backbone: karpathy`` on two frames 15 apart (``clip_len: 2``, ``stride: 15``). A backbone that ends
+    in global pooling is joined before the classifier, which then sees the features of all towers.
+
+    ::
+
+        frame 0        frame 15
+           |              |
+        tower          tower       the same weights
+           +------+-------+
+                 FC                sees which map came first, so that motion over the gap can be told
+
+    Args:
+        class_names: K names in the order of the logits; the data tells them.
+        clip: which frames make a clip; the data tells it.
+        backbone: ``karpathy`` (the paper's), another of ours such as ``small``, or an image network of torchvision such
+            as ``resnet18``.
+        weights: first weights of the backbone: a name of torchvision's such as ``DEFAULT``, a file, or none for random.
+        num_towers: N frames of the clip, evenly spread from the first to the last; left out: all of them.
+        joined_fc: units of a fully connected layer on the joined maps, averaged to 4x4 places before; left out: the
+            backbone's own read-out. One that ends in global pooling forgets where things are, and with it how far they
+            moved from frame to frame.
+        merge: how the towers' maps become one: ``concat`` keeps their order (the paper's), ``mean`` and ``max`` do not.
+        multi_resolution: two networks, one on the whole at half the size (context), one on the centre (fovea).
+        snippets: ``average``: each snippet is a clip of its own; ``join``: all are one clip, in order.
+        dropout: share of the features that is dropped before the classifier while training.
+        optimization: optimiser and learning rate.
+        loss: label smoothing and class weights.
+        layers: normalisation, activation and first weights of a backbone of ours.
+        transfer: which stages keep the weights that they start from, and how fast the others move.
+    """
+
+    streams: ClassVar[tuple[Stream, ...]] = ("rgb",)
+    initial_weights: ClassVar[tuple[str, ...]] = ("weights",)
+
+    def __init__(
+        self,
+        *,
+        class_names: list[str],
+        clip: ClipSettings,
+        backbone: str = "resnet18",
+        weights: str | None = None,
+        num_towers: int | None = None,
+        joined_fc: int | None = None,
+        merge: Merge = "concat",
+        multi_resolution: bool = False,
+        snippets: SnippetUse = "average",
+        dropout: float = 0.5,
+        optimization: OptimizationSettings | None = None,
+        loss: LossSettings | None = None,
+        layers: LayerSettings | None = None,
+        transfer: TransferSettings | None = None,
+    ) -> None:
+        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss, transfer=transfer)
+        T = num_frames(clip, snippets)
+        N = T if num_towers is None else num_towers
+        if not 2 <= N <= T:
+            raise ValueError(
+                f"LateFusion needs at least two towers and no more than frames, got {N} of {T}: raise clip_len, join "
+                "several snippets, or lower num_towers"
+            )
+        self.num_clips = num_clips(clip, snippets)
+        self.num_towers = N
+        self.merge: Merge = merge
+        self.num_frames = T
+        self.backbone = frame_network(
+            backbone,
+            weights=weights,
+            layers=layers,
+            num_towers=N if merge == "concat" else 1,
+            multi_resolution=multi_resolution,
+        )
+        num_features = self.backbone.num_features
+        if joined_fc is not None:
+            num_features = joined_fc
+            num_maps = self.backbone.num_map_channels * (N if merge == "concat" else 1)
+            self.backbone.read_out = nn.Sequential(
+                nn.AdaptiveAvgPool2d(GRID),
+                nn.Flatten(),
+                nn.Linear(num_maps * GRID**2, joined_fc),
+                nn.ReLU(),
+            )
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(num_features, self.num_classes))
+
+    @property
+    def receptive_field(self) -> int:
+        """From the first tower's frame to the last one's: the whole clip."""
+        return self.num_frames
+
+    def forward(self, rgb: Tensor) -> Tensor:  # type: ignore[override]
+        """RGB ``(B, 3, S*T, H, W)`` -> logits ``(B, K)``."""
+        clips = split_clips(rgb, self.num_clips)  # (B*S, 3, T, H, W)
+        frames = clips[:, :, spread(clips.shape[2], self.num_towers)]  # (B*S, 3, N, H, W)
+        maps = self.backbone.maps(as_frames(frames)).unflatten(0, (-1, self.num_towers))  # (B*S, N, D, h, w)
+        logits = self.head(self.backbone.read_out(MERGES[self.merge](maps)))  # (B*S, K)
+        return average_clips(logits, self.num_clips)  # (B, K)
+
+
+def spread(num_frames: int, num_towers: int) -> list[int]:
+    """``num_towers`` of the frames 0 to ``num_frames - 1``, evenly spread, the first and the last among them."""
+    return [k * (num_frames - 1) // (num_towers - 1) for k in range(num_towers)]
+
+
+MERGES = {
+    "concat": lambda maps: maps.flatten(1, 2),  # (B, N*D, h, w)
+    "mean": lambda maps: maps.mean(dim=1),  # (B, D, h, w)
+    "max": lambda maps: torch.amax(maps, dim=1),  # (B, D, h, w)
+}
