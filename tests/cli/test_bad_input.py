@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -137,9 +138,8 @@ def test_a_file_that_is_no_configuration_is_named(
 
 def test_without_a_model_or_a_data_set_there_is_nothing_to_train(vidcls: Command, tmp_path: Path) -> None:
     for words in ((), ("--data.batch_size", "2")):
-        assert (
-            "no model given: add --config FILE (shipped: single_frame, two_stream)" in vidcls("fit", *words).refusal()
-        )
+        line = vidcls("fit", *words).refusal()
+        assert re.search(r"no model given: add --config FILE \(shipped: .*single_frame, .*two_stream.*\)", line)
     assert "data.dataset is missing: give --data.dataset" in vidcls("fit", "--model", "TwoStream").refusal()
     assert nothing_was_left(tmp_path)
 

@@ -21,6 +21,7 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
   test       score the test part:     vidcls test --config two_stream --ckpt_path best
   predict    label new videos:        vidcls predict CHECKPOINT VIDEO|FOLDER|GLOB ...
   summary    layers and cost of a model:  vidcls summary two_stream
+  compare    train several models alike and set them side by side
   doctor     what is installed, what is missing and how to get it
 
   --debug    behind any command: the whole traceback where something goes wrong
@@ -114,6 +115,12 @@ def _summary(arguments: list[str]) -> int:
     return summary(arguments)
 
 
+def _compare(arguments: list[str]) -> int:
+    from vidcls.cli.compare import main as compare
+
+    return compare(arguments)
+
+
 def _doctor(arguments: list[str]) -> int:
     from vidcls.cli.doctor import main as doctor
 
@@ -134,6 +141,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "test": _test,
     "predict": _predict,
     "summary": _summary,
+    "compare": _compare,
     "doctor": _doctor,
 }
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vidcls.layers.layer_table import LayerRow
     from vidcls.models import VideoClassifier
 
-DESCRIPTION = """The layers of a model: kernel, stride and padding over (time,) height and width, output size, parameters
+DESCRIPTION = """The layers of a model: kernel, stride and padding in (time,) height and width, output size, parameters
 and multiply-adds for one clip, then the totals and how many frames one unit of the features sees.
 
   vidcls summary two_stream

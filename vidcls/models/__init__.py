@@ -10,6 +10,7 @@ from vidcls.models.recurrent_conv import RecurrentConv
 from vidcls.models.single_frame import SingleFrame
 from vidcls.models.slow_fusion import SlowFusion
 from vidcls.models.two_stream import TwoStream
+from vidcls.models.two_stream_fusion import TwoStreamFusion
 
 __all__ = [
     "CheckpointFacts",
@@ -21,6 +22,7 @@ __all__ = [
     "SingleFrame",
     "SlowFusion",
     "TwoStream",
+    "TwoStreamFusion",
     "VideoClassifier",
     "load_classifier",
     "read_checkpoint",

@@ -73,10 +73,13 @@ class Backbone(nn.Module):
         """Input ``(B, C, H, W)`` or ``(B, C, T, H, W)`` -> features ``(B, D)``."""
         return self.read_out(self.maps(x))
 
-    def maps(self, x: Tensor) -> Tensor:
-        """Input -> the last stage's maps."""
-        for stage in self.stages.values():
-            x = stage(x)
+    def maps(self, x: Tensor, *, after: str | None = None, until: str | None = None) -> Tensor:
+        """Input, or the maps ``after`` a stage, -> the maps of the last stage, or of the stage ``until``."""
+        names = list(self.stages)
+        first = 0 if after is None else names.index(after) + 1
+        last = len(names) if until is None else names.index(until) + 1
+        for name in names[first:last]:
+            x = self.stages[name](x)
         return x
 
     def levels(self, x: Tensor, names: Sequence[str]) -> list[Tensor]:

@@ -1,0 +1,171 @@
+"""Rows and curves of a comparison -> two pictures: accuracy against cost, and accuracy by epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidcls.compare.accuracy import spread
+from vidcls.compare.results import RunResult
+from vidcls.compare.table import ModelRow, short
+from vidcls.files import write_text, written_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito: Color Universal Design, 2008: eight colours that colour-blind people can tell apart; yellow, which is
+# faint on white, stands last.
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES = ("-", "--", ":", "-.")  # another line for each round through the colours
+COSTS = {
+    "multiply_adds": "multiply-adds for one clip",
+    "latency_ms": "latency for one clip (ms)",
+}
+_DPI = 120
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Validation accuracy of one model after one epoch.
+
+    Args:
+        model: its name.
+        epoch: finished epochs, from 1.
+        num_runs: runs that came so far.
+        mean: over these runs.
+        std: sample standard deviation; None for one run.
+    """
+
+    model: str
+    epoch: int
+    num_runs: int
+    mean: float
+    std: float | None
+
+
+def curve_points(model: str, runs: Sequence[RunResult]) -> list[CurvePoint]:
+    """The mean over runs of validation accuracy, by epoch."""
+    by_epoch: dict[int, list[float]] = {}
+    for run in runs:
+        for epoch, accuracy in run.curve:
+            by_epoch.setdefault(epoch, []).append(accuracy)
+    return [
+        CurvePoint(model, epoch + 1, len(values), statistics.fmean(values), spread(values).std)
+        for epoch, values in sorted(by_epoch.items())
+    ]
+
+
+def draw_accuracy_by_cost(rows: Sequence[ModelRow], path: Path, *, chance: float) -> None:
+    """Top-1 with its spread against each cost, costs on a logarithmic axis; the numbers are those of the table.
+
+    Args:
+        rows: one for each model; one without costs is not drawn.
+        path: the ``.png`` file.
+        chance: accuracy of guessing, for a line.
+    """
+    figure = _figure(6.2 * len(COSTS), 5.0)
+    for k, (name, label) in enumerate(COSTS.items(), start=1):
+        axes = figure.add_subplot(1, len(COSTS), k)
+        axes.axhline(100 * chance, color="0.5", linestyle="--", linewidth=1, label="chance")
+        for position, row in enumerate(rows):
+            cost = getattr(row, name)
+            if cost is not None:
+                _draw_point(axes, position, row, cost)
+        _scale_costs(axes)
+        axes.margins(x=0.25)
+        axes.set_ylim(0, 104)
+        axes.set_xlabel(label)
+        axes.set_ylabel("top-1 on the test part (%), mean and spread over seeds")
+        axes.grid(which="both", color="0.92")
+        axes.legend(loc="lower right", frameon=False)
+    _save(figure, path)
+
+
+def draw_curves(points: Mapping[str, Sequence[CurvePoint]], path: Path, *, chance: float) -> None:
+    """Validation accuracy by epoch, mean and band of one sample standard deviation; the numbers go into a csv beside.
+
+    Args:
+        points: of each model.
+        path: the ``.png`` file.
+        chance: accuracy of guessing, for a line.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure = _figure(8.0, 5.0)
+    axes = figure.add_subplot()
+    axes.axhline(100 * chance, color="0.5", linestyle="--", linewidth=1, label="chance")
+    for position, (model, curve) in enumerate(points.items()):
+        color, marker, line = _look(position)
+        epochs, means = [p.epoch for p in curve], [100 * p.mean for p in curve]
+        axes.plot(
+            epochs, means, label=model, color=color, linestyle=line, marker=marker if len(epochs) <= 30 else "", ms=4
+        )
+        low = [100 * (p.mean - (p.std or 0)) for p in curve]
+        high = [100 * (p.mean + (p.std or 0)) for p in curve]
+        axes.fill_between(epochs, low, high, color=color, alpha=0.15, linewidth=0)
+    axes.set_ylim(0, 104)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("top-1 on the validation part (%), mean and spread over runs")
+    axes.grid(color="0.92")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    write_text(path.with_suffix(".csv"), _as_csv(points))
+    _save(figure, path)
+
+
+def _scale_costs(axes: Axes) -> None:
+    """A logarithmic axis with plain numbers at 1, 2 and 5."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    axes.set_xscale("log")
+    plain = FuncFormatter(lambda value, _: short(value))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,)))
+    axes.xaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+    axes.xaxis.set_major_formatter(plain)
+    axes.xaxis.set_minor_formatter(plain)
+
+
+def _draw_point(axes: Axes, position: int, row: ModelRow, cost: float) -> None:
+    color, marker, _ = _look(position)
+    accuracy, std = 100 * row.top1_mean, 100 * row.top1_std if row.top1_std is not None else None
+    axes.errorbar([cost], [accuracy], yerr=std, color=color, marker=marker, markersize=8, capsize=4)
+    name = row.model + (" †" if row.still_improving else "")
+    axes.annotate(name, (cost, accuracy), xytext=(9, -11), textcoords="offset points", fontsize=9)
+
+
+def _look(position: int) -> tuple[str, str, str]:
+    """Colour, marker and line of the model at a position."""
+    num_colors = len(COLORS)
+    return COLORS[position % num_colors], MARKERS[position % num_colors], LINES[position // num_colors % len(LINES)]
+
+
+def _as_csv(points: Mapping[str, Sequence[CurvePoint]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["model", "epoch", "num_runs", "val_top1_mean", "val_top1_std"])
+    for curve in points.values():
+        for p in curve:
+            writer.writerow([p.model, p.epoch, p.num_runs, f"{p.mean:.6g}", "" if p.std is None else f"{p.std:.6g}"])
+    return text.getvalue()
+
+
+def _figure(width_inches: float, height_inches: float) -> Figure:
+    """A figure of its own, without pyplot's global state and without a display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=_DPI, format="png")

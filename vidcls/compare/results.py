@@ -1,0 +1,216 @@
+"""Run folders, of a comparison or made by hand -> what each run reached, grouped by model and seed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from vidcls.compare.accuracy import Answers
+from vidcls.compare.clips import num_videos
+from vidcls.compare.improving import still_improving
+from vidcls.compare.run import CONFIG_FILE, LAST, TEST_FILE, read_record, tested_checkpoint
+from vidcls.compare.settings import LINKED, NO_EFFECT_ON_RESULTS, OF_ONE_RUN, PLACES, first_difference, section
+from vidcls.errors import ConfigurationError, VidclsError
+
+METRICS_FILE = "metrics.csv"
+VALIDATION_ACCURACY = "val/top1"
+FREE_WITHIN_A_MODEL = (
+    *LINKED,
+    *PLACES,
+    *NO_EFFECT_ON_RESULTS,
+    *OF_ONE_RUN,
+    "data.class_names",
+    "data.flow_settings",
+)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What one run folder says.
+
+    Args:
+        folder: of the run.
+        settings: its configuration, in plain types.
+        class_names: K names.
+        answers: to every test video.
+        num_views: views of a test video whose scores were averaged.
+        curve: ``(epoch, accuracy)`` of the validation part, epochs from 0.
+        train_seconds: wall time of the training; None where it was made by hand.
+        improving: whether it stopped while it got better; None where that cannot be said.
+        checkpoint: the file that was tested.
+    """
+
+    folder: Path
+    settings: dict[str, object]
+    class_names: tuple[str, ...]
+    answers: Answers
+    num_views: int
+    curve: tuple[tuple[int, float], ...]
+    train_seconds: float | None
+    improving: bool | None
+    checkpoint: Path
+
+    @property
+    def name(self) -> str:
+        """Of the model in the comparison."""
+        return str(self.settings.get("name") or self.folder.parent.name)
+
+    @property
+    def seed(self) -> int:
+        """Of the training."""
+        seed = self.settings.get("seed_everything")
+        return seed if isinstance(seed, int) else 0
+
+    @property
+    def fold(self) -> int | None:
+        """Which fold was tested."""
+        fold = section(self.settings, "data").get("fold")
+        return fold if isinstance(fold, int) else None
+
+    @property
+    def num_folds(self) -> int:
+        """How many runs make one seed."""
+        found = section(self.settings, "data").get("num_folds")
+        return found if isinstance(found, int) else 1
+
+    @property
+    def class_path(self) -> str:
+        """Of the model."""
+        return str(section(self.settings, "model").get("class_path"))
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs that were begun and validated."""
+        return self.curve[-1][0] + 1 if self.curve else 0
+
+
+def found_runs(root: Path) -> tuple[list[RunResult], list[str]]:
+    """Every tested run in ``root`` or up to two folders below, and a line for each run that is not tested."""
+    configs = [path for pattern in ("", "*/", "*/*/") for path in sorted(root.glob(f"{pattern}{CONFIG_FILE}"))]
+    folders = [config.parent for config in configs if (config.parent / METRICS_FILE).is_file()]
+    tested = [folder for folder in folders if (folder / TEST_FILE).is_file()]
+    notes = [
+        f"{folder}: not tested, left out: vidcls test --run {folder}" for folder in folders if folder not in tested
+    ]
+    return [read_run(folder) for folder in tested], notes
+
+
+def read_run(folder: Path) -> RunResult:
+    """The results of a tested run.
+
+    Raises:
+        ConfigurationError: a file of it is missing or is not what vidcls wrote.
+    """
+    try:
+        settings = yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        test = json.loads((folder / TEST_FILE).read_text(encoding="utf-8"))
+        with (folder / "test.csv").open(newline="", encoding="utf-8") as file:
+            answers = {row["path"]: (row["label"], row["prediction"]) for row in csv.DictReader(file)}
+        curve = read_curve(folder / METRICS_FILE)
+        tested = tested_checkpoint(folder)
+        record = read_record(folder)
+        class_names, num_views = tuple(test["class_names"]), int(test["views_per_video"])
+        if not answers:
+            raise ValueError("test.csv has no video")
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"{folder}: its results cannot be read ({reason}): test it again") from error
+    checkpoint = folder / LAST.parent / f"{tested or 'best'}.ckpt"
+    return RunResult(
+        folder=folder,
+        settings=settings,
+        class_names=class_names,
+        answers=answers,
+        num_views=num_views,
+        curve=curve,
+        train_seconds=record.train_seconds or None,
+        improving=_improving(settings, curve, num_tested=len(answers)),
+        checkpoint=checkpoint,
+    )
+
+
+def read_curve(metrics_csv: Path) -> tuple[tuple[int, float], ...]:
+    """Validation accuracy by epoch; the last one of an epoch with several."""
+    accuracies: dict[int, float] = {}
+    with metrics_csv.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row.get(VALIDATION_ACCURACY) and row.get("epoch"):
+                accuracies[int(row["epoch"])] = float(row[VALIDATION_ACCURACY])
+    return tuple(sorted(accuracies.items()))
+
+
+def by_model(results: Sequence[RunResult]) -> tuple[dict[str, dict[int, list[RunResult]]], list[str]]:
+    """The runs of each model by seed, folds in order, and a line for each seed that lacks a fold, which is left out.
+
+    Raises:
+        ConfigurationError: runs of one name differ in their settings, one run is there twice, or two models were
+            tested on different videos.
+    """
+    grouped: dict[str, dict[int, list[RunResult]]] = defaultdict(lambda: defaultdict(list))
+    for result in results:
+        for other in (run for runs in grouped[result.name].values() for run in runs):
+            _check_alike(other, result)
+        grouped[result.name][result.seed].append(result)
+    notes: list[str] = []
+    whole: dict[str, dict[int, list[RunResult]]] = {}
+    for name, seeds in grouped.items():
+        for seed, runs in seeds.items():
+            if len(runs) < runs[0].num_folds:
+                notes.append(f"{name} seed {seed}: {len(runs)} of {runs[0].num_folds} folds are there: left out")
+            else:
+                whole.setdefault(name, {})[seed] = sorted(runs, key=lambda run: run.fold or 0)
+    _check_same_test({name: next(iter(seeds.values())) for name, seeds in whole.items()})
+    return {name: dict(sorted(seeds.items())) for name, seeds in whole.items()}, notes
+
+
+def pooled(runs: Sequence[RunResult]) -> Answers:
+    """The answers of all folds of one seed; every video is tested in one of them."""
+    answers = {video: answer for run in runs for video, answer in run.answers.items()}
+    if len(answers) != sum(len(run.answers) for run in runs):
+        raise ConfigurationError(f"{runs[0].folder} and its other folds tested the same video twice: train them anew")
+    return answers
+
+
+def _check_alike(one: RunResult, other: RunResult) -> None:
+    if (one.seed, one.fold) == (other.seed, other.fold):
+        raise ConfigurationError(
+            f"{one.folder} and {other.folder} are both {one.name} of seed {one.seed}"
+            + (f", fold {one.fold}" if one.fold is not None else "")
+            + ": move one of them away"
+        )
+    where = first_difference(one.settings, other.settings, free=FREE_WITHIN_A_MODEL)
+    if where:
+        raise ConfigurationError(
+            f"{one.folder} and {other.folder} are both called {one.name}, but differ in {where}: they have no mean; "
+            "move one away, or train it under another --name"
+        )
+
+
+def _check_same_test(runs_by_name: dict[str, list[RunResult]]) -> None:
+    labels = {name: {video: label for video, (label, _) in pooled(runs).items()} for name, runs in runs_by_name.items()}
+    for other in list(labels)[1:]:
+        first = next(iter(labels))
+        if labels[other] != labels[first]:
+            raise ConfigurationError(
+                f"{first} and {other} were tested on different videos or labels ({len(labels[first])} and "
+                f"{len(labels[other])} videos): they cannot be compared; move one of them away"
+            )
+
+
+def _improving(settings: dict[str, object], curve: Sequence[tuple[int, float]], *, num_tested: int) -> bool | None:
+    trainer = section(settings, "trainer")
+    max_epochs = trainer.get("max_epochs")
+    last = curve[-1][0] + 1 if curve else 0
+    if trainer.get("max_time") is not None and not (isinstance(max_epochs, int) and last >= max_epochs):
+        return True
+    try:
+        num_validated = num_videos(section(settings, "data"), "val")
+    except VidclsError:  # the data set is not at hand: the test part has about the same size
+        num_validated = num_tested
+    return still_improving([accuracy for _, accuracy in curve], max(1, num_validated))

@@ -1,0 +1,188 @@
+"""Runs and costs by model -> one row a model, as csv, as plain types and as a table for a document."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+
+from vidcls.compare.accuracy import mean_class_accuracy, spread, top1
+from vidcls.compare.cost import MIB, Cost, per_second
+from vidcls.compare.improving import RULE
+from vidcls.compare.results import RunResult, pooled
+
+Runs = Mapping[int, Sequence[RunResult]]
+"""Seed -> its runs, one for each fold."""
+
+UNKNOWN = "-"
+MARK = "†"
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One model in the comparison; None where something is not known.
+
+    Args:
+        model: its name.
+        class_path: of the model.
+        streams: what it sees.
+        num_seeds: trainings that the accuracies are means of.
+        num_test_videos: of one seed, over all its folds.
+        views: of a test video whose scores are averaged.
+        top1_mean: share of the test videos that were recognised.
+        top1_std: sample standard deviation over the seeds.
+        mean_class_accuracy_mean: mean over classes of the share of their videos that were recognised.
+        mean_class_accuracy_std: sample standard deviation over the seeds.
+        parameters: trained and frozen ones.
+        multiply_adds: for one clip.
+        latency_ms: of one clip, median.
+        inference_clips_per_second: in batches.
+        training_clips_per_second: in batches: forwards, backwards and optimiser.
+        training_peak_mib: memory of a training step.
+        training_seconds: wall time of one training, mean over the runs.
+        epochs: of one training, mean over the runs.
+        still_improving: whether the budget ended while at least half of the runs got better.
+    """
+
+    model: str
+    class_path: str
+    streams: str
+    num_seeds: int
+    num_test_videos: int
+    views: int
+    top1_mean: float
+    top1_std: float | None
+    mean_class_accuracy_mean: float
+    mean_class_accuracy_std: float | None
+    parameters: int | None
+    multiply_adds: int | None
+    latency_ms: float | None
+    inference_clips_per_second: float | None
+    training_clips_per_second: float | None
+    training_peak_mib: float | None
+    training_seconds: float | None
+    epochs: float
+    still_improving: bool | None
+
+
+def model_row(name: str, runs_by_seed: Runs, cost: Cost | None, *, batch_size: int) -> ModelRow:
+    """The row of one model.
+
+    Args:
+        name: of the model.
+        runs_by_seed: whole seeds only.
+        cost: None where it could not be measured.
+        batch_size: of the throughputs.
+    """
+    runs = [run for folds in runs_by_seed.values() for run in folds]
+    answers = [pooled(folds) for folds in runs_by_seed.values()]
+    accuracy, by_class = spread([top1(a) for a in answers]), spread([mean_class_accuracy(a) for a in answers])
+    seconds = [run.train_seconds for run in runs]
+    improving = [run.improving for run in runs if run.improving is not None]
+    peak = cost.training_peak_bytes if cost else None
+    return ModelRow(
+        model=name,
+        class_path=runs[0].class_path,
+        streams="+".join(cost.clip_shapes) if cost else "",
+        num_seeds=len(answers),
+        num_test_videos=len(answers[0]),
+        views=runs[0].num_views,
+        top1_mean=accuracy.mean,
+        top1_std=accuracy.std,
+        mean_class_accuracy_mean=by_class.mean,
+        mean_class_accuracy_std=by_class.std,
+        parameters=cost.num_parameters if cost else None,
+        multiply_adds=cost.num_multiply_adds if cost else None,
+        latency_ms=1e3 * statistics.median(cost.latency_seconds) if cost else None,
+        inference_clips_per_second=per_second(cost.inference_seconds, batch_size) if cost else None,
+        training_clips_per_second=per_second(cost.training_seconds, batch_size) if cost else None,
+        training_peak_mib=peak / MIB if peak is not None else None,
+        training_seconds=None if None in seconds else statistics.fmean(s for s in seconds if s is not None),
+        epochs=statistics.fmean(run.num_epochs for run in runs),
+        still_improving=2 * sum(improving) >= len(improving) if improving else None,
+    )
+
+
+def as_csv(rows: Sequence[ModelRow]) -> str:
+    """All columns, with empty cells for what is not known."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(ModelRow)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in asdict(row).items()} for row in rows)
+    return text.getvalue()
+
+
+def as_markdown(rows: Sequence[ModelRow], conditions: Sequence[str]) -> str:
+    """The table for a document, with what it was made under below it.
+
+    Args:
+        rows: one for each model.
+        conditions: lines such as the command and the machine.
+    """
+    header = (
+        "model", "top-1 %", "mean class accuracy %", "seeds", "sees", "views", "parameters", "multiply-adds",
+        "latency ms", "inference clips/s", "training clips/s", "training memory MiB", "training min", "epochs",
+    )  # fmt: skip
+    lines = [header, ("---", *["---:"] * (len(header) - 1)), *(_cells(row) for row in rows)]
+    table = ["| " + " | ".join(line) + " |" for line in lines]
+    notes = [f"{MARK} {RULE}; at least half of its runs did so."] if any(row.still_improving for row in rows) else []
+    return "\n".join([*table, "", *(f"{note}  " for note in (*notes, *conditions)), ""])
+
+
+def as_text(rows: Sequence[ModelRow]) -> str:
+    """The first columns, for a terminal."""
+    header = ("model", "top-1 %", "mean class %", "seeds", "multiply-adds", "latency ms", "training clips/s")
+    picked = (0, 1, 2, 3, 7, 8, 10)
+    lines = [header, *(tuple(_cells(row)[k] for k in picked) for row in rows)]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) if k == 0 else cell.rjust(width) for k, (cell, width) in enumerate(pairs)).rstrip()
+        for pairs in (list(zip(line, widths, strict=True)) for line in lines)
+    )
+
+
+def _cells(row: ModelRow) -> tuple[str, ...]:
+    return (
+        row.model + (f" {MARK}" if row.still_improving else ""),
+        percent(row.top1_mean, row.top1_std),
+        percent(row.mean_class_accuracy_mean, row.mean_class_accuracy_std),
+        str(row.num_seeds),
+        row.streams or UNKNOWN,
+        str(row.views),
+        short(row.parameters),
+        short(row.multiply_adds),
+        _number(row.latency_ms),
+        _number(row.inference_clips_per_second),
+        _number(row.training_clips_per_second),
+        _number(row.training_peak_mib),
+        _number(row.training_seconds and row.training_seconds / 60),
+        f"{row.epochs:.4g}",
+    )
+
+
+def percent(mean: float, std: float | None) -> str:
+    """``86.3 ± 1.2``, or the mean alone where there is one seed."""
+    return f"{100 * mean:.1f}" + (f" ± {100 * std:.1f}" if std is not None else "")
+
+
+def short(count: float | None) -> str:
+    """``11.2 M`` for 11,176,512."""
+    if count is None:
+        return UNKNOWN
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= size:
+            return f"{_number(count / size)} {unit}"
+    return f"{count:.3g}"
+
+
+def _number(value: float | None) -> str:
+    """Three digits, or all before the point."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else value
