@@ -13,7 +13,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 13), f"Python 3.11 to 3.13 is needed, this is {sys.version.split()[0]}: make PYTHON=python3.12 setup"'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,torchcodec]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,torchcodec,timm,imagenet]'
 	$(BIN)/python scripts/check_opencv.py
 	touch $(STAMP)
 
@@ -41,7 +41,7 @@ constraints:
 	rm -rf $(VENV)-fresh
 	$(PYTHON) -m venv $(VENV)-fresh
 	$(VENV)-fresh/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)-fresh/bin/python -m pip install --quiet -e '.[dev,torchcodec]'
+	$(VENV)-fresh/bin/python -m pip install --quiet -e '.[dev,torchcodec,timm,imagenet]'
 	(echo '# Made by: make constraints'; $(VENV)-fresh/bin/python -m pip freeze --exclude-editable) > constraints.txt
 	rm -rf $(VENV)-fresh
 

@@ -13,6 +13,7 @@ from vidcls.layers.backbones.karpathy import frames_for_one
 from vidcls.layers.backbones.small_3d import Small3D
 from vidcls.layers.backbones.torchvision_video import TorchvisionVideoBackbone, torchvision_video_names
 from vidcls.layers.backbones.torchvision_zoo import torchvision_names
+from vidcls.layers.first_weights import check_is_file, is_checkpoint, load_backbone
 from vidcls.layers.settings import LayerSettings
 
 OWN_3D: dict[str, Callable[[int, LayerSettings | None], Backbone]] = {
@@ -37,16 +38,24 @@ def build_backbone_3d(
         name: ``small_3d``, ``c3d``, ``i3d_`` and the name of a 2D ResNet such as ``i3d_resnet50``, or a video network
             of torchvision such as ``r2plus1d_18``.
         in_channels: C of the input.
-        weights: a name of torchvision's weights such as ``DEFAULT``, a file, or none; those of an inflated network are
-            of its 2D network. Our own have none to download.
+        weights: a name of torchvision's weights such as ``DEFAULT``, a file with a state dictionary of that network,
+            or none; those of an inflated network are of its 2D network. A checkpoint of vidcls (``.ckpt``) is of a
+            model with that backbone. Our own have none to download.
         layers: normalisation, activation and first weights of a backbone of ours.
 
     Raises:
         ValueError: an unknown name, or an argument that this backbone has no use for.
+        CheckpointError: the weights cannot be had, or are of another network.
     """
+    backbone = _build(name, in_channels, weights=weights, layers=layers)
+    if weights is not None and (is_checkpoint(weights) or name in OWN_3D):
+        load_backbone(backbone, weights)
+    return backbone
+
+
+def _build(name: str, in_channels: int, *, weights: str | None, layers: LayerSettings | None) -> Backbone:
     if name in OWN_3D:
-        if weights is not None:
-            raise ValueError(f"backbone {name!r} has no ready-made weights, got weights={weights!r}: leave it out")
+        check_is_file(name, weights)
         return OWN_3D[name](in_channels, layers)
     if layers not in (None, LayerSettings()):
         raise ValueError(f"layers: backbone {name!r} has layers of its own; leave it out or use {', '.join(OWN_3D)}")

@@ -50,7 +50,7 @@ def slow_fusion_backbone(
         )
     if name == "karpathy":
         if weights is not None:
-            raise ValueError(f"backbone 'karpathy' has no ready-made weights, got weights={weights!r}: leave it out")
+            raise ValueError(f"weights={weights!r}: there are none for the slow fusion of 'karpathy': leave it out")
         return Karpathy(extents=extents, strides=strides, layers=layers, num_towers=num_towers, last_pool=last_pool)
     flat = build_backbone(name, weights=weights, layers=layers, num_towers=num_towers)
     if len(extents) > len(flat.stages):
@@ -61,7 +61,7 @@ def slow_fusion_backbone(
     for k, (stage_name, stage) in enumerate(flat.stages.items()):
         if k == 0:
             stages[stage_name] = nn.Sequential(StackFrames(extents[0], strides[0]), PerFrame(stage))
-        elif k < len(extents):
+        elif k < len(extents) and (extents[k], strides[k]) != (1, 1):
             mix = _mean_over_time(channels[k - 1], extents[k], strides[k])
             stages[stage_name] = nn.Sequential(mix, PerFrame(stage))
         else:

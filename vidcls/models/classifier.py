@@ -10,9 +10,11 @@ from typing import ClassVar, cast
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim import Optimizer
 from torchmetrics import MeanMetric, MetricCollection
 
 import vidcls
@@ -20,9 +22,10 @@ from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.layers import Backbone
 from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.models.parts import HasParts
+from vidcls.models.staged_training import StagedTraining
 from vidcls.training.losses import LossSettings, balanced_weights, weights_by_name
 from vidcls.training.metrics import classification_metrics
-from vidcls.training.optimization import OptimizationSettings, build_optimizer, build_schedule
+from vidcls.training.optimization import OptimizationSettings, ParameterGroup, build_optimizer, build_schedule
 from vidcls.training.results import TestScores, joined
 from vidcls.training.transfer import TransferSettings
 from vidcls.types import Batch, ClipSettings, DescribesInput, Stream
@@ -83,6 +86,8 @@ class VideoClassifier(LightningModule, ABC):
         for part in getattr(type(self), "parts", ()):
             self._part_metrics[part] = classification_metrics(self.num_classes, prefix=f"val/{part}_")
         self._test_shards: list[TestScores] = []
+        self.staged: StagedTraining | None = None
+        self._epoch_of_modes = 0
 
     @property
     def num_classes(self) -> int:
@@ -112,6 +117,24 @@ class VideoClassifier(LightningModule, ABC):
     def forward(self, *streams: Tensor) -> Tensor:
         """Logits ``(B, K)`` of the default fusion; softmax turns them into probabilities."""
 
+    def apply_transfer(self) -> None:
+        """Freeze what the settings name; every subclass calls this when its networks are there.
+
+        Raises:
+            ValueError: a stage that a backbone does not have.
+        """
+        self.staged = StagedTraining(self.transfer, self.backbones)
+        for module in self.staged.never_trained():
+            module.requires_grad_(False)
+        self.train()  # a trainer keeps the mode that it finds: evaluation for what is not trained
+
+    def train(self, mode: bool = True) -> VideoClassifier:
+        """Set the mode; what keeps its weights stays in evaluation mode."""
+        super().train(mode)
+        if self.staged is not None:
+            self.staged.set_modes(self.current_epoch)
+        return self
+
     # --- training -----------------------------------------------------------------------------------------------
 
     def setup(self, stage: str) -> None:
@@ -123,11 +146,20 @@ class VideoClassifier(LightningModule, ABC):
                 self.class_weights.copy_(balanced_weights(data.class_counts()))
 
     def on_fit_start(self) -> None:
-        """Note the seed that dropout follows."""
+        """Note the seed that dropout follows, and say what is frozen."""
         self._dropout_seed = torch.initial_seed() % 2**31
+        line = self.staged.described(self) if self.staged is not None else None
+        if line is not None:
+            rank_zero_info(line)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Make dropout a function of (seed, epoch, batch, process): a resumed run draws what the whole one drew."""
+        """Make dropout a function of (seed, epoch, batch, process): a resumed run draws what the whole one drew.
+
+        Stages that are trained from this epoch on leave evaluation mode.
+        """
+        if self.transfer.unfreeze and self._epoch_of_modes != self.current_epoch:
+            self._epoch_of_modes = self.current_epoch
+            self.train()
         key = f"{self._dropout_seed} {self.current_epoch} {batch_idx} {self.global_rank}"
         torch.manual_seed(random.Random(key).getrandbits(32))
 
@@ -147,6 +179,12 @@ class VideoClassifier(LightningModule, ABC):
             self.log_dict({f"train/{part}_loss": value.detach() for part, value in losses.items()})
         return loss
 
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:  # noqa: ARG002
+        """Drop the gradients of stages whose time has not come."""
+        if self.staged is not None:
+            for parameter in self.staged.waiting(self.current_epoch):
+                parameter.grad = None
+
     def on_train_epoch_end(self) -> None:
         """Log the metrics over the training clips of the epoch."""
         # A resumed epoch may have no batch left; of several processes all must take part in computing.
@@ -155,9 +193,8 @@ class VideoClassifier(LightningModule, ABC):
         self.train_metrics.reset()
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """One optimiser over what requires gradients, its learning rate set after every step."""
-        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        optimizer = build_optimizer(trained, self.optimization)
+        """One optimiser over what requires gradients, its learning rates set after every step."""
+        optimizer = build_optimizer(self._trained_parameters(), self.optimization)
         num_steps = self.trainer.estimated_stepping_batches
         if num_steps == float("inf"):
             raise ConfigurationError("the schedule needs to know the end: give --trainer.max_epochs or .max_steps")
@@ -245,6 +282,12 @@ class VideoClassifier(LightningModule, ABC):
             )
 
     # --- the rest -----------------------------------------------------------------------------------------------
+
+    def _trained_parameters(self) -> list[nn.Parameter] | list[ParameterGroup]:
+        """What requires gradients; by stage where their learning rates differ."""
+        if self.staged is not None and self.transfer.lr_decay < 1:
+            return self.staged.parameter_groups(self.parameters(), self.optimization.lr)
+        return [parameter for parameter in self.parameters() if parameter.requires_grad]
 
     @property
     def _metrics_by_part(self) -> dict[str, MetricCollection]:

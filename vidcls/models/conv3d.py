@@ -64,6 +64,7 @@ class Conv3D(VideoClassifier):
         self.num_frames = T
         self.backbone = build_backbone_3d(backbone, weights=weights, layers=layers)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))
+        self.apply_transfer()
 
     @property
     def receptive_field(self) -> int:

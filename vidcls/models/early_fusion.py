@@ -74,6 +74,7 @@ class EarlyFusion(VideoClassifier):
             backbone, weights=weights, layers=layers, stem_len=self.window_len, multi_resolution=multi_resolution
         )
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))
+        self.apply_transfer()
 
     @property
     def receptive_field(self) -> int:

@@ -106,6 +106,7 @@ class LateFusion(VideoClassifier):
                 nn.ReLU(),
             )
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(num_features, self.num_classes))
+        self.apply_transfer()
 
     @property
     def receptive_field(self) -> int:

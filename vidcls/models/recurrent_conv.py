@@ -105,6 +105,7 @@ class RecurrentConv(VideoClassifier):
             nn.Sequential(nn.Dropout(dropout), nn.Linear(num_directions * width, self.num_classes)) for width in widths
         )
         self.backbone.cut_after(self.levels)
+        self.apply_transfer()
 
     @property
     def receptive_field(self) -> int:

@@ -56,6 +56,7 @@ class SingleFrame(VideoClassifier):
         super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss, transfer=transfer)
         self.backbone = frame_network(backbone, weights=weights, layers=layers, multi_resolution=multi_resolution)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))
+        self.apply_transfer()
 
     @property
     def receptive_field(self) -> int:

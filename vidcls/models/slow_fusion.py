@@ -99,6 +99,7 @@ class SlowFusion(VideoClassifier):
             )
         self.num_clips = num_clips(clip, snippets)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))
+        self.apply_transfer()
 
     @property
     def receptive_field(self) -> int:

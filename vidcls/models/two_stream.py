@@ -132,7 +132,7 @@ class TwoStream(VideoClassifier):
             if part not in self.trained_parts:
                 for module in (self.nets[part], self.heads[part], self.consensus[part]):
                     module.requires_grad_(False)
-        self.train()  # a trainer keeps the mode that it finds: evaluation for the stream that is not trained
+        self.apply_transfer()
 
     @property
     def receptive_field(self) -> int:

@@ -98,6 +98,7 @@ class TwoStreamFusion(VideoClassifier):
             self.spatial.read_out, num_features = nn.Identity(), shape[0] ** 2
         self.temporal.cut_after([self.fuse_at])
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(num_features, self.num_classes))
+        self.apply_transfer()
 
     @property
     def receptive_field(self) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Literal, TypedDict, cast
 
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.optimizer import ParamsT
 
 DEFAULT_MOMENTUM = 0.9
 
@@ -53,12 +54,23 @@ class OptimizationSettings:
             raise ValueError("optimization.momentum has no effect on adamw: leave it out or use sgd")
 
 
-def build_optimizer(parameters: Iterable[nn.Parameter], settings: OptimizationSettings) -> torch.optim.Optimizer:
-    """The optimiser over ``parameters``."""
+class ParameterGroup(TypedDict):
+    """Parameters with a learning rate of their own, as optimisers of torch take them."""
+
+    params: list[nn.Parameter]
+    lr: float
+    name: str
+
+
+def build_optimizer(
+    parameters: Sequence[nn.Parameter] | Sequence[ParameterGroup], settings: OptimizationSettings
+) -> torch.optim.Optimizer:
+    """The optimiser over ``parameters``, or over groups of them with learning rates of their own."""
+    params = cast(ParamsT, parameters)
     if settings.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
+        return torch.optim.AdamW(params, lr=settings.lr, weight_decay=settings.weight_decay)
     momentum = DEFAULT_MOMENTUM if settings.momentum is None else settings.momentum
-    return torch.optim.SGD(parameters, lr=settings.lr, momentum=momentum, weight_decay=settings.weight_decay)
+    return torch.optim.SGD(params, lr=settings.lr, momentum=momentum, weight_decay=settings.weight_decay)
 
 
 def build_schedule(optimizer: torch.optim.Optimizer, settings: OptimizationSettings, *, num_steps: int) -> LambdaLR:

@@ -4,20 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+ALL_STAGES = "all"
+
 
 @dataclass(frozen=True)
 class TransferSettings:
     """What is kept of the weights that a network starts from.
 
     Args:
-        freeze: the last stage, counted from the input, that keeps its weights; batch normalisation up to there stays in
-            evaluation mode. ``all`` keeps every stage and trains only what comes after the backbone.
-        unfreeze: epoch (from 0) -> the first stage that is trained from then on, and all after it.
+        freeze: the last stage, counted from the input, that keeps its weights; all up to there stays in evaluation mode
+            (batch normalisation above all). ``all`` keeps every stage and trains what comes after them; ``read_out``
+            keeps the layers between the last maps and the classifier too.
+        unfreeze: epoch (from 1) -> the first stage that is trained from then on, with all after it, such as
+            ``{5: layer4, 10: layer3}``.
         lr_decay: factor on the learning rate from each stage to the one before it, so that early stages move less.
-        partial_batch_norm: all batch normalisations but the first stay in evaluation mode (TSN, Wang et al. 2016).
+        partial_batch_norm: all batch normalisations of a backbone but the first keep their statistics (Wang et al.:
+            Temporal Segment Networks, ECCV 2016, section 3.2).
     """
 
     freeze: str | None = None
     unfreeze: dict[int, str] = field(default_factory=dict)
     lr_decay: float = 1.0
     partial_batch_norm: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their range and settings without effect."""
+        if not 0 < self.lr_decay <= 1:
+            raise ValueError(f"transfer.lr_decay is a factor in 0 (excluded) to 1, got {self.lr_decay}")
+        if self.unfreeze and self.freeze is None:
+            raise ValueError("transfer.unfreeze has no effect without transfer.freeze: give both, or leave it out")
+        if any(epoch < 1 for epoch in self.unfreeze):
+            raise ValueError(
+                f"transfer.unfreeze: epochs count from 1 here, got {min(self.unfreeze)}: epoch 0 is freeze"
+            )
+
+    def thawed_from(self, epoch: int) -> str | None:
+        """The first stage that ``unfreeze`` has made trainable by ``epoch``; None before the first such epoch."""
+        past = [start for start in self.unfreeze if start <= epoch]
+        return self.unfreeze[max(past)] if past else None

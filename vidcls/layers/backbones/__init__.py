@@ -6,13 +6,29 @@ from collections.abc import Callable
 
 from vidcls.layers.backbones.base import READ_OUT, Backbone
 from vidcls.layers.backbones.cnn_m_2048 import CnnM2048
+from vidcls.layers.backbones.efficientnet_lite0 import EfficientNetLite0
 from vidcls.layers.backbones.karpathy import Karpathy
 from vidcls.layers.backbones.small import SmallNet
+from vidcls.layers.backbones.timm_zoo import PREFIX as TIMM_PREFIX
+from vidcls.layers.backbones.timm_zoo import TimmBackbone
 from vidcls.layers.backbones.torchvision_zoo import TorchvisionBackbone, torchvision_names
+from vidcls.layers.first_weights import check_is_file, is_checkpoint, load_backbone
 from vidcls.layers.settings import LayerSettings
 
-__all__ = ["OWN", "READ_OUT", "Backbone", "CnnM2048", "Karpathy", "SmallNet", "TorchvisionBackbone", "build_backbone"]
+__all__ = [
+    "OWN",
+    "READ_OUT",
+    "Backbone",
+    "CnnM2048",
+    "EfficientNetLite0",
+    "Karpathy",
+    "SmallNet",
+    "TimmBackbone",
+    "TorchvisionBackbone",
+    "build_backbone",
+]
 
+EFFICIENTNET_LITE0 = "efficientnet_lite0"
 OWN: dict[str, Callable[[int, LayerSettings | None, int], Backbone]] = {
     "small": lambda channels, layers, towers: SmallNet(channels, layers=layers, num_towers=towers),
     "cnn_m_2048": lambda channels, layers, towers: CnnM2048(channels, layers=layers, num_towers=towers),
@@ -38,24 +54,39 @@ def build_backbone(
     """The 2D backbone called ``name`` for inputs of ``in_channels``.
 
     Args:
-        name: one of ours such as ``small``, or an image network of torchvision such as ``resnet18``.
+        name: one of ours such as ``small``, ``efficientnet_lite0``, an image network of torchvision such as
+            ``resnet18``, or ``timm/`` and the name of a network of timm.
         in_channels: C of the input.
-        weights: see :class:`TorchvisionBackbone`; our own backbones have none to download and take none.
+        weights: a name such as ``DEFAULT`` for ready-made ones, the path of a file with a state dictionary of that
+            network, a checkpoint of vidcls (``.ckpt``) of a model with that backbone, or none for random weights.
         layers: normalisation, activation and first weights of a backbone of ours; the others have their own.
         num_towers: see :class:`Backbone`.
 
     Raises:
         ValueError: an unknown name, or an argument that this backbone has no use for.
+        CheckpointError: the weights cannot be had, or are of another network.
     """
+    backbone = _build(name, in_channels, weights=weights, layers=layers, num_towers=num_towers)
+    if weights is not None and (is_checkpoint(weights) or name in OWN):
+        load_backbone(backbone, weights)
+    return backbone
+
+
+def _build(
+    name: str, in_channels: int, *, weights: str | None, layers: LayerSettings | None, num_towers: int
+) -> Backbone:
     if name in OWN:
-        if weights is not None:
-            raise ValueError(f"backbone {name!r} has no ready-made weights, got weights={weights!r}: leave it out")
+        check_is_file(name, weights)
         return OWN[name](in_channels, layers, num_towers)
-    known = torchvision_names()
-    if name not in known:
-        raise ValueError(f"unknown backbone {name!r}: use one of {', '.join((*OWN, *known))}")
+    known = (EFFICIENTNET_LITE0, *torchvision_names())
+    if name not in known and not name.startswith(TIMM_PREFIX):
+        raise ValueError(f"unknown backbone {name!r}: use one of {', '.join((*OWN, *known))}, or {TIMM_PREFIX}NAME")
     if layers not in (None, LayerSettings()):
         raise ValueError(
             f"layers: backbone {name!r} has layers of its own; leave it out or use one of {', '.join(OWN)}"
         )
+    if name == EFFICIENTNET_LITE0:
+        return EfficientNetLite0(in_channels, weights=weights, num_towers=num_towers)
+    if name.startswith(TIMM_PREFIX):
+        return TimmBackbone(name.removeprefix(TIMM_PREFIX), in_channels, weights=weights, num_towers=num_towers)
     return TorchvisionBackbone(name, in_channels, weights=weights, num_towers=num_towers)

@@ -123,8 +123,17 @@ class Backbone(nn.Module):
         return {name: tuple(tensor.shape[1:]) for name, tensor in zip(names, tensors, strict=True)}
 
     def channels(self, names: Sequence[str]) -> list[int]:
-        """The number of channels after each of the named stages; that of ``read_out`` is D."""
+        """The number of channels after each of the named stages; that of ``read_out`` is D.
+
+        Raises:
+            ValueError: a stage gives tokens instead of maps.
+        """
         shapes = self.shapes()
+        for name in names:
+            if len(shapes[name]) == 2:
+                raise ValueError(
+                    f"stage {name!r} gives tokens, not maps, so nothing can be convolved there: use another"
+                )
         return [shapes[name][0] for name in names]
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vidcls.errors import ConfigurationError
 from vidcls.layers.backbones.base import Backbone
-from vidcls.layers.backbones.torchvision_zoo import build_torchvision
+from vidcls.layers.backbones.torchvision_zoo import ChannelsFirst, ChannelsLast, build_torchvision
 from vidcls.layers.read_outs import GlobalAverage
 from vidcls.layers.stems import replace_stem
 
@@ -70,16 +70,15 @@ def _s3d(network: nn.Module) -> tuple[dict[str, nn.Module], nn.Module, int]:
 
 
 def _swin(network: nn.Module) -> tuple[dict[str, nn.Module], nn.Module, int]:
+    """A stage begins with its patch merging; torchvision's maps have the channels last, ours first."""
     features = list(network.get_submodule("features").children())  # stage, merging, stage, merging, ...
     get = network.get_submodule
     norm = get("norm")
     assert isinstance(norm, nn.LayerNorm)
-    stages: dict[str, nn.Module] = {
-        "patches": nn.Sequential(get("patch_embed"), get("pos_drop")),  # channels last: (B, T/2, H/4, W/4, C)
-        "stage1": features[0],
-        "stage2": nn.Sequential(*features[1:3]),
-        "stage3": nn.Sequential(*features[3:5]),
-        "stage4": nn.Sequential(*features[5:], norm, _ChannelsFirst()),  # (B, D, T/2, H/32, W/32)
+    groups = [features[:1], features[1:3], features[3:5], [*features[5:], norm]]
+    stages: dict[str, nn.Module] = {"patches": nn.Sequential(get("patch_embed"), get("pos_drop"), ChannelsFirst())}
+    stages |= {
+        f"stage{k}": nn.Sequential(ChannelsLast(), *group, ChannelsFirst()) for k, group in enumerate(groups, start=1)
     }
     return stages, GlobalAverage(), norm.normalized_shape[0]
 
@@ -93,11 +92,6 @@ def _mvit(network: nn.Module) -> tuple[dict[str, nn.Module], nn.Module, int]:
     stages |= {f"block{k}": _MvitBlock(block) for k, block in enumerate(blocks[:-1], start=1)}
     stages[f"block{len(blocks)}"] = nn.Sequential(_MvitBlock(blocks[-1]), _ClassToken(norm))
     return stages, nn.Flatten(), norm.normalized_shape[0]
-
-
-class _ChannelsFirst(nn.Module):
-    def forward(self, maps: Tensor) -> Tensor:
-        return maps.permute(0, 4, 1, 2, 3)
 
 
 Tokens = tuple[Tensor, tuple[int, int, int]]

@@ -1,0 +1,142 @@
+"""A file of weights -> the network that it was made for; what does not fit a new task is left out, and said."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vidcls.errors import CheckpointError
+from vidcls.layers.backbones.base import READ_OUT, Backbone
+from vidcls.layers.stems import replace_stem
+
+CHECKPOINT_SUFFIX = ".ckpt"
+WRAPPERS = ("state_dict", "model_state_dict", "model")  # under which others keep their weights
+PREFIXES = ("module.", "_orig_mod.", "model.")  # of DistributedDataParallel, torch.compile and other trainers
+BACKBONE_PREFIX = "backbone."
+NUM_NAMES_SHOWN = 3
+
+_log = logging.getLogger(__name__)
+
+
+def is_file_name(weights: str) -> bool:
+    """Whether ``weights`` means a file and no name of ready-made weights."""
+    path = Path(weights)
+    return path.suffix in {".pt", ".pth", ".bin", CHECKPOINT_SUFFIX} or path.exists()
+
+
+def check_is_file(name: str, weights: str | None) -> None:
+    """Refuse names of ready-made weights for a backbone that has none.
+
+    Raises:
+        ValueError: ``weights`` is no file's name.
+    """
+    if weights is not None and not is_file_name(weights):
+        raise ValueError(
+            f"backbone {name!r} has no ready-made weights, got weights={weights!r}: give the path of a file, or leave "
+            "it out"
+        )
+
+
+def is_checkpoint(weights: str | None) -> bool:
+    """Whether ``weights`` is a checkpoint of vidcls, whose backbone is taken over."""
+    return weights is not None and Path(weights).suffix == CHECKPOINT_SUFFIX
+
+
+def read_state(path: str | Path) -> dict[str, Tensor]:
+    """The tensors in a file, without the names that trainers put around them.
+
+    Raises:
+        CheckpointError: there is no such file, or it holds anything but tensors by name.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such file of weights") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, TypeError, OSError) as error:
+        raise CheckpointError(f"{path}: holds no weights that can be read ({_first_line(error)})") from error
+    wrapper = next((name for name in WRAPPERS if isinstance(content, Mapping) and name in content), None)
+    state = content[wrapper] if wrapper else content
+    if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        raise CheckpointError(
+            f"{path}: does not hold tensors by name, as torch.save(network.state_dict(), path) writes"
+        )
+    tensors = {str(name): value for name, value in state.items()}
+    for prefix in PREFIXES:
+        if all(name.startswith(prefix) for name in tensors):
+            tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
+    return tensors
+
+
+def load_state(network: nn.Module, state: Mapping[str, Tensor], path: str | Path, *, head: str = "") -> None:
+    """Load ``state`` into ``network``, in place; a ``head`` that is missing or has other sizes keeps its own weights.
+
+    Args:
+        network: its first convolution takes the number of channels of the one in the file.
+        state: tensors by name.
+        path: where they come from, for messages.
+        head: start of the names that may differ, such as ``fc.``; the others must all fit.
+
+    Raises:
+        CheckpointError: the tensors are of another network.
+    """
+    own = network.state_dict()
+    stem = next((f"{n}.weight" for n, m in network.named_modules() if isinstance(m, nn.Conv2d | nn.Conv3d)), "")
+    if stem in state and state[stem].ndim == own[stem].ndim and state[stem].shape[1] != own[stem].shape[1]:
+        replace_stem(network, state[stem].shape[1], keep_weights=False)
+        own = network.state_dict()
+    fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+    optional = {name for name in (*own, *state) if head and name.startswith(head)}
+    optional |= {name for name in own if name.endswith("num_batches_tracked")}
+    missing = [name for name in own if name not in fitting and name not in optional]
+    foreign = [name for name in state if name not in own and name not in optional]
+    if missing or foreign:
+        which = f"{shown(missing)} missing or of other sizes" if missing else f"{shown(foreign)} unknown"
+        raise CheckpointError(f"{path}: does not hold weights of a {type(network).__name__} ({which})")
+    own.update(fitting)  # which keeps its versions of the layers
+    network.load_state_dict(own)
+    left_out = [name for name in state if name not in fitting]
+    if left_out:
+        _log.info("%s: loaded; left out: %s, of other sizes here", path, shown(left_out))
+
+
+def load_backbone(backbone: Backbone, path: str | Path) -> None:
+    """Load the backbone of a checkpoint of vidcls, in place: all stages, and the read-out where it has the same sizes.
+
+    Where the checkpoint's takes another number of input channels, its first kernels become their mean over channels
+    (cross-modality initialisation).
+
+    Args:
+        backbone: built for the input that it will see.
+        path: a checkpoint of a model with one backbone, or a file with the backbone's own state dictionary.
+
+    Raises:
+        CheckpointError: no such file, or of another network.
+    """
+    state = read_state(path)
+    own = {n.removeprefix(BACKBONE_PREFIX): value for n, value in state.items() if n.startswith(BACKBONE_PREFIX)}
+    own = own or {name: value for name, value in state.items() if name.startswith(("stages.", f"{READ_OUT}."))}
+    if not own:
+        raise CheckpointError(
+            f"{path}: holds no model with one backbone: give a checkpoint of such a model; the streams of a TwoStream "
+            "are taken over by spatial_checkpoint and temporal_checkpoint"
+        )
+    in_channels = backbone.stem.in_channels
+    load_state(backbone, own, path, head=f"{READ_OUT}.")
+    replace_stem(backbone, in_channels, keep_weights=True)
+    rest = [name for name in state if name not in own and name.removeprefix(BACKBONE_PREFIX) not in own]
+    _log.info("%s: its backbone was loaded; left out: %s", path, shown(rest) or "nothing")
+
+
+def shown(names: Sequence[str]) -> str:
+    """The first names and how many more."""
+    more = len(names) - NUM_NAMES_SHOWN
+    return ", ".join(names[:NUM_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
