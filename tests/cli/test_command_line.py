@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +67,17 @@ def test_no_command_takes_an_option_that_it_does_not_know(vidcls: Command, comma
     line = vidcls(command, *words.get(command, []), "--no-such-option", "3").refusal()
     if command not in ("test", "validate"):
         assert "--no-such-option" in line
+
+
+def test_what_the_package_notes_is_shown_on_stderr(tmp_path: Path) -> None:
+    code = (
+        "import sys, logging; from vidcls.cli import COMMANDS, main\n"
+        "COMMANDS['doctor'] = lambda _: logging.getLogger('vidcls.layers').info('noted') or 0\n"
+        "sys.exit(main(['doctor']))"
+    )
+    for rank, expected in (("0", "noted\n"), ("1", "")):
+        environment = {**os.environ, "LOCAL_RANK": rank}
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", expected)

@@ -11,8 +11,8 @@ from torch import nn
 from torchvision import models
 
 from vidcls.errors import CheckpointError
-from vidcls.layers import build_backbone, build_backbone_3d
-from vidcls.layers.first_weights import read_state
+from vidcls.layers import Backbone, build_backbone, build_backbone_3d
+from vidcls.layers.first_weights import load_backbone, read_state
 
 
 def saved(content: object, folder: Path, name: str = "w.pth") -> str:
@@ -25,7 +25,7 @@ def test_a_head_for_other_classes_is_left_out_and_said(tmp_path: Path, caplog: p
     with caplog.at_level(logging.INFO):
         net = build_backbone("resnet18", weights=saved(source.state_dict(), tmp_path))
     assert torch.equal(net.stem.weight, source.conv1.weight)
-    assert "left out: fc.weight, fc.bias, of other sizes here" in caplog.text
+    assert "left out: fc.weight, fc.bias" in caplog.text
 
 
 def test_a_file_without_its_head_is_loaded(tmp_path: Path) -> None:
@@ -101,3 +101,22 @@ def test_kinetics_weights_of_a_video_network_keep_all_but_the_head(tmp_path: Pat
     source.fc = nn.Identity()
     with torch.no_grad():
         assert torch.allclose(net.eval()(clip), source.eval()(clip), atol=1e-5)
+
+
+def test_a_read_out_of_another_size_keeps_its_own_weights_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def network(num_features: int) -> Backbone:
+        torch.manual_seed(num_features)
+        return Backbone({"conv": nn.Conv2d(3, 4, 1)}, nn.Linear(4, num_features), num_features=num_features)
+
+    source, other = network(5), network(6)
+    path = saved({f"backbone.{name}": value for name, value in source.state_dict().items()}, tmp_path, "a.ckpt")
+    own_read_out = other.read_out.weight.clone()
+    with caplog.at_level(logging.INFO):
+        load_backbone(other, path)
+    assert "left out: read_out.weight, read_out.bias" in caplog.text
+    assert torch.equal(other.stem.weight, source.stem.weight)
+    assert torch.equal(other.read_out.weight, own_read_out)
+    load_backbone(same := network(5), path)
+    assert torch.equal(same.read_out.weight, source.read_out.weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -71,6 +72,7 @@ def _run(arguments: list[str]) -> int:
     if command not in COMMANDS:
         return _fail(f"unknown command {command!r}: use one of {', '.join(COMMANDS)}")
     _see_own_folder()
+    _show_notes()
     return COMMANDS[command](rest)
 
 
@@ -151,6 +153,13 @@ def _see_own_folder() -> None:
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.append(folder)
+
+
+def _show_notes() -> None:
+    """Let the first process show on stderr what the package notes, such as which weights were left out."""
+    if os.environ.get("LOCAL_RANK", "0") == "0" and logging.lastResort is not None:
+        logging.getLogger("vidcls").setLevel(logging.INFO)
+        logging.lastResort.setLevel(logging.INFO)
 
 
 def _last_line(error: VidclsError) -> str:

@@ -18,6 +18,7 @@ CHECKPOINT_SUFFIX = ".ckpt"
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # under which others keep their weights
 PREFIXES = ("module.", "_orig_mod.", "model.")  # of DistributedDataParallel, torch.compile and other trainers
 BACKBONE_PREFIX = "backbone."
+COUNTER = "num_batches_tracked"  # of a batch normalisation; old files lack it
 NUM_NAMES_SHOWN = 3
 
 _log = logging.getLogger(__name__)
@@ -72,14 +73,17 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     return tensors
 
 
-def load_state(network: nn.Module, state: Mapping[str, Tensor], path: str | Path, *, head: str = "") -> None:
-    """Load ``state`` into ``network``, in place; a ``head`` that is missing or has other sizes keeps its own weights.
+def load_state(
+    network: nn.Module, state: Mapping[str, Tensor], path: str | Path, *, head: str = "", may_differ: str = ""
+) -> None:
+    """Load ``state`` into ``network``, in place, and say what of it was left out.
 
     Args:
         network: its first convolution takes the number of channels of the one in the file.
         state: tensors by name.
         path: where they come from, for messages.
-        head: start of the names that may differ, such as ``fc.``; the others must all fit.
+        head: start of the names that are left out, such as ``fc.``: a classifier for other classes.
+        may_differ: start of the names that are left out where they have other sizes; all others must fit.
 
     Raises:
         CheckpointError: the tensors are of another network.
@@ -89,11 +93,16 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], path: str | Path
     if stem in state and state[stem].ndim == own[stem].ndim and state[stem].shape[1] != own[stem].shape[1]:
         replace_stem(network, state[stem].shape[1], keep_weights=False)
         own = network.state_dict()
-    fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
-    optional = {name for name in (*own, *state) if head and name.startswith(head)}
-    optional |= {name for name in own if name.endswith("num_batches_tracked")}
-    missing = [name for name in own if name not in fitting and name not in optional]
-    foreign = [name for name in state if name not in own and name not in optional]
+
+    def is_left_out(name: str) -> bool:
+        return bool(head) and name.startswith(head)
+
+    def is_optional(name: str) -> bool:
+        return is_left_out(name) or (bool(may_differ) and name.startswith(may_differ)) or name.endswith(COUNTER)
+
+    fitting = {n: v for n, v in state.items() if n in own and own[n].shape == v.shape and not is_left_out(n)}
+    missing = [name for name in own if name not in fitting and not is_optional(name)]
+    foreign = [name for name in state if name not in own and not is_optional(name)]
     if missing or foreign:
         which = f"{shown(missing)} missing or of other sizes" if missing else f"{shown(foreign)} unknown"
         raise CheckpointError(f"{path}: does not hold weights of a {type(network).__name__} ({which})")
@@ -101,7 +110,7 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor], path: str | Path
     network.load_state_dict(own)
     left_out = [name for name in state if name not in fitting]
     if left_out:
-        _log.info("%s: loaded; left out: %s, of other sizes here", path, shown(left_out))
+        _log.info("%s: loaded; left out: %s", path, shown(left_out))
 
 
 def load_backbone(backbone: Backbone, path: str | Path) -> None:
@@ -126,7 +135,7 @@ def load_backbone(backbone: Backbone, path: str | Path) -> None:
             "are taken over by spatial_checkpoint and temporal_checkpoint"
         )
     in_channels = backbone.stem.in_channels
-    load_state(backbone, own, path, head=f"{READ_OUT}.")
+    load_state(backbone, own, path, may_differ=f"{READ_OUT}.")
     replace_stem(backbone, in_channels, keep_weights=True)
     rest = [name for name in state if name not in own and name.removeprefix(BACKBONE_PREFIX) not in own]
     _log.info("%s: its backbone was loaded; left out: %s", path, shown(rest) or "nothing")

@@ -34,9 +34,7 @@ class TransferSettings:
         if self.unfreeze and self.freeze is None:
             raise ValueError("transfer.unfreeze has no effect without transfer.freeze: give both, or leave it out")
         if any(epoch < 1 for epoch in self.unfreeze):
-            raise ValueError(
-                f"transfer.unfreeze: epochs count from 1 here, got {min(self.unfreeze)}: epoch 0 is freeze"
-            )
+            raise ValueError(f"transfer.unfreeze: epochs count from 1, got {min(self.unfreeze)}: epoch 0 is freeze")
 
     def thawed_from(self, epoch: int) -> str | None:
         """The first stage that ``unfreeze`` has made trainable by ``epoch``; None before the first such epoch."""
