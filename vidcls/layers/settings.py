@@ -44,9 +44,9 @@ class LayerSettings:
             return nn.BatchNorm3d(num_channels)
         return NORMS[self.norm](num_channels)  # the others take any number of axes
 
-    def make_activation(self, own: Activation = "relu") -> nn.Module:
-        """A new activation; ``own`` is the paper's."""
-        return ACTIVATIONS[self.activation or own]()
+    def make_activation(self, own: Callable[[], nn.Module] = nn.ReLU) -> nn.Module:
+        """A new activation; ``own()`` is the paper's."""
+        return own() if self.activation is None else ACTIVATIONS[self.activation]()
 
     def initialise(self, network: nn.Module) -> None:
         """Set the weights of every convolution and fully connected layer, in place; nothing where ``init`` is None."""

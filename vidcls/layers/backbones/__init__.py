@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vidcls.layers.backbones.alexnet_2012 import AlexNet2012
 from vidcls.layers.backbones.base import READ_OUT, Backbone
+from vidcls.layers.backbones.cifar import CifarNet
 from vidcls.layers.backbones.cnn_m_2048 import CnnM2048
 from vidcls.layers.backbones.efficientnet_lite0 import EfficientNetLite0
 from vidcls.layers.backbones.karpathy import Karpathy
+from vidcls.layers.backbones.lenet5 import LeNet5
 from vidcls.layers.backbones.small import SmallNet
 from vidcls.layers.backbones.timm_zoo import PREFIX as TIMM_PREFIX
 from vidcls.layers.backbones.timm_zoo import TimmBackbone
@@ -18,10 +21,13 @@ from vidcls.layers.settings import LayerSettings
 __all__ = [
     "OWN",
     "READ_OUT",
+    "AlexNet2012",
     "Backbone",
+    "CifarNet",
     "CnnM2048",
     "EfficientNetLite0",
     "Karpathy",
+    "LeNet5",
     "SmallNet",
     "TimmBackbone",
     "TorchvisionBackbone",
@@ -29,8 +35,23 @@ __all__ = [
 ]
 
 EFFICIENTNET_LITE0 = "efficientnet_lite0"
-OWN: dict[str, Callable[[int, LayerSettings | None, int], Backbone]] = {
+Builder = Callable[[int, LayerSettings | None, int], Backbone]
+
+
+def _cifar(depth: int, *, residual: bool) -> Builder:
+    return lambda channels, layers, towers: CifarNet(
+        depth, residual=residual, in_channels=channels, layers=layers, num_towers=towers
+    )
+
+
+OWN: dict[str, Builder] = {
     "small": lambda channels, layers, towers: SmallNet(channels, layers=layers, num_towers=towers),
+    "lenet5": lambda channels, layers, towers: LeNet5(channels, layers=layers, num_towers=towers),
+    "alexnet_2012": lambda channels, layers, towers: AlexNet2012(channels, layers=layers, num_towers=towers),
+    "plain20": _cifar(20, residual=False),
+    "plain56": _cifar(56, residual=False),
+    "resnet20": _cifar(20, residual=True),
+    "resnet56": _cifar(56, residual=True),
     "cnn_m_2048": lambda channels, layers, towers: CnnM2048(channels, layers=layers, num_towers=towers),
     "cnn_m_2048_temporal": lambda channels, layers, towers: CnnM2048(
         channels, layers=layers, num_towers=towers, second_norm=False
