@@ -70,7 +70,7 @@ def draw_accuracy_by_cost(rows: Sequence[ModelRow], path: Path, *, chance: float
         path: the ``.png`` file.
         chance: accuracy of guessing, for a line.
     """
-    figure = _figure(6.2 * len(COSTS), 5.0)
+    figure = _figure(6.2 * len(COSTS), 4.6)
     for k, (name, label) in enumerate(COSTS.items(), start=1):
         axes = figure.add_subplot(1, len(COSTS), k)
         axes.axhline(100 * chance, color="0.5", linestyle="--", linewidth=1, label="chance")
@@ -79,12 +79,12 @@ def draw_accuracy_by_cost(rows: Sequence[ModelRow], path: Path, *, chance: float
             if cost is not None:
                 _draw_point(axes, position, row, cost)
         _scale_costs(axes)
-        axes.margins(x=0.25)
+        axes.margins(x=0.1)
         axes.set_ylim(0, 104)
         axes.set_xlabel(label)
         axes.set_ylabel("top-1 on the test part (%), mean and spread over seeds")
         axes.grid(which="both", color="0.92")
-        axes.legend(loc="lower right", frameon=False)
+    figure.axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     _save(figure, path)
 
 
@@ -135,9 +135,10 @@ def _scale_costs(axes: Axes) -> None:
 def _draw_point(axes: Axes, position: int, row: ModelRow, cost: float) -> None:
     color, marker, _ = _look(position)
     accuracy, std = 100 * row.top1_mean, 100 * row.top1_std if row.top1_std is not None else None
-    axes.errorbar([cost], [accuracy], yerr=std, color=color, marker=marker, markersize=8, capsize=4)
     name = row.model + (" †" if row.still_improving else "")
-    axes.annotate(name, (cost, accuracy), xytext=(9, -11), textcoords="offset points", fontsize=9)
+    axes.errorbar(
+        [cost], [accuracy], yerr=std, color=color, marker=marker, markersize=8, capsize=4, linestyle="", label=name
+    )
 
 
 def _look(position: int) -> tuple[str, str, str]:

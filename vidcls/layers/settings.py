@@ -36,6 +36,16 @@ class LayerSettings:
     activation: Activation | None = None
     init: Init | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse words that are none of these."""
+        for field, word, words in (
+            ("norm", self.norm, NORMS),
+            ("activation", self.activation, ACTIVATIONS),
+            ("init", self.init, INITS),
+        ):
+            if word is not None and word not in words:
+                raise ValueError(f"layers.{field} is {word!r}: use one of {', '.join(words)}, or leave it out")
+
     def make_norm(self, num_channels: int, own: Callable[[int], nn.Module], *, in_3d: bool = False) -> nn.Module:
         """The normalisation over ``num_channels``, over clips where ``in_3d``; ``own(num_channels)`` is the paper's."""
         if self.norm is None:
