@@ -90,3 +90,10 @@ def test_a_complete_configuration_trains_a_step_and_is_tested(vidcls: Command, f
     (run,) = (tmp_path / "runs" / file.stem).iterdir()
     assert vidcls("test", "--config", file.stem, "--ckpt_path", "best", *SMALL, *QUIET).status == 0
     assert len((run / "test.csv").read_text().splitlines()) == 1 + 8
+
+
+@pytest.mark.parametrize("file", OF_PAPERS, ids=lambda file: file.stem)
+def test_the_model_of_a_papers_configuration_takes_its_clips(vidcls: Command, file: Path) -> None:
+    outcome = vidcls("summary", str(file))
+    assert outcome.status == 0, outcome.err
+    assert "multiply-adds for one clip: " in outcome.out
