@@ -169,7 +169,7 @@ def test_nothing_is_computed_so_that_any_size_is_free() -> None:
 
 def test_hooks_are_gone_after_an_input_that_does_not_fit() -> None:
     layer = nn.Linear(4, 2)
-    with pytest.raises(RuntimeError, match="reduction dim|cannot be multiplied"):
+    with pytest.raises(RuntimeError, match=r"reduction dim|cannot be multiplied"):
         layer_table(nn.Sequential(layer), (1, 5))
     assert not layer._forward_hooks
     assert not layer._forward_pre_hooks

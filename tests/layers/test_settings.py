@@ -141,11 +141,11 @@ def test_first_weights_of_a_fully_connected_layer_have_the_deviation_of_the_form
 
 @pytest.mark.parametrize("init", ["constant", "normal", "xavier", "kaiming"])
 def test_first_biases_are_zero_and_normalisations_are_left_alone(init: Init) -> None:
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 4))
-    LayerSettings(init=init).initialise(network)
-    convolution, norm, linear = network
-    assert not convolution.bias.any()
-    assert not linear.bias.any()
+    convolution, norm, linear = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 4)
+    LayerSettings(init=init).initialise(nn.Sequential(convolution, norm, linear))
+    for layer in (convolution, linear):
+        assert layer.bias is not None
+        assert not layer.bias.any()
     assert norm.weight.tolist() == [1.0] * 4
 
 

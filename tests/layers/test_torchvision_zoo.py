@@ -125,3 +125,34 @@ def test_every_classifier_of_torchvision_can_be_built(name: str) -> None:
     with torch.device("meta"):
         net = build_backbone(name)
         assert net.shapes()["read_out"] == (net.num_features,)
+
+
+@pytest.mark.parametrize(
+    ("name", "first_fc", "num_features"),
+    [
+        ("vgg16", 205_524_992, 4096),  # 7 * 7 * 1024 * 4096 + 4096
+        ("alexnet", 75_501_568, 4096),  # 6 * 6 * 512 * 4096 + 4096
+        ("mobilenet_v3_small", 1_180_672, 1024),  # 1152 * 1024 + 1024
+    ],
+)
+def test_the_first_fully_connected_layer_sees_the_maps_of_all_towers(
+    name: str, first_fc: int, num_features: int
+) -> None:
+    with torch.device("meta"):
+        net = build_backbone(name, num_towers=2)
+    fc = next(m for m in net.read_out.modules() if isinstance(m, nn.Linear))
+    assert sum(p.numel() for p in fc.parameters()) == first_fc
+    assert net.num_features == num_features
+    maps = torch.empty(1, 2 * net.num_map_channels, 7, 7, device="meta")
+    assert net.eval().read_out(maps).shape == (1, num_features)
+
+
+def test_equal_towers_with_given_weights_give_what_one_gives(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    torch.save(models.mobilenet_v3_small(weights=None).state_dict(), tmp_path / "w.pth")
+    one, two = (
+        build_backbone("mobilenet_v3_small", weights=str(tmp_path / "w.pth"), num_towers=n).eval() for n in (1, 2)
+    )
+    maps = torch.randn(2, one.num_map_channels, 3, 3)
+    with torch.no_grad():
+        assert torch.allclose(two.read_out(torch.cat([maps, maps], dim=1)), one.read_out(maps), atol=1e-5)

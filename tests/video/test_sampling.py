@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vidcls.errors import DatasetError
@@ -88,6 +88,7 @@ def test_a_short_video_is_looped_or_its_last_frame_repeated() -> None:
 
 
 @given(num_frames_, st.integers(1, 12), clip_len_, stride_, short_, st.none() | seed_)
+@example(92, 3, 9, 11, "loop", None)  # the middle of the second third of four starts is the third start
 def test_segments_are_in_order_and_inside(num_frames, num_snippets, clip_len, stride, short, seed) -> None:
     generator = None if seed is None else seeded(seed)
     clips = segment_clips(num_frames, num_snippets, clip_len, stride, generator=generator, short=short)
@@ -97,7 +98,12 @@ def test_segments_are_in_order_and_inside(num_frames, num_snippets, clip_len, st
     num_starts = num_frames - offsets(clip_len, stride)[-1]
     if num_starts >= num_snippets:  # one snippet begins in each of as many equal parts
         for i, clip in enumerate(clips):
-            assert i * num_starts // num_snippets <= clip[0] < (i + 1) * num_starts // num_snippets
+            low, high = i * num_starts, (i + 1) * num_starts  # of the part, in units of 1 / num_snippets
+            if seed is None:  # its middle, the frame in which it falls
+                assert low < (clip[0] + 1) * num_snippets
+                assert clip[0] * num_snippets < high
+            else:
+                assert low // num_snippets <= clip[0] < high // num_snippets
 
 
 def test_segments_have_the_middle_frames_of_the_paper_at_test() -> None:

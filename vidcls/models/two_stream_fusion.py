@@ -86,7 +86,7 @@ class TwoStreamFusion(VideoClassifier):
                 f"method {method!r} changes the number of channels and fits after the last stage only, got fuse_at="
                 f"{self.fuse_at!r}: use sum, max or conv there, or leave fuse_at out"
             )
-        shape, other = (net.shapes()[self.fuse_at] for net in (self.spatial, self.temporal))
+        shape, other = (net.shapes(names=[self.fuse_at])[self.fuse_at] for net in (self.spatial, self.temporal))
         if shape != other:
             raise ValueError(
                 f"after {self.fuse_at!r} the maps of {spatial} are {shape} and those of {temporal} {other}: fuse where "

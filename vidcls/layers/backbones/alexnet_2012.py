@@ -18,7 +18,7 @@ class AlexNet2012(Backbone):
     227x227. Torchvision's ``alexnet`` is the later form for one GPU (2014) with other widths and without LRN.
 
     Layers: conv 11x11x96 /4, LRN, pool; conv 5x5x256 in 2 groups, LRN, pool; conv 3x3x384; conv 3x3x384 in 2 groups;
-    conv 3x3x256 in 2 groups, pool; FC 4096, FC 4096; pools 3x3 /2 overlap; ReLU after every layer, dropout before both
+    conv 3x3x256 in 2 groups, pool; FC 4096, FC 4096; pools 3x3 /2 overlap; ReLU after every layer, dropout after both
     FC. First weights are N(0, .01), biases 1 in the second, fourth and fifth convolution and the FC, 0 elsewhere.
 
     Deviations: the paper says 224x224, which does not fit its own sizes; 227 does. PyTorch divides the alpha of LRN by
@@ -26,7 +26,7 @@ class AlexNet2012(Backbone):
 
     Args:
         in_channels: 3 for RGB.
-        dropout: share of the units before both fully connected layers that are dropped while training.
+        dropout: share of the units of both fully connected layers that are dropped while training.
         layers: normalisation (LRN in the paper, in its two places), activation and first weights; another
             normalisation comes before every activation.
         num_towers: see :class:`Backbone`; the first fully connected layer sees the maps of all towers.
@@ -60,12 +60,12 @@ class AlexNet2012(Backbone):
         }
         read_out = nn.Sequential(
             FlattenMaps((256 * num_towers, 6, 6), expects="alexnet_2012 takes 227x227"),
-            nn.Dropout(dropout),
             nn.Linear(256 * num_towers * 6 * 6, 4096),
             layers.make_activation(),
             nn.Dropout(dropout),
             nn.Linear(4096, 4096),
             layers.make_activation(),
+            nn.Dropout(dropout),
         )
         super().__init__(stages, read_out, num_features=4096, input_px=(227, 227))
         for name, module in self.named_modules():

@@ -108,16 +108,19 @@ class Backbone(nn.Module):
             del self.stages[name]
         self.read_out = nn.Identity()
 
-    def shapes(self, input_shape: Sequence[int] | None = None) -> dict[str, tuple[int, ...]]:
-        """The output shape of every stage and of the read-out, without B and without computing anything.
+    def shapes(
+        self, input_shape: Sequence[int] | None = None, *, names: Sequence[str] | None = None
+    ) -> dict[str, tuple[int, ...]]:
+        """The output shapes of stages and of the read-out, without B and without computing anything.
 
         Args:
             input_shape: ``(C, H, W)`` or ``(C, T, H, W)``; by default the size that the network was made for.
+            names: of which; by default all. The read-out of several towers takes more than the maps of one picture.
         """
         if input_shape is None:
             time = () if self.input_len is None else (self.input_len,)
             input_shape = (self.stem.in_channels, *time, *self.input_px)
-        names = (*self.stages, READ_OUT)
+        names = (*self.stages, READ_OUT) if names is None else names
         outputs = cast(list[Tensor | tuple[Tensor, object]], run_on_meta(_Levels(self, names), (2, *input_shape)))
         tensors = [output if isinstance(output, Tensor) else output[0] for output in outputs]  # tokens bring their grid
         return {name: tuple(tensor.shape[1:]) for name, tensor in zip(names, tensors, strict=True)}
@@ -128,7 +131,7 @@ class Backbone(nn.Module):
         Raises:
             ValueError: a stage gives tokens instead of maps.
         """
-        shapes = self.shapes()
+        shapes = self.shapes(names=names)
         for name in names:
             if len(shapes[name]) == 2:
                 raise ValueError(

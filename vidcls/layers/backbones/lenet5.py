@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils import parametrize
 
 from vidcls.errors import ConfigurationError
 from vidcls.layers.backbones.base import Backbone
@@ -29,8 +31,8 @@ class LeNet5(Backbone):
     86(11), 1998, section II.B. Input 32x32; the sub-sampling has a trained coefficient and bias for each map, and the
     maps of C3 see those of S2 by the paper's table.
 
-    Deviations: a linear classifier follows where the paper has radial basis functions. Of pictures larger than 32x32
-    the 120 maps of C5 are averaged over their places.
+    Deviations: a linear classifier follows where the paper has radial basis functions; the first weights are PyTorch's;
+    of pictures larger than 32x32 the 120 maps of C5 are averaged over their places.
 
     Args:
         in_channels: 1 for digits, 3 for RGB.
@@ -44,30 +46,34 @@ class LeNet5(Backbone):
         def activation() -> nn.Module:
             return ScaledTanh() if layers.activation is None else layers.make_activation()
 
-        def convolution(c_in: int, c_out: int) -> nn.Sequential:
-            norm = layers.make_norm(c_out, lambda _: nn.Identity())
-            return nn.Sequential(nn.Conv2d(c_in, c_out, kernel_size=5), norm, activation())
+        def convolution(conv: nn.Module, num_maps: int) -> nn.Sequential:
+            norm = layers.make_norm(num_maps, lambda _: nn.Identity())
+            return nn.Sequential(conv, norm, activation())
 
         stages = {
-            "c1": nn.Sequential(AtLeast(SIDE_PX, "lenet5"), convolution(in_channels, 6)),  # (B, 6, 28, 28)
+            "c1": nn.Sequential(
+                AtLeast(SIDE_PX, "lenet5"), convolution(nn.Conv2d(in_channels, 6, 5), 6)
+            ),  # (B, 6, 28, 28)
             "s2": nn.Sequential(Subsampling(6), activation()),  # (B, 6, 14, 14)
-            "c3": convolution(6, 16),  # (B, 16, 10, 10)
+            "c3": convolution(SomeConnections(C3_INPUTS, 5), 16),  # (B, 16, 10, 10)
             "s4": nn.Sequential(Subsampling(16), activation()),  # (B, 16, 5, 5)
-            "c5": convolution(16, 120),  # (B, 120, 1, 1)
+            "c5": convolution(nn.Conv2d(16, 120, 5), 120),  # (B, 120, 1, 1)
         }
         read_out = nn.Sequential(GlobalAverage(), nn.Linear(120 * num_towers, 84), activation())
         super().__init__(stages, read_out, num_features=84, input_px=(SIDE_PX, SIDE_PX))
         layers.initialise(self)
-        connections = SomeConnections(C3_INPUTS, 6)
-        parametrize.register_parametrization(self.get_submodule("stages.c3.0"), "weight", connections, unsafe=True)
 
 
 class ScaledTanh(nn.Module):
     """``1.7159 tanh(2a/3)``, which gives about 1 for 1 (LeCun et al. 1998, equation 6)."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.tanh = nn.Tanh()  # a module, so that its saturation is seen
+
     def forward(self, a: Tensor) -> Tensor:
         """Any shape."""
-        return 1.7159 * torch.tanh(a * (2 / 3))
+        return 1.7159 * self.tanh(a * (2 / 3))
 
 
 class Subsampling(nn.Module):
@@ -84,31 +90,29 @@ class Subsampling(nn.Module):
 
 
 class SomeConnections(nn.Module):
-    """Kernels of the connections that there are ``(N, h, w)`` -> weight ``(D, C, h, w)`` with zeros elsewhere.
+    """A convolution each of whose maps sees some of the input's only; maps that see equally many are one in groups.
 
     Args:
-        inputs: the input maps that each output map sees.
-        num_inputs: C.
+        inputs: the input maps that each output map sees, those that see equally many side by side.
+        kernel_size: height and width.
     """
 
-    outs: Tensor
-    ins: Tensor
+    sources: Tensor
 
-    def __init__(self, inputs: tuple[tuple[int, ...], ...], num_inputs: int) -> None:
+    def __init__(self, inputs: Sequence[Sequence[int]], kernel_size: int) -> None:
         super().__init__()
-        pairs = [(d, c) for d, seen in enumerate(inputs) for c in seen]
-        self.register_buffer("outs", torch.tensor([d for d, _ in pairs], device="cpu"), persistent=False)
-        self.register_buffer("ins", torch.tensor([c for _, c in pairs], device="cpu"), persistent=False)
-        self.shape = (len(inputs), num_inputs)
+        runs = [list(run) for _, run in groupby(inputs, key=len)]
+        self.num_sources = [sum(len(seen) for seen in run) for run in runs]
+        self.register_buffer("sources", torch.tensor([c for seen in inputs for c in seen]), persistent=False)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(num_sources, len(run), kernel_size, groups=len(run))
+            for num_sources, run in zip(self.num_sources, runs, strict=True)
+        )
 
-    def forward(self, kernels: Tensor) -> Tensor:
-        """Put them in their places."""
-        weight = kernels.new_zeros(*self.shape, *kernels.shape[1:])
-        return weight.index_put((self.outs, self.ins), kernels)
-
-    def right_inverse(self, weight: Tensor) -> Tensor:
-        """Take them out of a whole weight."""
-        return weight[self.outs, self.ins]
+    def forward(self, maps: Tensor) -> Tensor:
+        """``(B, C, H, W)`` -> ``(B, len(inputs), H - kernel_size + 1, W - kernel_size + 1)``."""
+        parts = maps.index_select(1, self.sources).split(self.num_sources, dim=1)
+        return torch.cat([conv(part) for conv, part in zip(self.convolutions, parts, strict=True)], dim=1)
 
 
 class AtLeast(nn.Module):

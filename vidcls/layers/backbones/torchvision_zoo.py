@@ -21,6 +21,7 @@ Parts = tuple[dict[str, nn.Module], nn.Module]
 Item = TypeVar("Item")
 
 SIDE_PX = {"inception_v3": 299}  # the others were made for 224
+FULLY_CONNECTED = ("alexnet", "mobilenet_v3", "vgg")  # the first layer of their read-outs sees the maps of all towers
 
 
 class TorchvisionBackbone(Backbone):
@@ -35,7 +36,8 @@ class TorchvisionBackbone(Backbone):
             the RGB kernels over colour where weights are given (cross-modality initialisation).
         weights: ``DEFAULT`` or another name of torchvision's weights (downloaded), the path of a file with a state
             dictionary of that network, or none for random weights.
-        num_towers: see :class:`Backbone`.
+        num_towers: see :class:`Backbone`. The first fully connected layer of ``vgg``, ``alexnet`` and ``mobilenet_v3``
+            sees the maps of all towers; given weights are repeated over them and divided by N.
     """
 
     def __init__(self, name: str, in_channels: int = 3, *, weights: str | None = None, num_towers: int = 1) -> None:
@@ -44,6 +46,9 @@ class TorchvisionBackbone(Backbone):
         replace_stem(network, in_channels, keep_weights=weights is not None)
         stages, read_out = FAMILIES[_family(name)](network)
         side_px = SIDE_PX.get(name, 224)
+        if num_towers > 1 and _family(name) in FULLY_CONNECTED:
+            _widen_first_fc(read_out, num_towers, keep_weights=weights is not None and not is_checkpoint(weights))
+            num_towers = 1
         super().__init__(
             stages, read_out, num_features=num_features, num_towers=num_towers, input_px=(side_px, side_px)
         )
@@ -219,6 +224,17 @@ def _cut(
 def _without_classifier(network: nn.Module) -> nn.Sequential:
     classifier = list(network.get_submodule("classifier").children())[:-1]
     return nn.Sequential(network.get_submodule("avgpool"), nn.Flatten(), *classifier)
+
+
+def _widen_first_fc(read_out: nn.Module, num_towers: int, *, keep_weights: bool) -> None:
+    """Let it see the maps of N towers, joined along the channels; equal towers then give what one gave."""
+    name, fc = next((name, module) for name, module in read_out.named_children() if isinstance(module, nn.Linear))
+    wide = nn.Linear(num_towers * fc.in_features, fc.out_features)
+    if keep_weights:
+        with torch.no_grad():
+            wide.weight.copy_(fc.weight.repeat(1, num_towers) / num_towers)
+            wide.bias.copy_(fc.bias)
+    setattr(read_out, name, wide)
 
 
 def _inputs_as_trained(network: nn.Module, stages: dict[str, nn.Module]) -> Parts:
