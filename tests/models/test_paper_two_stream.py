@@ -2,7 +2,8 @@
 
 Simonyan and Zisserman: Two-Stream Convolutional Networks for Action Recognition in Videos, NIPS 2014 (the layers that
 both CNN-M-2048 share are held beside the backbone itself), and Feichtenhofer, Pinz, Zisserman: Convolutional Two-Stream
-Network Fusion for Video Action Recognition, CVPR 2016, on two VGG-16. The 101 classes are those of UCF101.
+Network Fusion for Video Action Recognition, CVPR 2016, on two VGG-16; Carreira and Zisserman: Quo Vadis, Action
+Recognition?, CVPR 2017, on two inflated ResNet-50. The 101 classes are those of UCF101.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import cast
 import pytest
 from torch import nn
 
+from vidcls.layers import Backbone
 from vidcls.layers.layer_table import num_parameters
 from vidcls.models import TwoStream, TwoStreamFusion, VideoClassifier
 from vidcls.types import ClipSettings
@@ -137,3 +139,24 @@ def test_the_spatial_stream_goes_on_and_the_temporal_one_ends_where_they_are_fus
     fully_connected = {name: row[5:] for name, row in rows.items() if row[1] == "Linear" and name != "head.1"}
     assert sorted(fully_connected.values()) == [("4096", 16_781_312), ("4096", 102_764_544)]
     assert all(name.startswith("spatial.read_out") for name in fully_connected)
+
+
+# --- Carreira and Zisserman 2017, on ResNet-50: 64 frames and 64 fields of 224x224 -----------------------------------
+# 32x112x112 after the first convolution, whose pool leaves time alone.
+I3D_STAGES = {
+    "stem": (64, 32, 56, 56),
+    "layer1": (256, 32, 56, 56),
+    "layer2": (512, 16, 28, 28),
+    "layer3": (1024, 8, 14, 14),
+    "layer4": (2048, 4, 7, 7),
+}
+
+
+@pytest.mark.parametrize(("part", "in_channels"), [("spatial", 3), ("temporal", 2)])
+def test_a_stream_of_an_inflated_network_sees_64_frames_or_fields(part: str, in_channels: int, on_meta: Build) -> None:
+    clip = ClipSettings(clip_len=64, flow_len=64)
+    model = on_meta(TwoStream, 101, clip, spatial="i3d_resnet50", temporal="i3d_resnet50")
+    backbone = cast(Backbone, model.get_submodule(f"nets.{part}"))
+    shapes = backbone.shapes((in_channels, 64, 224, 224))
+    assert {name: shapes[name] for name in I3D_STAGES} == I3D_STAGES
+    assert backbone.stem.kernel_size == (7, 7, 7)
