@@ -15,13 +15,23 @@ from vidcls.cli import main
 from vidcls.video import write_video
 
 ROOT = Path(__file__).parents[1]
-NOT_RUN_HERE = ("make", "pip", "vidcls demo", "vidcls doctor")  # other tests and the Makefile's own targets run these
+NOT_RUN_HERE = (  # other tests and the Makefile's own targets run these
+    "make",
+    "pip",
+    "vidcls demo",
+    "vidcls doctor",
+    "vidcls compare",
+)
 SMALLER = (
     "--trainer.max_epochs 1 --trainer.limit_train_batches 1 --trainer.limit_val_batches 1 --trainer.accelerator cpu "
     "--trainer.precision 32 --trainer.num_sanity_val_steps 0 --trainer.enable_progress_bar false "
     "--data.num_workers 0 --data.batch_size 2 --data.test_batch_size 2"
 )
-OFFLINE = {"--model.spatial_weights DEFAULT": "", "--model.temporal_weights DEFAULT": ""}
+OFFLINE = {
+    "--model.spatial_weights DEFAULT": "",
+    "--model.temporal_weights DEFAULT": "",
+    "--config finetune": "--config finetune --model.init_args.weights null",
+}
 
 
 def commands() -> list[str]:
@@ -80,6 +90,8 @@ def test_every_command_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             continue
         if "resnet18" in command:  # the size for a GPU: two hundred times the work of the others
             command = command.replace("resize_px 256", "resize_px 64").replace("crop_px 224", "crop_px 64")
+        if "finetune" in command:
+            command += " --data.clip_len 4 --data.transform.resize_px 32 --data.transform.crop_px 32"
         assert run(command) == 0, command
         done.append(command.split()[1])
     assert {"fit", "test", "predict", "scripts/precompute_flow.py"} <= set(done)

@@ -3,7 +3,7 @@
 python scripts/studies/activations.py
 
 Nair and Hinton 2010 (ReLU), Maas et al. 2013 (leaky ReLU), He et al. 2015 (PReLU). A small network without
-normalisation on the digits of scikit-learn; a high learning rate kills units of ReLU.
+normalisation on the digits of scikit-learn; at the higher learning rate units of ReLU die and those of tanh saturate.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from digits import Classifier, Row, arguments, digits, train, write_rows
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from vidcls.files import written_whole
 from vidcls.layers import LayerSettings, build_backbone
@@ -19,7 +20,7 @@ from vidcls.layers.settings import Activation
 
 ACTIVATIONS: tuple[Activation, ...] = ("sigmoid", "tanh", "relu", "leaky_relu", "prelu")
 COLOURS = dict(zip(ACTIVATIONS, ("#999999", "#cc79a7", "#0072b2", "#009e73", "#d55e00"), strict=True))
-LEARNING_RATES = (0.02, 0.1)
+LEARNING_RATES = (0.05, 0.2)
 
 
 def main() -> None:
@@ -55,6 +56,7 @@ def main() -> None:
             axes.set_title(f"{title}, learning rate {lr}", fontsize=10)
             axes.set_xlabel("epoch" if title == "test error" else "layer")
             axes.set_ylim(-0.03, 1.03)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.3)
     figure.axes[0].legend(fontsize=8)
     with written_whole(options.output / "activations.png") as path:

@@ -18,7 +18,7 @@ from vidcls.layers.settings import Norm
 
 NORMS: tuple[Norm, ...] = ("batch", "layer", "instance", "group", "none")
 COLOURS = dict(zip(NORMS, ("#0072b2", "#009e73", "#cc79a7", "#d55e00", "#999999"), strict=True))
-BATCHES = {64: 0.05, 2: 0.05 * 2 / 64}  # videos in a batch -> learning rate, scaled as the batch is
+BATCHES = {64: 0.05, 2: 0.05 * 2 / 64}  # images in a batch -> learning rate, scaled as the batch is
 NUM_TRAIN = 512
 
 
