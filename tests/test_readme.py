@@ -94,7 +94,7 @@ def test_every_command_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             command += " --data.clip_len 4 --data.transform.resize_px 32 --data.transform.crop_px 32"
         assert run(command) == 0, command
         done.append(command.split()[1])
-    assert {"fit", "test", "predict", "scripts/precompute_flow.py"} <= set(done)
+    assert {"fit", "test", "predict", "explain", "summary", "scripts/precompute_flow.py"} <= set(done)
 
 
 def test_the_python_example_runs(

@@ -17,6 +17,7 @@ from torch import Tensor
 
 import vidcls.models
 from vidcls.errors import ConfigurationError
+from vidcls.explain import heat_maps
 from vidcls.models import HasParts, VideoClassifier, load_classifier
 from vidcls.models.input_shapes import input_shapes
 from vidcls.training.losses import LossSettings
@@ -253,6 +254,30 @@ def test_half_precision_gives_the_same_logits_roughly_and_finite_gradients(model
     assert torch.allclose(logits.float(), model(*streams), atol=0.05)
     logits.float().logsumexp(dim=-1).sum().backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+def test_its_layers_for_heat_maps_are_there_and_tell_places_apart(model: VideoClassifier) -> None:
+    modules = dict(model.named_modules())
+    assert model.cam_layers
+    assert len({layer.title for layer in model.cam_layers}) == len(model.cam_layers)
+    for layer in model.cam_layers:
+        assert layer.module in modules
+        assert layer.classifier is None or isinstance(modules[layer.classifier], torch.nn.Linear)
+        assert layer.stream in model.streams
+        assert layer.part is None or (isinstance(model, HasParts) and layer.part in model.parts)
+
+
+def test_grad_cam_has_the_size_of_the_clip_and_follows_the_class(model: VideoClassifier) -> None:
+    model.eval()
+    streams = streams_of(model, num_videos=1, side_px=48)
+    by_class = [heat_maps(model, streams, target, signed=True) for target in range(3)]
+    for layer in model.cam_layers:
+        size = streams[model.streams.index(layer.stream)].shape[2:]
+        heats = [heats[layer.title] for heats in by_class]
+        assert all(heat.shape == size and torch.isfinite(heat).all() for heat in heats)
+        assert heats[0].abs().max() > 0
+        assert heats[0].flatten(1).std(dim=1).max() > 0  # places differ
+        assert not torch.allclose(heats[0], heats[1])
 
 
 def test_the_answer_is_the_fusion_of_the_parts(model: VideoClassifier) -> None:

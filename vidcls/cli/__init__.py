@@ -21,6 +21,7 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
   validate   score the validation part of a data set
   test       score the test part:     vidcls test --config two_stream --ckpt_path best
   predict    label new videos:        vidcls predict CHECKPOINT VIDEO|FOLDER|GLOB ...
+  explain    where and when a model looks:  vidcls explain CHECKPOINT VIDEO --output heat.mp4
   summary    layers and cost of a model:  vidcls summary two_stream
   compare    train several models alike and set them side by side
   doctor     what is installed, what is missing and how to get it
@@ -111,6 +112,12 @@ def _predict(arguments: list[str]) -> int:
     return predict(arguments)
 
 
+def _explain(arguments: list[str]) -> int:
+    from vidcls.cli.explain import main as explain
+
+    return explain(arguments)
+
+
 def _summary(arguments: list[str]) -> int:
     from vidcls.cli.summary import main as summary
 
@@ -142,6 +149,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "validate": _validate,
     "test": _test,
     "predict": _predict,
+    "explain": _explain,
     "summary": _summary,
     "compare": _compare,
     "doctor": _doctor,

@@ -53,13 +53,19 @@ class ClipReader:
                 )
             return [with_flow(snippets, num_frames, clip, short)]
 
-        return self._read(record, choose)[0]
+        return self._read(record, choose)[0][1]
 
     def test_clips(self, record: VideoRecord, *, frame_range: tuple[int, int] | None = None) -> list[ClipPixels]:
         """The ``test_clips`` evenly spaced clips of a video, or of its frames ``[start, stop)``.
 
         With several snippets the snippets are spaced evenly, and dealt to the clips in turn.
         """
+        return [pixels for _, pixels in self.located_test_clips(record, frame_range=frame_range)]
+
+    def located_test_clips(
+        self, record: VideoRecord, *, frame_range: tuple[int, int] | None = None
+    ) -> list[tuple[ClipIndices, ClipPixels]]:
+        """The same with the frames and fields of the video that each clip is made of."""
         clip = self.settings.clip
 
         def choose(num_frames: int, stride: Fraction) -> list[ClipIndices]:
@@ -77,7 +83,9 @@ class ClipReader:
 
         return self._read(record, choose)
 
-    def _read(self, record: VideoRecord, choose: Callable[[int, Fraction], list[ClipIndices]]) -> list[ClipPixels]:
+    def _read(
+        self, record: VideoRecord, choose: Callable[[int, Fraction], list[ClipIndices]]
+    ) -> list[tuple[ClipIndices, ClipPixels]]:
         with open_video(record.path, self.settings.decoder) as video:
             try:
                 stride = stride_frames(self.settings.clip.stride, self.settings.stride_seconds, video.fps)
@@ -86,7 +94,8 @@ class ClipReader:
                 raise DatasetError(f"{record.path}: {error}") from error
             rgb_by_clip = self._rgb(video, clips) if "rgb" in self.settings.streams else [None] * len(clips)
             flow_by_clip = self._flow(video, record, clips) if "flow" in self.settings.streams else [None] * len(clips)
-        return [ClipPixels(rgb, flow) for rgb, flow in zip(rgb_by_clip, flow_by_clip, strict=True)]
+        pixels = [ClipPixels(rgb, flow) for rgb, flow in zip(rgb_by_clip, flow_by_clip, strict=True)]
+        return list(zip(clips, pixels, strict=True))
 
     def _rgb(self, video: Video, clips: Sequence[ClipIndices]) -> list[Tensor | None]:
         """RGB ``(T, 3, H, W)`` by clip; a frame that several clips share is decoded once."""

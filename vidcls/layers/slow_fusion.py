@@ -72,6 +72,7 @@ def slow_fusion_backbone(
         num_features=flat.num_features,
         input_px=flat.input_px,
         input_len=frames_for_one(extents, strides),
+        in_channels=3,
     )
 
 

@@ -20,6 +20,7 @@ from torchmetrics import MeanMetric, MetricCollection
 import vidcls
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.layers import Backbone
+from vidcls.models.cam_layer import CamLayer, ends_in_average
 from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.models.parts import HasParts
 from vidcls.models.staged_training import StagedTraining
@@ -33,6 +34,7 @@ from vidcls.types import Batch, ClipSettings, DescribesInput, Stream
 FACTS_FORMAT = 1
 LINKED_ARGUMENTS = ("class_names", "clip")  # what the data tells the model
 MODEL_ROW = "model"
+HEAD = "head.1"  # the linear layer of a model that has one classifier, after its dropout
 
 
 class VideoClassifier(LightningModule, ABC):
@@ -112,6 +114,25 @@ class VideoClassifier(LightningModule, ABC):
         of the file. A mean of answers over frames or snippets does not count.
         """
         return None
+
+    @property
+    def cam_layers(self) -> tuple[CamLayer, ...]:
+        """The layers that :mod:`vidcls.explain` makes heat maps of: of each backbone the last maps of several places.
+
+        A model whose parts see other streams, or whose maps belong to certain frames, says so here.
+        """
+        several = len(self.backbones) > 1
+        return tuple(
+            CamLayer(
+                path.rpartition(".")[2] if several else MODEL_ROW,
+                f"{path}.stages.{backbone.last_places}",
+                classifier=HEAD
+                if isinstance(getattr(self, "head", None), nn.Sequential) and not several and ends_in_average(backbone)
+                else None,
+                is_centre=path.endswith(".fovea"),
+            )
+            for path, backbone in self.backbones.items()
+        )
 
     @abstractmethod
     def forward(self, *streams: Tensor) -> Tensor:

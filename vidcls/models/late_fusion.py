@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from vidcls.layers import LayerSettings
 from vidcls.layers.multi_resolution import frame_network
 from vidcls.layers.snippets import SnippetUse, as_frames, average_clips, num_clips, num_frames, split_clips
+from vidcls.models.cam_layer import CamLayer
 from vidcls.models.classifier import VideoClassifier
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
@@ -112,6 +114,16 @@ class LateFusion(VideoClassifier):
     def receptive_field(self) -> int:
         """From the first tower's frame to the last one's: the whole clip."""
         return self.num_frames
+
+    @property
+    def cam_layers(self) -> tuple[CamLayer, ...]:
+        """The last maps, one for each tower's frame."""
+        frames = tuple(spread(self.num_frames, self.num_towers))
+        averaged = self.merge != "max"  # the mean of maximal maps is no sum over the maps of the towers
+        return tuple(
+            replace(layer, frames=frames, classifier=layer.classifier if averaged else None)
+            for layer in super().cam_layers
+        )
 
     def forward(self, rgb: Tensor) -> Tensor:  # type: ignore[override]
         """RGB ``(B, 3, S*T, H, W)`` -> logits ``(B, K)``."""

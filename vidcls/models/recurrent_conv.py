@@ -13,6 +13,7 @@ from vidcls.layers import LayerSettings, build_backbone
 from vidcls.layers.backbones import READ_OUT
 from vidcls.layers.conv_gru import ConvGru
 from vidcls.layers.snippets import SnippetUse, as_frames, average_clips, num_clips, num_frames, split_clips
+from vidcls.models.cam_layer import CamLayer
 from vidcls.models.classifier import VideoClassifier
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
@@ -111,6 +112,12 @@ class RecurrentConv(VideoClassifier):
     def receptive_field(self) -> int:
         """All frames of a clip."""
         return self.num_frames
+
+    @property
+    def cam_layers(self) -> tuple[CamLayer, ...]:
+        """The maps of every level before they are remembered, frame by frame; of a vector the maps that it sums up."""
+        stages = [self.backbone.last_places if level == READ_OUT else level for level in self.levels]
+        return tuple(CamLayer(stage, f"backbone.stages.{stage}") for stage in dict.fromkeys(stages))
 
     def forward(self, rgb: Tensor) -> Tensor:  # type: ignore[override]
         """RGB ``(B, 3, S*T, H, W)`` -> log-probabilities ``(B, K)`` of the mean of the levels' distributions."""

@@ -14,6 +14,7 @@ from vidcls.layers import Backbone, LayerSettings, build_backbone, build_backbon
 from vidcls.layers.backbones_3d import frames_seen
 from vidcls.layers.consensus import Consensus, SegmentConsensus
 from vidcls.layers.snippets import as_frames, average_clips, split_clips
+from vidcls.models.cam_layer import CamLayer, ends_in_average
 from vidcls.models.checkpoint import load_part
 from vidcls.models.classifier import VideoClassifier
 from vidcls.training.fusion import FIXED_FUSIONS, Fusion
@@ -144,6 +145,17 @@ class TwoStream(VideoClassifier):
         seen = frames_seen(spatial, self.clip.clip_len) if self.is_3d["spatial"] else 1
         num_fields = self.clip.flow_len
         return max(seen, 1 + (frames_seen(temporal, num_fields) if self.is_3d["temporal"] else num_fields))
+
+    @property
+    def cam_layers(self) -> tuple[CamLayer, ...]:
+        """The last maps of each stream, for that stream's own score."""
+        layers: list[CamLayer] = []
+        for part, stream in zip(self.parts, self.streams, strict=True):
+            net = cast(Backbone, self.nets[part])
+            classifier = f"heads.{part}.1" if ends_in_average(net) else None
+            module = f"nets.{part}.stages.{net.last_places}"
+            layers.append(CamLayer(part, module, stream, part=part, classifier=classifier))
+        return tuple(layers)
 
     def forward(self, rgb: Tensor, flow: Tensor) -> Tensor:  # type: ignore[override]
         """RGB ``(B, 3, S*T, H, W)`` and flow ``(B, 2, S*F, H, W)`` -> fused logits ``(B, K)``."""

@@ -10,7 +10,8 @@ from vidcls.errors import ConfigurationError
 from vidcls.layers import LayerSettings, build_backbone
 from vidcls.layers.snippets import as_frames, average_clips, split_clips
 from vidcls.layers.stream_fusion import FusionMethod, StreamFusion
-from vidcls.models.classifier import VideoClassifier
+from vidcls.models.cam_layer import CamLayer, ends_in_average
+from vidcls.models.classifier import HEAD, VideoClassifier
 from vidcls.models.two_stream import stack_snippets
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
@@ -104,6 +105,22 @@ class TwoStreamFusion(VideoClassifier):
     def receptive_field(self) -> int:
         """The frames of the file between which the flow fields of a snippet lie."""
         return self.clip.flow_len + 1
+
+    @property
+    def cam_layers(self) -> tuple[CamLayer, ...]:
+        """The spatial network's last maps, which see both streams, and the maps of motion before they are fused."""
+        names = self.spatial.stage_names
+        last = self.spatial.last_places
+        is_deeper = names.index(last) > names.index(self.fuse_at)
+        has_maps = self.fusion.method != "bilinear"
+        return (
+            CamLayer(
+                "fused" if has_maps else "appearance",
+                "fusion" if has_maps and not is_deeper else f"spatial.stages.{last}",
+                classifier=HEAD if has_maps and ends_in_average(self.spatial) else None,
+            ),
+            CamLayer("motion", f"temporal.stages.{self.fuse_at}", "flow"),
+        )
 
     def forward(self, rgb: Tensor, flow: Tensor) -> Tensor:  # type: ignore[override]
         """RGB ``(B, 3, S*T, H, W)`` and flow ``(B, 2, S*F, H, W)`` -> logits ``(B, K)``."""

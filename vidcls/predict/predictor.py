@@ -51,9 +51,9 @@ class Predictor:
             raise ValueError(f"batch_views is {batch_views}; it must be 1 or more")
         self.device = _torch_device(device)
         self.path = checkpoint_file(path)
-        self._model = load_classifier(self.path).to(self.device)
-        self.class_names = self._model.class_names
-        self.input_settings = _input_settings(self.path, self._model.input_settings)
+        self.model = load_classifier(self.path).to(self.device)
+        self.class_names = self.model.class_names
+        self.input_settings = _input_settings(self.path, self.model.input_settings)
         self.batch_views = batch_views
         self._reader = ClipReader(self.input_settings)
         _check_flow(self.path, self.input_settings)
@@ -138,7 +138,7 @@ class Predictor:
                     name: stream[None, views].to(self.device) for name, stream in streams.items()
                 }
                 share = len(range(V)[views]) / V
-                for row, scores in self._model.score_videos(normalized(batch, self.input_settings.transform)).items():
+                for row, scores in self.model.score_videos(normalized(batch, self.input_settings.transform)).items():
                     mean_by_row[row] = mean_by_row.get(row, 0) + share * scores[0].cpu()  # (K,)
         return mean_by_row
 

@@ -56,6 +56,28 @@ def test_transform(clip: ClipPixels, settings: TransformSettings) -> list[ClipPi
 test_transform.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest makes of its name
 
 
+class Box(NamedTuple):
+    """A part of a picture in its own pixels, which need not be whole numbers."""
+
+    top: float
+    left: float
+    height: float
+    width: float
+
+
+def centre_box(size: tuple[int, int], settings: TransformSettings) -> Box:
+    """What the centre crop of a video of ``size`` (height, width) shows of it."""
+    picture = torch.empty((1, *size), device="meta")
+    if settings.resize_px is not None:
+        picture = F.resize(picture, [settings.resize_px])
+    high, wide = _fit_crop([picture], settings.crop_size)[0].shape[-2:]
+    crop_high, crop_wide = settings.crop_size
+    # torchvision's center_crop rounds half a pixel like this
+    top, left = round((high - crop_high) / 2), round((wide - crop_wide) / 2)
+    down, across = size[0] / high, size[1] / wide
+    return Box(top * down, left * across, crop_high * down, crop_wide * across)
+
+
 def _same_size(clip: ClipPixels, short_side_px: int | None) -> list[Tensor]:
     """The streams as torchvision types, all at one size: that of RGB, else that of flow, after the resize."""
     streams: list[Tensor] = []

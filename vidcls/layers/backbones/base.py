@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -32,6 +33,7 @@ class Backbone(nn.Module):
             builds it for N towers itself and leaves this at 1.
         input_px: (height, width) that the network was made for; most take others too.
         input_len: frames that a 3D network was made for; None for a 2D network.
+        in_channels: C of the input; where None, that of the first convolution.
 
     Attributes:
         num_features: D of the read-out as it was built.
@@ -46,6 +48,7 @@ class Backbone(nn.Module):
         num_towers: int = 1,
         input_px: tuple[int, int] = (224, 224),
         input_len: int | None = None,
+        in_channels: int | None = None,
     ) -> None:
         super().__init__()
         self.stages = nn.ModuleDict(stages)
@@ -53,6 +56,7 @@ class Backbone(nn.Module):
         self.num_features = num_features * num_towers
         self.input_px = input_px
         self.input_len = input_len
+        self._in_channels = in_channels
 
     @property
     def stem(self) -> nn.Conv2d | nn.Conv3d:
@@ -63,6 +67,13 @@ class Backbone(nn.Module):
     def stage_names(self) -> tuple[str, ...]:
         """The stages' names in order of depth."""
         return tuple(self.stages)
+
+    @property
+    def last_places(self) -> str:
+        """The deepest stage whose output still tells places apart: maps of several places, or tokens."""
+        shapes = self.shapes(names=self.stage_names)
+        names = [name for name in self.stage_names if math.prod(_places(shapes[name])) > 1]
+        return names[-1] if names else self.stage_names[-1]
 
     @property
     def num_map_channels(self) -> int:
@@ -119,7 +130,7 @@ class Backbone(nn.Module):
         """
         if input_shape is None:
             time = () if self.input_len is None else (self.input_len,)
-            input_shape = (self.stem.in_channels, *time, *self.input_px)
+            input_shape = (self._in_channels or self.stem.in_channels, *time, *self.input_px)
         names = (*self.stages, READ_OUT) if names is None else names
         outputs = cast(list[Tensor | tuple[Tensor, object]], run_on_meta(_Levels(self, names), (2, *input_shape)))
         tensors = [output if isinstance(output, Tensor) else output[0] for output in outputs]  # tokens bring their grid
@@ -138,6 +149,11 @@ class Backbone(nn.Module):
                     f"stage {name!r} gives tokens, not maps, so nothing can be convolved there: use another"
                 )
         return [shapes[name][0] for name in names]
+
+
+def _places(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Height and width, or the number of tokens ``(N, D)``."""
+    return shape[:1] if len(shape) == 2 else shape[-2:]
 
 
 class _Levels(nn.Module):

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vidcls.errors import ConfigurationError
+from vidcls.explain import Explainer
+from vidcls.explain.pictures import heat_by_frame, heat_colours, laid_on, on_whole_frame, write_heat
+from vidcls.models import Conv3D, SingleFrame, TwoStream
+from vidcls.predict import Predictor
+from vidcls.transforms import TransformSettings, centre_box
+from vidcls.video import open_video
+
+
+@pytest.fixture(scope="module")
+def video(clip_folder: Path) -> Path:
+    """8 frames of 32x40 px."""
+    return clip_folder / "test" / "left" / "0.avi"
+
+
+@pytest.fixture(scope="module")
+def two_stream(saved_model) -> Explainer:  # type: ignore[no-untyped-def]
+    path = saved_model(TwoStream, {"spatial": "small", "temporal": "small"}, clip_len=2, flow_len=3, test_clips=2)
+    return Explainer(path, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def conv3d(saved_model) -> Explainer:  # type: ignore[no-untyped-def]
+    return Explainer(saved_model(Conv3D, {"backbone": "small_3d"}, clip_len=4, test_clips=2), device="cpu")
+
+
+def test_scores_are_those_of_a_prediction_and_the_predicted_class_is_explained(
+    two_stream: Explainer, video: Path
+) -> None:
+    explanation = two_stream(video)
+    expected = Predictor(two_stream.predictor.path, device="cpu")(video)
+    assert explanation.prediction == expected
+    assert explanation.class_name == expected.label
+    assert explanation.score == max(expected.scores)
+
+
+def test_each_stream_has_heat_for_the_frames_that_it_saw(two_stream: Explainer, video: Path) -> None:
+    explanation = two_stream(video, class_name="right")
+    assert explanation.titles == ("spatial", "temporal")
+    assert len(explanation.clips) == 2
+    for clip in explanation.clips:
+        assert clip.streams == {"spatial": "rgb", "temporal": "flow"}
+        assert len(clip.frames["rgb"]) == len(clip.heats["spatial"]) == 2
+        assert len(clip.frames["flow"]) == len(clip.heats["temporal"]) == 3
+        assert all(heat.shape[1:] == (32, 32) and heat.min() >= 0 for heat in clip.heats.values())
+    starts = [clip.frames["rgb"][0] for clip in explanation.clips]
+    assert starts == sorted(starts)
+
+
+def test_the_pixels_are_the_centre_of_the_frames_that_it_names(conv3d: Explainer, video: Path) -> None:
+    clip = conv3d(video).clips[0]
+    with open_video(video) as opened:
+        frames = opened.frames(clip.frames["rgb"])
+    assert torch.equal(clip.pixels.rgb, frames[..., 4:36])  # 40 px wide, 32 in the middle are seen
+
+
+@pytest.mark.parametrize(
+    ("size", "settings", "box"),
+    [
+        ((32, 40), TransformSettings(resize_px=32, crop_px=32), (0, 4, 32, 32)),
+        ((240, 320), TransformSettings(resize_px=120, crop_px=100), (20, 60, 200, 200)),
+        ((320, 240), TransformSettings(resize_px=120, crop_px=(100, 60)), (60, 60, 200, 120)),
+        ((50, 100), TransformSettings(resize_px=None, crop_px=100), (0, 25, 50, 50)),  # enlarged to fit
+    ],
+)
+def test_the_box_is_what_the_centre_crop_shows_of_a_frame(
+    size: tuple[int, int], settings: TransformSettings, box: tuple[int, ...]
+) -> None:
+    assert tuple(centre_box(size, settings)) == pytest.approx(box)
+
+
+def test_heat_lies_on_the_part_of_the_frame_that_was_seen(conv3d: Explainer, video: Path) -> None:
+    heat = on_whole_frame(conv3d(video), torch.ones(32, 32), (32, 40))
+    assert heat[:, 4:36].min() == 1
+    assert heat[:, :4].max() == heat[:, 36:].max() == 0
+
+
+def test_between_the_frames_of_clips_heat_is_interpolated_and_beyond_them_held(conv3d: Explainer, video: Path) -> None:
+    explanation = conv3d(video)
+    rows = list(heat_by_frame(explanation, "model"))
+    assert len(rows) == 8
+    seen = [frame for clip in explanation.clips for frame in clip.frames["rgb"]]
+    most = max(float(clip.heats["model"].max()) for clip in explanation.clips)
+    for number, clip in enumerate(explanation.clips):
+        for step, frame in enumerate(clip.frames["rgb"]):
+            if seen.count(frame) == 1:
+                assert torch.allclose(rows[frame][0], clip.heats["model"][step] / most)
+                assert rows[frame][1:] == (number, step)
+    assert 0.99 < max(float(heat.max()) for heat, _, _ in rows) <= 1.0001
+
+
+def test_another_layer_is_explained_where_it_is_named(conv3d: Explainer, video: Path) -> None:
+    own, other = conv3d(video), conv3d(video, layer="backbone.stages.block1")
+    assert other.titles == ("backbone.stages.block1",)
+    assert not torch.allclose(own.clips[0].heats["model"], other.clips[0].heats["backbone.stages.block1"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"class_name": "lef"}, "it knows left"),
+        ({"layer": "backbone.stages.block9"}, "near it: backbone.stages.block"),
+        ({"method": "magic"}, "allowed are gradcam"),
+        ({"method": "saliency", "layer": "model"}, "made at the input"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(
+    conv3d: Explainer, video: Path, options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        conv3d(video, **options)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif", ".png"])
+def test_pictures_and_films_are_written_with_their_numbers(
+    two_stream: Explainer, video: Path, tmp_path: Path, suffix: str
+) -> None:
+    explanation = two_stream(video)
+    files = write_heat(explanation, tmp_path / "new" / f"heat{suffix}")
+    assert [file.name for file in files] == [f"heat{suffix}", "heat.npz"]
+    numbers = np.load(files[1])
+    assert str(numbers["class_name"]) == explanation.class_name
+    assert np.array_equal(numbers["temporal_1"], explanation.clips[1].heats["temporal"].numpy())
+    assert list(numbers["spatial_0_frames"]) == list(explanation.clips[0].frames["rgb"])
+    if suffix == ".mp4":
+        with open_video(files[0]) as film:
+            assert film.num_frames == 8
+            assert (film.info.height_px, film.info.width_px) == (
+                32,
+                4 * 40,
+            )  # video, spatial, temporal on frame and flow
+            first = film.frames([0])[0].float()
+        with open_video(video) as original:
+            difference = (first[:, :, :40] - original.frames([0])[0].float()).abs().mean()
+        assert difference < 6  # lossy, but the video
+    else:
+        assert files[0].stat().st_size > 3000
+
+
+def test_where_it_is_cold_the_frame_stays_and_where_it_is_hot_half_of_it_shows() -> None:
+    frame = torch.full((3, 2, 2), 100, dtype=torch.uint8)
+    heat = torch.tensor([[0.0, 1.0], [0.5, 2.0]])
+    shown = laid_on(frame, heat).float()
+    hottest = heat_colours(torch.ones(1, 1))[:, 0, 0].float()
+    assert torch.equal(shown[:, 0, 0], torch.full((3,), 100.0))
+    assert torch.allclose(shown[:, 0, 1], (100 + hottest) / 2, atol=1)
+    assert torch.equal(shown[:, 0, 1], shown[:, 1, 1])  # above 1 nothing more happens
+
+
+def test_a_still_model_of_one_frame_is_explained_too(saved_model, video: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    explain = Explainer(saved_model(SingleFrame, {"backbone": "small"}), device="cpu")
+    for method in ("cam", "gradcam", "saliency", "integrated_gradients", "occlusion"):
+        explanation = explain(video, method=method)  # type: ignore[arg-type]
+        assert explanation.clips[0].heats[explanation.titles[0]].shape == (1, 32, 32)
+    write_heat(explanation, tmp_path / "heat.png")

@@ -1,0 +1,114 @@
+"""``vidcls explain``: a checkpoint and a video -> heat laid on its frames; the order of time; the first kernels."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidcls.cli.argument_parser import OneLineParser, positive_count
+from vidcls.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+METHOD_NAMES = ("gradcam", "cam", "saliency", "integrated_gradients", "occlusion")
+DESCRIPTION = """Why a model says what it says: where and when it looks for a class, laid on the video.
+
+  vidcls explain runs/two_stream/2026-11-20_10-00-00 new.mp4 --output heat.mp4
+  vidcls explain best.ckpt new.mp4 --class wave --method cam --output frames.png
+  vidcls explain best.ckpt new.mp4 --over-time time.png       hide, shuffle and reverse time
+  vidcls explain best.ckpt --kernels kernels.png              the kernels of the first layers
+
+Heat is found on the clips of the model's own test, in their centre crop. gradcam is for every model; cam for those that
+end in global average pooling; saliency, integrated_gradients and occlusion are made at the input. Beside each picture
+lies a file with its numbers (.npz or .csv)."""
+DEFAULT_OUTPUT = Path("heat.png")
+
+
+def main(argv: list[str]) -> int:
+    """Explain; returns the exit status.
+
+    Raises:
+        VidclsError: bad options, checkpoint, class or layer, a method that does not fit, or an unreadable video.
+    """
+    options = _parsed(argv)
+    if options.output is None and options.over_time is None and options.kernels is None:
+        options.output = DEFAULT_OUTPUT
+    _check_outputs(options)
+    from vidcls.explain import Explainer
+
+    explainer = Explainer(options.checkpoint, device=options.device)
+    if options.kernels is not None:
+        from vidcls.explain.kernels import write_kernels
+
+        _say(write_kernels(explainer.model, options.kernels))
+    if options.output is not None:
+        from vidcls.explain.pictures import write_heat
+
+        explanation = explainer(
+            options.video, method=options.method, class_name=options.class_name, layer=options.layer
+        )
+        print(f"{explanation.video}  {explanation.class_name} {explanation.score:.4f}  ", end="")
+        print(f"(predicted: {explanation.prediction.label})  heat: {', '.join(explanation.titles)}")
+        _say(write_heat(explanation, options.output))
+    if options.over_time is not None:
+        from vidcls.explain.time_picture import write_time_effects
+
+        class_name, effects = explainer.over_time(
+            options.video, class_name=options.class_name, num_parts=options.num_parts
+        )
+        shuffled = sum(effects.shuffled) / len(effects.shuffled)
+        print(f"{class_name} in the middle clip: {effects.whole:.4f}  reversed {effects.reversed:.4f}  ", end="")
+        print(f"shuffled {shuffled:.4f}  least with a part hidden {min(effects.hidden):.4f}")
+        _say(write_time_effects(effects, class_name, options.over_time))
+    return 0
+
+
+def _parsed(argv: list[str]) -> Namespace:
+    parser = OneLineParser("explain", DESCRIPTION)
+    add = parser.add_argument
+    add("checkpoint", metavar="CKPT", type=Path, help="a checkpoint, or the folder of a run, for its best one")
+    add("video", metavar="VIDEO", type=Path, nargs="?", help="the video to explain")
+    add("--method", choices=METHOD_NAMES, default="gradcam", help="how heat is found (default gradcam)")
+    add("--class", dest="class_name", metavar="NAME", help="the class to explain (default: the predicted one)")
+    add("--layer", metavar="NAME", help="of gradcam and cam: a layer of the model (default: the model's choice)")
+    add(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="a film (.mp4, .mov, .mkv, .gif) of the whole video, or a strip of frames (.png) (default heat.png)",
+    )
+    add("--over-time", type=Path, metavar="FILE", help="a plot (.png) of the score with parts of time hidden")
+    add("--num-parts", type=positive_count, metavar="N", help="parts of time to hide (default: one for each frame)")
+    add("--kernels", type=Path, metavar="FILE", help="a picture (.png) of the first kernels, beside hand-made ones")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs (default auto)")
+    options = parser.parse_args(argv)
+    if options.video is None and (options.kernels is None or options.output or options.over_time):
+        parser.error("give a VIDEO to explain, or --kernels FILE")
+    return options
+
+
+def _check_outputs(options: Namespace) -> None:
+    """Refuse what could not be written in the end, before anything is computed."""
+    from vidcls.explain.pictures import FILM_SUFFIXES, STRIP_SUFFIXES
+    from vidcls.predict.output import check_place
+
+    wanted: list[tuple[str, Path | None, Sequence[str]]] = [
+        ("--output", options.output, (*FILM_SUFFIXES, *STRIP_SUFFIXES)),
+        ("--over-time", options.over_time, STRIP_SUFFIXES),
+        ("--kernels", options.kernels, STRIP_SUFFIXES),
+    ]
+    for option, path, suffixes in wanted:
+        if path is None:
+            continue
+        if path.suffix.lower() not in suffixes:
+            allowed = ", ".join(suffixes)
+            raise ConfigurationError(f"{option} {path}: suffix is {path.suffix!r}; allowed are {allowed}")
+        if path.is_dir():
+            raise ConfigurationError(f"{option} {path}: this is a folder; give a file in it")
+        check_place(path, [] if options.video is None else [options.video], option=option)
+
+
+def _say(files: Sequence[Path]) -> None:
+    print(f"wrote {' and '.join(str(file) for file in files)}")

@@ -1,0 +1,202 @@
+"""A checkpoint and a video -> where and when the network looked for a class, in the frames of the video."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from torch import Tensor
+
+from vidcls.data.clip_dataset import stack_views
+from vidcls.data.clip_reader import ClipReader
+from vidcls.data.datamodule import normalized
+from vidcls.errors import ConfigurationError
+from vidcls.explain.heat import LAYER_METHODS, METHODS, Method, find_layer, heat_maps
+from vidcls.explain.over_time import TimeEffects, time_effects
+from vidcls.predict.predictor import Device, Predictor
+from vidcls.transforms import Box, ClipPixels, centre_box, test_transform
+from vidcls.types import Prediction, Stream, VideoRecord
+from vidcls.video import open_video
+
+
+@dataclass(frozen=True)
+class ClipHeat:
+    """The heat of one clip of a video.
+
+    Args:
+        frames: the frames of the video that the clip is made of, by stream; of flow the frame that a field starts from.
+        pixels: RGB ``(T, 3, H, W)`` uint8 and flow ``(F, 2, H, W)`` in pixels as the network sees them.
+        heats: ``(T, H, W)`` or ``(F, H, W)`` by title, 0 or more.
+        streams: the stream that each title belongs to.
+    """
+
+    frames: Mapping[Stream, tuple[int, ...]]
+    pixels: ClipPixels
+    heats: Mapping[str, Tensor]
+    streams: Mapping[str, Stream]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a video was given a class, clip by clip.
+
+    Args:
+        video: the file.
+        method: how the heat was found.
+        class_name: the class that the heat speaks for.
+        prediction: the scores of the whole video, as a prediction gives them.
+        clips: the heat, in order of time.
+        box: what the network sees of a frame.
+        num_frames: of the video.
+        fps: frames per second; 0 where the file states none.
+    """
+
+    video: Path
+    method: Method
+    class_name: str
+    prediction: Prediction
+    clips: tuple[ClipHeat, ...]
+    box: Box
+    num_frames: int
+    fps: float
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """What heat there is, such as ``spatial`` and ``temporal``."""
+        return tuple(self.clips[0].heats)
+
+    @property
+    def score(self) -> float:
+        """The probability of the class that is explained."""
+        return dict(zip(self.prediction.class_names, self.prediction.scores, strict=True))[self.class_name]
+
+
+class Explainer:
+    """Heat maps of any model of ours on any video, on the clips of its own test.
+
+    Of several crops of a clip the one of the centre is explained. ::
+
+        explain = Explainer("runs/two_stream/2026-11-20_10-00-00")
+        explanation = explain("new.mp4", class_name="wave")
+
+    Args:
+        path: a checkpoint file, or the folder of a run, whose ``checkpoints/best.ckpt`` is taken.
+        device: where the network runs; ``auto`` takes a CUDA GPU where there is one.
+
+    Raises:
+        VidclsError: as :class:`vidcls.predict.Predictor`.
+    """
+
+    def __init__(self, path: str | PathLike[str], *, device: Device = "auto") -> None:
+        self.predictor = Predictor(path, device=device)
+        self.model = self.predictor.model
+        self._reader = ClipReader(self.predictor.input_settings)
+
+    def __call__(
+        self,
+        video: str | PathLike[str],
+        *,
+        method: Method = "gradcam",
+        class_name: str | None = None,
+        layer: str | None = None,
+    ) -> Explanation:
+        """Explain one class of one video.
+
+        Args:
+            video: the file.
+            method: see :func:`heat_maps`.
+            class_name: the class; the predicted one where None.
+            layer: for ``gradcam`` and ``cam``: one of the model's own layers by its title, or a module of the model by
+                its name; all of its own where None.
+
+        Raises:
+            ConfigurationError: the class, the layer or the method does not fit the model.
+            DecodeError, DatasetError: as in predicting.
+        """
+        path = Path(video)
+        if method not in METHODS:
+            raise ConfigurationError(f"method {method!r}: allowed are {', '.join(METHODS)}")
+        if layer is not None and method not in LAYER_METHODS:
+            raise ConfigurationError(
+                f"--layer {layer}: {method} is made at the input; leave the layer out, or use gradcam"
+            )
+        layers = self.model.cam_layers if layer is None else (find_layer(self.model, layer),)
+        if class_name is not None:
+            self._target(class_name)
+        prediction = self.predictor(path)
+        class_name = prediction.label if class_name is None else class_name
+        target = self._target(class_name)
+        stream_of: dict[str, Stream] = (
+            {one.title: one.stream for one in layers}
+            if method in LAYER_METHODS
+            else {stream: stream for stream in self.model.streams}
+        )
+        clips: list[ClipHeat] = []
+        for frames, pixels in self._clips(path):
+            heats = heat_maps(self.model, self._streams(pixels), target, method=method, layers=layers)
+            on_cpu = {title: heat.float().cpu() for title, heat in heats.items()}
+            clips.append(ClipHeat(frames, pixels, on_cpu, stream_of))
+        with open_video(path) as opened:
+            size = (opened.info.height_px, opened.info.width_px)
+            num_frames, fps = opened.num_frames, opened.fps
+        box = centre_box(size, self.predictor.input_settings.transform)
+        return Explanation(path, method, class_name, prediction, tuple(clips), box, num_frames, fps)
+
+    def over_time(
+        self, video: str | PathLike[str], *, class_name: str | None = None, num_parts: int | None = None
+    ) -> tuple[str, TimeEffects]:
+        """The class, and what hiding parts of the middle clip, shuffling and reversing it does to its probability.
+
+        Raises:
+            ConfigurationError: the model knows no such class.
+            DecodeError, DatasetError: as in predicting.
+        """
+        if class_name is not None:
+            self._target(class_name)
+        clips = self._clips(Path(video))
+        class_name = self.predictor(video).label if class_name is None else class_name
+        streams = self._streams(clips[len(clips) // 2][1])
+        return class_name, time_effects(self.model, streams, self._target(class_name), num_parts=num_parts)
+
+    def _target(self, class_name: str) -> int:
+        names = self.predictor.class_names
+        if class_name not in names:
+            from difflib import get_close_matches
+
+            known = get_close_matches(class_name, names, n=5, cutoff=0.4) or names[:10]
+            raise ConfigurationError(
+                f"class {class_name!r}: the model does not know it; it knows {', '.join(known)} ..."
+            )
+        return names.index(class_name)
+
+    def _clips(self, path: Path) -> list[tuple[dict[Stream, tuple[int, ...]], ClipPixels]]:
+        """The frames of each clip by stream, and its centre crop."""
+        from dataclasses import replace
+
+        centre = replace(self.predictor.input_settings.transform, test_crops=1)
+        record = VideoRecord(path, label="", split="test", name=path.name)
+        found: list[tuple[dict[Stream, tuple[int, ...]], ClipPixels]] = []
+        for indices, pixels in self._reader.located_test_clips(record):
+            frames: dict[Stream, tuple[int, ...]] = {}
+            if "rgb" in self.model.streams:
+                frames["rgb"] = tuple(indices.rgb)
+            if "flow" in self.model.streams:
+                frames["flow"] = _without_gaps(indices.flow)
+            found.append((frames, test_transform(pixels, centre)[0]))
+        return sorted(found, key=lambda clip: next(iter(clip[0].values()))[0])
+
+    def _streams(self, pixels: ClipPixels) -> list[Tensor]:
+        """Normalised, ``(1, C, T, H, W)`` each, on the device of the model."""
+        views = {name: stream.to(self.predictor.device) for name, stream in stack_views([pixels]).items()}
+        batch = normalized(views, self.predictor.input_settings.transform)  # type: ignore[arg-type]
+        return [batch[name] for name in self.model.streams]
+
+
+def _without_gaps(fields: list[int | None]) -> tuple[int, ...]:
+    """Fields that stand for no motion, beyond the ends of the video, take the number of their nearest neighbour."""
+    known = [k for k, field in enumerate(fields) if field is not None]
+    if not known:
+        return tuple(0 for _ in fields)
+    return tuple(fields[min(known, key=lambda other: abs(other - k))] or 0 for k in range(len(fields)))

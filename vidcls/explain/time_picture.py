@@ -1,0 +1,59 @@
+"""Effects of hiding, shuffling and reversing time -> a plot and the table behind it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from vidcls.errors import VidclsError
+from vidcls.explain.over_time import TimeEffects
+from vidcls.files import write_text, written_whole
+
+
+def write_time_effects(effects: TimeEffects, class_name: str, output: Path) -> list[Path]:
+    """Write the plot (``.png``) and the numbers beside it (``.csv``: what, part, probability).
+
+    Returns:
+        the files that were written.
+
+    Raises:
+        VidclsError: a file cannot be written; nothing half-written is left.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    axes, orders = figure.subplots(1, 2, sharey=True, width_ratios=[3, 1])
+    parts = range(1, len(effects.hidden) + 1)
+    axes.bar(parts, effects.hidden, color="#0072b2")
+    axes.axhline(effects.whole, color="#d55e00", label="nothing hidden")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel(f"part of time that is hidden, of {len(effects.hidden)}")
+    axes.set_ylabel(f"probability of {class_name}")
+    axes.set_ylim(0, 1)
+    axes.legend(loc="lower right")
+    orders.axhline(effects.whole, color="#d55e00")
+    orders.bar([0], [effects.reversed], color="#0072b2")
+    orders.plot([1] * len(effects.shuffled), effects.shuffled, "o", color="#0072b2", alpha=0.6)
+    orders.set_xticks([0, 1], ["reversed", "shuffled"])
+    orders.set_xlim(-0.6, 1.6)
+    table = output.with_suffix(".csv")
+    try:
+        with written_whole(output) as path:
+            figure.savefig(path, dpi=120)
+        write_text(table, _table(effects))
+    except OSError as error:
+        raise VidclsError(f"--over-time {output}: cannot be written ({error}); give another place") from error
+    return [output, table]
+
+
+def _table(effects: TimeEffects) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["what", "part", "probability"])
+    writer.writerow(["whole", "", f"{effects.whole:.6f}"])
+    writer.writerows(["hidden", part, f"{value:.6f}"] for part, value in enumerate(effects.hidden, start=1))
+    writer.writerow(["reversed", "", f"{effects.reversed:.6f}"])
+    writer.writerows(["shuffled", draw, f"{value:.6f}"] for draw, value in enumerate(effects.shuffled, start=1))
+    return text.getvalue()
