@@ -22,6 +22,7 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
   test       score the test part:     vidcls test --config two_stream --ckpt_path best
   predict    label new videos:        vidcls predict CHECKPOINT VIDEO|FOLDER|GLOB ...
   explain    where and when a model looks:  vidcls explain CHECKPOINT VIDEO --output heat.mp4
+  features   what each layer knows:   vidcls features RUN
   summary    layers and cost of a model:  vidcls summary two_stream
   compare    train several models alike and set them side by side
   doctor     what is installed, what is missing and how to get it
@@ -118,6 +119,12 @@ def _explain(arguments: list[str]) -> int:
     return explain(arguments)
 
 
+def _features(arguments: list[str]) -> int:
+    from vidcls.cli.features import main as features
+
+    return features(arguments)
+
+
 def _summary(arguments: list[str]) -> int:
     from vidcls.cli.summary import main as summary
 
@@ -150,6 +157,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "test": _test,
     "predict": _predict,
     "explain": _explain,
+    "features": _features,
     "summary": _summary,
     "compare": _compare,
     "doctor": _doctor,

@@ -1,0 +1,52 @@
+"""``vidcls features``: probes and pictures of a run."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Command = Callable[..., Any]
+
+
+def test_a_run_gives_a_probe_for_each_layer_and_its_pictures(vidcls: Command, run: Path) -> None:
+    outcome = vidcls("features", run, "--num-workers", 0)
+    assert outcome.status == 0, outcome
+    lines = outcome.out.splitlines()
+    assert lines[0].split()[:2] == ["layer", "features"]
+    assert [line.split("  ")[0].strip() for line in lines[1:-1]] == [
+        *(f"{net} block{k}" for net in ("spatial", "temporal") for k in (1, 2, 3, 4)),
+        "logits",
+    ]
+    folder = run / "features"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "embedding.csv",
+        "embedding.png",
+        "probes.csv",
+        "probes.png",
+    ]
+    with (folder / "embedding.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 7  # the test videos
+
+
+def test_another_layer_and_another_folder(vidcls: Command, run: Path, tmp_path: Path) -> None:
+    best = run / "checkpoints" / "best.ckpt"
+    assert (
+        vidcls("features", best, "--layer", "spatial block2", "--output", tmp_path / "here", "--num-workers", 0).status
+        == 0
+    )
+    assert (tmp_path / "here" / "probes.csv").is_file()
+    assert not (run / "features").exists()
+
+
+def test_a_layer_that_is_not_there_is_refused_with_those_that_are(vidcls: Command, run: Path) -> None:
+    assert "spatial block1" in vidcls("features", run, "--layer", "block9", "--num-workers", 0).refusal()
+
+
+def test_a_checkpoint_without_its_run_does_not_say_what_its_videos_are(
+    vidcls: Command, run: Path, tmp_path: Path
+) -> None:
+    alone = tmp_path / "alone.ckpt"
+    alone.write_bytes((run / "checkpoints" / "best.ckpt").read_bytes())
+    assert "config.yaml" in vidcls("features", alone).refusal()

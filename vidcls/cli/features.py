@@ -1,0 +1,121 @@
+"""``vidcls features``: a run -> what each layer knows of the classes: linear probes, pictures of the embedding."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidcls.cli.argument_parser import OneLineParser, positive_count
+from vidcls.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from vidcls.data import VideoDataModule
+    from vidcls.explain.explainer import Explainer
+    from vidcls.explain.features import Features
+    from vidcls.types import Batch, Split
+
+DESCRIPTION = """What the layers of a trained model know: how well a linear classifier reads the class from each, fitted
+to the run's training videos and asked about its test videos; and the test videos in a plane (PCA, t-SNE).
+
+  vidcls features runs/two_stream/2026-11-20_10-00-00
+  vidcls features runs/two_stream/2026-11-20_10-00-00 --layer block2 --output features
+
+Written to the folder: probes.png, probes.csv, embedding.png, embedding.csv. The videos are those of the run's
+config.yaml, one centred clip of each."""
+DEFAULT_FOLDER = "features"
+
+
+def main(argv: list[str]) -> int:
+    """Probe and draw; returns the exit status.
+
+    Raises:
+        VidclsError: bad options, no such run or layer, or a video that cannot be read.
+    """
+    options = _parsed(argv)
+    from vidcls.cli.runs import CONFIG_FILE, run_of
+    from vidcls.explain import Explainer
+    from vidcls.explain.feature_pictures import write_embeddings, write_probes
+    from vidcls.explain.features import embeddings, linear_probes
+    from vidcls.predict.predictor import checkpoint_file
+
+    run = run_of(checkpoint_file(options.run))
+    if run is None:
+        raise ConfigurationError(f"{options.run}: no run with a {CONFIG_FILE}, which says what its videos are")
+    explainer = Explainer(options.run, device=options.device)
+    data = _data(run / CONFIG_FILE, explainer, options)
+    found = {part: _features(explainer, data, part) for part in ("train", "test")}
+    layers = list(found["test"].by_layer)
+    layer = options.layer or layers[-2]  # the deepest before the logits
+    if layer not in layers:
+        raise ConfigurationError(f"--layer {layer}: this model has {', '.join(layers)}")
+    probes = linear_probes(found["train"], found["test"])
+    width = max(len(probe.layer) for probe in probes)
+    print(f"{'layer':{width}}  features  train  test   (mean class accuracy of a linear probe)")
+    for probe in probes:
+        print(f"{probe.layer:{width}}  {probe.num_features:8d}  {probe.train_accuracy:.3f}  {probe.test_accuracy:.3f}")
+    folder = options.output or run / DEFAULT_FOLDER
+    names = explainer.predictor.class_names
+    files = write_probes(probes, folder, num_classes=len(names))
+    planes = embeddings(found["test"].by_layer[layer])
+    paths = [record.name for record in data.split("test")]
+    files += write_embeddings(planes, found["test"], names, paths, folder)
+    print(f"wrote {', '.join(str(file) for file in files)}")
+    return 0
+
+
+def _parsed(argv: list[str]) -> Namespace:
+    parser = OneLineParser("features", DESCRIPTION)
+    add = parser.add_argument
+    add("run", metavar="RUN", type=Path, help="the folder of a run, or a checkpoint in it")
+    add("--layer", metavar="NAME", help="the layer that is drawn (default: the deepest stage)")
+    add("--output", type=Path, metavar="FOLDER", help="where to write (default: features in the run)")
+    add("--batch-size", type=positive_count, default=16, metavar="N", help="videos at once (default 16)")
+    add("--num-workers", type=int, default=2, metavar="N", help="processes that load; 0 for none (default 2)")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs (default auto)")
+    return parser.parse_args(argv)
+
+
+def _data(config: Path, explainer: Explainer, options: Namespace) -> VideoDataModule:
+    """The run's data set, its clips as the checkpoint says."""
+    import yaml
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    from vidcls.data import VideoDataModule
+
+    data = yaml.safe_load(config.read_text(encoding="utf-8"))["data"]
+    data |= {
+        "streams": list(explainer.model.streams),
+        "class_names": list(explainer.predictor.class_names),
+        "test_batch_size": options.batch_size,
+        "num_workers": options.num_workers,
+        "bad_videos": "error",
+    }
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(VideoDataModule, "data", sub_configs=True)
+    try:
+        module: VideoDataModule = parser.instantiate_classes(parser.parse_object({"data": data})).data
+    except (ArgumentError, ValueError) as error:
+        raise ConfigurationError(f"{config}: its data cannot be used: {' '.join(str(error).split())}") from error
+    module.prepare_data()
+    return module
+
+
+def _features(explainer: Explainer, data: VideoDataModule, part: Split) -> Features:
+    from tqdm import tqdm
+
+    from vidcls.data.datamodule import normalized
+    from vidcls.explain.features import collect_features
+
+    device = explainer.predictor.device
+    loader = data.single_view_loader(part)
+
+    def batches() -> Iterator[Batch]:
+        for batch in tqdm(loader, desc=f"{part} videos", unit="batch", file=sys.stderr, disable=None):
+            for name in explainer.model.streams:
+                batch[name] = batch[name].to(device)
+            yield normalized(batch, data.input_settings.transform)
+
+    return collect_features(explainer.model, batches())
