@@ -1,6 +1,7 @@
 """What is logged, written and drawn while a model trains or is tested."""
 
 from vidcls.callbacks.fit_files import FitFiles
+from vidcls.callbacks.layer_statistics import LayerStatistics
 from vidcls.callbacks.metrics_log import MetricsLog
 from vidcls.callbacks.run_checkpoints import BestCheckpoint, last_checkpoints
 from vidcls.callbacks.skipped_videos import SkippedVideos
@@ -12,6 +13,7 @@ from vidcls.callbacks.wandb_run import WandbRun
 __all__ = [
     "BestCheckpoint",
     "FitFiles",
+    "LayerStatistics",
     "MetricsLog",
     "SkippedVideos",
     "SvmFit",

@@ -42,21 +42,38 @@ def layer_activity(network: nn.Module, *inputs: Tensor) -> list[LayerActivity]:
         network: any module; it runs in the mode in which it stands.
         inputs: what its ``forward`` takes, B inputs: the more, the surer that a unit is dead.
     """
-    found: list[LayerActivity] = []
-    hooks = [
-        module.register_forward_hook(
-            lambda module, _i, output, name=name: found.append(_activity(name, module, output))
-        )
-        for name, module in network.named_modules()
-        if isinstance(module, ACTIVATIONS)
-    ]
+    watch = ActivityWatch(network)
     try:
         with torch.no_grad():
             network(*inputs)
     finally:
-        for hook in hooks:
-            hook.remove()
+        found = watch.end()
     return found
+
+
+class ActivityWatch:
+    """Notes every activation that a network applies from now on, until it is ended.
+
+    Args:
+        network: any module.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._found: list[LayerActivity] = []
+        self._hooks = [
+            module.register_forward_hook(lambda module, _i, output, name=name: self._note(name, module, output))
+            for name, module in network.named_modules()
+            if isinstance(module, ACTIVATIONS)
+        ]
+
+    def end(self) -> list[LayerActivity]:
+        """Stop listening; what was heard, in the order in which it was applied."""
+        for hook in self._hooks:
+            hook.remove()
+        return self._found
+
+    def _note(self, name: str, module: nn.Module, output: Tensor) -> None:
+        self._found.append(_activity(name, module, output))
 
 
 def _activity(name: str, module: nn.Module, output: Tensor) -> LayerActivity:

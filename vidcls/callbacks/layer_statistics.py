@@ -1,0 +1,182 @@
+"""A training -> how its layers are doing: dead and saturated units, sizes of activations and gradients, by step."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from vidcls.callbacks.wandb_media import wandb_run
+from vidcls.files import write_text, written_whole
+from vidcls.layers.activity import ActivityWatch, LayerActivity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TABLE_FILE = "layers.csv"
+PICTURE_FILE = "layers.png"
+COLUMNS = ("step", "layer", "kind", "dead", "saturated", "activation_norm", "gradient_norm")
+Row = dict[str, str | int | float | None]
+
+
+class LayerStatistics(Callback):
+    """Watches every so many steps the batch that is trained on anyway, and writes what it saw into the run folder.
+
+    ``layers.csv`` has a row for each layer and step, ``layers.png`` draws it with the input's side dark and the
+    output's side bright. Of activations: the share of ReLU units that are zero for the whole batch, the share of
+    outputs at the flat ends of a sigmoid or tanh, and the root of the mean square. Of layers with weights: the norm of
+    the gradient, over all processes' batches. The rest is of the first process.
+
+    Args:
+        every_n_steps: optimiser steps from one look to the next.
+    """
+
+    def __init__(self, every_n_steps: int = 20) -> None:
+        if every_n_steps < 1:
+            raise ValueError(f"every_n_steps must be at least 1, got {every_n_steps}")
+        self.every_n_steps = every_n_steps
+        self._rows: list[Row] = []
+        self._watch: ActivityWatch | None = None
+        self._heard: list[LayerActivity] | None = None  # of the first batch of a step that is due
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Go on in the table of a run that is resumed."""
+        self._rows = []
+        table = Path(trainer.default_root_dir) / TABLE_FILE
+        if trainer.is_global_zero and trainer.global_step > 0 and table.is_file():
+            with table.open(newline="", encoding="utf-8") as file:
+                self._rows = [_parsed(row) for row in csv.DictReader(file) if int(row["step"]) < trainer.global_step]
+
+    def on_train_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: object,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Listen to the activations of this batch where its step is due."""
+        if trainer.is_global_zero and trainer.global_step % self.every_n_steps == 0 and self._heard is None:
+            self._watch = ActivityWatch(pl_module)
+
+    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """One batch is enough, where several make a step."""
+        if self._watch is not None:
+            self._heard, self._watch = self._watch.end(), None
+
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:  # noqa: ARG002
+        """Note what was seen, and the gradients, before they are used."""
+        if self._heard is None:
+            return
+        rows: list[Row] = [
+            {
+                "step": trainer.global_step,
+                "layer": activity.name,
+                "kind": activity.kind,
+                "dead": activity.dead_share,
+                "saturated": activity.saturated_share,
+                "activation_norm": (activity.mean**2 + activity.std**2) ** 0.5,
+                "gradient_norm": None,
+            }
+            for activity in self._heard
+        ]
+        self._heard = None
+        for name, module in pl_module.named_modules():
+            gradient = _gradient_norm(module)
+            if gradient is not None:
+                rows.append(
+                    dict.fromkeys(COLUMNS)
+                    | {
+                        "step": trainer.global_step,
+                        "layer": name,
+                        "kind": type(module).__name__,
+                        "gradient_norm": gradient,
+                    }
+                )
+        self._rows += rows
+        logger = wandb_run(trainer)
+        if logger is not None:
+            values = {
+                f"layers/{row['layer']}/{column}": row[column]
+                for row in rows
+                for column in COLUMNS[3:]
+                if row[column] is not None
+            }
+            logger.experiment.log({**values, "trainer/global_step": trainer.global_step})
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Write the table, so that a stop loses no more than an epoch of it."""
+        if trainer.is_global_zero and self._rows:
+            text = io.StringIO()
+            writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(
+                {k: f"{v:.6g}" if isinstance(v, float) else "" if v is None else v for k, v in row.items()}
+                for row in self._rows
+            )
+            write_text(Path(trainer.default_root_dir) / TABLE_FILE, text.getvalue())
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Draw."""
+        if trainer.is_global_zero and self._rows:
+            draw_layers(self._rows, Path(trainer.default_root_dir) / PICTURE_FILE)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
+        """Leave no hooks behind."""
+        if self._watch is not None:
+            self._watch.end()
+            self._watch = None
+
+
+def draw_layers(rows: list[Row], path: Path) -> None:
+    """Draw each quantity by step, a line for each layer, dark at the input and bright at the output."""
+    from matplotlib.figure import Figure
+
+    titles = {
+        "dead": "dead ReLU units (share)",
+        "saturated": "saturated outputs (share)",
+        "activation_norm": "root mean square of activations",
+        "gradient_norm": "norm of the gradient",
+    }
+    figure = Figure(figsize=(11, 6.4), layout="constrained")
+    for axes, (column, title) in zip(figure.subplots(2, 2).flat, titles.items(), strict=True):
+        _draw(axes, [row for row in rows if row[column] is not None], column)
+        axes.set_title(title, fontsize=10)
+        if column in ("dead", "saturated"):
+            axes.set_ylim(-0.02, 1.02)
+        elif axes.lines:
+            axes.set_yscale("log")
+        axes.set_xlabel("optimiser step")
+        axes.grid(color="0.9")
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=120, format="png")
+
+
+def _draw(axes: Axes, rows: list[Row], column: str) -> None:
+    from matplotlib import colormaps
+
+    layers = list(dict.fromkeys(str(row["layer"]) for row in rows))
+    for number, layer in enumerate(layers):
+        curve = [(row["step"], row[column]) for row in rows if row["layer"] == layer]
+        colour = colormaps["viridis"](0.95 * number / max(1, len(layers) - 1))
+        label = layer if number in (0, len(layers) - 1) else None
+        axes.plot(*zip(*curve, strict=True), color=colour, linewidth=1.2, label=label)
+    if layers:
+        axes.legend(fontsize=7)
+
+
+def _gradient_norm(module: nn.Module) -> float | None:
+    """Of the module's own weights; None where it has none with a gradient."""
+    gradients: list[Tensor] = [p.grad for p in module.parameters(recurse=False) if p.grad is not None]
+    if not gradients:
+        return None
+    return float(sum(float(gradient.detach().float().norm()) ** 2 for gradient in gradients) ** 0.5)
+
+
+def _parsed(row: dict[str, str]) -> Row:
+    numbers: Row = {column: float(row[column]) if row[column] else None for column in COLUMNS[3:]}
+    return {"step": int(row["step"]), "layer": row["layer"], "kind": row["kind"], **numbers}
