@@ -16,7 +16,7 @@ HELP = f"""vidcls {__version__}: train, test and use video classifiers
 usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's options
 
   demo       the whole way on embedded data: flow, training, test, prediction
-  flow       compute optical flow once and store it
+  flow       compute optical flow once and store it; or look at it:  vidcls flow show VIDEO
   fit        train:                   vidcls fit --config two_stream
   validate   score the validation part of a data set
   test       score the test part:     vidcls test --config two_stream --ckpt_path best
@@ -84,6 +84,10 @@ def entry() -> None:
 
 
 def _flow(arguments: list[str]) -> int:
+    if arguments[:1] == ["show"]:
+        from vidcls.cli.flow_show import main as show
+
+        return show(arguments[1:])
     from vidcls.cli.flow import main as flow
 
     return flow(arguments)

@@ -31,13 +31,22 @@ class OneLineParser(argparse.ArgumentParser):
 
 def positive_seconds(text: str) -> float:
     """A finite number of seconds above 0."""
+    return _positive(text, "seconds")
+
+
+def positive_pixels(text: str) -> float:
+    """A finite number of pixels above 0."""
+    return _positive(text, "pixels")
+
+
+def _positive(text: str, unit: str) -> float:
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
-    return seconds
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of {unit} above 0")
+    return number
 
 
 def positive_count(text: str) -> int:

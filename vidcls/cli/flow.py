@@ -8,6 +8,7 @@ videos failed (listed at the end and in failures.csv in the store), 2 bad usage 
   vidcls flow --data ucf101 --output flow
   vidcls flow --folder videos --output flow --method farneback --short-side 128
   vidcls flow --folder videos --output flow --verify
+  vidcls flow show VIDEO --output flow.mp4                 look at it (see vidcls flow show --help)
 
 In a clone, python scripts/precompute_flow.py is the same.
 """

@@ -30,7 +30,7 @@ def flow_as_stored(frames: Tensor, settings: FlowSettings) -> Tensor:
 
 def codes_of(frames: Tensor, settings: FlowSettings) -> Tensor:
     """The 8-bit codes of the flow of neighbouring frames, ``(T-1, 2, h, w)`` uint8."""
-    return quantize(estimate_by(_at_stored_size(frames, settings), settings), settings.bound_px)
+    return quantize(estimate_by(at_stored_size(frames, settings), settings), settings.bound_px)
 
 
 def codes_of_video(video: Video, settings: FlowSettings) -> Iterator[Tensor]:
@@ -46,7 +46,7 @@ def codes_of_video(video: Video, settings: FlowSettings) -> Iterator[Tensor]:
         frames = video.frames(range(done, min(done + chunk_len, video.num_frames)))
         done += len(frames)
         chunk_len = max(1, _CHUNK_BYTES // frames[0].numel())
-        frames = _at_stored_size(frames, settings)
+        frames = at_stored_size(frames, settings)
         if last is not None:
             frames = torch.cat([last, frames])
         last = frames[-1:].clone()  # the next chunk's first field begins at this frame
@@ -54,7 +54,8 @@ def codes_of_video(video: Video, settings: FlowSettings) -> Iterator[Tensor]:
             yield from quantize(estimate_by(frames, settings), settings.bound_px)
 
 
-def _at_stored_size(frames: Tensor, settings: FlowSettings) -> Tensor:
+def at_stored_size(frames: Tensor, settings: FlowSettings) -> Tensor:
+    """Frames ``(T, 3, H, W)`` uint8 at the size at which flow is computed and stored."""
     size = settings.stored_size(*frames.shape[-2:])
     if size == tuple(frames.shape[-2:]):
         return frames

@@ -1,0 +1,57 @@
+"""``vidcls flow show``: a video -> its optical flow as a film or a strip of pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vidcls.cli.argument_parser import OneLineParser, positive_count, positive_pixels
+from vidcls.errors import ConfigurationError
+
+DESCRIPTION = """The optical flow of a video: the frame, motion in x, motion in y, direction by colour, and arrows.
+
+  vidcls flow show clip.mp4 --output flow.mp4
+  vidcls flow show clip.mp4 --output flow.png --method farneback --bound 8
+
+Beside the picture lies a .npz file with the fields of six places, in pixels per frame."""
+DEFAULT_OUTPUT = Path("flow.png")
+METHODS = ("dis", "farneback", "tvl1_opencv", "raft")
+
+
+def main(argv: list[str]) -> int:
+    """Compute and draw; returns the exit status.
+
+    Raises:
+        VidclsError: bad options, an unreadable video, or an output that cannot be written.
+    """
+    parser = OneLineParser("flow show", DESCRIPTION)
+    add = parser.add_argument
+    add("video", metavar="VIDEO", type=Path, help="the video")
+    add(
+        "--output",
+        type=Path,
+        default=DEFAULT_OUTPUT,
+        metavar="FILE",
+        help="a film (.mp4, .mov, .mkv) or a strip of pictures (.png) (default flow.png)",
+    )
+    add("--method", choices=METHODS, default="dis", help="how flow is computed (default dis)")
+    add("--short-side", type=positive_count, metavar="PX", help="compute at this length of the shorter side")
+    add("--bound", type=positive_pixels, metavar="PX", help="pixels per frame at full strength (default: by the video)")
+    add("--weights", help="for raft: raft_small, raft_large or a file of weights")
+    options = parser.parse_args(argv)
+    from vidcls.flow.film import FILM_SUFFIXES, STRIP_SUFFIXES, write_flow_film
+    from vidcls.flow.settings import FlowSettings
+    from vidcls.predict.output import check_place
+
+    if options.output.suffix.lower() not in (*FILM_SUFFIXES, *STRIP_SUFFIXES):
+        allowed = ", ".join((*FILM_SUFFIXES, *STRIP_SUFFIXES))
+        raise ConfigurationError(
+            f"--output {options.output}: suffix is {options.output.suffix!r}; allowed are {allowed}"
+        )
+    check_place(options.output, [options.video], option="--output")
+    try:
+        settings = FlowSettings(options.method, short_side_px=options.short_side, weights=options.weights)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    files = write_flow_film(options.video, options.output, settings, bound_px=options.bound)
+    print(f"wrote {' and '.join(str(file) for file in files)}")
+    return 0

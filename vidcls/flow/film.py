@@ -1,0 +1,124 @@
+"""The frames of a video -> its optical flow as a film or a strip of pictures: x, y, direction by colour, arrows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vidcls.errors import DatasetError, VidclsError
+from vidcls.files import written_whole
+from vidcls.flow.estimators import estimate_by
+from vidcls.flow.fields import resize
+from vidcls.flow.on_the_fly import at_stored_size
+from vidcls.flow.pictures import arrow_picture, component_picture, direction_picture
+from vidcls.flow.settings import FlowSettings
+from vidcls.video import open_video, write_video
+
+FILM_SUFFIXES = (".mp4", ".mov", ".mkv")
+STRIP_SUFFIXES = (".png",)
+PANELS = ("frame", "x", "y", "direction", "arrows")
+NUM_IN_STRIP = 6
+LEAST_BOUND_PX = 1.0  # a still scene does not become coloured noise
+_QUANTILE = 0.99
+_DEFAULT_FPS = 25.0  # for files that state none
+_CHUNK_LEN = 16
+
+
+def write_flow_film(video: Path, output: Path, settings: FlowSettings, *, bound_px: float | None = None) -> list[Path]:
+    """Write the flow of a video as a film of five panels, or as a strip of evenly spaced fields (``.png``).
+
+    Panels: the frame; motion to the right bright and to the left dark; downwards bright and upwards dark; direction by
+    colour and length by saturation; arrows in true length. Beside it lies ``.npz`` with the fields of the strip, in
+    pixels per frame, and the bound.
+
+    Args:
+        video: the file.
+        output: the film (``.mp4``, ``.mov``, ``.mkv``) or picture (``.png``).
+        settings: how flow is computed.
+        bound_px: the displacement that is shown at full strength; where None, that which 1 % of the strip's vectors
+            exceed.
+
+    Returns:
+        the files that were written.
+
+    Raises:
+        DecodeError: the video cannot be read.
+        DatasetError: it has a single frame, in which nothing moves.
+        VidclsError: the output cannot be written; nothing half-written is left.
+    """
+    with open_video(video) as opened:
+        num_fields, fps = opened.num_frames - 1, opened.fps or _DEFAULT_FPS
+        if num_fields < 1:
+            raise DatasetError(f"{video}: has a single frame, so that there is no flow to show")
+        chosen = np.linspace(0, num_fields - 1, min(NUM_IN_STRIP, num_fields)).round().astype(int)
+        pairs = [opened.frames([int(k), int(k) + 1]) for k in chosen]
+    fields = torch.stack([_field(pair, settings)[0] for pair in pairs])  # (n, 2, H, W)
+    bound = bound_px or max(LEAST_BOUND_PX, float(np.quantile(fields.norm(dim=1).numpy(), _QUANTILE)))
+    numbers = output.with_suffix(".npz")
+    try:
+        if output.suffix.lower() in STRIP_SUFFIXES:
+            _write_strip([pair[0] for pair in pairs], fields, [int(k) for k in chosen], bound, output)
+        else:
+            write_video(output, _film(video, settings, bound), fps=fps)
+        with written_whole(numbers) as path:
+            np.savez_compressed(path, fields=fields.numpy(), frames=chosen, bound_px=np.array(bound))
+    except OSError as error:
+        raise VidclsError(f"--output {output}: cannot be written ({error}); give another place") from error
+    return [output, numbers]
+
+
+def panels(frame: Tensor, field: Tensor, bound_px: float) -> list[Tensor]:
+    """The pictures ``(3, H, W)`` uint8 of one frame ``(3, H, W)`` and its field ``(2, H, W)``, in order of PANELS."""
+    H, W = frame.shape[1:]
+    arrows = arrow_picture(field, frame)
+    return [
+        frame,
+        component_picture(field[0], bound_px=bound_px),
+        component_picture(field[1], bound_px=bound_px),
+        direction_picture(field, bound_px=bound_px),
+        F.interpolate(arrows[None].float(), size=(H, W), mode="area")[0].round().to(torch.uint8),
+    ]
+
+
+def _field(frames: Tensor, settings: FlowSettings) -> Tensor:
+    """Fields ``(T-1, 2, H, W)`` in pixels of the frames themselves, computed at the size that the settings name."""
+    return resize(estimate_by(at_stored_size(frames, settings), settings), (frames.shape[2], frames.shape[3]))
+
+
+def _film(video: Path, settings: FlowSettings, bound_px: float) -> Iterator[Tensor]:
+    """Frames ``(3, H, 5W)``; some at a time are in memory, and the last frame of the video has no field."""
+    with open_video(video) as opened:
+        for start in range(0, opened.num_frames - 1, _CHUNK_LEN):
+            stop = min(start + _CHUNK_LEN, opened.num_frames - 1)
+            frames = opened.frames(range(start, stop + 1))
+            for frame, field in zip(frames, _field(frames, settings), strict=False):
+                joined = torch.cat(panels(frame, field, bound_px), dim=2)
+                yield joined[:, : joined.shape[1] // 2 * 2 or 1, : joined.shape[2] // 2 * 2]
+
+
+def _write_strip(
+    frames: Sequence[Tensor], fields: Tensor, numbers: Sequence[int], bound_px: float, output: Path
+) -> None:
+    from matplotlib.figure import Figure
+
+    columns = [panels(frame, field, bound_px) for frame, field in zip(frames, fields, strict=True)]
+    H, W = frames[0].shape[1:]
+    figure = Figure(figsize=(1.8 * len(columns) + 0.5, 5 * 1.8 * H / W + 0.8), layout="constrained")
+    grid = figure.subplots(len(PANELS), len(columns), squeeze=False)
+    for column, (pictures, number) in enumerate(zip(columns, numbers, strict=True)):
+        for row, picture in enumerate(pictures):
+            axes = grid[row][column]
+            axes.imshow(picture.permute(1, 2, 0).numpy(), interpolation="nearest")
+            axes.set_xticks([])
+            axes.set_yticks([])
+            if column == 0:
+                axes.set_ylabel(PANELS[row], fontsize=9)
+        grid[0][column].set_title(f"frame {number}", fontsize=8)
+    figure.suptitle(f"full strength: {bound_px:.1f} px per frame", fontsize=9)
+    with written_whole(output) as path:
+        figure.savefig(path, dpi=120)
