@@ -20,7 +20,7 @@ from vidcls.files import written_whole
 from vidcls.layers import Backbone, build_backbone
 
 BACKBONE = "efficientnet_lite0"
-NUM_PER_CLASS = (2, 5, 20, 100)
+NUM_PER_CLASS = (2, 10, 100)
 NUM_STEPS = 100
 BATCH_SIZE = 20
 NUM_REPEATS = 3

@@ -30,7 +30,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_a_training_leaves_configuration_log_curves_and_two_checkpoints(trained: Path, rows_of: Rows) -> None:
-    assert names(trained) == {"config.yaml", "metrics.csv", "curves.png", "checkpoints"}
+    assert names(trained) == {"config.yaml", "metrics.csv", "curves.png", "run.json", "checkpoints"}
     assert names(trained / "checkpoints") == {"best.ckpt", "last.ckpt"}
     config = yaml.safe_load((trained / "config.yaml").read_text())
     assert (config["trainer"]["max_epochs"], config["seed_everything"], config["name"]) == (2, 1, "tiny")
@@ -95,7 +95,7 @@ def test_a_test_writes_the_scores_of_every_video_into_the_run(
     wanted = run / "checkpoints" / "best.ckpt" if which == "FILE" else which
     outcome = vidcls("test", "--config", tiny, "--ckpt_path", wanted)
     assert outcome.status == 0
-    assert names(run) == {"config.yaml", "metrics.csv", "curves.png", "checkpoints"} | FILES_OF_A_TEST
+    assert names(run) == {"config.yaml", "metrics.csv", "curves.png", "run.json", "checkpoints"} | FILES_OF_A_TEST
     assert {path: path.read_bytes() for path in before} == before
     content = json.loads((run / "test.json").read_text())
     assert Path(content["checkpoint"]).name == ("last.ckpt" if which == "last" else "best.ckpt")
@@ -156,7 +156,7 @@ def test_a_validation_of_the_run_gives_what_the_training_logged(
     assert outcome.status == 0
     (last,) = [row for row in rows_of(run / "metrics.csv") if row["val/loss"] and row["step"] == "5"]
     assert f"{float(last['val/loss']):.6f}"[:7] in outcome.out
-    assert names(run) == {"config.yaml", "metrics.csv", "curves.png", "checkpoints"}
+    assert names(run) == {"config.yaml", "metrics.csv", "curves.png", "run.json", "checkpoints"}
 
 
 @pytest.mark.parametrize("command", ["test", "validate"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vidcls.training.results import TestScores, joined
+from vidcls.training.results import TestScores, joined, right_by_views
 
 
 def shard(indices: list[int]) -> TestScores:
@@ -35,3 +35,29 @@ def test_the_table_has_a_row_for_the_model_each_part_and_each_fusion() -> None:
     table = scores.table()
     assert list(table) == ["model", "spatial", "mean"]
     assert [row["top1"] for row in table.values()] == pytest.approx([1.0, 0.0, 2 / 3])
+
+
+def test_answers_from_fewer_views_are_means_of_evenly_spaced_ones() -> None:
+    by_view = torch.tensor([[[0.9, 0.1], [0.2, 0.8], [0.9, 0.1]], [[0.1, 0.9], [0.1, 0.9], [0.4, 0.6]]])  # (2, 3, 2)
+    right = right_by_views(by_view, torch.tensor([0, 1]))
+    assert right.tolist() == [[False, True, True], [True, True, True]]  # the middle; the first and the last; all
+
+
+def test_the_last_column_of_views_is_the_answer_of_the_model() -> None:
+    generator = torch.Generator().manual_seed(0)
+    by_view = torch.rand(20, 5, 4, generator=generator).softmax(-1)
+    labels = torch.randint(0, 4, (20,), generator=generator)
+    assert torch.equal(right_by_views(by_view, labels)[:, -1], by_view.mean(1).argmax(-1) == labels)
+
+
+def test_views_of_several_processes_are_joined_in_the_order_of_the_list() -> None:
+    def part(indices: list[int]) -> TestScores:
+        own = torch.tensor(indices)
+        views = torch.stack([own == 2, own >= 0], dim=1)
+        return TestScores(("a", "b"), own, own % 2, {"model": torch.eye(2)[own % 2]}, views_right=views)
+
+    whole = joined([part([0, 3]), part([1, 2])])
+    assert whole.views_right is not None
+    assert whole.views_right[:, 0].tolist() == [False, False, True, False]
+    assert whole.top1_by_views() == [0.25, 1.0]
+    assert shard([0]).top1_by_views() == []

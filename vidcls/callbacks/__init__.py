@@ -4,6 +4,7 @@ from vidcls.callbacks.fit_files import FitFiles
 from vidcls.callbacks.layer_statistics import LayerStatistics
 from vidcls.callbacks.metrics_log import MetricsLog
 from vidcls.callbacks.run_checkpoints import BestCheckpoint, last_checkpoints
+from vidcls.callbacks.run_facts import RunFacts
 from vidcls.callbacks.skipped_videos import SkippedVideos
 from vidcls.callbacks.svm_fit import SvmFit
 from vidcls.callbacks.test_files import TestFiles
@@ -15,6 +16,7 @@ __all__ = [
     "FitFiles",
     "LayerStatistics",
     "MetricsLog",
+    "RunFacts",
     "SkippedVideos",
     "SvmFit",
     "TestFiles",

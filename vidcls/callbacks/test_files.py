@@ -62,6 +62,7 @@ class TestFiles(Callback):
             "views_per_video": data.input_settings.num_views,
             "class_names": list(scores.class_names),
             "table": table,
+            "top1_by_views": scores.top1_by_views(),
         }
         write_text(self.run / "test.json", json.dumps(content, indent=2) + "\n")
         confusion = multiclass_confusion_matrix(scores.scores[MODEL_ROW], scores.labels, len(scores.class_names))

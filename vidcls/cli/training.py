@@ -24,6 +24,7 @@ from vidcls.callbacks import (
     BestCheckpoint,
     FitFiles,
     MetricsLog,
+    RunFacts,
     SkippedVideos,
     SvmFit,
     TestFiles,
@@ -190,6 +191,7 @@ class VidclsCLI(LightningCLI):
             SkippedVideos(),
             SvmFit([checkpoints / "best.ckpt", checkpoints / "last.ckpt"]),
             FitFiles(folder),
+            RunFacts(folder),
             WandbMedia(),
         ]
 

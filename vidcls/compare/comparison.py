@@ -13,13 +13,13 @@ from pathlib import Path
 from vidcls.compare.accuracy import mean_class_accuracy, top1
 from vidcls.compare.cost import CostRequest, Device, Measure
 from vidcls.compare.improving import RULE
-from vidcls.compare.machine import Machine, this_machine
 from vidcls.compare.measured import measured_costs, request_for
 from vidcls.compare.plots import curve_points, draw_accuracy_by_cost, draw_curves
 from vidcls.compare.results import RunResult, by_model, found_runs
 from vidcls.compare.table import ModelRow, Runs, as_csv, as_markdown, as_text, model_row
 from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
+from vidcls.training.machine import Machine, this_machine
 
 JSON_FILE = "comparison.json"
 

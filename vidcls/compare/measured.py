@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vidcls.compare.cost import Cost, CostRequest, Device, Measure, joined
-from vidcls.compare.machine import Machine, this_machine
 from vidcls.compare.results import RunResult
 from vidcls.compare.settings import LINKED, first_difference, section
 from vidcls.errors import VidclsError
 from vidcls.files import write_text
+from vidcls.training.machine import Machine, this_machine
 
 COSTS_FILE = "costs.json"
 NUM_ROUNDS = 2  # each model once, then each once more: a machine that slows down slows all of them

@@ -38,6 +38,7 @@ LEFT_BY_A_START = (
     RECORD_FILE,
     "checkpoints",
     "metrics.csv",
+    "run.json",
     "skipped.csv",
     "fit.log",
     "test.log",

@@ -27,7 +27,7 @@ from vidcls.models.staged_training import StagedTraining
 from vidcls.training.losses import LossSettings, balanced_weights, weights_by_name
 from vidcls.training.metrics import classification_metrics
 from vidcls.training.optimization import OptimizationSettings, ParameterGroup, build_optimizer, build_schedule
-from vidcls.training.results import TestScores, joined
+from vidcls.training.results import TestScores, joined, right_by_views
 from vidcls.training.transfer import TransferSettings
 from vidcls.types import Batch, ClipSettings, DescribesInput, Stream
 
@@ -249,18 +249,24 @@ class VideoClassifier(LightningModule, ABC):
 
         The streams of the batch are ``(B, V, C, T, H, W)``.
         """
+        return {row: scores.mean(dim=1) for row, scores in self._score_views(batch).items()}
+
+    def _score_views(self, batch: Batch) -> dict[str, Tensor]:
+        """Probabilities ``(B, V, K)`` by row."""
         B, V = batch[self.streams[0]].shape[:2]
         views: dict[str, Tensor] = {name: batch[name].flatten(0, 1) for name in self.streams}  # (B*V, C, T, H, W)
         rows = self._rows(views, fusions=True)
-        return {row: logits.float().softmax(dim=-1).view(B, V, -1).mean(dim=1) for row, logits in rows.items()}
+        return {row: logits.float().softmax(dim=-1).view(B, V, -1) for row, logits in rows.items()}
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Keep the scores of the videos."""
         if len(batch["label"]) == 0:
             return
-        scores = {row: values.cpu() for row, values in self.score_videos(batch).items()}
+        by_view = self._score_views(batch)
+        scores = {row: values.mean(dim=1).cpu() for row, values in by_view.items()}
         indices, labels = batch["index"].cpu(), batch["label"].cpu()
-        self._test_shards.append(TestScores(self.class_names, indices, labels, scores, self._part_names))
+        views_right = right_by_views(by_view[MODEL_ROW].cpu(), labels)
+        self._test_shards.append(TestScores(self.class_names, indices, labels, scores, self._part_names, views_right))
 
     def on_test_epoch_end(self) -> None:
         """Join the scores of all processes, in the order of the list, and log the table."""

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Callback, Trainer
+
+from vidcls.callbacks import RunFacts
+from vidcls.callbacks.run_facts import git_state, read_run_facts
+from vidcls.data import VideoDataModule
+from vidcls.datasets import VideoFolder
+from vidcls.models import SingleFrame
+
+MakeData = Callable[..., VideoDataModule]
+MakeTrainer = Callable[..., Trainer]
+PAUSE_SECONDS = 0.05
+
+
+class Slow(Callback):
+    """Makes every training step last."""
+
+    def on_before_backward(self, *_: object) -> None:
+        time.sleep(PAUSE_SECONDS)
+
+
+def fit(
+    run: Path,
+    data: VideoDataModule,
+    make_trainer: MakeTrainer,
+    *callbacks: Callback,
+    **settings: object,
+) -> Trainer:
+    torch.manual_seed(0)
+    model = SingleFrame(class_names=data.class_names, clip=data.clip, backbone="small")
+    trainer = make_trainer(run, callbacks=[RunFacts(run), *callbacks], **settings)
+    trainer.fit(model, data)
+    return trainer
+
+
+def test_where_and_how_it_ran_is_written(
+    clip_dataset: VideoFolder, tmp_path: Path, small_data: MakeData, small_trainer: MakeTrainer
+) -> None:
+    fit(tmp_path, small_data(clip_dataset), small_trainer, max_epochs=2)
+    (facts,) = read_run_facts(tmp_path / "run.json")
+    assert torch.__version__.startswith(facts["machine"]["versions"]["torch"])  # type: ignore[index]
+    assert (facts["from_step"], facts["to_step"], facts["epochs"]) == (0, 6, 2)
+    assert facts["num_parameters"] == facts["num_trained_parameters"]
+    assert facts["clips_per_second"] > 0  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("slow_step", "low", "high"), [(True, 0.0, 0.5), (False, 0.5, 1.0)])
+def test_the_share_of_waiting_is_that_of_the_time_between_steps(
+    clip_dataset: VideoFolder,
+    tmp_path: Path,
+    small_data: MakeData,
+    small_trainer: MakeTrainer,
+    monkeypatch: pytest.MonkeyPatch,
+    slow_step: bool,
+    low: float,
+    high: float,
+) -> None:
+    data = small_data(clip_dataset)
+    if not slow_step:  # a loader that is waited for
+
+        def slow_transfer(batch: object, dataloader_idx: int) -> object:
+            time.sleep(PAUSE_SECONDS)
+            return VideoDataModule.on_after_batch_transfer(data, batch, 0)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(data, "on_after_batch_transfer", slow_transfer)
+    fit(tmp_path, data, small_trainer, *([Slow()] if slow_step else []), max_epochs=1)
+    (facts,) = read_run_facts(tmp_path / "run.json")
+    assert low < facts["waiting_share"] < high  # type: ignore[operator]
+
+
+def test_a_damaged_file_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"trainings": [')
+    assert read_run_facts(tmp_path / "run.json") == []
+    assert read_run_facts(tmp_path / "none.json") == []
+
+
+def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path) -> None:
+    assert git_state(tmp_path) is None or "commit" in git_state(tmp_path)  # type: ignore[operator]
+    repository = tmp_path / "code"
+    repository.mkdir()
+
+    def git(*words: str) -> str:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        done = subprocess.run(["git", *identity, *words], cwd=repository, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    git("init", "-q")
+    (repository / "net.py").write_text("x = 1\n")
+    git("add", "net.py")
+    git("commit", "-qm", "first")
+    assert git_state(repository) == {"commit": git("rev-parse", "HEAD"), "is_changed": False}
+    (repository / "net.py").write_text("x = 2\n")
+    assert git_state(repository) == {"commit": git("rev-parse", "HEAD"), "is_changed": True}
+    assert json.dumps(git_state(repository))

@@ -1,0 +1,148 @@
+"""A training -> ``run.json``: where it ran, with which versions and code, how fast, and how long it waited for data."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from vidcls.files import write_text
+from vidcls.training.machine import this_machine
+from vidcls.types import Batch
+
+RUN_FILE = "run.json"
+GIT_SECONDS = 5  # a repository on a slow disk must not hold up a training
+
+
+@dataclass
+class _Times:
+    """Of the training batches of the first process, from the second of each epoch on."""
+
+    waiting_seconds: float = 0.0
+    working_seconds: float = 0.0
+    num_clips: int = 0
+
+
+class RunFacts(Callback):
+    """Writes ``run.json`` at the start of a training and again after each epoch; a resumed training adds to the list.
+
+    ``waiting_share`` is the share of the time of the training batches that passed between the end of one and the start
+    of the next, where the loader is waited for and the batch is moved to the device; the first batch of each epoch,
+    for which workers are started, does not count. ``clips_per_second`` is that of all processes together.
+
+    Args:
+        run: the run folder.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self._facts: dict[str, object] = {}
+        self._times = _Times()
+        self._started = self._batch_started = 0.0
+        self._batch_ended: float | None = None
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note what is known now."""
+        self._times, self._started, self._batch_ended = _Times(), time.monotonic(), None
+        if not trainer.is_global_zero:
+            return
+        parameters = list(pl_module.parameters())
+        self._facts = {
+            "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "from_step": trainer.global_step,
+            "command": ["vidcls", *sys.argv[1:]],
+            "machine": this_machine().to_dict(),
+            "git": git_state(Path.cwd()),
+            "num_processes": trainer.world_size,
+            "precision": str(trainer.precision),
+            "num_parameters": sum(p.numel() for p in parameters),
+            "num_trained_parameters": sum(p.numel() for p in parameters if p.requires_grad),
+        }
+        self._write(trainer)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """The wait for the first batch is one for the workers to start."""
+        self._batch_ended = None
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """What a validation in the middle of an epoch takes is no waiting."""
+        self._batch_ended = None
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """The wait is over."""
+        self._batch_started = time.monotonic()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,  # noqa: ARG002
+        outputs: object,  # noqa: ARG002
+        batch: Batch,
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Count the batch."""
+        now = time.monotonic()
+        if self._batch_ended is not None:
+            self._times.waiting_seconds += self._batch_started - self._batch_ended
+            self._times.working_seconds += now - self._batch_started
+            self._times.num_clips += len(batch["label"]) * trainer.world_size
+        self._batch_ended = now
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Write what has been counted, so that a stop loses no more than an epoch of it."""
+        if trainer.is_global_zero:
+            self._write(trainer)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Write the whole."""
+        if trainer.is_global_zero:
+            self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
+        total = self._times.waiting_seconds + self._times.working_seconds
+        counted = {
+            "to_step": trainer.global_step,
+            "epochs": trainer.current_epoch,
+            "seconds": round(time.monotonic() - self._started, 1),
+            "clips_per_second": round(self._times.num_clips / total, 2) if total else None,
+            "waiting_share": round(self._times.waiting_seconds / total, 4) if total else None,
+        }
+        path = self.run / RUN_FILE
+        earlier = [facts for facts in read_run_facts(path) if facts.get("started") != self._facts["started"]]
+        if self._facts["from_step"] == 0:
+            earlier = []
+        write_text(path, json.dumps({"trainings": [*earlier, {**self._facts, **counted}]}, indent=2) + "\n")
+
+
+def read_run_facts(path: Path) -> list[dict[str, object]]:
+    """The trainings that a ``run.json`` tells of; none where there is no such file or it is damaged."""
+    try:
+        trainings = json.loads(path.read_text(encoding="utf-8"))["trainings"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [facts for facts in trainings if isinstance(facts, dict)]
+
+
+def git_state(folder: Path) -> dict[str, object] | None:
+    """Commit of the repository that a folder lies in, and whether its files differ from it; None outside of one."""
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", *words], cwd=folder, capture_output=True, text=True, timeout=GIT_SECONDS, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    if commit is None:
+        return None
+    changes = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "is_changed": bool(changes)}
