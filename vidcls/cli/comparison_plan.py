@@ -11,7 +11,7 @@ import yaml
 from vidcls.cli.configs import with_config_paths
 from vidcls.cli.parsed import parsed_fit, plain
 from vidcls.cli.runs import CONFIG_FILE, check_name
-from vidcls.compare.clips import check_same_videos, videos_of
+from vidcls.compare.clips import check_same_videos
 from vidcls.compare.plan import PlannedRun, planned_runs
 from vidcls.compare.settings import (
     CONDITIONS,
@@ -22,6 +22,7 @@ from vidcls.compare.settings import (
     first_difference,
     section,
 )
+from vidcls.data.from_config import videos_of
 from vidcls.errors import ConfigurationError
 from vidcls.models import VideoClassifier
 from vidcls.models.checkpoint import import_class

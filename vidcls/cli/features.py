@@ -81,26 +81,17 @@ def _parsed(argv: list[str]) -> Namespace:
 def _data(config: Path, explainer: Explainer, options: Namespace) -> VideoDataModule:
     """The run's data set, its clips as the checkpoint says."""
     import yaml
-    from jsonargparse import ArgumentError, ArgumentParser
 
-    from vidcls.data import VideoDataModule
+    from vidcls.data.from_config import data_module_of
 
-    data = yaml.safe_load(config.read_text(encoding="utf-8"))["data"]
-    data |= {
-        "streams": list(explainer.model.streams),
-        "class_names": list(explainer.predictor.class_names),
-        "test_batch_size": options.batch_size,
-        "num_workers": options.num_workers,
-        "bad_videos": "error",
-    }
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(VideoDataModule, "data", sub_configs=True)
-    try:
-        module: VideoDataModule = parser.instantiate_classes(parser.parse_object({"data": data})).data
-    except (ArgumentError, ValueError) as error:
-        raise ConfigurationError(f"{config}: its data cannot be used: {' '.join(str(error).split())}") from error
-    module.prepare_data()
-    return module
+    return data_module_of(
+        yaml.safe_load(config.read_text(encoding="utf-8"))["data"],
+        streams=list(explainer.model.streams),
+        class_names=list(explainer.predictor.class_names),
+        test_batch_size=options.batch_size,
+        num_workers=options.num_workers,
+        bad_videos="error",
+    )
 
 
 def _features(explainer: Explainer, data: VideoDataModule, part: Split) -> Features:

@@ -1,35 +1,14 @@
-"""The data section of a configuration -> the videos that it means, and whether several mean the same ones."""
+"""The data sections of several configurations -> whether they mean the same videos."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from jsonargparse import ArgumentError, ArgumentParser
-
 from vidcls.compare.settings import first_difference
-from vidcls.data.arguments import folded
-from vidcls.datasets import VideoDataset
-from vidcls.errors import ConfigurationError, DatasetError
-from vidcls.types import Split, VideoRecord
-
-
-def videos_of(data: Mapping[str, object]) -> list[VideoRecord]:
-    """The videos of a resolved data section with their parts, folds taken into account; no file is opened.
-
-    Raises:
-        DatasetError: the data set is not there or cannot be cut like that.
-    """
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument("--dataset", type=VideoDataset)
-    try:
-        dataset = parser.instantiate_classes(parser.parse_object({"dataset": data.get("dataset")})).dataset
-        num_folds, fold = data.get("num_folds"), data.get("fold")
-        assert isinstance(num_folds, int | None)
-        assert isinstance(fold, int | None)
-        return folded(dataset.records, num_folds, fold)
-    except (ArgumentError, ValueError) as error:
-        raise DatasetError(f"the data set cannot be used: {' '.join(str(error).split())}") from error
+from vidcls.data.from_config import videos_of
+from vidcls.errors import ConfigurationError
+from vidcls.types import Split
 
 
 def num_videos(data: Mapping[str, object], part: Split) -> int:
