@@ -36,7 +36,13 @@ def test_what_contradicts_the_checkpoint_is_refused(
         line = vidcls(*command, "--config", tiny, "--ckpt_path", "last", *words).refusal()
         assert str(run / "checkpoints" / "last.ckpt") in str(Path(line.split(": ")[2]).absolute())
         assert message in line
-    assert {path.name for path in run.iterdir()} == {"config.yaml", "metrics.csv", "curves.png", "checkpoints"}
+    assert {path.name for path in run.iterdir()} == {
+        "config.yaml",
+        "metrics.csv",
+        "curves.png",
+        "run.json",
+        "checkpoints",
+    }
 
 
 @pytest.mark.parametrize(

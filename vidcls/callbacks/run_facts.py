@@ -30,7 +30,7 @@ class _Times:
 
 
 class RunFacts(Callback):
-    """Writes ``run.json`` at the start of a training and again after each epoch; a resumed training adds to the list.
+    """Writes ``run.json`` after each epoch; a resumed training adds to the list, one that cannot start leaves nothing.
 
     ``waiting_share`` is the share of the time of the training batches that passed between the end of one and the start
     of the next, where the loader is waited for and the batch is moved to the device; the first batch of each epoch,
@@ -64,7 +64,6 @@ class RunFacts(Callback):
             "num_parameters": sum(p.numel() for p in parameters),
             "num_trained_parameters": sum(p.numel() for p in parameters if p.requires_grad),
         }
-        self._write(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """The wait for the first batch is one for the workers to start."""
