@@ -23,6 +23,7 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
   predict    label new videos:        vidcls predict CHECKPOINT VIDEO|FOLDER|GLOB ...
   explain    where and when a model looks:  vidcls explain CHECKPOINT VIDEO --output heat.mp4
   features   what each layer knows:   vidcls features RUN
+  report     one page about a tested run:  vidcls report RUN
   summary    layers and cost of a model:  vidcls summary two_stream
   compare    train several models alike and set them side by side
   doctor     what is installed, what is missing and how to get it
@@ -129,6 +130,12 @@ def _features(arguments: list[str]) -> int:
     return features(arguments)
 
 
+def _report(arguments: list[str]) -> int:
+    from vidcls.cli.report import main as report
+
+    return report(arguments)
+
+
 def _summary(arguments: list[str]) -> int:
     from vidcls.cli.summary import main as summary
 
@@ -162,6 +169,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "predict": _predict,
     "explain": _explain,
     "features": _features,
+    "report": _report,
     "summary": _summary,
     "compare": _compare,
     "doctor": _doctor,

@@ -1,0 +1,173 @@
+"""The page of a run: what stands in it, that it needs nothing else, and how a browser takes it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from vidcls.cli import main
+from vidcls.errors import ConfigurationError
+from vidcls.explain import Explainer
+from vidcls.report import RunFolder, read_run, write_report
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CONFIG = """
+seed_everything: 1
+model:
+  class_path: TwoStream
+  init_args: {{spatial: small, temporal: small, optimization: {{lr: 0.05, schedule: constant}}}}
+data:
+  dataset: {{class_path: VideoFolder, init_args: {{root: {root}}}}}
+  flow_len: 3
+  test_clips: 2
+  batch_size: 4
+  test_batch_size: 4
+  num_workers: 0
+  transform: {{resize_px: null, crop_px: 32, train_crop: center, flip_probability: 0.0}}
+trainer: {{max_epochs: 1, accelerator: cpu, enable_progress_bar: false, enable_model_summary: false}}
+"""
+
+
+class Checker(HTMLParser):
+    """Notes tags that are open, pictures without words, and addresses that lead out of the page."""
+
+    EMPTY = ("meta", "img", "br", "link", "input", "hr")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.wordless: list[str] = []
+        self.outside: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        if tag == "img" and not named.get("alt"):
+            self.wordless.append(tag)
+        if tag == "svg" and not named.get("aria-label"):
+            self.wordless.append(tag)
+        if named.get("id"):
+            self.ids.append(str(named["id"]))
+        for name in ("src", "href", "xlink:href"):
+            address = named.get(name)
+            if address and not address.startswith(("#", "data:")):
+                self.outside.append(address)
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.EMPTY:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def folder(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was trained for an epoch and tested."""
+    place = tmp_path_factory.mktemp("reported")
+    (place / "tiny.yaml").write_text(CONFIG.format(root=clip_folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        assert main(["fit", "--config", "tiny.yaml", "--run", "run"]) == 0
+        assert main(["test", "--run", "run", "--ckpt_path", "best"]) == 0
+        assert main(["report", "run", "--device", "cpu"]) == 0
+    return place / "run"
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> str:
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_needs_nothing_but_itself_and_its_pictures_have_words(page: str) -> None:
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    assert checker.outside == []
+    assert checker.wordless == []
+    assert len(checker.ids) == len(set(checker.ids))
+    assert "url(http" not in page
+
+
+def test_all_that_is_known_of_the_run_stands_in_it(folder: Path, page: str) -> None:
+    test = json.loads((folder / "test.json").read_text())
+    top1 = test["table"]["model"]["top1"]
+    assert f"<strong>{100 * top1:.1f} %</strong>" in page
+    for row in ("spatial", "temporal", "product (the model&#39;s answer)", "svm"):
+        assert row.replace("&#39;", "'") in page.replace("&#39;", "'")
+    for word in ("calibration error", "left", "right", "still", "views of each video", "waiting for data", "torch"):
+        assert word in page
+    assert "crop_px: 32" in page
+    assert page.count('class="clip"') == test["num_videos"]  # 7, of which no more than 12 are wrong or right
+    assert page.count("data:image/webp;base64,") == 2 * test["num_videos"]
+
+
+def test_the_colours_follow_the_reader(page: str) -> None:
+    assert "prefers-color-scheme: dark" in page
+    assert "prefers-reduced-motion" in page
+    assert 'name="viewport"' in page
+    assert "#010203" not in page
+
+
+def test_what_names_say_is_text_and_no_markup(folder: Path, tmp_path: Path) -> None:
+    run = read_run(folder)
+    names = ("<script>alert(1)</script>", *run.class_names[1:])
+    strange = RunFolder(folder, names, run.answers, run.test, config_text="a: </pre><b>")
+    write_report(strange, tmp_path / "page.html", explainer=None, path_of=lambda name: None)
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in text
+    assert "</pre><b>" not in text
+    assert "no checkpoint to look with" in text
+
+
+def test_a_video_that_is_gone_has_no_picture_but_its_reason(folder: Path, tmp_path: Path) -> None:
+    run = read_run(folder)
+    assert run.checkpoint is not None
+    explainer = Explainer(run.checkpoint, device="cpu")
+    write_report(run, tmp_path / "p.html", explainer=explainer, path_of=lambda name: tmp_path / name, num_shown=2)
+    assert "no picture: " in (tmp_path / "p.html").read_text(encoding="utf-8")
+
+
+def test_a_folder_that_is_no_tested_run_is_refused_in_one_line(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"vidcls test --run"):
+        read_run(tmp_path)
+    damaged = tmp_path / "damaged"
+    shutil.copytree(folder, damaged)
+    (damaged / "test.csv").write_text("path,label\n")
+    assert main(["report", str(damaged)]) == 2
+    assert "test it again" in capsys.readouterr().err
+    assert main(["report", str(folder), "--output", "page.txt"]) == 2
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser")
+def test_a_browser_shows_it_and_a_press_shows_the_heat(folder: Path, page: str, tmp_path: Path) -> None:
+    pressed = "<script>document.querySelector('.clip').click(); document.body.dataset.shown = getComputedStyle("
+    pressed += "document.querySelector('.clip .heat')).display;</script></body>"
+    (tmp_path / "pressed.html").write_text(page.replace("</body>", pressed), encoding="utf-8")
+
+    def browser(*words: str) -> str:
+        options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
+        profile = f"--user-data-dir={tmp_path / 'profile'}"
+        done = subprocess.run(
+            [str(CHROMIUM), *options, profile, *words], capture_output=True, text=True, timeout=120, check=True
+        )
+        return done.stdout
+
+    dom = browser("--dump-dom", (tmp_path / "pressed.html").as_uri())
+    assert re.search(r'<body[^>]*data-shown="block"', dom)
+    assert dom.count('aria-pressed="true"') == 3  # the button, and two rules in the style sheet
+    for width in (412, 1280):
+        picture = tmp_path / f"{width}.png"
+        browser(f"--window-size={width},1600", f"--screenshot={picture}", (folder / "report.html").as_uri())
+        assert picture.stat().st_size > 20_000

@@ -1,0 +1,73 @@
+"""``vidcls report``: a tested run -> one page with all that is known of it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from vidcls.cli.argument_parser import OneLineParser, positive_count
+from vidcls.errors import ConfigurationError
+
+DESCRIPTION = """One HTML page about a tested run, which needs no network and no other file: accuracies with intervals,
+classes, calibration, streams and fusion, the surest mistakes and the least sure hits with heat maps, curves, speed,
+settings.
+
+  vidcls report runs/two_stream/2026-11-20_10-00-00
+  vidcls report runs/two_stream/2026-11-20_10-00-00 --output page.html --num-shown 24"""
+PAGE_FILE = "report.html"
+
+
+def main(argv: list[str]) -> int:
+    """Write the page; returns the exit status.
+
+    Raises:
+        VidclsError: bad options, a folder that is no tested run, or a place that cannot be written to.
+    """
+    parser = OneLineParser("report", DESCRIPTION)
+    add = parser.add_argument
+    add("run", metavar="RUN", type=Path, help="the folder of a run that was tested")
+    add("--output", type=Path, metavar="FILE", help="the .html file (default: report.html in the run)")
+    add("--num-shown", type=positive_count, default=12, metavar="N", help="mistakes and hits to show (default 12)")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs (default auto)")
+    options = parser.parse_args(argv)
+    output: Path = options.output or options.run / PAGE_FILE
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise ConfigurationError(f"--output {output}: suffix is {output.suffix!r}; allowed are .html and .htm")
+    from tqdm import tqdm
+
+    from vidcls.explain import Explainer
+    from vidcls.predict.output import check_place
+    from vidcls.report import read_run, write_report
+
+    check_place(output, [], option="--output")
+    run = read_run(options.run)
+    explainer = Explainer(run.checkpoint, device=options.device) if run.checkpoint is not None else None
+    if explainer is None:
+        print("vidcls: warning: the checkpoint that was tested is gone: the page has no heat maps", file=sys.stderr)
+    paths = _paths(run.config_text)
+    write_report(
+        run,
+        output,
+        explainer=explainer,
+        path_of=paths.get,
+        progress=lambda videos: tqdm(videos, desc="looking", unit="video", disable=None),
+        num_shown=options.num_shown,
+    )
+    print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _paths(config_text: str) -> dict[str, Path]:
+    """The files of the data set's test videos by name; none where the configuration does not say."""
+    import yaml
+
+    from vidcls.data.from_config import videos_of
+    from vidcls.errors import DatasetError
+
+    if not config_text:
+        return {}
+    try:
+        return {record.name: record.path for record in videos_of(yaml.safe_load(config_text)["data"])}
+    except DatasetError as error:
+        print(f"vidcls: warning: {error}: the page has no heat maps", file=sys.stderr)
+        return {}

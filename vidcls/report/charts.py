@@ -1,0 +1,136 @@
+"""Numbers -> inline SVG that takes the colours of the page it stands in, light or dark."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidcls.report.statistics import NUM_BINS, Calibration
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INK = "#010203"  # stands for the colour of the page's text, and is replaced by it
+BLUE, ORANGE = "#3b82c4", "#d9762b"  # told apart in the light, in the dark, and by those who do not see red and green
+MOST_WITH_NUMBERS = 30
+Curve = Sequence[tuple[float, float]]
+
+
+def curves_chart(curves: Mapping[str, Curve]) -> str | None:
+    """Losses and accuracies by step, training dashed and validation solid; None where there are none."""
+    panels = {
+        "loss": {name: curve for name, curve in curves.items() if name.endswith("loss")},
+        "accuracy": {name: curve for name, curve in curves.items() if name.endswith(("top1", "mean_class_accuracy"))},
+    }
+    drawn = {title: panel for title, panel in panels.items() if panel}
+    if not drawn:
+        return None
+    figure = _figure(4.6 * len(drawn), 3.2)
+    for axes, (title, panel) in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn.items(), strict=True):
+        colours: dict[str, str] = {}
+        for name, curve in sorted(panel.items()):
+            part, _, rest = name.partition("/")
+            colour = colours.setdefault(rest, (BLUE, ORANGE, "#7a9a3a", "#a05cc0", "#8a8a8a")[len(colours) % 5])
+            axes.plot(*zip(*curve, strict=True), color=colour, linestyle="--" if part == "train" else "-", label=name)
+        axes.set_title(title)
+        axes.set_xlabel("optimiser step")
+        if title == "accuracy":
+            axes.set_ylim(0, 1.02)
+        axes.legend(fontsize=7, frameon=False)
+    return _svg(figure, "Curves of the training: " + ", ".join(drawn))
+
+
+def confusion_chart(counts: NDArray[np.int64], class_names: Sequence[str]) -> str:
+    """The confusion matrix: colours are shares of the row, numbers are videos."""
+    K = len(class_names)
+    side = max(3.2, (0.5 if K <= MOST_WITH_NUMBERS else 0.13) * K)
+    figure = _figure(side + 1.6, side + 1.2)
+    axes = figure.add_subplot()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.invert_yaxis()
+    axes.set_aspect("equal")
+    size = 9 if K <= MOST_WITH_NUMBERS else 5
+    axes.set_xticks(np.arange(K) + 0.5, class_names, rotation=90, fontsize=size)
+    axes.set_yticks(np.arange(K) + 0.5, class_names, fontsize=size)
+    axes.set_xlabel("prediction")
+    axes.set_ylabel("label")
+    if K <= MOST_WITH_NUMBERS:
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(
+                column + 0.5, row + 0.5, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=8
+            )
+    return _svg(figure, f"Confusion matrix of {K} classes; the table by class has the same numbers")
+
+
+def calibration_chart(found: Calibration) -> str:
+    """Accuracy by confidence; points under the line are too sure."""
+    figure = _figure(3.8, 3.2)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
+    axes.bar(
+        found.confidence,
+        found.accuracy,
+        width=0.6 / NUM_BINS,
+        color=BLUE,
+        alpha=0.85,
+    )
+    for x, y, count in zip(found.confidence, found.accuracy, found.counts, strict=True):
+        axes.text(x, y + 0.015, str(count), ha="center", fontsize=7, color=INK)
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(0, 1.1)
+    axes.set_xlabel("confidence")
+    axes.set_ylabel("share that is right")
+    return _svg(figure, f"Accuracy by confidence; expected calibration error {found.error:.3f}")
+
+
+def views_chart(top1: Sequence[float]) -> str:
+    """Top-1 by the number of views of each video."""
+    figure = _figure(3.8, 3.2)
+    axes = figure.add_subplot()
+    axes.plot(range(1, len(top1) + 1), top1, "o-", color=BLUE)
+    axes.set_xlabel("views of each video")
+    axes.set_ylabel("top-1")
+    axes.set_ylim(0, 1.02)
+    return _svg(figure, f"Top-1 from 1 view, {top1[0]:.3f}, to {len(top1)} views, {top1[-1]:.3f}")
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained", facecolor="none")
+
+
+def _svg(figure: Figure, alternative: str) -> str:
+    """SVG to stand in a page: no fixed size, text as text, ink in the colour of the text around it."""
+    from html import escape
+
+    from matplotlib import rc_context
+
+    for axes in figure.axes:
+        axes.set_facecolor("none")
+        axes.tick_params(colors=INK)
+        for spine in axes.spines.values():
+            spine.set_edgecolor(INK)
+        for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
+            text.set_color(INK)
+        legend = axes.get_legend()
+        for text in legend.get_texts() if legend is not None else ():
+            text.set_color(INK)
+    buffer = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "vidcls"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" LABEL>', svg, count=1)
+    # Pictures of one page share their names.
+    salt = f"c{crc32(alternative.encode())}_"
+    svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{salt}", svg)
+    return svg.replace("LABEL", f'role="img" aria-label="{escape(alternative)}" class="chart"', 1)

@@ -1,0 +1,161 @@
+"""Labels, scores and groups of a test -> accuracies with intervals, classes, calibration, the sure and the unsure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidcls.report.run_folder import Answers
+
+NUM_DRAWS = 2000
+CONFIDENCE = 0.95
+NUM_BINS = 10
+TOP_K = 5
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A share with the interval in which it would lie for other groups of videos.
+
+    Args:
+        title: such as ``top-1``.
+        value: of the videos that were tested.
+        low: lower end of the interval.
+        high: upper end.
+    """
+
+    title: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class in a test.
+
+    Args:
+        name: of the class.
+        precision: share of the videos that were called so that are; None where none was.
+        recall: share of its videos that were recognised; None where it has none.
+        f1: harmonic mean of both; None where one is.
+        support: number of its videos.
+        confused_with: the class that it is most often taken for, and how often; None where never.
+    """
+
+    name: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+    confused_with: tuple[str, int] | None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Whether a probability means what it says.
+
+    Args:
+        error: expected calibration error: the mean distance of confidence and accuracy over the bins, by their videos
+            (Guo et al.: On Calibration of Modern Neural Networks, ICML 2017).
+        confidence: mean probability of the predicted class by bin that has videos.
+        accuracy: share that is right by the same bins.
+        counts: videos in them.
+    """
+
+    error: float
+    confidence: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+def accuracies(answers: Answers, *, seed: int = 0) -> list[Accuracy]:
+    """Top-1, top-5 (from six classes on) and mean class accuracy with 95 % bootstrap intervals over groups.
+
+    Videos of one group (a person, a session) are alike, so that whole groups are drawn, with replacement (cluster
+    bootstrap: Efron and Tibshirani: An Introduction to the Bootstrap, 1993); the interval is that of the percentiles.
+    """
+    K = answers.scores.shape[1]
+    right = answers.predictions == answers.labels
+    rank = (answers.scores > answers.scores[np.arange(len(right)), answers.labels][:, None]).sum(axis=1)
+    names, group = np.unique(answers.groups, return_inverse=True)
+    # By group: the numbers of videos and of right ones by class, so that a draw is a product of small tables.
+    tables = {"videos": np.ones(len(right)), "top-1": right, "top-5": rank < TOP_K}
+    by_group = {
+        title: _by_group_and_class(values, group, answers.labels, len(names), K) for title, values in tables.items()
+    }
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=NUM_DRAWS).astype(float)
+    weights = np.concatenate([np.ones((1, len(names))), drawn])  # the first is the test as it was
+    videos = np.tensordot(weights, by_group["videos"], axes=1)  # (draws, K)
+    hits = {title: np.tensordot(weights, by_group[title], axes=1) for title in ("top-1", "top-5")}
+    found = {"top-1": hits["top-1"].sum(axis=1) / videos.sum(axis=1)}
+    if K > TOP_K:
+        found["top-5"] = hits["top-5"].sum(axis=1) / videos.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found["mean class accuracy"] = np.nanmean(hits["top-1"] / videos, axis=1)
+    tail = 100 * (1 - CONFIDENCE) / 2
+    return [
+        Accuracy(title, float(values[0]), *(float(v) for v in np.percentile(values[1:], [tail, 100 - tail])))
+        for title, values in found.items()
+    ]
+
+
+def confusion(answers: Answers) -> NDArray[np.int64]:
+    """Counts ``(K, K)``; rows are true classes, columns are predictions."""
+    from sklearn.metrics import confusion_matrix
+
+    return confusion_matrix(answers.labels, answers.predictions, labels=range(answers.scores.shape[1]))
+
+
+def class_rows(answers: Answers, class_names: tuple[str, ...]) -> list[ClassRow]:
+    """Every class, in the order of the scores."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    precision, recall, f1, support = precision_recall_fscore_support(
+        answers.labels, answers.predictions, labels=range(len(class_names)), zero_division=np.nan
+    )
+    wrong = confusion(answers)
+    np.fill_diagonal(wrong, 0)
+    rows: list[ClassRow] = []
+    for number, name in enumerate(class_names):
+        other = int(wrong[number].argmax())
+        confused = (class_names[other], int(wrong[number, other])) if wrong[number, other] else None
+        shares = [None if np.isnan(v[number]) else float(v[number]) for v in (precision, recall, f1)]
+        rows.append(ClassRow(name, shares[0], shares[1], shares[2], int(support[number]), confused))
+    return rows
+
+
+def calibration(answers: Answers) -> Calibration:
+    """Confidence against accuracy in bins of equal width."""
+    confidence = answers.scores.max(axis=1)
+    right = answers.predictions == answers.labels
+    bins = np.minimum((confidence * NUM_BINS).astype(int), NUM_BINS - 1)
+    rows = [(confidence[bins == k].mean(), right[bins == k].mean(), int((bins == k).sum())) for k in np.unique(bins)]
+    error = sum(abs(c - a) * n for c, a, n in rows) / len(right)
+    means, shares, counts = zip(*rows, strict=True)
+    return Calibration(float(error), tuple(map(float, means)), tuple(map(float, shares)), counts)
+
+
+def surest_mistakes(answers: Answers, most: int) -> list[int]:
+    """Videos that were taken for another class, the most confident first."""
+    wrong = np.flatnonzero(answers.predictions != answers.labels)
+    return [int(k) for k in wrong[np.argsort(-answers.scores.max(axis=1)[wrong], kind="stable")][:most]]
+
+
+def least_sure_hits(answers: Answers, most: int) -> list[int]:
+    """Videos that were recognised, the least confident first."""
+    right = np.flatnonzero(answers.predictions == answers.labels)
+    return [int(k) for k in right[np.argsort(answers.scores.max(axis=1)[right], kind="stable")][:most]]
+
+
+def _by_group_and_class(
+    values: NDArray[np.generic], group: NDArray[np.intp], labels: NDArray[np.int64], num_groups: int, num_classes: int
+) -> Floats:
+    table = np.zeros((num_groups, num_classes))
+    np.add.at(table, (group, labels), values.astype(float))
+    return table
