@@ -8,6 +8,7 @@ from vidcls.callbacks.run_facts import RunFacts
 from vidcls.callbacks.skipped_videos import SkippedVideos
 from vidcls.callbacks.svm_fit import SvmFit
 from vidcls.callbacks.test_files import TestFiles
+from vidcls.callbacks.wandb_looks import WandbLooks
 from vidcls.callbacks.wandb_media import WandbMedia
 from vidcls.callbacks.wandb_run import WandbRun
 
@@ -20,6 +21,7 @@ __all__ = [
     "SkippedVideos",
     "SvmFit",
     "TestFiles",
+    "WandbLooks",
     "WandbMedia",
     "WandbRun",
     "last_checkpoints",

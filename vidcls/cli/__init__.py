@@ -17,6 +17,7 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
 
   demo       the whole way on embedded data: flow, training, test, prediction
   flow       compute optical flow once and store it; or look at it:  vidcls flow show VIDEO
+  data       look at a data set:      vidcls data browse FOLDER|CSV|CONFIG
   fit        train:                   vidcls fit --config two_stream
   validate   score the validation part of a data set
   test       score the test part:     vidcls test --config two_stream --ckpt_path best
@@ -94,6 +95,12 @@ def _flow(arguments: list[str]) -> int:
     return flow(arguments)
 
 
+def _data(arguments: list[str]) -> int:
+    from vidcls.cli.data import main as data
+
+    return data(arguments)
+
+
 def _fit(arguments: list[str]) -> int:
     from vidcls.cli.training import run
 
@@ -163,6 +170,7 @@ def _demo(arguments: list[str]) -> int:
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "demo": _demo,
     "flow": _flow,
+    "data": _data,
     "fit": _fit,
     "validate": _validate,
     "test": _test,

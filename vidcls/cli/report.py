@@ -10,7 +10,7 @@ from vidcls.errors import ConfigurationError
 
 DESCRIPTION = """One HTML page about a tested run, which needs no network and no other file: accuracies with intervals,
 classes, calibration, streams and fusion, the surest mistakes and the least sure hits with heat maps, curves, speed,
-settings.
+settings. What its pictures show lies as numbers in a folder beside it.
 
   vidcls report runs/two_stream/2026-11-20_10-00-00
   vidcls report runs/two_stream/2026-11-20_10-00-00 --output page.html --num-shown 24"""
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
     if explainer is None:
         print("vidcls: warning: the checkpoint that was tested is gone: the page has no heat maps", file=sys.stderr)
     paths = _paths(run.config_text)
-    write_report(
+    files = write_report(
         run,
         output,
         explainer=explainer,
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
         progress=lambda videos: tqdm(videos, desc="looking", unit="video", disable=None),
         num_shown=options.num_shown,
     )
-    print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+    print(f"wrote {output} and {files[1].parent} ({output.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 

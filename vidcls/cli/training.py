@@ -28,6 +28,7 @@ from vidcls.callbacks import (
     SkippedVideos,
     SvmFit,
     TestFiles,
+    WandbLooks,
     WandbMedia,
     WandbRun,
     last_checkpoints,
@@ -183,7 +184,7 @@ class VidclsCLI(LightningCLI):
         folder, facts = self.request.folder(), self.request.facts
         checkpoints = folder / CHECKPOINTS
         if self.subcommand != "fit":
-            return [TestFiles(folder, checkpoint=facts.path if facts else None), WandbMedia()]
+            return [TestFiles(folder, checkpoint=facts.path if facts else None), WandbMedia(), WandbLooks(folder)]
         return [
             BestCheckpoint(checkpoints, monitor=self._get(self.config, "monitor")),
             *last_checkpoints(checkpoints, every_n_steps=self._get(self.config, "save_every_n_steps")),
@@ -193,6 +194,7 @@ class VidclsCLI(LightningCLI):
             FitFiles(folder),
             RunFacts(folder),
             WandbMedia(),
+            WandbLooks(folder),
         ]
 
     def _loggers(self, given: object) -> list[Logger] | bool:

@@ -46,7 +46,7 @@ def write_heat(explanation: Explanation, output: Path) -> list[Path]:
         else:
             write_video(output, _film(explanation), fps=explanation.fps or _DEFAULT_FPS)
         with written_whole(numbers) as path:
-            np.savez_compressed(path, **_numbers(explanation))  # type: ignore[arg-type]
+            np.savez_compressed(path, **heat_arrays(explanation))  # type: ignore[arg-type]
     except OSError as error:
         raise VidclsError(f"--output {output}: cannot be written ({error}); give another place") from error
     return [output, numbers]
@@ -216,7 +216,7 @@ def _write_strip(explanation: Explanation, output: Path) -> None:
         figure.savefig(path, dpi=130)
 
 
-def _numbers(explanation: Explanation) -> dict[str, np.ndarray]:
+def heat_arrays(explanation: Explanation) -> dict[str, np.ndarray]:
     """Heat by title and clip, the frames that it belongs to, scores and class names."""
     found: dict[str, np.ndarray] = {
         "class_names": np.array(explanation.prediction.class_names),

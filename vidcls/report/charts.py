@@ -31,7 +31,7 @@ def curves_chart(curves: Mapping[str, Curve]) -> str | None:
     drawn = {title: panel for title, panel in panels.items() if panel}
     if not drawn:
         return None
-    figure = _figure(4.6 * len(drawn), 3.2)
+    figure = figure_of(4.6 * len(drawn), 3.2)
     for axes, (title, panel) in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn.items(), strict=True):
         colours: dict[str, str] = {}
         for name, curve in sorted(panel.items()):
@@ -43,14 +43,14 @@ def curves_chart(curves: Mapping[str, Curve]) -> str | None:
         if title == "accuracy":
             axes.set_ylim(0, 1.02)
         axes.legend(fontsize=7, frameon=False)
-    return _svg(figure, "Curves of the training: " + ", ".join(drawn))
+    return as_svg(figure, "Curves of the training: " + ", ".join(drawn))
 
 
 def confusion_chart(counts: NDArray[np.int64], class_names: Sequence[str]) -> str:
     """The confusion matrix: colours are shares of the row, numbers are videos."""
     K = len(class_names)
     side = max(3.2, (0.5 if K <= MOST_WITH_NUMBERS else 0.13) * K)
-    figure = _figure(side + 1.6, side + 1.2)
+    figure = figure_of(side + 1.6, side + 1.2)
     axes = figure.add_subplot()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1)
@@ -67,12 +67,12 @@ def confusion_chart(counts: NDArray[np.int64], class_names: Sequence[str]) -> st
             axes.text(
                 column + 0.5, row + 0.5, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=8
             )
-    return _svg(figure, f"Confusion matrix of {K} classes; the table by class has the same numbers")
+    return as_svg(figure, f"Confusion matrix of {K} classes; the table by class has the same numbers")
 
 
 def calibration_chart(found: Calibration) -> str:
     """Accuracy by confidence; points under the line are too sure."""
-    figure = _figure(3.8, 3.2)
+    figure = figure_of(3.8, 3.2)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
     axes.bar(
@@ -88,27 +88,28 @@ def calibration_chart(found: Calibration) -> str:
     axes.set_ylim(0, 1.1)
     axes.set_xlabel("confidence")
     axes.set_ylabel("share that is right")
-    return _svg(figure, f"Accuracy by confidence; expected calibration error {found.error:.3f}")
+    return as_svg(figure, f"Accuracy by confidence; expected calibration error {found.error:.3f}")
 
 
 def views_chart(top1: Sequence[float]) -> str:
     """Top-1 by the number of views of each video."""
-    figure = _figure(3.8, 3.2)
+    figure = figure_of(3.8, 3.2)
     axes = figure.add_subplot()
     axes.plot(range(1, len(top1) + 1), top1, "o-", color=BLUE)
     axes.set_xlabel("views of each video")
     axes.set_ylabel("top-1")
     axes.set_ylim(0, 1.02)
-    return _svg(figure, f"Top-1 from 1 view, {top1[0]:.3f}, to {len(top1)} views, {top1[-1]:.3f}")
+    return as_svg(figure, f"Top-1 from 1 view, {top1[0]:.3f}, to {len(top1)} views, {top1[-1]:.3f}")
 
 
-def _figure(width: float, height: float) -> Figure:
+def figure_of(width: float, height: float) -> Figure:
+    """A figure in inches, on no ground of its own."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained", facecolor="none")
 
 
-def _svg(figure: Figure, alternative: str) -> str:
+def as_svg(figure: Figure, alternative: str) -> str:
     """SVG to stand in a page: no fixed size, text as text, ink in the colour of the text around it."""
     from html import escape
 

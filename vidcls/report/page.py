@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from vidcls import __version__
+import numpy as np
+from numpy.typing import NDArray
+
 from vidcls.errors import VidclsError
 from vidcls.explain import Explainer
-from vidcls.files import write_text
+from vidcls.explain.pictures import heat_arrays
+from vidcls.files import write_text, written_whole
 from vidcls.report.charts import calibration_chart, confusion_chart, curves_chart, views_chart
+from vidcls.report.html import rendered
 from vidcls.report.run_folder import RunFolder
 from vidcls.report.statistics import (
     accuracies,
@@ -23,11 +28,9 @@ from vidcls.report.statistics import (
 )
 from vidcls.report.thumbnails import still_and_heat
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
 TEMPLATE = "run.html"
 NUM_SHOWN = 12
+CLASS_COLUMNS = ("class", "precision", "recall", "f1", "videos")
 PathOf = Callable[[str], Path | None]
 """The name of a video in a test -> its file; None where it is not known."""
 
@@ -44,6 +47,7 @@ class ShownVideo:
         still: data address of a frame; None where it could not be drawn, for which ``reason`` says why.
         heat: data address of the frames under their heat.
         reason: why there is no picture.
+        arrays: the heat in numbers, see :func:`vidcls.explain.pictures.heat_arrays`.
     """
 
     path: str
@@ -53,6 +57,7 @@ class ShownVideo:
     still: str | None = None
     heat: str | None = None
     reason: str | None = None
+    arrays: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
 
 
 def write_report(
@@ -63,8 +68,11 @@ def write_report(
     path_of: PathOf,
     progress: Callable[[list[int]], Iterable[int]] = iter,
     num_shown: int = NUM_SHOWN,
-) -> None:
-    """Write the page of a tested run.
+) -> list[Path]:
+    """Write the page of a tested run, and what its pictures show in numbers into a folder beside it.
+
+    The folder is called like the page with ``_data`` behind: ``classes.csv``, ``confusion.csv``, ``calibration.csv``,
+    ``views.csv`` where there are several, and ``heat.npz``.
 
     Args:
         run: see :func:`vidcls.report.read_run`.
@@ -74,36 +82,70 @@ def write_report(
         progress: wraps the list of shown videos in a bar.
         num_shown: mistakes, and as many hits.
 
+    Returns:
+        the files that were written.
+
     Raises:
-        VidclsError: the file cannot be written; nothing half-written is left.
+        VidclsError: a file cannot be written; nothing half-written is left.
     """
     wrong, unsure = surest_mistakes(run.answers, num_shown), least_sure_hits(run.answers, num_shown)
     shown = {k: _shown(run, k, explainer, path_of) for k in progress([*wrong, *unsure])}
     found = calibration(run.answers)
+    counts, rows = confusion(run.answers), class_rows(run.answers, run.class_names)
     by_views = run.test.get("top1_by_views")
+    views: list[float] | None = by_views if isinstance(by_views, list) and len(by_views) > 1 else None
     content = {
         "name": run.folder.resolve().name,
         "family": run.folder.resolve().parent.name,
-        "version": __version__,
         "run": run,
         "num_videos": len(run.answers.paths),
         "num_groups": run.answers.num_groups,
         "accuracies": accuracies(run.answers),
-        "classes": class_rows(run.answers, run.class_names),
+        "classes": rows,
         "parts": _parts(run.test),
         "curves": curves_chart(run.curves),
-        "confusion": confusion_chart(confusion(run.answers), run.class_names),
+        "confusion": confusion_chart(counts, run.class_names),
         "calibration": found,
         "calibration_chart": calibration_chart(found),
-        "views": by_views if isinstance(by_views, list) and len(by_views) > 1 else None,
-        "views_chart": views_chart(by_views) if isinstance(by_views, list) and len(by_views) > 1 else None,
+        "views": views,
+        "views_chart": views_chart(views) if views else None,
         "mistakes": [shown[k] for k in wrong],
         "hits": [shown[k] for k in unsure],
     }
+    tables: dict[str, list[tuple[object, ...]]] = {
+        "classes": [CLASS_COLUMNS, *((r.name, r.precision, r.recall, r.f1, r.support) for r in rows)],
+        "confusion": [("label", *run.class_names), *zip(run.class_names, *counts.T.tolist(), strict=True)],
+        "calibration": [
+            ("confidence", "accuracy", "videos"),
+            *zip(found.confidence, found.accuracy, found.counts, strict=True),
+        ],
+    }
+    if views:
+        tables["views"] = [("views", "top1"), *enumerate(views, start=1)]
     try:
-        write_text(output, _template().render(content))
+        files = _write_numbers(output.with_name(f"{output.stem}_data"), tables, shown)
+        write_text(output, rendered(TEMPLATE, content))
     except OSError as error:
         raise VidclsError(f"--output {output}: cannot be written ({error}); give another place") from error
+    return [output, *files]
+
+
+def _write_numbers(
+    folder: Path, tables: Mapping[str, Sequence[Sequence[object]]], shown: Mapping[int, ShownVideo]
+) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    files: list[Path] = []
+    for name, rows in tables.items():
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        files.append(folder / f"{name}.csv")
+        write_text(files[-1], text.getvalue())
+    heat = {f"{k}/{name}": values for k, video in shown.items() for name, values in video.arrays.items()}
+    if heat:
+        files.append(folder / "heat.npz")
+        with written_whole(files[-1]) as path:
+            np.savez_compressed(path, **heat)  # type: ignore[arg-type]
+    return files
 
 
 def _shown(run: RunFolder, number: int, explainer: Explainer | None, path_of: PathOf) -> ShownVideo:
@@ -120,10 +162,10 @@ def _shown(run: RunFolder, number: int, explainer: Explainer | None, path_of: Pa
     if path is None:
         return ShownVideo(*facts, reason="the file is not known")
     try:
-        still, heat = still_and_heat(explainer(path, class_name=facts[2]))
+        explanation = explainer(path, class_name=facts[2])
     except VidclsError as error:
         return ShownVideo(*facts, reason=str(error))
-    return ShownVideo(*facts, still, heat)
+    return ShownVideo(*facts, *still_and_heat(explanation), arrays=heat_arrays(explanation))
 
 
 def _parts(test: Mapping[str, object]) -> list[tuple[str, Mapping[str, float], bool]]:
@@ -135,17 +177,3 @@ def _parts(test: Mapping[str, object]) -> list[tuple[str, Mapping[str, float], b
     return [
         (name, metrics, name == fusion) for name, metrics in table.items() if name != "model" or fusion not in table
     ]
-
-
-def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("vidcls.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = lambda value: "–" if value is None else f"{100 * value:.1f}"
-    return environment.get_template(TEMPLATE)

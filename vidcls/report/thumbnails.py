@@ -32,13 +32,14 @@ def still_and_heat(explanation: Explanation) -> tuple[str, str]:
     if clip.streams[title] == "flow":
         frames = frames[[k * len(frames) // len(heat) for k in range(len(heat))]]
     chosen = np.linspace(0, len(heat) - 1, min(NUM_FRAMES, len(heat))).round().astype(int)
-    shown = _small(laid_on(frames, heat)[chosen])
+    shown = small(laid_on(frames, heat)[chosen])
     if len(shown) == 1:  # the frame and its heat by turns
-        shown = torch.cat([_small(frames[:1]), shown, shown])
-    return _webp(_small(frames[len(frames) // 2][None])), _webp(shown)
+        shown = torch.cat([small(frames[:1]), shown, shown])
+    return webp(small(frames[len(frames) // 2][None])), webp(shown)
 
 
-def _small(frames: Tensor) -> Tensor:
+def small(frames: Tensor) -> Tensor:
+    """Pictures ``(N, 3, H, W)`` uint8 at the height of a thumbnail."""
     H, W = frames.shape[-2:]
     size = (HEIGHT_PX, max(1, round(HEIGHT_PX * W / H)))
     enlarge = HEIGHT_PX > H
@@ -46,7 +47,8 @@ def _small(frames: Tensor) -> Tensor:
     return resized.round().clamp(0, 255).to(torch.uint8)
 
 
-def _webp(frames: Tensor) -> str:
+def webp(frames: Tensor) -> str:
+    """A picture, or N of them in motion ``(N, 3, H, W)`` uint8, as a data address."""
     from PIL import Image
 
     images = [Image.fromarray(frame.permute(1, 2, 0).contiguous().numpy()) for frame in frames]

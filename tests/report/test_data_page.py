@@ -1,0 +1,212 @@
+"""The page of a data set: counts, what is wrong with it, and clips as they are fed."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vidcls.cli import main
+from vidcls.data import VideoDataModule
+from vidcls.data.clip_dataset import ClipKey, TrainClips
+from vidcls.data.clip_reader import ClipReader
+from vidcls.datasets import VideoCsv, VideoFolder
+from vidcls.report.clip_samples import clip_samples, strip
+from vidcls.report.data_page import concerns, write_data_page
+from vidcls.report.video_facts import evenly, facts_csv, read_facts
+from vidcls.transforms import TransformSettings
+from vidcls.video import write_video
+
+OPTIONS = ["--data.transform.resize_px", "null", "--data.transform.crop_px", "32", "--data.flow_len", "3"]
+
+
+@pytest.fixture(scope="module")
+def pages(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the common clips, by the command."""
+    place = tmp_path_factory.mktemp("pages")
+    output = str(place / "clips.html")
+    assert main(["data", "browse", str(clip_folder), "--output", output, "--num-samples", "2", *OPTIONS]) == 0
+    return place
+
+
+@pytest.fixture(scope="module")
+def page(pages: Path) -> str:
+    return (pages / "clips.html").read_text(encoding="utf-8")
+
+
+def test_the_page_needs_nothing_but_itself(page: str, check_page: Callable[[str], None]) -> None:
+    check_page(page)
+
+
+def test_it_counts_classes_and_parts(page: str) -> None:
+    text = re.sub(r"<[^>]+>", " ", page)
+    assert "22 videos of 3 classes" in text
+    for row in (r"left\s+4\s+1\s+3\s+8", r"right\s+4\s+1\s+2\s+7", r"still\s+4\s+1\s+2\s+7"):
+        assert re.search(row, text), row
+    for fact in (r"40 x 32\s+22", r"25\s+22", r"mjpeg\s+22"):
+        assert re.search(fact, text), fact
+    assert "Nothing was found" in text
+    assert "shape" not in text
+
+
+def test_thumbnails_and_strips_are_pictures(page: str) -> None:
+    assert page.count('class="clip"') == 12  # four training videos of three classes
+    assert page.count('class="strip"') == 2 * 3 * 2  # videos, two draws and the test, RGB and flow
+    assert "rgb 3 x 1 x 32 x 32" in page
+    assert "flow 2 x 3 x 32 x 32" in page
+
+
+def test_every_video_has_a_line(pages: Path, clip_dataset: VideoFolder) -> None:
+    with (pages / "clips.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == [record.name for record in clip_dataset.records]
+    assert {(row["frames"], row["fps"], row["height"], row["width"], row["error"]) for row in rows} == {
+        ("8", "25", "32", "40", "")
+    }
+
+
+def data_of(dataset: VideoFolder | VideoCsv, **settings: object) -> VideoDataModule:
+    transform = TransformSettings(resize_px=None, crop_px=32, flip_probability=0.0)
+    return VideoDataModule(dataset, transform=transform, num_workers=0, **settings)  # type: ignore[arg-type]
+
+
+def test_the_clips_are_those_of_training(clip_dataset: VideoFolder, pages: Path) -> None:
+    data = data_of(clip_dataset, clip_len=3, seed=5)
+    found = clip_samples(data, 2)
+    assert [row[0].path for row in found] == ["train/left/0.avi", "train/still/3.avi"]
+    train = TrainClips(data.split("train"), data.class_names, ClipReader(data.input_settings))
+    for draw in (0, 1):
+        expected = train[ClipKey(5, draw, 11)]
+        assert torch.equal(torch.from_numpy(found[1][draw].arrays["rgb"]), expected["rgb"])  # type: ignore[typeddict-item]
+    with np.load(pages / "clips_samples.npz") as arrays:
+        assert arrays["paths"].tolist() == ["train/left/0.avi", "train/still/3.avi"]
+        assert arrays["rgb_0_0"].shape == (3, 1, 32, 32)
+        assert arrays["flow_1_2"].shape == (2, 3, 32, 32)
+
+
+def test_a_strip_shows_eight_frames_at_most_and_no_motion_is_white() -> None:
+    frames = torch.randint(0, 255, (3, 20, 32, 32), dtype=torch.uint8)
+    assert strip(frames, bound_px=1.0).shape == (3, 96, 8 * 96 + 7 * 2)
+    still = strip(torch.zeros(2, 2, 32, 32), bound_px=1.0)
+    assert (still == 255).all()
+    assert not (strip(torch.ones(2, 2, 32, 32), bound_px=1.0) == 255).all()
+
+
+def test_evenly_has_the_ends() -> None:
+    assert evenly(10, 3) == [0, 4, 9]
+    assert evenly(2, 5) == [0, 1]
+    assert evenly(5, 1) == [0]
+    assert evenly(0, 5) == []
+
+
+def named(data: VideoDataModule) -> dict[str, tuple[str, ...]]:
+    return {concern.what: concern.names for concern in concerns(data, read_facts(data.records))}
+
+
+def test_what_would_spoil_a_training_is_named(clip_folder: Path, tmp_path: Path) -> None:
+    root = tmp_path / "clips"
+    shutil.copytree(clip_folder, root)
+    (root / "train/left/1.avi").write_bytes(b"no video")
+    for k in range(40):
+        shutil.copy(root / "train/right/0.avi", root / f"train/right/more_{k}.avi")
+    shutil.rmtree(root / "test/still")
+    write_video(root / "train/still/fast.mp4", torch.zeros(4, 3, 32, 40, dtype=torch.uint8), fps=50)
+    found = named(data_of(VideoFolder(root), clip_len=8))
+    (unreadable,) = found["1 cannot be read:"]
+    assert unreadable.startswith("train/left/1.avi: ")
+    assert found["1 classes have no video in the test part:"] == ("still",)
+    assert found["1 are shorter than a clip (short_videos: loop decides what stands there):"] == (
+        "train/still/fast.mp4",
+    )
+    assert any(what.startswith("Classes are uneven: right has 44 training videos, left 4.") for what in found)
+    assert any(what.startswith("Frame rates go from 25 to 50") for what in found)
+    assert len(found) == 5
+
+
+def test_groups_in_two_parts_are_named(clip_folder: Path, tmp_path: Path) -> None:
+    data = data_of(VideoFolder(clip_folder))
+    data.records = [
+        type(r)(r.path, r.label, r.split, r.name, group="a" if r.name.endswith("0.avi") else r.name)
+        for r in data.records
+    ]
+    found = named(data)
+    assert found == {"1 groups are in more than one part, so that the test sees what was trained on:": ("a",)}
+    write_data_page(data, tmp_path / "p.html", title="<b>", num_samples=1)
+    text = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert "<h1>&lt;b&gt;</h1>" in text
+    assert "Groups across parts" in text
+
+
+def test_of_a_large_set_some_are_opened_and_it_is_said(clip_dataset: VideoFolder, tmp_path: Path) -> None:
+    write_data_page(data_of(clip_dataset), tmp_path / "p.html", title="t", most_read=5, num_samples=1)
+    assert "5 of them, spread evenly, were opened" in (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert len((tmp_path / "p.csv").read_text().splitlines()) == 1 + 5
+
+
+def test_an_unreadable_video_has_its_reason_in_the_table(clip_folder: Path, tmp_path: Path) -> None:
+    root = tmp_path / "clips"
+    shutil.copytree(clip_folder, root)
+    (root / "train/left/1.avi").write_bytes(b"no video")
+    rows = facts_csv(read_facts(VideoFolder(root).records)).splitlines()
+    (bad,) = [row for row in rows if "train/left/1.avi" in row]
+    assert "cannot be decoded" in bad
+    data = data_of(VideoFolder(root))
+    files = write_data_page(data, tmp_path / "p.html", title="t", num_samples=12)
+    assert [file.name for file in files] == ["p.html", "p.csv", "p_samples.npz"]
+    text = files[0].read_text(encoding="utf-8")
+    assert text.count("1.avi: cannot be decoded") >= 3  # above all, its thumbnail, its clips
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "no command is given"),
+        (["brows"], "unknown command 'brows'"),
+        (["browse"], "source|FOLDER"),
+        (["browse", "nowhere"], "no such file"),
+        (["browse", "nowhere.csv"], "nowhere.csv: no such file"),
+        (["browse", "two_stream", "--config", "conv3d"], "leave one of them out"),
+        (["browse", "two_stream", "--output", "page.txt"], "allowed are .html"),
+        (["browse", "two_stream", "--num-samples", "0"], "no whole number"),
+        (["browse", "two_stream", "--data.clip_lenn", "3"], "clip_lenn"),
+    ],
+)
+def test_bad_words_are_one_line(words: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", *words]) == 2
+    printed = capsys.readouterr().err
+    assert re.search(expected, printed)
+    assert len(printed.splitlines()) == 1
+
+
+def test_a_csv_file_and_a_run_are_data_sets_too(clip_folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "clips.csv"
+    lines = [f"{p.relative_to(clip_folder)},{p.parent.name},{p.parts[-3]}" for p in sorted(clip_folder.rglob("*.avi"))]
+    table.write_text("path,label,split\n" + "\n".join(lines) + "\n")
+    with_root = ["--data.dataset.root", str(clip_folder), *OPTIONS]
+    output = ["--output", str(tmp_path / "a.html")]
+    assert main(["data", "browse", str(table), "--config", "conv3d", *with_root, *output, "--num-samples", "1"]) == 0
+    text = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "22 videos of 3 classes" in text
+    assert "rgb 3 x 8 x 32 x 32" in text
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.yaml").write_text(
+        f"model: SingleFrame\ndata:\n  dataset: {{class_path: VideoFolder, init_args: {{root: {clip_folder}}}}}\n"
+        "  transform: {resize_px: null, crop_px: 32}\n"
+    )
+    assert main(["data", "browse", str(run), "--output", str(tmp_path / "b.html"), "--num-samples", "1"]) == 0
+    assert "22 videos of 3 classes" in (tmp_path / "b.html").read_text(encoding="utf-8")
+
+
+def test_a_browser_shows_it_and_a_press_plays(page: str, tmp_path: Path, browser: Callable[..., str]) -> None:
+    pressed = "<script>document.querySelector('.clip').click(); document.body.dataset.shown = getComputedStyle("
+    pressed += "document.querySelector('.clip .moving')).display;</script></body>"
+    (tmp_path / "pressed.html").write_text(page.replace("</body>", pressed), encoding="utf-8")
+    dom = browser("--dump-dom", (tmp_path / "pressed.html").as_uri())
+    assert re.search(r'<body[^>]*data-shown="block"', dom)

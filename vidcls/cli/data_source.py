@@ -1,0 +1,58 @@
+"""What a user calls a data set (a folder, a csv file, a configuration, a run) -> its data module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidcls.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from vidcls.data import VideoDataModule
+    from vidcls.models import VideoClassifier
+
+SOURCE = "FOLDER|CSV|CONFIG|RUN"
+SOURCE_HELP = "a folder of videos by class, a csv file, a configuration by name or file, or the folder of a run"
+DEFAULT_MODEL = "TwoStream"  # sees RGB and flow
+
+
+def data_of(source: str, config: str | None, others: Sequence[str]) -> VideoDataModule:
+    """The data module that ``vidcls fit`` would train on, its videos in place.
+
+    Args:
+        source: see ``SOURCE_HELP``.
+        config: for a folder or a csv file: whose clips and model are meant.
+        others: further options, such as ``--data.clip_len 8``.
+
+    Raises:
+        VidclsError: no such data set, or options that contradict each other.
+    """
+    from vidcls.cli.parsed import parsed_fit, plain
+    from vidcls.data.from_config import data_module_of
+    from vidcls.models.checkpoint import import_class
+
+    parsed = parsed_fit(_arguments(source, config, others))
+    model_class: type[VideoClassifier] = import_class(parsed.model.class_path)
+    section = plain(parsed.data)
+    assert isinstance(section, dict)
+    return data_module_of(section, streams=list(model_class.streams))
+
+
+def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[str]:
+    from vidcls.cli.runs import CONFIG_FILE
+
+    path = Path(source)
+    is_run = path.is_dir() and (path / CONFIG_FILE).is_file()
+    if is_run or not (path.is_dir() or path.suffix == ".csv"):
+        if config is not None:
+            raise ConfigurationError(f"--config: {source} is a configuration itself: leave one of them out")
+        return ["--config", str(path / CONFIG_FILE) if is_run else source, *others]
+    if path.is_dir():
+        data = ["--data", "video_folder", "--data.dataset.root", source]
+    elif path.is_file():
+        data = ["--data", "video_csv", "--data.dataset.path", source]
+    else:
+        raise ConfigurationError(f"{source}: no such file; give {SOURCE}")
+    model = ["--config", config] if config is not None else ["--model", DEFAULT_MODEL]
+    return [*model, *data, *others]

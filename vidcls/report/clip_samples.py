@@ -1,0 +1,128 @@
+"""Videos of a data set -> the clips that a network is fed with, as strips of pictures and as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vidcls.data import VideoDataModule
+from vidcls.data.clip_dataset import ClipKey, TestVideos, TrainClips
+from vidcls.data.clip_reader import ClipReader
+from vidcls.errors import VidclsError
+from vidcls.flow.pictures import direction_picture
+from vidcls.report.thumbnails import small, webp
+from vidcls.report.video_facts import evenly
+from vidcls.types import VideoRecord
+
+NUM_DRAWS = 2
+NUM_IN_STRIP = 8
+LEAST_BOUND_PX = 0.5
+
+
+@dataclass(frozen=True)
+class ClipSample:
+    """One clip of one video, after cropping and mirroring and before normalisation.
+
+    Args:
+        path: the name of the video.
+        label: its class.
+        title: ``training, draw 1`` or ``test``.
+        strips: pictures in a row by stream, as data addresses.
+        shapes: channels, frames, height and width by stream.
+        arrays: the same numbers by stream, RGB as uint8, flow in pixels per frame.
+        bound_px: pixels per frame that have full colour in the strip of flow.
+        error: why there is none.
+    """
+
+    path: str
+    label: str
+    title: str
+    strips: dict[str, str]
+    shapes: dict[str, tuple[int, ...]]
+    arrays: dict[str, NDArray[np.generic]]
+    bound_px: float
+    error: str = ""
+
+
+def clip_samples(data: VideoDataModule, num_videos: int, *, num_draws: int = NUM_DRAWS) -> list[list[ClipSample]]:
+    """Some training videos, each with random draws as training has them and the first view of a test.
+
+    The draws are those of the first epochs of a training with the data module's seed.
+    """
+    records = data.split("train")
+    reader = ClipReader(data.input_settings, data.flow_source)
+    train = TrainClips(records, data.class_names, reader)
+    test_reader = ClipReader(data.input_settings.single_view(), data.flow_source)
+    test = TestVideos(records, data.class_names, test_reader, views=False)
+    found: list[list[ClipSample]] = []
+    for index in evenly(len(records), num_videos):
+        record = records[index]
+        clips: list[tuple[str, dict[str, Tensor] | str]] = []
+        for draw in range(num_draws):
+            clips.append((f"training, draw {draw + 1}", _streams(train, ClipKey(data.seed, draw, index))))
+        clips.append(("test", _streams(test, index)))
+        bound = _bound_px([streams["flow"] for _, streams in clips if isinstance(streams, dict) and "flow" in streams])
+        found.append([_sample(record, title, streams, bound) for title, streams in clips])
+    return found
+
+
+def _streams(clips: TrainClips | TestVideos, key: ClipKey | int) -> dict[str, Tensor] | str:
+    """The streams of one sample, or why there are none."""
+    try:
+        sample = clips[key]  # type: ignore[index]
+    except VidclsError as error:
+        return str(error)
+    return {name: clip for name, clip in sample.items() if isinstance(clip, Tensor) and clip.ndim == 4}
+
+
+def _bound_px(flows: Sequence[Tensor]) -> float:
+    """The length of the longest vectors of some clips, but for the 1 % longest."""
+    lengths = [flow.norm(dim=0).flatten() for flow in flows]
+    return max(LEAST_BOUND_PX, float(np.quantile(torch.cat(lengths).numpy(), 0.99))) if lengths else LEAST_BOUND_PX
+
+
+def _sample(record: VideoRecord, title: str, streams: dict[str, Tensor] | str, bound_px: float) -> ClipSample:
+    if isinstance(streams, str):
+        return ClipSample(record.name, record.label, title, {}, {}, {}, bound_px, streams)
+    return ClipSample(
+        record.name,
+        record.label,
+        title,
+        {name: webp(strip(clip, bound_px=bound_px)[None]) for name, clip in streams.items()},
+        {name: tuple(clip.shape) for name, clip in streams.items()},
+        {name: clip.numpy() for name, clip in streams.items()},
+        bound_px,
+    )
+
+
+def strip(clip: Tensor, *, bound_px: float) -> Tensor:
+    """At most eight frames or fields of a clip ``(C, T, H, W)`` side by side, ``(3, h, w)`` uint8.
+
+    Args:
+        clip: RGB uint8, or flow in pixels per frame.
+        bound_px: flow of this length has full colour.
+    """
+    chosen = clip[:, evenly(clip.shape[1], NUM_IN_STRIP)].transpose(0, 1)  # (T, C, H, W)
+    if clip.shape[0] == 2:
+        chosen = torch.stack([direction_picture(field, bound_px=bound_px) for field in chosen])
+    pictures = small(chosen)
+    line = torch.full((3, pictures.shape[-2], 2), 255, dtype=torch.uint8)
+    parts = [part for picture in pictures for part in (picture, line)][:-1]
+    return torch.cat(parts, dim=2)
+
+
+def sample_arrays(samples: Sequence[Sequence[ClipSample]]) -> dict[str, NDArray[np.generic]]:
+    """All clips by name: ``<stream>_<video>_<draw>``, with ``paths`` and ``titles``."""
+    arrays: dict[str, NDArray[np.generic]] = {
+        "paths": np.array([row[0].path for row in samples]),
+        "titles": np.array([sample.title for sample in samples[0]] if samples else []),
+    }
+    for number, row in enumerate(samples):
+        for draw, sample in enumerate(row):
+            arrays |= {f"{stream}_{number}_{draw}": clip for stream, clip in sample.arrays.items()}
+    return arrays

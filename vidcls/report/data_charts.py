@@ -1,0 +1,47 @@
+"""What is known of a data set -> inline SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from vidcls.report.charts import BLUE, INK, ORANGE, as_svg, figure_of
+from vidcls.types import SPLITS
+
+GREEN = "#7a9a3a"
+MOST_CLASSES = 120
+NUM_BINS = 24
+
+
+def counts_chart(counts: Mapping[str, Mapping[str, int]]) -> str | None:
+    """Videos by class and part, as bars; None for more classes than can be told apart."""
+    if len(counts) > MOST_CLASSES:
+        return None
+    figure = figure_of(7.5, 0.8 + 0.24 * len(counts))
+    axes = figure.add_subplot()
+    names = list(counts)
+    start = np.zeros(len(names))
+    for part, colour in zip(SPLITS, (BLUE, GREEN, ORANGE), strict=True):
+        values = np.array([counts[name][part] for name in names])
+        axes.barh(range(len(names)), values, left=start, color=colour, height=0.72, label=part)
+        start += values
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("videos")
+    axes.legend(fontsize=8, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    return as_svg(figure, f"Videos of {len(names)} classes by part; the table has the same numbers")
+
+
+def lengths_chart(values: Sequence[float], *, unit: str, marked: float | None = None, mark: str = "") -> str:
+    """How many videos are how long, with one length marked."""
+    figure = figure_of(4.6, 2.9)
+    axes = figure.add_subplot()
+    axes.hist(values, bins=NUM_BINS, color=BLUE)
+    if marked is not None:
+        axes.axvline(marked, color=ORANGE, linewidth=1.5)
+        axes.text(marked, 0.97 * axes.get_ylim()[1], f" {mark}", color=INK, fontsize=8, va="top")
+    axes.set_xlabel(unit)
+    axes.set_ylabel("videos")
+    low, middle, high = np.percentile(values, [0, 50, 100])
+    return as_svg(figure, f"Length in {unit}: from {low:.3g} to {high:.3g}, half of the videos up to {middle:.3g}")

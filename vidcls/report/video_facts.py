@@ -1,0 +1,85 @@
+"""Records -> what their files are: frames, rate, size, codec, or why they cannot be read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from vidcls.errors import DecodeError
+from vidcls.types import VideoInfo, VideoRecord
+from vidcls.video import open_video
+from vidcls.video.reader import Backend
+
+COLUMNS = ("name", "label", "split", "group", "frames", "fps", "height", "width", "codec", "error")
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """One video file.
+
+    Args:
+        record: which video.
+        info: what it is; None where it cannot be read.
+        error: why not.
+    """
+
+    record: VideoRecord
+    info: VideoInfo | None
+    error: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it is; None where it cannot be read or states no rate."""
+        return self.info.num_frames / self.info.fps if self.info is not None and self.info.fps > 0 else None
+
+
+def read_facts(
+    records: Sequence[VideoRecord],
+    *,
+    decoder: Backend | None = None,
+    progress: Callable[[Iterable[VideoFacts]], Iterable[VideoFacts]] = iter,
+) -> list[VideoFacts]:
+    """The facts of every video, in order; each file is opened and one frame of it decoded.
+
+    Args:
+        records: N videos.
+        decoder: the one decoder to use; None tries them in turn.
+        progress: wraps the N results in a bar.
+    """
+
+    def facts(record: VideoRecord) -> VideoFacts:
+        try:
+            with open_video(record.path, decoder) as video:
+                return VideoFacts(record, video.info)
+        except DecodeError as error:
+            return VideoFacts(record, None, str(error))
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        warnings.simplefilter("ignore")  # another decoder that took over is no fault of the file
+        return list(progress(pool.map(facts, records)))
+
+
+def evenly(num: int, most: int) -> list[int]:
+    """At most ``most`` of ``num`` positions, spread evenly, the first and the last among them."""
+    return sorted(set(np.linspace(0, num - 1, min(num, most)).round().astype(int).tolist())) if num else []
+
+
+def facts_csv(found: Sequence[VideoFacts]) -> str:
+    """A line for each video."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for facts in found:
+        record, info = facts.record, facts.info
+        of_file: tuple[object, ...] = ("",) * 5
+        if info is not None:
+            of_file = (info.num_frames, f"{info.fps:.6g}", info.height_px, info.width_px, info.codec)
+        writer.writerow([record.name, record.label, record.split, record.group or "", *of_file, facts.error])
+    return text.getvalue()
