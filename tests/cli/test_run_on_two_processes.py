@@ -41,7 +41,13 @@ def test_a_training_on_two_processes_has_one_folder_and_is_tested_and_resumed_th
 ) -> None:
     in_two_processes(tmp_path, "fit", "--config", tiny, "--data.batch_size", "2")
     (run,) = (tmp_path / "runs" / "tiny").iterdir()
-    assert {path.name for path in run.iterdir()} == {"config.yaml", "metrics.csv", "curves.png", "checkpoints"}
+    assert {path.name for path in run.iterdir()} == {
+        "config.yaml",
+        "metrics.csv",
+        "curves.png",
+        "checkpoints",
+        "run.json",
+    }
     steps = [row["step"] for row in rows_of(run / "metrics.csv") if row["train/loss"]]
     assert steps == list("012345")
     in_two_processes(tmp_path, "fit", "--run", run, "--ckpt_path", "last", "--trainer.max_epochs", "3")
