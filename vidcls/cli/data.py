@@ -1,79 +1,35 @@
-"""``vidcls data browse``: a data set -> one page about it, before anything is trained."""
+"""``vidcls data``: commands about a data set before anything is trained on it."""
 
 from __future__ import annotations
 
-from argparse import Namespace
-from pathlib import Path
-
-from vidcls.cli.argument_parser import OneLineParser, positive_count
-from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_of
 from vidcls.errors import ConfigurationError
 
-DESCRIPTION = """One HTML page about a data set before training, which needs no network and no other file: what should
-be looked at first, videos by class and part, lengths, sizes, rates, groups across parts, thumbnails, and clips as the
-network sees them.
+HELP = """usage: vidcls data COMMAND ...
 
-  vidcls data browse my_videos
-  vidcls data browse clips.csv --config two_stream --output clips.html
-  vidcls data browse two_stream --data.clip_len 8
+  browse    one page about a data set:         vidcls data browse FOLDER|CSV|CONFIG|RUN
+  prepare   a small copy that loads fast:      vidcls data prepare FOLDER|CSV|CONFIG|RUN OUT
 
-Beside the page lie a .csv file with a line for each video that was opened, and an .npz file with the clips."""
-DEFAULT_OUTPUT = Path("data.html")
-COMMANDS = ("browse",)
+vidcls data COMMAND --help shows a command's options"""
+COMMANDS = ("browse", "prepare")
 
 
 def main(argv: list[str]) -> int:
     """Run the command behind ``vidcls data``; returns the exit status.
 
     Raises:
-        VidclsError: an unknown command, bad options, no such data set, or a place that cannot be written to.
+        VidclsError: an unknown command, or what the command raises.
     """
-    if not argv or argv[0] not in (*COMMANDS, "-h", "--help"):
-        given = f"unknown command {argv[0]!r}" if argv else "no command is given"
-        raise ConfigurationError(f"data: {given}: use vidcls data {'|'.join(COMMANDS)}")
-    if argv[0] in ("-h", "--help"):
-        argv = ["browse", "--help"]
-    return browse(argv[1:])
+    command, rest = (argv[0], argv[1:]) if argv else ("", [])
+    if command in ("-h", "--help"):
+        print(HELP)
+        return 0
+    if command == "browse":
+        from vidcls.cli.data_browse import main as browse
 
+        return browse(rest)
+    if command == "prepare":
+        from vidcls.cli.data_prepare import main as prepare
 
-def browse(argv: list[str]) -> int:
-    """Write the page; returns the exit status."""
-    options, others = _parsed(argv)
-    output: Path = options.output
-    if output.suffix.lower() not in (".html", ".htm"):
-        raise ConfigurationError(f"--output {output}: suffix is {output.suffix!r}; allowed are .html and .htm")
-    from tqdm import tqdm
-
-    from vidcls.predict.output import check_place
-    from vidcls.report import write_data_page
-
-    check_place(output, [], option="--output")
-    data = data_of(options.source, options.config, others)
-    num_opened = min(options.max_opened, len(data.records))
-    files = write_data_page(
-        data,
-        output,
-        title=Path(options.source).resolve().name if Path(options.source).exists() else options.source,
-        progress=lambda facts: tqdm(facts, desc="opening", unit="video", total=num_opened, disable=None),
-        most_read=options.max_opened,
-        num_samples=options.num_samples,
-    )
-    print(f"wrote {', '.join(str(file) for file in files)} ({output.stat().st_size / 1e6:.1f} MB)")
-    return 0
-
-
-def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
-    parser = OneLineParser("data browse", DESCRIPTION)
-    add = parser.add_argument
-    add("source", metavar=SOURCE, help=SOURCE_HELP)
-    add("--config", help="for a folder or csv file: the configuration whose clips are shown (default: TwoStream's own)")
-    add("--output", type=Path, default=DEFAULT_OUTPUT, metavar="FILE", help="the .html file (default data.html)")
-    add(
-        "--max-opened",
-        type=positive_count,
-        default=5000,
-        metavar="N",
-        help="of more videos so many are opened, spread evenly (default 5000)",
-    )
-    add("--num-samples", type=positive_count, default=4, metavar="N", help="videos whose clips are shown (default 4)")
-    return parser.parse_known_args(argv)
+        return prepare(rest)
+    given = f"unknown command {command!r}" if command else "no command is given"
+    raise ConfigurationError(f"data: {given}: use vidcls data {'|'.join(COMMANDS)}")

@@ -48,8 +48,11 @@ def each_video(
     Args:
         job: what to do with a video; it can be pickled.
         records: the videos.
-        num_workers: number of processes, at least 1.
+        num_workers: number of processes; 0 works in this one, which then dies with a decoder that does.
     """
+    if num_workers == 0:
+        yield from (_done_here(job, record) for record in records)
+        return
     waiting = list(reversed(records))
     while waiting:
         suspects: list[VideoRecord] = []
@@ -85,6 +88,13 @@ def _ended_when_stopped() -> Iterator[None]:
         for process in set(multiprocessing.active_children()) - others:
             process.terminate()
         raise
+
+
+def _done_here(job: Callable[[VideoRecord], Result], record: VideoRecord) -> Outcome[Result]:
+    try:
+        return Outcome(record, job(record), None)
+    except Exception as error:  # noqa: BLE001 - the outcome of this video, as from a process
+        return Outcome(record, None, error)
 
 
 def _outcome(record: VideoRecord, future: Future[Result]) -> Outcome[Result]:

@@ -26,10 +26,12 @@ from torch import Tensor
 from vidcls.errors import DecodeError, MissingExtraError
 from vidcls.types import VideoInfo
 from vidcls.video.decord_reader import DecordReader
+from vidcls.video.jpeg_reader import SUFFIX as JPEG_SUFFIX
+from vidcls.video.jpeg_reader import JpegReader
 from vidcls.video.pyav_reader import PyavReader
 from vidcls.video.torchcodec_reader import TorchcodecReader
 
-Backend = Literal["decord", "torchcodec", "pyav"]
+Backend = Literal["decord", "torchcodec", "pyav", "jpeg"]
 
 Result = TypeVar("Result")
 
@@ -61,11 +63,13 @@ class VideoReader(Protocol):
 
 
 # In the order in which they are tried. A new decoder is one file with one class, and one line here and in Backend.
+# Files of JPEG pictures that are named as such (``vidcls data prepare`` writes them) have a reader before these.
 BACKENDS: dict[Backend, Callable[[Path], VideoReader]] = {
     "decord": DecordReader,
     "torchcodec": TorchcodecReader,
     "pyav": PyavReader,
 }
+_READERS: dict[Backend, Callable[[Path], VideoReader]] = {"jpeg": JpegReader}
 
 
 class DecoderFallbackWarning(UserWarning):
@@ -153,7 +157,7 @@ class Video:
         for backend in self._backends[self._backends.index(self.backend) :]:
             try:
                 if self._reader is None:
-                    self._reader = BACKENDS[backend](self.path)
+                    self._reader = (BACKENDS.get(backend) or _READERS[backend])(self.path)
                 result = action(self._reader)
             except (DecodeError, MissingExtraError) as error:
                 if isinstance(error, MissingExtraError) and len(self._backends) == 1:
@@ -188,15 +192,19 @@ def open_video(path: str | PathLike[str], backend: Backend | None = None) -> Vid
     Args:
         path: the video file.
         backend: the one decoder to use; None tries decord, torchcodec and PyAV in this order, also when frames cannot
-            be read, with a ``DecoderFallbackWarning`` that ``Video.fallbacks`` counts.
+            be read, with a ``DecoderFallbackWarning`` that ``Video.fallbacks`` counts; before them, of files called
+            ``.jpeg.avi``, the reader of JPEG pictures.
 
     Raises:
         DecodeError: the file is missing, or no decoder can open it; names the file and each reason.
         MissingExtraError: the decoder asked for is not installed.
     """
-    if backend is not None and backend not in BACKENDS:
+    if backend is not None and backend not in get_args(Backend):
         raise ValueError(f"backend is {backend!r}; allowed are {', '.join(get_args(Backend))} and None")
-    return Video(Path(path), tuple(BACKENDS) if backend is None else (backend,))
+    path = Path(path)
+    if backend is not None:
+        return Video(path, (backend,))
+    return Video(path, (*(("jpeg",) if path.name.endswith(JPEG_SUFFIX) else ()), *BACKENDS))
 
 
 def _checked_frames(reader: VideoReader, wanted: list[int]) -> Tensor:

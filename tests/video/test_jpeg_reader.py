@@ -1,0 +1,125 @@
+"""The reader of JPEG pictures in AVI: the same frames as the others, and a refusal of everything else."""
+
+from __future__ import annotations
+
+import random
+import struct
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from vidcls.errors import DecodeError
+from vidcls.video import DecoderFallbackWarning, open_video, write_video
+from vidcls.video.jpeg_reader import JpegReader
+
+NUM_FRAMES = 20
+
+
+def scene(height: int = 48, width: int = 64) -> Tensor:
+    """A bright block that moves over a gradient, different in every frame."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    ground = torch.stack([x * 2, y * 3, x + y]).clamp(0, 255)
+    frames = ground.repeat(NUM_FRAMES, 1, 1, 1).to(torch.uint8)
+    for t in range(NUM_FRAMES):
+        frames[t, :, 8:24, 2 * t : 2 * t + 16] = 220
+    return frames
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("jpeg") / "clip.jpeg.avi"
+    write_video(path, scene(), fps=30000 / 1001, codec="mjpeg", quality=2)
+    return path
+
+
+def test_it_gives_the_frames_that_were_written_in_any_order(path: Path) -> None:
+    reader, written = JpegReader(path), scene().float()
+    assert reader.num_frames == NUM_FRAMES
+    assert reader.fps == pytest.approx(30000 / 1001)
+    info = reader.info
+    assert (info.height_px, info.width_px, info.codec) == (48, 64, "mjpeg")
+    for indices in ([0, 1, 2], [19, 0, 7, 7], random.Random(0).sample(range(NUM_FRAMES), NUM_FRAMES)):
+        frames = reader.frames(indices)
+        assert frames.shape == (len(indices), 3, 48, 64)
+        assert frames.dtype == torch.uint8
+        nearest = [int((written - frame.float()).abs().mean(dim=(1, 2, 3)).argmin()) for frame in frames]
+        assert nearest == list(indices)
+        assert (frames.float() - written[list(indices)]).abs().mean() < 3
+    reader.close()
+    assert frames.float().mean() > 0  # what was read stays
+
+
+@pytest.mark.parametrize("size", [(48, 64), (47, 63), (33, 18)])
+@pytest.mark.parametrize("backend", ["pyav", "decord"])
+def test_it_agrees_with_the_other_readers(size: tuple[int, int], backend: str, tmp_path: Path) -> None:
+    path = tmp_path / "clip.avi"
+    write_video(path, scene(*size), codec="mjpeg")
+    everything = range(NUM_FRAMES)
+    with open_video(path, backend) as reference, open_video(path, "jpeg") as video:  # type: ignore[arg-type]
+        # They enlarge colour, which is kept at half the size, in other ways: 1.5 of 255 on average at hard edges.
+        difference = (video.frames(everything).float() - reference.frames(everything).float()).abs()
+        assert difference.mean(dim=(1, 2, 3)).max() <= 1.5
+        assert video.info == reference.info
+
+
+def test_its_files_are_read_by_it_without_being_asked_to(path: Path, tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with open_video(path) as video:
+            assert (video.num_frames, video.backend, video.fallbacks) == (NUM_FRAMES, "jpeg", 0)
+    with open_video(path, "pyav") as video:
+        assert video.backend == "pyav"
+    other = tmp_path / "clip.avi"
+    other.write_bytes(path.read_bytes())
+    with open_video(other) as video:
+        assert video.backend != "jpeg"
+
+
+def test_a_file_of_that_name_with_something_else_in_it_is_read_by_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "clip.jpeg.avi"
+    write_video(path, scene(), codec="h264")
+    with pytest.warns(DecoderFallbackWarning, match="not Motion JPEG"):
+        video = open_video(path)
+    with video:
+        assert video.num_frames == NUM_FRAMES
+        assert video.backend != "jpeg"
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda data: b"no video", "is no AVI file"),
+        (lambda data: data[:3000], "no video stream|no index|cut off"),
+        (lambda data: data[:-100], "index that is cut off"),
+        (lambda data: data[: len(data) // 2], "no index"),
+        (lambda data: data.replace(b"strh", b"xxxx"), "no video stream"),
+        (lambda data: data.replace(b"MJPG", b"XVID"), "holds XVID"),
+        (lambda data: data.replace(b"idx1", b"idx2"), "no index"),
+        (lambda data: data[: data.index(b"idx1") + 4] + struct.pack("<I", 0), "no pictures"),
+        (lambda data: data[: data.index(b"idx1") + 4] + struct.pack("<I", 16) + data[-16:], "index has 1"),
+        (lambda data: data.replace(b"\xff\xd8\xff", b"\x00\x00\x00"), "damaged picture"),
+    ],
+)
+def test_a_damaged_file_is_a_decode_error_and_no_crash(damage, reason: str, path: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jpeg.avi"
+    bad.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DecodeError, match=reason):
+        JpegReader(bad).frames(range(NUM_FRAMES))
+
+
+def test_any_flipped_byte_gives_frames_or_a_decode_error(path: Path, tmp_path: Path) -> None:
+    data, draw = path.read_bytes(), random.Random(0)
+    bad = tmp_path / "bad.avi"
+    for _ in range(500):
+        damaged = bytearray(data)
+        for _ in range(draw.choice([1, 4, 32])):
+            damaged[draw.randrange(len(data))] = draw.randrange(256)
+        bad.write_bytes(damaged[: draw.choice([len(data), draw.randrange(1, len(data))])])
+        try:
+            reader = JpegReader(bad)
+            reader.frames(range(min(reader.num_frames, NUM_FRAMES)))
+        except DecodeError:
+            continue
