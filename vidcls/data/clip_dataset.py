@@ -135,7 +135,8 @@ def stack_views(pixels: Sequence[ClipPixels]) -> dict[str, Tensor]:
     for name in ("rgb", "flow"):
         views = [getattr(view, name) for view in pixels]
         if views[0] is not None:
-            streams[name] = torch.stack(views).transpose(1, 2).contiguous()
+            together = views[0][None] if len(views) == 1 else torch.stack(views)
+            streams[name] = together.transpose(1, 2).contiguous()
     return streams
 
 

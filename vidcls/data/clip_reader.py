@@ -102,7 +102,7 @@ class ClipReader:
         distinct = sorted({index for clip in clips for index in clip.rgb})
         frames = video.frames(distinct)
         position = {index: k for k, index in enumerate(distinct)}
-        return [frames[[position[index] for index in clip.rgb]] for clip in clips]
+        return [frames if clip.rgb == distinct else frames[[position[index] for index in clip.rgb]] for clip in clips]
 
     def _flow(self, video: Video, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[Tensor | None]:
         """Flow ``(F, 2, h, w)`` by clip, stored or computed."""

@@ -29,7 +29,7 @@ def train_transform(clip: ClipPixels, settings: TransformSettings, *, seed: int)
     The draw is a function of ``seed`` alone, and torch's own random state is left as it was.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would note the whole stack for a GPU to come
         streams = _random_crop(_same_size(clip, settings.resize_px), settings)
         flipped = bool(torch.rand(()) < settings.flip_probability)
         if flipped:

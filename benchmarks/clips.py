@@ -1,0 +1,47 @@
+"""Videos to measure with: real H.264 at 340x256 with a key frame every 250 frames, or made-up ones of that kind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vidcls.video import open_video, write_video
+
+HEIGHT_PX, WIDTH_PX, FPS, GOP, CRF = 256, 340, 28.0, 250, 23
+
+
+def real_data() -> Path | None:
+    """The folder of real clips, where VIDCLS_REAL_DATA names it."""
+    named = os.environ.get("VIDCLS_REAL_DATA")
+    return Path(named) if named and Path(named).is_dir() else None
+
+
+def source_frames(num_frames: int) -> Tensor:
+    """``(T, 3, 256, 340)`` uint8: a real clip played forwards and backwards, or a texture that drifts."""
+    folder = real_data()
+    if folder is not None:
+        with open_video(folder / "oddities" / "base_faststart.mp4") as video:
+            frames = video.frames(range(video.num_frames))
+        there_and_back = torch.cat([frames, frames.flip(0)])
+        return there_and_back.repeat(-(-num_frames // len(there_and_back)), 1, 1, 1)[:num_frames]
+    generator = torch.Generator().manual_seed(0)
+    texture = torch.rand(1, 3, HEIGHT_PX // 8, WIDTH_PX // 8, generator=generator)
+    picture = F.interpolate(texture, (HEIGHT_PX, WIDTH_PX), mode="bicubic").clamp(0, 1)[0]
+    noise = torch.randn(num_frames, 1, HEIGHT_PX, WIDTH_PX, generator=generator) * 2
+    moved = torch.stack([picture.roll((t, 2 * t), dims=(1, 2)) for t in range(num_frames)]) * 255
+    return (moved + noise).clamp(0, 255).to(torch.uint8)
+
+
+def write_originals(folder: Path, *, num_videos: int, num_frames: int) -> list[Path]:
+    """H.264 files in two class folders under ``train``, different from each other by where they begin."""
+    frames = source_frames(num_frames + num_videos)
+    paths: list[Path] = []
+    for number in range(num_videos):
+        path = folder / "train" / ("one", "two")[number % 2] / f"{number:03}.mp4"
+        write_video(path, frames[number : number + num_frames], fps=FPS, gop=GOP, quality=CRF)
+        paths.append(path)
+    return paths
