@@ -101,3 +101,48 @@ def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path) -> None:
     (repository / "net.py").write_text("x = 2\n")
     assert git_state(repository) == {"commit": git("rev-parse", "HEAD"), "is_changed": True}
     assert json.dumps(git_state(repository))
+
+
+class Waits(Callback):
+    """Makes the time between two steps last, as a loader would that is too slow."""
+
+    def on_train_batch_end(self, *_: object) -> None:
+        time.sleep(PAUSE_SECONDS)
+
+
+class NotesProgress(Callback):
+    """Keeps what the progress line shows."""
+
+    def __init__(self) -> None:
+        self.shown: list[dict[str, float]] = []
+
+    def on_train_batch_end(self, trainer: Trainer, *_: object) -> None:
+        self.shown.append({name: float(value) for name, value in trainer.progress_bar_metrics.items()})
+
+
+@pytest.mark.parametrize("is_slow", [True, False])
+def test_the_progress_line_shows_speed_and_waiting_and_a_hint_comes_once(
+    clip_dataset: VideoFolder,
+    tmp_path: Path,
+    small_data: MakeData,
+    small_trainer: MakeTrainer,
+    monkeypatch: pytest.MonkeyPatch,
+    is_slow: bool,
+) -> None:
+    hints: list[str] = []
+    monkeypatch.setattr("vidcls.callbacks.run_facts.rank_zero_info", hints.append)
+    monkeypatch.setattr("vidcls.callbacks.run_facts.SECONDS_BETWEEN", 0.0)
+    progress = NotesProgress()
+    slow: Callback = Waits() if is_slow else Slow()
+    data = small_data(clip_dataset, batch_size=2)
+    fit(tmp_path, data, small_trainer, slow, progress, max_epochs=2)
+    last = progress.shown[-1]
+    assert 0 < last["clips/s"] < 2 / PAUSE_SECONDS
+    assert (last["waiting"] > 0.2) == is_slow
+    assert len(hints) == is_slow
+    if is_slow:
+        assert "--data.num_workers (now 0, and " in hints[0]
+        assert "vidcls data prepare" in hints[0]
+    (facts,) = read_run_facts(tmp_path / "run.json")
+    assert facts["epochs"] == 2
+    assert not any("clips/s" in line for line in (tmp_path / "run.json").read_text().splitlines())

@@ -11,12 +11,15 @@ from datetime import datetime
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_info
 
 from vidcls.files import write_text
 from vidcls.training.machine import this_machine
 from vidcls.types import Batch
 
 RUN_FILE = "run.json"
+SECONDS_BETWEEN = 5.0  # from one showing in the progress line to the next
+HINT_SHARE = 0.2
 GIT_SECONDS = 5  # a repository on a slow disk must not hold up a training
 
 
@@ -28,9 +31,27 @@ class _Times:
     working_seconds: float = 0.0
     num_clips: int = 0
 
+    def add(self, waited: float, worked: float, num_clips: int) -> None:
+        self.waiting_seconds += waited
+        self.working_seconds += worked
+        self.num_clips += num_clips
+
+    @property
+    def waiting_share(self) -> float | None:
+        total = self.waiting_seconds + self.working_seconds
+        return self.waiting_seconds / total if total else None
+
+    @property
+    def clips_per_second(self) -> float | None:
+        total = self.waiting_seconds + self.working_seconds
+        return self.num_clips / total if total else None
+
 
 class RunFacts(Callback):
     """Writes ``run.json`` after each epoch; a resumed training adds to the list, one that cannot start leaves nothing.
+
+    The progress line shows ``clips/s`` and ``waiting`` of the last seconds; where more than a fifth of that time is
+    waiting, one line says once what helps.
 
     ``waiting_share`` is the share of the time of the training batches that passed between the end of one and the start
     of the next, where the loader is waited for and the batch is moved to the device; the first batch of each epoch,
@@ -43,13 +64,16 @@ class RunFacts(Callback):
     def __init__(self, run: Path) -> None:
         self.run = run
         self._facts: dict[str, object] = {}
-        self._times = _Times()
-        self._started = self._batch_started = 0.0
+        self._times, self._recent = _Times(), _Times()
+        self._started = self._batch_started = self._shown = 0.0
+        self._hint_given = False
         self._batch_ended: float | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note what is known now."""
-        self._times, self._started, self._batch_ended = _Times(), time.monotonic(), None
+        self._times, self._recent, self._batch_ended = _Times(), _Times(), None
+        self._started = self._shown = time.monotonic()
+        self._hint_given = False
         if not trainer.is_global_zero:
             return
         parameters = list(pl_module.parameters())
@@ -80,7 +104,7 @@ class RunFacts(Callback):
     def on_train_batch_end(
         self,
         trainer: Trainer,
-        pl_module: LightningModule,  # noqa: ARG002
+        pl_module: LightningModule,
         outputs: object,  # noqa: ARG002
         batch: Batch,
         batch_idx: int,  # noqa: ARG002
@@ -88,10 +112,23 @@ class RunFacts(Callback):
         """Count the batch."""
         now = time.monotonic()
         if self._batch_ended is not None:
-            self._times.waiting_seconds += self._batch_started - self._batch_ended
-            self._times.working_seconds += now - self._batch_started
-            self._times.num_clips += len(batch["label"]) * trainer.world_size
+            waited, worked = self._batch_started - self._batch_ended, now - self._batch_started
+            for times in (self._times, self._recent):
+                times.add(waited, worked, len(batch["label"]) * trainer.world_size)
+            if now - self._shown >= SECONDS_BETWEEN:
+                self._show(trainer, pl_module)
         self._batch_ended = now
+
+    def _show(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put the speed of the last seconds into the progress line, and say once where the loader is too slow."""
+        share = self._recent.waiting_share
+        assert share is not None
+        pl_module.log("clips/s", round(self._recent.clips_per_second or 0.0, 1), prog_bar=True, logger=False)
+        pl_module.log("waiting", round(share, 2), prog_bar=True, logger=False)
+        if not self._hint_given and share > HINT_SHARE:
+            self._hint_given = True
+            rank_zero_info(_hint(share, trainer))
+        self._recent, self._shown = _Times(), time.monotonic()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Write what has been counted, so that a stop loses no more than an epoch of it."""
@@ -104,19 +141,34 @@ class RunFacts(Callback):
             self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
-        total = self._times.waiting_seconds + self._times.working_seconds
+        rate, share = self._times.clips_per_second, self._times.waiting_share
         counted = {
             "to_step": trainer.global_step,
             "epochs": trainer.current_epoch,
             "seconds": round(time.monotonic() - self._started, 1),
-            "clips_per_second": round(self._times.num_clips / total, 2) if total else None,
-            "waiting_share": round(self._times.waiting_seconds / total, 4) if total else None,
+            "clips_per_second": None if rate is None else round(rate, 2),
+            "waiting_share": None if share is None else round(share, 4),
         }
         path = self.run / RUN_FILE
         earlier = [facts for facts in read_run_facts(path) if facts.get("started") != self._facts["started"]]
         if self._facts["from_step"] == 0:
             earlier = []
         write_text(path, json.dumps({"trainings": [*earlier, {**self._facts, **counted}]}, indent=2) + "\n")
+
+
+def _hint(share: float, trainer: Trainer) -> str:
+    """What helps a loader that is too slow."""
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    workers = getattr(data, "num_workers", None)
+    more = (
+        f"more --data.num_workers (now {workers}, and {this_machine().num_cores} cores), "
+        if workers is not None
+        else ""
+    )
+    return (
+        f"the network waited for data in {share:.0%} of the last seconds: {more}a small copy of the videos (vidcls "
+        "data prepare), or --data.decoder torchcodec make loading faster"
+    )
 
 
 def read_run_facts(path: Path) -> list[dict[str, object]]:
