@@ -100,7 +100,8 @@ class Sample(TypedDict, total=False):
 class Batch(TypedDict, total=False):
     """What a model is fed: ``rgb`` and/or ``flow`` with a leading B, ``label`` and ``index`` ``(B,)`` int64.
 
-    ``index`` is the position in the list of videos of that split; ``skipped`` names files that were left out.
+    ``index`` is the position in the list of videos of that split; ``skipped`` names files that were left out;
+    ``target`` ``(B, K)`` float32 says how much of which class is in each clip, where clips were mixed.
     """
 
     rgb: Tensor
@@ -108,6 +109,7 @@ class Batch(TypedDict, total=False):
     label: Tensor
     index: Tensor
     skipped: list[str]
+    target: Tensor
 
 
 @runtime_checkable

@@ -1,5 +1,6 @@
 """What is logged, written and drawn while a model trains or is tested."""
 
+from vidcls.callbacks.fast import Fast
 from vidcls.callbacks.fit_files import FitFiles
 from vidcls.callbacks.layer_statistics import LayerStatistics
 from vidcls.callbacks.metrics_log import MetricsLog
@@ -14,6 +15,7 @@ from vidcls.callbacks.wandb_run import WandbRun
 
 __all__ = [
     "BestCheckpoint",
+    "Fast",
     "FitFiles",
     "LayerStatistics",
     "MetricsLog",

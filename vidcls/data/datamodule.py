@@ -9,8 +9,9 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from vidcls.data.arguments import check_swaps, flow_of, folded, matched
-from vidcls.data.clip_dataset import BadVideos, TestVideos, TrainClips, collate
+from vidcls.data.clip_dataset import BadVideos, ClipKey, TestVideos, TrainClips, collate
 from vidcls.data.clip_reader import ClipReader
+from vidcls.data.mixing import mixed
 from vidcls.data.samplers import OrderedBatches, TrainBatches
 from vidcls.data.settings import InputSettings
 from vidcls.data.train_loader import TrainLoader
@@ -47,6 +48,10 @@ class VideoDataModule(LightningDataModule):
         test_batch_size: videos in a validation or test batch; a test batch has so many times the number of views.
         num_workers: processes that load; 0 loads in the main one.
         class_balanced: draw every class equally often while training.
+        mixup_alpha: mix pairs of training clips and their labels with weights from Beta(alpha, alpha) (Zhang et al.
+            2018); 0 for none.
+        cutmix_alpha: put a box of one training clip into another, of a share from Beta(alpha, alpha) (Yun et al. 2019);
+            0 for none. With both, a coin decides for each batch.
         decoder: the one decoder to use; left out: decord, with the others behind it.
         bad_videos: what happens when a training video cannot be read or has no stored flow: ``error``, or ``skip`` it,
             listed and counted.
@@ -75,6 +80,8 @@ class VideoDataModule(LightningDataModule):
         test_batch_size: int = 4,
         num_workers: int = 2,
         class_balanced: bool = False,
+        mixup_alpha: float = 0.0,
+        cutmix_alpha: float = 0.0,
         decoder: Backend | None = None,
         bad_videos: BadVideos = "error",
         seed: int = 0,
@@ -82,6 +89,8 @@ class VideoDataModule(LightningDataModule):
         super().__init__()
         if batch_size < 1 or test_batch_size < 1 or num_workers < 0:
             raise ValueError("batch_size and test_batch_size must be at least 1, num_workers at least 0")
+        if mixup_alpha < 0 or cutmix_alpha < 0:
+            raise ValueError(f"mixup_alpha and cutmix_alpha must be 0 or more, got {mixup_alpha} and {cutmix_alpha}")
         if stride_seconds is not None and stride != 1:
             raise ValueError(
                 f"stride={stride} and stride_seconds={stride_seconds} exclude each other: give one of them"
@@ -108,6 +117,7 @@ class VideoDataModule(LightningDataModule):
         self.test_batch_size = test_batch_size
         self.num_workers = num_workers
         self.class_balanced = class_balanced
+        self.mixup_alpha, self.cutmix_alpha = mixup_alpha, cutmix_alpha
         self.bad_videos: BadVideos = bad_videos
         self.seed = seed
         self._train_loader: TrainLoader | None = None
@@ -207,8 +217,14 @@ class VideoDataModule(LightningDataModule):
             self._train_loader.close()
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
-        """Normalise on the device."""
-        return normalized(batch, self.input_settings.transform)
+        """Normalise on the device, and mix training clips there."""
+        batch = normalized(batch, self.input_settings.transform)
+        if not (self.mixup_alpha or self.cutmix_alpha) or self.trainer is None or not self.trainer.training:
+            return batch
+        key = ClipKey(self.seed, self.trainer.current_epoch, int(batch["index"].sum())).derived_seed()
+        return mixed(
+            batch, len(self.class_names), mixup_alpha=self.mixup_alpha, cutmix_alpha=self.cutmix_alpha, seed=key
+        )
 
     # --- the rest -----------------------------------------------------------------------------------------------
 

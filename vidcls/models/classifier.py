@@ -88,6 +88,7 @@ class VideoClassifier(LightningModule, ABC):
         for part in getattr(type(self), "parts", ()):
             self._part_metrics[part] = classification_metrics(self.num_classes, prefix=f"val/{part}_")
         self._test_shards: list[TestScores] = []
+        self.fused_optimizer = False  # callbacks.Fast sets it
         self.staged: StagedTraining | None = None
         self._epoch_of_modes = 0
 
@@ -192,7 +193,7 @@ class VideoClassifier(LightningModule, ABC):
             )
         rows, targets = self._rows(batch, fusions=False), batch["label"]
         trained = self.trained_parts if isinstance(self, HasParts) else (MODEL_ROW,)
-        losses = {row: self._loss(rows[row], targets) for row in trained}
+        losses = {row: self._loss(rows[row], batch.get("target", targets)) for row in trained}
         loss = torch.stack(list(losses.values())).sum()
         self.train_metrics.update(rows[MODEL_ROW].float(), targets)
         self.log("train/loss", loss.detach(), on_step=True, on_epoch=False, prog_bar=True)
@@ -215,7 +216,7 @@ class VideoClassifier(LightningModule, ABC):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """One optimiser over what requires gradients, its learning rates set after every step."""
-        optimizer = build_optimizer(self._trained_parameters(), self.optimization)
+        optimizer = build_optimizer(self._trained_parameters(), self.optimization, fused=self.fused_optimizer)
         num_steps = self.trainer.estimated_stepping_batches
         if num_steps == float("inf"):
             raise ConfigurationError("the schedule needs to know the end: give --trainer.max_epochs or .max_steps")

@@ -63,14 +63,25 @@ class ParameterGroup(TypedDict):
 
 
 def build_optimizer(
-    parameters: Sequence[nn.Parameter] | Sequence[ParameterGroup], settings: OptimizationSettings
+    parameters: Sequence[nn.Parameter] | Sequence[ParameterGroup],
+    settings: OptimizationSettings,
+    *,
+    fused: bool = False,
 ) -> torch.optim.Optimizer:
-    """The optimiser over ``parameters``, or over groups of them with learning rates of their own."""
+    """The optimiser over ``parameters``, or over groups of them with learning rates of their own.
+
+    Args:
+        parameters: those that are trained.
+        settings: which optimiser, and how.
+        fused: one kernel for the whole step, where torch has it; the same numbers but for rounding.
+    """
     params = cast(ParamsT, parameters)
     if settings.optimizer == "adamw":
-        return torch.optim.AdamW(params, lr=settings.lr, weight_decay=settings.weight_decay)
+        return torch.optim.AdamW(params, lr=settings.lr, weight_decay=settings.weight_decay, fused=fused or None)
     momentum = DEFAULT_MOMENTUM if settings.momentum is None else settings.momentum
-    return torch.optim.SGD(params, lr=settings.lr, momentum=momentum, weight_decay=settings.weight_decay)
+    return torch.optim.SGD(
+        params, lr=settings.lr, momentum=momentum, weight_decay=settings.weight_decay, fused=fused or None
+    )
 
 
 def build_schedule(optimizer: torch.optim.Optimizer, settings: OptimizationSettings, *, num_steps: int) -> LambdaLR:

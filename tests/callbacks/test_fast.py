@@ -1,0 +1,95 @@
+"""The fast form of a training: the same weights but for rounding, the same names, the same checkpoint."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+
+from vidcls.callbacks import Fast
+from vidcls.callbacks.fast import channels_last
+from vidcls.data import VideoDataModule
+from vidcls.datasets import VideoFolder
+from vidcls.models import Conv3D, TwoStream, VideoClassifier, load_classifier
+from vidcls.training.optimization import OptimizationSettings
+
+MakeData = Callable[..., VideoDataModule]
+MakeTrainer = Callable[..., Trainer]
+
+
+def trained(
+    run: Path, dataset: VideoFolder, make_data: MakeData, make_trainer: MakeTrainer, *callbacks: Fast, optimizer: str
+) -> VideoClassifier:
+    torch.manual_seed(0)
+    data = make_data(dataset, streams=("rgb", "flow"), flow_len=2)
+    model = TwoStream(
+        class_names=data.class_names,
+        clip=data.clip,
+        spatial="small",
+        temporal="small",
+        optimization=OptimizationSettings(optimizer=optimizer),  # type: ignore[arg-type]
+    )
+    make_trainer(run, callbacks=list(callbacks), max_epochs=1).fit(model, data)
+    return model
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_weights_are_those_of_an_ordinary_training_but_for_rounding(
+    optimizer: str, clip_dataset: VideoFolder, small_data: MakeData, small_trainer: MakeTrainer, tmp_path: Path
+) -> None:
+    plain = trained(tmp_path / "a", clip_dataset, small_data, small_trainer, optimizer=optimizer)
+    fast = trained(tmp_path / "b", clip_dataset, small_data, small_trainer, Fast(compile=False), optimizer=optimizer)
+    assert fast.state_dict().keys() == plain.state_dict().keys()
+    for name, weights in plain.state_dict().items():
+        assert torch.allclose(weights.float(), fast.state_dict()[name].float(), atol=2e-3), name
+    assert fast.nets["spatial"].stages["block1"][0].weight.is_contiguous(memory_format=torch.channels_last)
+    (param_group,) = fast.configure_optimizers()["optimizer"].param_groups
+    assert param_group["fused"] is True
+    assert plain.configure_optimizers()["optimizer"].param_groups[0]["fused"] is None
+    again = load_classifier(tmp_path / "b/checkpoints/best.ckpt")
+    assert again.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_weights_of_3d_convolutions_take_the_form_too_and_answers_stay(tmp_path: Path) -> None:
+    from vidcls.types import ClipSettings
+
+    model = Conv3D(class_names=["a", "b"], clip=ClipSettings(clip_len=4), backbone="small_3d").eval()
+    clip = torch.randn(2, 3, 4, 32, 32)
+    before = model(clip)
+    channels_last(model)
+    first = next(m for m in model.modules() if isinstance(m, torch.nn.Conv3d))
+    assert first.weight.is_contiguous(memory_format=torch.channels_last_3d)
+    assert torch.allclose(model(clip), before, atol=1e-5)
+
+
+def test_backbones_are_compiled_once_and_names_stay(
+    clip_dataset: VideoFolder,
+    small_data: MakeData,
+    small_trainer: MakeTrainer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compiled: list[str] = []
+
+    def note(self: torch.nn.Module) -> None:
+        compiled.append(type(self).__name__)
+
+    monkeypatch.setattr(torch.nn.Module, "compile", note)
+    model = trained(tmp_path, clip_dataset, small_data, small_trainer, Fast(), optimizer="sgd")
+    assert len(compiled) == len(model.backbones) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
+def test_a_compiled_training_runs_to_its_end(
+    clip_dataset: VideoFolder, small_data: MakeData, small_trainer: MakeTrainer, tmp_path: Path
+) -> None:
+    plain = trained(tmp_path / "a", clip_dataset, small_data, small_trainer, optimizer="sgd")
+    fast = trained(tmp_path / "b", clip_dataset, small_data, small_trainer, Fast(), optimizer="sgd")
+    assert fast.state_dict().keys() == plain.state_dict().keys()
+    for name, weights in plain.state_dict().items():
+        assert torch.allclose(weights.float(), fast.state_dict()[name].float(), atol=1e-2), name
