@@ -240,7 +240,9 @@ trainer: {{max_epochs: 3}}
     )
     asked: list[tuple[list[str], FlowSettings, int]] = []
 
-    def record_call(records: list[VideoRecord], root: Path, settings: FlowSettings, *, num_workers: int) -> object:
+    def record_call(
+        records: list[VideoRecord], root: Path, settings: FlowSettings, *, num_workers: int, device: str
+    ) -> object:
         assert root == tmp_path / "flow"
         asked.append(([r.name for r in records], settings, num_workers))
         return Report()
@@ -290,4 +292,20 @@ def test_a_missing_package_is_said_before_any_video(
     run: Callable[[list[str]], int] = script.main
     assert run(words) == 2
     assert "opencv-contrib-python" in capsys.readouterr().err
+    assert not (tmp_path / "flow").exists()
+
+
+def test_a_gpu_that_is_not_there_or_of_no_use_is_refused(
+    script: ModuleType,
+    original_videos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    words = ["--folder", str(original_videos), "--output", str(tmp_path / "flow"), "--device", "cuda"]
+    assert script.main([*words, "--method", "dis"]) == 2
+    assert "runs on the CPU alone" in capsys.readouterr().err
+    assert script.main([*words, "--method", "tvl1"]) == 2
+    assert "finds no CUDA GPU" in capsys.readouterr().err
     assert not (tmp_path / "flow").exists()

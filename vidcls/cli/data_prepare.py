@@ -23,7 +23,7 @@ loaded in a tenth of the time. It is a data set like any other, and its files ar
 
 The same command again goes on where it stopped. Exit status: 0 all done, 1 some videos failed (failures.csv), 2 bad
 usage."""
-FLOW_METHODS = ("dis", "farneback", "tvl1_opencv", "raft")
+FLOW_METHODS = ("dis", "farneback", "tvl1", "tvl1_opencv", "raft")
 
 
 def main(argv: list[str]) -> int:

@@ -51,7 +51,7 @@ def main(words: Sequence[str]) -> int:
             FlowStore(options.output).require(settings)
             report = verify(records, options.output, num_workers=options.workers)
         else:
-            report = precompute(records, options.output, settings, num_workers=options.workers)
+            report = precompute(records, options.output, settings, num_workers=options.workers, device=options.device)
     except KeyboardInterrupt:
         print("stopped: what is finished is kept, and the same command goes on from here", file=sys.stderr)
         raise
@@ -101,6 +101,7 @@ def _parser() -> ArgumentParser:
     add("--short-side", type=int, help="length of the frames' shorter side in pixels (else that of the video)")
     add("--weights", help="for raft: raft_small, raft_large or a file of weights (else raft_small)")
     add("--workers", type=int, default=_num_cpus(), help="number of processes")
+    add("--device", choices=("cpu", "cuda"), default="cpu", help="where tvl1 and raft run; processes share the GPUs")
     add("--verify", action="store_true", help="compute nothing: read the store back and compare it with the videos")
     return parser
 

@@ -14,7 +14,7 @@ DESCRIPTION = """The optical flow of a video: the frame, motion in x, motion in 
 
 Beside the picture lies a .npz file with the fields of six places, in pixels per frame."""
 DEFAULT_OUTPUT = Path("flow.png")
-METHODS = ("dis", "farneback", "tvl1_opencv", "raft")
+METHODS = ("dis", "farneback", "tvl1", "tvl1_opencv", "raft")
 
 
 def main(argv: list[str]) -> int:

@@ -16,10 +16,12 @@ from torch import Tensor
 from vidcls.flow.opencv_estimators import estimate_dis, estimate_farneback, estimate_tvl1
 from vidcls.flow.raft_estimator import estimate_raft
 from vidcls.flow.settings import COMPUTED_METHODS, FlowMethod, FlowSettings
+from vidcls.flow.tvl1 import estimate_tvl1_torch
 
 METHODS: dict[FlowMethod, Callable[[Tensor, FlowSettings], Tensor]] = {
     "dis": estimate_dis,
     "farneback": estimate_farneback,
+    "tvl1": estimate_tvl1_torch,
     "tvl1_opencv": estimate_tvl1,
     "raft": estimate_raft,
 }

@@ -33,8 +33,13 @@ def codes_of(frames: Tensor, settings: FlowSettings) -> Tensor:
     return quantize(estimate_by(at_stored_size(frames, settings), settings), settings.bound_px)
 
 
-def codes_of_video(video: Video, settings: FlowSettings) -> Iterator[Tensor]:
+def codes_of_video(video: Video, settings: FlowSettings, *, device: str = "cpu") -> Iterator[Tensor]:
     """The codes of all fields of a video, ``(2, h, w)`` uint8 each, with some 64 MiB of frames in memory at a time.
+
+    Args:
+        video: open.
+        settings: method, bound and size.
+        device: where methods in PyTorch run; frames are resized on the CPU, as while loading.
 
     Raises:
         DecodeError: a frame cannot be had.
@@ -51,7 +56,7 @@ def codes_of_video(video: Video, settings: FlowSettings) -> Iterator[Tensor]:
             frames = torch.cat([last, frames])
         last = frames[-1:].clone()  # the next chunk's first field begins at this frame
         if len(frames) > 1:
-            yield from quantize(estimate_by(frames, settings), settings.bound_px)
+            yield from quantize(estimate_by(frames.to(device), settings).cpu(), settings.bound_px)
 
 
 def at_stored_size(frames: Tensor, settings: FlowSettings) -> Tensor:

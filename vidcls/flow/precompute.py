@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import errno
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 from tqdm import tqdm
@@ -27,6 +29,8 @@ from vidcls.types import VideoRecord
 from vidcls.video import open_video
 
 FAILURES_NAME = "failures.csv"
+TORCH_METHODS = ("tvl1", "raft")
+Device = Literal["cpu", "cuda"]
 _NUM_RECOMPUTED_FIELDS = 3
 
 
@@ -67,6 +71,7 @@ def precompute(
     settings: FlowSettings,
     *,
     num_workers: int,
+    device: Device = "cpu",
     tell: Callable[[str], None] = print,
 ) -> Report:
     """Store the flow of all videos; those that are there already stay untouched.
@@ -79,12 +84,14 @@ def precompute(
         root: the folder of the store, made where it does not exist.
         settings: method, bound and size.
         num_workers: number of processes, at least 1.
+        device: where methods in PyTorch (tvl1, raft) run; with ``cuda`` the processes take the GPUs in turn.
         tell: takes a line of text for the user.
 
     Raises:
         FlowError: the store has other settings, or the disk lacks room or is full.
         MissingExtraError: the method needs a package that is not installed.
     """
+    _check_device(device, settings)
     estimate_by(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), settings)  # says now what no video could change
     writer = FlowStoreWriter.open(root, settings)
     missing = [r for r in records if not writer.store.path_of(r).is_file()]
@@ -92,7 +99,7 @@ def precompute(
         space = estimate_space(missing, settings, root)
         tell(_space_line(space, len(missing), len(records)))
         space.check(root)
-    report = _over_videos(partial(store_video, writer), records, num_workers, what="flow")
+    report = _over_videos(partial(store_video, writer, device=device), records, num_workers, what="flow")
     _write_failures(root, report.failures)
     tell(_store_line(root, writer.finish()))
     return report
@@ -107,16 +114,37 @@ def verify(records: Sequence[VideoRecord], root: Path, *, num_workers: int) -> R
     return _over_videos(partial(verify_video, FlowStore(root)), records, num_workers, what="verify")
 
 
-def store_video(writer: FlowStoreWriter, record: VideoRecord) -> VideoResult:
+def store_video(writer: FlowStoreWriter, record: VideoRecord, *, device: Device = "cpu") -> VideoResult:
     """Store the flow of one video where it is not there already."""
     if writer.is_current(record):
         return VideoResult(kept=True)
     settings = writer.store.settings
     with open_video(record.path) as video:
         height_px, width_px = settings.stored_size(*video.frames([0]).shape[-2:])
-        fields = codes_of_video(video, settings)
+        fields = codes_of_video(video, settings, device=_own_device(device))
         num_fields, num_bytes = writer.write(record, fields, height_px=height_px, width_px=width_px)
         return VideoResult(num_fields, num_bytes, fell_back=video.fallbacks > 0)
+
+
+def _check_device(device: Device, settings: FlowSettings) -> None:
+    """FlowError where a GPU is asked for that is not there, or that the method has no use for."""
+    if device == "cpu":
+        return
+    if settings.method not in TORCH_METHODS:
+        raise FlowError(
+            f"--device cuda: method {settings.method} runs on the CPU alone: choose one of {', '.join(TORCH_METHODS)}, "
+            "or leave it out"
+        )
+    if not torch.cuda.is_available():
+        raise FlowError("--device cuda: PyTorch finds no CUDA GPU here: leave it out to compute on the CPU")
+
+
+def _own_device(device: Device) -> str:
+    """The GPU of this process: the GPUs are dealt to the processes in turn."""
+    if device == "cpu":
+        return device
+    identity = multiprocessing.current_process()._identity or (1,)
+    return f"cuda:{(identity[-1] - 1) % torch.cuda.device_count()}"
 
 
 def verify_video(store: FlowStore, record: VideoRecord) -> VideoResult:

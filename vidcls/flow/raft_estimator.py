@@ -43,7 +43,7 @@ def estimate_raft(frames: Tensor, settings: FlowSettings) -> Tensor:
     H, W = frames.shape[-2:]
     pad_bottom, pad_right = (max(min_side_px - side, -side % multiple_px) for side in (H, W))
     fields = [torch.empty(0, 2, H, W)]
-    with torch.inference_mode(), _one_torch_thread(frames.device):
+    with torch.inference_mode(), one_torch_thread(frames.device):
         images = F.pad(frames.float() / 127.5 - 1, (0, pad_right, 0, pad_bottom), mode="replicate")
         for first, second in pairwise(images):
             flow = network(first[None], second[None], num_flow_updates=num_updates)[-1]  # (1, 2, H', W')
@@ -108,7 +108,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
 
 
 @contextmanager
-def _one_torch_thread(device: torch.device) -> Iterator[None]:
+def one_torch_thread(device: torch.device) -> Iterator[None]:
     """PyTorch's number of CPU threads belongs to the whole process, so it is put back."""
     num_threads = torch.get_num_threads()
     if device.type == "cpu":

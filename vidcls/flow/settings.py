@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Literal, get_args
 
-FlowMethod = Literal["dis", "farneback", "tvl1_opencv", "raft", "imported"]
+FlowMethod = Literal["dis", "farneback", "tvl1", "tvl1_opencv", "raft", "imported"]
 Plain = str | int | float | bool | None
 
 _PARAMETERS: dict[FlowMethod, dict[str, Plain]] = {
@@ -22,6 +22,20 @@ _PARAMETERS: dict[FlowMethod, dict[str, Plain]] = {
         "poly_n": 5,
         "poly_sigma": 1.2,
         "min_side_px": 32,
+        "color": "grey",
+    },
+    # Those of OpenCV's TV-L1.
+    "tvl1": {
+        "tau": 0.25,
+        "lambda": 0.15,
+        "theta": 0.3,
+        "scales": 5,
+        "scale_step": 0.8,
+        "warps": 5,
+        "epsilon": 0.01,
+        "inner_iterations": 30,
+        "outer_iterations": 10,
+        "median_px": 5,
         "color": "grey",
     },
     # OpenCV's defaults, written out so that a change of theirs is seen.
@@ -50,9 +64,9 @@ class FlowSettings:
     """How flow is computed and stored; equal settings and equal frames give equal fields.
 
     Args:
-        method: the estimator: dis (fast and good, OpenCV), farneback (OpenCV), tvl1_opencv (slow, needs
-            opencv-contrib-python), raft (a network, torchvision). "imported" is for folders that another tool wrote;
-            it cannot be computed.
+        method: the estimator: dis (fast and good, OpenCV), farneback (OpenCV), tvl1 (PyTorch, best on a GPU),
+            tvl1_opencv (slow, needs opencv-contrib-python), raft (a network, torchvision). "imported" is for folders
+            that another tool wrote; it cannot be computed.
         bound_px: the largest displacement that is kept, in pixels per frame at the stored size; anything larger is
             cut to it. The step between two stored values is bound_px / 127.
         short_side_px: frames are resized so that their shorter side has this length before the estimate, never
