@@ -1,0 +1,180 @@
+"""What does our training step cost beside a bare loop over the same model: clips a second, and the share of the loader?
+
+The same batch is given again and again, so that nothing is loaded. Bare: forward, cross entropy, backward, optimiser
+step, and no more. Ours: Lightning's trainer with the callbacks of ``vidcls fit``, its csv log, metrics and learning rate
+schedule.
+Usage: python benchmarks/training_step.py [--quick] [--models conv3d ...] [--frames 16 --size 64] [--output FILE.json]
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import LearningRateMonitor
+from measuring import paired, parser, ratio, report
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from vidcls.callbacks import MetricsLog, RunFacts, SkippedVideos
+from vidcls.models import Conv3D, EarlyFusion, LateFusion, RecurrentConv, SingleFrame, SlowFusion, TwoStream
+from vidcls.models.classifier import VideoClassifier
+from vidcls.training.optimization import OptimizationSettings, build_optimizer
+from vidcls.types import Batch, ClipSettings
+
+CLASSES = [f"class {k}" for k in range(10)]
+OPTIMIZATION = OptimizationSettings(optimizer="adamw", lr=1e-3)
+
+
+def models(clip: ClipSettings, backbone: str, backbone_3d: str) -> dict[str, Callable[[], VideoClassifier]]:
+    common = {"class_names": CLASSES, "clip": clip, "optimization": OPTIMIZATION}
+    return {
+        "single_frame": lambda: SingleFrame(backbone=backbone, **common),  # type: ignore[arg-type]
+        "late_fusion": lambda: LateFusion(backbone=backbone, **common),  # type: ignore[arg-type]
+        "early_fusion": lambda: EarlyFusion(backbone=backbone, **common),  # type: ignore[arg-type]
+        "slow_fusion": lambda: SlowFusion(backbone=backbone, extents=[2, 2, 2], **common),  # type: ignore[arg-type]
+        "conv3d": lambda: Conv3D(backbone=backbone_3d, **common),  # type: ignore[arg-type]
+        "recurrent_conv": lambda: RecurrentConv(backbone=backbone, **common),  # type: ignore[arg-type]
+        "two_stream": lambda: TwoStream(spatial=backbone, temporal=backbone, **common),  # type: ignore[arg-type]
+    }
+
+
+class SameBatch(Dataset[Batch]):
+    """One batch, again and again."""
+
+    def __init__(self, batch: Batch, num_steps: int) -> None:
+        self.batch, self.num_steps = batch, num_steps
+
+    def __len__(self) -> int:
+        return self.num_steps
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.batch
+
+
+def made_up(streams: tuple[str, ...], clip: ClipSettings, size: int, batch_size: int, device: torch.device) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    batch = Batch(label=torch.randint(10, (batch_size,), generator=generator), index=torch.arange(batch_size))
+    shapes = {"rgb": (3, clip.clip_len, size, size), "flow": (2, clip.flow_len, size, size)}
+    for name in streams:
+        batch[name] = torch.randn(batch_size, *shapes[name], generator=generator)  # type: ignore[literal-required]
+    return {name: value.to(device) for name, value in batch.items()}  # type: ignore[return-value,attr-defined]
+
+
+def wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+class Bare:
+    """Seconds of a step of a plain loop."""
+
+    def __init__(self, model: VideoClassifier, batch: Batch, num_steps: int, device: torch.device) -> None:
+        self.model, self.batch, self.num_steps, self.device = model.to(device).train(), batch, num_steps, device
+        self.optimizer = build_optimizer(list(model.parameters()), OPTIMIZATION)
+
+    def step(self) -> None:
+        self.optimizer.zero_grad()
+        streams = [self.batch[name] for name in self.model.streams]
+        if isinstance(self.model, TwoStream):  # each of its streams has a loss of its own
+            parts = self.model.forward_parts(*streams)
+            loss = torch.stack([F.cross_entropy(logits, self.batch["label"]) for logits in parts.values()]).sum()
+        else:
+            loss = F.cross_entropy(self.model(*streams), self.batch["label"])
+        loss.backward()
+        self.optimizer.step()
+
+    def measure(self) -> float:
+        self.step()
+        wait(self.device)
+        start = time.perf_counter()
+        for _ in range(self.num_steps):
+            self.step()
+        wait(self.device)
+        return (time.perf_counter() - start) / self.num_steps
+
+
+class Clock(RunFacts):
+    """The facts of a run, and the seconds from the second step on."""
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: object, outputs: object, batch: Batch, batch_idx: int
+    ) -> None:
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)  # type: ignore[arg-type]
+        if batch_idx == 0:
+            wait(trainer.strategy.root_device)
+            self.started = time.perf_counter()
+        if batch_idx == trainer.num_training_batches - 1:
+            wait(trainer.strategy.root_device)
+            self.seconds = time.perf_counter() - self.started
+
+
+def ours(model: VideoClassifier, batch: Batch, num_steps: int, device: torch.device) -> Callable[[], float]:
+    def measure() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            clock = Clock(Path(folder))
+            trainer = Trainer(
+                max_epochs=1,
+                accelerator="gpu" if device.type == "cuda" else "cpu",
+                devices=1,
+                logger=MetricsLog(Path(folder)),
+                callbacks=[clock, SkippedVideos(), LearningRateMonitor("step")],
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                default_root_dir=folder,
+            )
+            loader = DataLoader(SameBatch(batch, num_steps + 1), batch_size=None)
+            trainer.fit(model, loader)
+            return clock.seconds / num_steps
+
+    return measure
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--models", nargs="+", help="some of the models (default: all)")
+    arguments.add_argument("--frames", type=int, default=8)
+    arguments.add_argument("--size", type=int, default=64)
+    arguments.add_argument("--batch-size", type=int, default=8)
+    arguments.add_argument("--backbone", default="resnet18")
+    arguments.add_argument("--backbone-3d", default="r3d_18")
+    arguments.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    options = arguments.parse_args()
+    device = torch.device(options.device)
+    num_steps, rounds = (1, 1) if options.quick else (6, 5)
+    clip = ClipSettings(clip_len=options.frames, flow_len=10)
+    if options.quick:
+        options.backbone, options.backbone_3d, options.size, options.batch_size = "small", "small_3d", 32, 2
+    rows: list[tuple[object, ...]] = []
+    details: dict[str, object] = {}
+    for name, make in models(clip, options.backbone, options.backbone_3d).items():
+        if options.models and name not in options.models:
+            continue
+        model = make()
+        batch = made_up(model.streams, clip, options.size, options.batch_size, device)
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        found = paired(
+            {"bare": Bare(make(), batch, num_steps, device).measure, "ours": ours(model, batch, num_steps, device)},
+            rounds=rounds,
+        )
+        memory = torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else "-"
+        share = ratio(found["ours"], found["bare"]) - 1
+        rates = [options.batch_size / found[row].median for row in ("bare", "ours")]
+        rows.append((name, *rates, f"{100 * share:+.1f} %", memory))
+        details[name] = {row: measured.values for row, measured in found.items()}
+    title = (
+        f"Training step of {options.batch_size} clips of {options.frames}x{options.size}x{options.size} "
+        f"({options.backbone}, {options.backbone_3d}) on {options.device}"
+    )
+    columns = ("model", "bare loop, clips/s", "ours, clips/s", "time of ours over bare", "peak memory MiB")
+    report(title, columns, rows, options.output, details=details)
+
+
+if __name__ == "__main__":
+    main()
