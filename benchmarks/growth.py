@@ -1,7 +1,8 @@
 """How does the cost grow: setting up 1k to 300k videos, and the memory of a worker over 20,000 opened files?
 
-The files of the large data sets are empty and are not opened. Memory is that of a process of its own, without what Python
-and torch take before. Usage: python benchmarks/growth.py [--quick] [--opens 20000] [--output FILE.json]
+The files of the large data sets are empty and are not opened. Memory is that of a process of its own, without what
+Python and torch take before.
+Usage: python benchmarks/growth.py [--quick] [--opens 20000] [--output FILE.json]
 """
 
 from __future__ import annotations

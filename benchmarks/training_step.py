@@ -1,8 +1,7 @@
 """What does our training step cost beside a bare loop over the same model: clips a second, and the share of the loader?
 
 The same batch is given again and again, so that nothing is loaded. Bare: forward, cross entropy, backward, optimiser
-step, and no more. Ours: Lightning's trainer with the callbacks of ``vidcls fit``, its csv log, metrics and learning rate
-schedule.
+step, and no more. Ours: Lightning's trainer with callbacks of ``vidcls fit``, its csv log, metrics and schedule.
 Usage: python benchmarks/training_step.py [--quick] [--models conv3d ...] [--frames 16 --size 64] [--output FILE.json]
 """
 
