@@ -88,13 +88,16 @@ class ClipSettings:
 class Sample(TypedDict, total=False):
     """One video as the loader sees it: ``(C, T, H, W)`` while training, ``(V, C, T, H, W)`` in a test.
 
-    RGB is uint8 and flow is float32 in pixels until the batch is normalised on the device.
+    RGB is uint8 and flow is float32 in pixels until the batch is normalised on the device. ``flipped`` and ``color``
+    say what is still to be done to a training clip there.
     """
 
     rgb: Tensor
     flow: Tensor
     label: int
     index: int
+    flipped: bool
+    color: Tensor
 
 
 class Batch(TypedDict, total=False):
@@ -110,6 +113,8 @@ class Batch(TypedDict, total=False):
     index: Tensor
     skipped: list[str]
     target: Tensor
+    flipped: Tensor
+    color: Tensor
 
 
 @runtime_checkable

@@ -137,3 +137,33 @@ def test_training_is_mixed_validation_is_not_and_epochs_differ(clip_dataset: Vid
 def test_bad_alphas_are_refused(clip_dataset: VideoFolder) -> None:
     with pytest.raises(ValueError, match="mixup_alpha"):
         VideoDataModule(clip_dataset, mixup_alpha=-1.0)
+
+
+@pytest.mark.parametrize("streams", [("rgb", "flow"), ("rgb",), ("flow",)])
+def test_clips_are_mirrored_and_coloured_alike_in_the_worker_and_on_the_device(
+    streams: tuple[str, ...], clip_dataset: VideoFolder
+) -> None:
+    def batches(augment_on: str) -> list[Batch]:
+        data = VideoDataModule(
+            clip_dataset,
+            streams=streams,  # type: ignore[arg-type]
+            clip_len=3,
+            flow_len=2,
+            transform=TransformSettings(
+                resize_px=None,
+                crop_px=28,
+                flip_probability=0.5,
+                color_jitter=0.5,
+                flip_label_swaps={"left": "right"},
+            ),
+            batch_size=4,
+            num_workers=0,
+            augment_on=augment_on,  # type: ignore[arg-type]
+        )
+        return [data.on_after_batch_transfer(batch, 0) for batch in data.train_dataloader()]
+
+    in_worker, on_device = batches("worker"), batches("device")
+    for one, other in zip(in_worker, on_device, strict=True):
+        assert one.keys() == other.keys()
+        for name, value in one.items():
+            assert torch.equal(value, other[name]), name  # type: ignore[arg-type,literal-required]

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, default_collate
 
 from vidcls.data.clip_reader import ClipReader
 from vidcls.errors import DecodeError, MissingFlowError
-from vidcls.transforms import ClipPixels, test_transform, train_transform
+from vidcls.transforms import Augmentation, ClipPixels, augmented, test_transform, train_crop
 from vidcls.types import Batch, Sample, VideoRecord
 
 BadVideos = Literal["error", "skip"]
@@ -46,6 +46,7 @@ class TrainClips(Dataset[Sample | Skipped]):
         reader: reads the clips.
         bad_videos: ``error`` raises for a video that cannot be read or has no stored flow; ``skip`` leaves it out of
             its batch, by name.
+        is_deferred: leave mirroring and colours to :func:`augmented_batch`, which then finds in the sample what to do.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class TrainClips(Dataset[Sample | Skipped]):
         reader: ClipReader,
         *,
         bad_videos: BadVideos = "error",
+        is_deferred: bool = False,
     ) -> None:
         self.records = records
         self.target_of = {name: k for k, name in enumerate(class_names)}
         self.reader = reader
         self.bad_videos = bad_videos
+        self.is_deferred = is_deferred
 
     def __len__(self) -> int:
         return len(self.records)
@@ -74,9 +77,15 @@ class TrainClips(Dataset[Sample | Skipped]):
                 raise
             return {"skipped": str(record.path)}
         transform = self.reader.settings.transform
-        pixels, flipped = train_transform(pixels, transform, seed=seed + 1)
-        label = transform.swapped_label(record.label) if flipped else record.label
-        return _sample([pixels], self.target_of[label], key.index, views=False)
+        pixels, drawn = train_crop(pixels, transform, seed=seed + 1)
+        label = transform.swapped_label(record.label) if drawn.flipped else record.label
+        if not self.is_deferred:
+            return _sample([augmented(pixels, drawn)], self.target_of[label], key.index, views=False)
+        sample = _sample([pixels], self.target_of[label], key.index, views=False)
+        sample["flipped"] = drawn.flipped
+        if drawn.color is not None:
+            sample["color"] = drawn.color
+        return sample
 
 
 class TestVideos(Dataset[Sample | Skipped]):
@@ -153,6 +162,24 @@ def collate(samples: Sequence[Sample | Skipped]) -> Batch:
     batch: Batch = default_collate(good)
     if skipped:
         batch["skipped"] = skipped
+    return batch
+
+
+def augmented_batch(batch: Batch) -> Batch:
+    """Do to each clip of a batch what its sample left to be done, where the batch lies: the same numbers."""
+    if "flipped" not in batch:
+        return batch
+    flips, colors = batch.pop("flipped").tolist(), batch.pop("color", None)
+    clips = [
+        augmented(
+            ClipPixels(*(batch[name][k].transpose(0, 1) if name in batch else None for name in ("rgb", "flow"))),
+            Augmentation(flips[k], None if colors is None else colors[k].cpu()),
+        )
+        for k in range(len(flips))
+    ]
+    for name in ("rgb", "flow"):
+        if name in batch:
+            batch[name] = torch.stack([getattr(clip, name).transpose(0, 1) for clip in clips])
     return batch
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Literal
 
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from vidcls.data.arguments import check_swaps, flow_of, folded, matched
-from vidcls.data.clip_dataset import BadVideos, ClipKey, TestVideos, TrainClips, collate
+from vidcls.data.clip_dataset import BadVideos, ClipKey, TestVideos, TrainClips, augmented_batch, collate
 from vidcls.data.clip_reader import ClipReader
 from vidcls.data.mixing import mixed
 from vidcls.data.samplers import OrderedBatches, TrainBatches
@@ -48,6 +49,8 @@ class VideoDataModule(LightningDataModule):
         test_batch_size: videos in a validation or test batch; a test batch has so many times the number of views.
         num_workers: processes that load; 0 loads in the main one.
         class_balanced: draw every class equally often while training.
+        augment_on: where training clips are mirrored and coloured: in the ``worker`` that loads them, or on the
+            ``device``, with the same numbers; the latter where processors are busy and a GPU is there.
         mixup_alpha: mix pairs of training clips and their labels with weights from Beta(alpha, alpha) (Zhang et al.
             2018); 0 for none.
         cutmix_alpha: put a box of one training clip into another, of a share from Beta(alpha, alpha) (Yun et al. 2019);
@@ -80,6 +83,7 @@ class VideoDataModule(LightningDataModule):
         test_batch_size: int = 4,
         num_workers: int = 2,
         class_balanced: bool = False,
+        augment_on: Literal["worker", "device"] = "worker",
         mixup_alpha: float = 0.0,
         cutmix_alpha: float = 0.0,
         decoder: Backend | None = None,
@@ -117,6 +121,7 @@ class VideoDataModule(LightningDataModule):
         self.test_batch_size = test_batch_size
         self.num_workers = num_workers
         self.class_balanced = class_balanced
+        self.augment_on = augment_on
         self.mixup_alpha, self.cutmix_alpha = mixup_alpha, cutmix_alpha
         self.bad_videos: BadVideos = bad_videos
         self.seed = seed
@@ -168,7 +173,8 @@ class VideoDataModule(LightningDataModule):
         """Random clips; the same ones whatever the number of workers."""
         records = self.split("train")
         reader = ClipReader(self.input_settings, self.flow_source)
-        clips = TrainClips(records, self.class_names, reader, bad_videos=self.bad_videos)
+        is_deferred = self.augment_on == "device"
+        clips = TrainClips(records, self.class_names, reader, bad_videos=self.bad_videos, is_deferred=is_deferred)
         weights = None
         if self.class_balanced:
             counts = Counter(record.label for record in records)
@@ -217,8 +223,8 @@ class VideoDataModule(LightningDataModule):
             self._train_loader.close()
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
-        """Normalise on the device, and mix training clips there."""
-        batch = normalized(batch, self.input_settings.transform)
+        """Normalise on the device, and mirror, colour and mix training clips there."""
+        batch = normalized(augmented_batch(batch), self.input_settings.transform)
         if not (self.mixup_alpha or self.cutmix_alpha) or self.trainer is None or not self.trainer.training:
             return batch
         key = ClipKey(self.seed, self.trainer.current_epoch, int(batch["index"].sum())).derived_seed()

@@ -1,18 +1,30 @@
 """Frames -> clip, on torchvision's transforms: RGB and flow share one draw."""
 
-from vidcls.transforms.clip import Box, ClipPixels, centre_box, test_transform, train_transform
+from vidcls.transforms.clip import (
+    Augmentation,
+    Box,
+    ClipPixels,
+    augmented,
+    centre_box,
+    test_transform,
+    train_crop,
+    train_transform,
+)
 from vidcls.transforms.flow_tensor import FlowField
 from vidcls.transforms.normalize import normalize_flow, normalize_rgb
 from vidcls.transforms.settings import TransformSettings
 
 __all__ = [
+    "Augmentation",
     "Box",
     "ClipPixels",
     "FlowField",
     "TransformSettings",
+    "augmented",
     "centre_box",
     "normalize_flow",
     "normalize_rgb",
     "test_transform",
+    "train_crop",
     "train_transform",
 ]

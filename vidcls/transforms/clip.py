@@ -23,22 +23,61 @@ class ClipPixels(NamedTuple):
     flow: Tensor | None
 
 
+class Augmentation(NamedTuple):
+    """What is drawn for a training clip besides its crop.
+
+    Args:
+        flipped: whether it is mirrored left to right.
+        color: the order of brightness, contrast, saturation and hue (which is left alone), then the factors of the
+            first three ``(7,)`` float32; None without jitter.
+    """
+
+    flipped: bool
+    color: Tensor | None
+
+
 def train_transform(clip: ClipPixels, settings: TransformSettings, *, seed: int) -> tuple[ClipPixels, bool]:
     """A randomly cropped, mirrored and coloured clip of ``crop_px``, and whether it was mirrored.
 
     The draw is a function of ``seed`` alone, and torch's own random state is left as it was.
     """
+    cropped, drawn = train_crop(clip, settings, seed=seed)
+    return augmented(cropped, drawn), drawn.flipped
+
+
+def train_crop(clip: ClipPixels, settings: TransformSettings, *, seed: int) -> tuple[ClipPixels, Augmentation]:
+    """The first half of :func:`train_transform`: the crop, and what is still to be done to it."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would note the whole stack for a GPU to come
         streams = _random_crop(_same_size(clip, settings.resize_px), settings)
         flipped = bool(torch.rand(()) < settings.flip_probability)
-        if flipped:
-            streams = [F.horizontal_flip(stream) for stream in streams]
+        color: Tensor | None = None
         if settings.color_jitter > 0:
             strength = settings.color_jitter
             jitter = v2.ColorJitter(brightness=strength, contrast=strength, saturation=strength)
-            streams = [jitter(stream) if isinstance(stream, tv_tensors.Video) else stream for stream in streams]
-    return _unwrap(streams), flipped
+            draw = jitter.make_params([])
+            factors = [draw[f"{name}_factor"] for name in ("brightness", "contrast", "saturation")]
+            color = torch.cat([draw["fn_idx"].float(), torch.tensor(factors, dtype=torch.float32)])
+    return _unwrap(streams), Augmentation(flipped, color)
+
+
+def augmented(clip: ClipPixels, drawn: Augmentation) -> ClipPixels:
+    """The second half of :func:`train_transform`, on whatever device the clip lies."""
+    rgb, flow = clip
+    if drawn.flipped:
+        rgb = None if rgb is None else F.horizontal_flip(rgb)
+        flow = None if flow is None else F.horizontal_flip(FlowField.wrap(flow)).as_subclass(Tensor)
+    if drawn.color is not None and rgb is not None:
+        *order, brightness, contrast, saturation = drawn.color.tolist()
+        adjust = {
+            0: lambda frames: F.adjust_brightness(frames, brightness),
+            1: lambda frames: F.adjust_contrast(frames, contrast),
+            2: lambda frames: F.adjust_saturation(frames, saturation),
+        }
+        for which in order:
+            if int(which) in adjust:
+                rgb = adjust[int(which)](rgb)
+    return ClipPixels(rgb, flow)
 
 
 def test_transform(clip: ClipPixels, settings: TransformSettings) -> list[ClipPixels]:
