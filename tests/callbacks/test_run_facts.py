@@ -13,8 +13,11 @@ from lightning.pytorch import Callback, Trainer
 from vidcls.callbacks import RunFacts
 from vidcls.callbacks.run_facts import git_state, read_run_facts
 from vidcls.data import VideoDataModule
+from vidcls.data.clip_reader import ClipReader
 from vidcls.datasets import VideoFolder
 from vidcls.models import SingleFrame
+from vidcls.transforms import ClipPixels
+from vidcls.types import VideoRecord
 
 MakeData = Callable[..., VideoDataModule]
 MakeTrainer = Callable[..., Trainer]
@@ -26,6 +29,17 @@ class Slow(Callback):
 
     def on_before_backward(self, *_: object) -> None:
         time.sleep(PAUSE_SECONDS)
+
+
+def slow_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the loader one that is waited for."""
+    read = ClipReader.train_clip
+
+    def slow(self: ClipReader, record: VideoRecord, generator: torch.Generator) -> ClipPixels:
+        time.sleep(PAUSE_SECONDS)
+        return read(self, record, generator)
+
+    monkeypatch.setattr(ClipReader, "train_clip", slow)
 
 
 def fit(
@@ -54,7 +68,7 @@ def test_where_and_how_it_ran_is_written(
 
 
 @pytest.mark.parametrize(("slow_step", "low", "high"), [(True, 0.0, 0.5), (False, 0.5, 1.0)])
-def test_the_share_of_waiting_is_that_of_the_time_between_steps(
+def test_the_share_of_waiting_is_that_of_the_loader(
     clip_dataset: VideoFolder,
     tmp_path: Path,
     small_data: MakeData,
@@ -65,13 +79,8 @@ def test_the_share_of_waiting_is_that_of_the_time_between_steps(
     high: float,
 ) -> None:
     data = small_data(clip_dataset)
-    if not slow_step:  # a loader that is waited for
-
-        def slow_transfer(batch: object, dataloader_idx: int) -> object:
-            time.sleep(PAUSE_SECONDS)
-            return VideoDataModule.on_after_batch_transfer(data, batch, 0)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(data, "on_after_batch_transfer", slow_transfer)
+    if not slow_step:
+        slow_down(monkeypatch)
     fit(tmp_path, data, small_trainer, *([Slow()] if slow_step else []), max_epochs=1)
     (facts,) = read_run_facts(tmp_path / "run.json")
     assert low < facts["waiting_share"] < high  # type: ignore[operator]
@@ -103,13 +112,6 @@ def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path) -> None:
     assert json.dumps(git_state(repository))
 
 
-class Waits(Callback):
-    """Makes the time between two steps last, as a loader would that is too slow."""
-
-    def on_train_batch_end(self, *_: object) -> None:
-        time.sleep(PAUSE_SECONDS)
-
-
 class NotesProgress(Callback):
     """Keeps what the progress line shows."""
 
@@ -133,9 +135,10 @@ def test_the_progress_line_shows_speed_and_waiting_and_a_hint_comes_once(
     monkeypatch.setattr("vidcls.callbacks.run_facts.rank_zero_info", hints.append)
     monkeypatch.setattr("vidcls.callbacks.run_facts.SECONDS_BETWEEN", 0.0)
     progress = NotesProgress()
-    slow: Callback = Waits() if is_slow else Slow()
+    if is_slow:
+        slow_down(monkeypatch)
     data = small_data(clip_dataset, batch_size=2)
-    fit(tmp_path, data, small_trainer, slow, progress, max_epochs=2)
+    fit(tmp_path, data, small_trainer, *([] if is_slow else [Slow()]), progress, max_epochs=2)
     last = progress.shown[-1]
     assert 0 < last["clips/s"] < 2 / PAUSE_SECONDS
     assert (last["waiting"] > 0.2) == is_slow

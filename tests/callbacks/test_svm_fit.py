@@ -80,6 +80,31 @@ def test_the_two_checkpoints_differ_in_weights_and_so_in_their_machines(
     assert not torch.equal(best["weight"], last["weight"])
 
 
+def test_clips_are_not_mixed_for_it_where_those_of_training_are(
+    clip_dataset: VideoFolder, small_data: MakeData, small_trainer: MakeTrainer, tmp_path: Path
+) -> None:
+    """With a learning rate of nothing both trainings end with the same weights, whatever they saw."""
+    machines = []
+    for alpha in (0.0, 1.0):
+        seed_everything(0)
+        data = small_data(clip_dataset, streams=("rgb", "flow"), flow_len=3, mixup_alpha=alpha)
+        model = TwoStream(
+            class_names=data.class_names,
+            clip=data.clip,
+            spatial="small",
+            temporal="small",
+            optimization=OptimizationSettings(lr=1e-12, schedule="constant"),
+        )
+        for module in model.modules():  # their statistics follow what they see
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = 0.0
+        file = tmp_path / str(alpha) / "checkpoints" / "last.ckpt"
+        small_trainer(tmp_path / str(alpha), callbacks=[SvmFit([file])], max_epochs=1).fit(model, data)
+        machines.append(svm_of(file))
+    for name, value in machines[0].items():
+        torch.testing.assert_close(value, machines[1][name], atol=1e-4, rtol=1e-4)
+
+
 def test_the_network_in_memory_and_the_other_entries_of_a_checkpoint_stay(
     fitted: tuple[Path, TwoStream, VideoDataModule],
 ) -> None:

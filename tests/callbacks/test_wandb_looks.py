@@ -12,6 +12,7 @@ from lightning.pytorch import Trainer
 from vidcls.callbacks import TestFiles, WandbLooks, WandbRun
 from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
+from vidcls.errors import FlowError
 from vidcls.models import TwoStream
 
 MakeData = Callable[..., VideoDataModule]
@@ -83,8 +84,26 @@ def test_a_video_without_a_picture_is_named(
     trainer.fit(model, data)
     before = len([p for p in media(tmp_path)["images"] if "val/heat" in p.as_posix()])
     record = data.split("val")[0]
-    position = data.records.index(record)
-    data.records[position] = type(record)(tmp_path / "gone.avi", record.label, "val", record.name)
+    gone = type(record)(tmp_path / "gone.avi", record.label, "val", record.name)
+    data.records = [gone if one is record else one for one in data.records]  # the list belongs to all tests
     with pytest.warns(UserWarning, match=r"no heat map in W&B: .*gone\.avi"):
         looks.teardown(trainer, model, "fit")
     assert before == 3
+
+
+@pytest.mark.filterwarnings("always")
+def test_where_new_videos_cannot_be_looked_at_the_run_goes_on_without_heat(
+    logger: WandbRun,
+    data: VideoDataModule,
+    small_trainer: MakeTrainer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise FlowError("flow of another tool cannot be computed for new videos")
+
+    monkeypatch.setattr("vidcls.callbacks.wandb_looks.Explainer", refuse)
+    trainer = small_trainer(tmp_path, logger=logger, callbacks=[WandbLooks(tmp_path)], max_epochs=1)
+    with pytest.warns(UserWarning, match="no heat maps in W&B: flow of another tool"):
+        trainer.fit(two_stream(data), data)
+    assert "images" not in media(tmp_path)

@@ -185,6 +185,55 @@ def test_a_preparation_with_failures_has_status_1(
     assert "short_side_px must be at least 16" in capsys.readouterr().err
 
 
+def test_a_split_that_spreads_groups_stays_as_it_is(
+    clip_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"{p},{p.parent.name},{p.parts[-3]},one" for p in sorted(clip_folder.rglob("*.avi"))]
+    table = tmp_path / "clips.csv"
+    table.write_text("path,label,split,group\n" + "\n".join(lines) + "\n")
+    with pytest.raises(DatasetError, match="group"):
+        VideoCsv(table)
+    official = ["--data.dataset.official_split", "true"]
+    assert main(["data", "prepare", str(table), str(tmp_path / "small"), "--workers", "1", *official]) == 0
+    assert "--data.dataset.official_split true" in capsys.readouterr().out
+    assert len(VideoCsv(tmp_path / "small/clips.csv", official_split=True).records) == 22
+
+
+def test_a_copy_without_a_part_is_refused(
+    clip_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "clips"
+    shutil.copytree(clip_folder, source)
+    for path in (source / "test").rglob("*.avi"):
+        path.write_bytes(b"no video")
+    assert main(["data", "prepare", str(source), str(tmp_path / "small"), "--workers", "1"]) == 2
+    assert "no video of the part test is in the copy" in capsys.readouterr().err
+
+
+def test_a_copy_of_other_videos_is_kept_and_leftovers_go(clip_dataset: VideoFolder, tmp_path: Path) -> None:
+    root = tmp_path / "small"
+    prepare(clip_dataset.records[:2], root, SMALL, num_workers=0)
+    left = copy_of(root, clip_dataset.records[0].name).parent / ".0.avi.jpeg-abc.avi"
+    left.write_bytes(b"half")
+    with pytest.raises(DatasetError, match="other videos"):
+        prepare(clip_dataset.records[2:], root, SMALL, num_workers=0)
+    prepare(clip_dataset.records, root, SMALL, num_workers=0)
+    assert not left.exists()
+
+
+def test_a_name_that_is_no_text_is_a_failure_of_that_video(clip_folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "clips"
+    shutil.copytree(clip_folder, source)
+    odd = source / "train" / "left" / "caf\udce9.avi"
+    try:
+        shutil.copy(source / "train/left/0.avi", odd)
+    except OSError:
+        pytest.skip("the file system takes no such name")
+    done = prepare(VideoFolder(source).records, tmp_path / "small", SMALL, num_workers=0)
+    assert [name for name, _ in done.failures] == ["train/left/caf\\udce9.avi"]
+    assert len(done.videos) == 22
+
+
 @pytest.mark.slow
 def test_a_network_learns_from_the_copy_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -6,6 +6,7 @@ import csv
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,8 @@ from vidcls.data.clip_dataset import ClipKey, TrainClips
 from vidcls.data.clip_reader import ClipReader
 from vidcls.datasets import VideoCsv, VideoFolder
 from vidcls.report.clip_samples import clip_samples, strip
-from vidcls.report.data_page import concerns, write_data_page
-from vidcls.report.video_facts import evenly, facts_csv, read_facts
+from vidcls.report.data_page import concerns, span_frames, write_data_page
+from vidcls.report.video_facts import VideoFacts, evenly, facts_csv, read_facts
 from vidcls.transforms import TransformSettings
 from vidcls.video import write_video
 
@@ -63,7 +64,7 @@ def test_thumbnails_and_strips_are_pictures(page: str) -> None:
 
 
 def test_every_video_has_a_line(pages: Path, clip_dataset: VideoFolder) -> None:
-    with (pages / "clips.csv").open(newline="") as file:
+    with (pages / "clips_videos.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == [record.name for record in clip_dataset.records]
     assert {(row["frames"], row["fps"], row["height"], row["width"], row["error"]) for row in rows} == {
@@ -136,7 +137,7 @@ def test_groups_in_two_parts_are_named(clip_folder: Path, tmp_path: Path) -> Non
         for r in data.records
     ]
     found = named(data)
-    assert found == {"1 groups are in more than one part, so that the test sees what was trained on:": ("a",)}
+    assert found == {"1 groups are in more than one part, which are then not independent of each other:": ("a",)}
     write_data_page(data, tmp_path / "p.html", title="<b>", num_samples=1)
     text = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert "<h1>&lt;b&gt;</h1>" in text
@@ -146,7 +147,7 @@ def test_groups_in_two_parts_are_named(clip_folder: Path, tmp_path: Path) -> Non
 def test_of_a_large_set_some_are_opened_and_it_is_said(clip_dataset: VideoFolder, tmp_path: Path) -> None:
     write_data_page(data_of(clip_dataset), tmp_path / "p.html", title="t", most_read=5, num_samples=1)
     assert "5 of them, spread evenly, were opened" in (tmp_path / "p.html").read_text(encoding="utf-8")
-    assert len((tmp_path / "p.csv").read_text().splitlines()) == 1 + 5
+    assert len((tmp_path / "p_videos.csv").read_text().splitlines()) == 1 + 5
 
 
 def test_an_unreadable_video_has_its_reason_in_the_table(clip_folder: Path, tmp_path: Path) -> None:
@@ -158,7 +159,7 @@ def test_an_unreadable_video_has_its_reason_in_the_table(clip_folder: Path, tmp_
     assert "cannot be decoded" in bad
     data = data_of(VideoFolder(root))
     files = write_data_page(data, tmp_path / "p.html", title="t", num_samples=12)
-    assert [file.name for file in files] == ["p.html", "p.csv", "p_samples.npz"]
+    assert [file.name for file in files] == ["p.html", "p_videos.csv", "p_samples.npz"]
     text = files[0].read_text(encoding="utf-8")
     assert text.count("1.avi: cannot be decoded") >= 3  # above all, its thumbnail, its clips
 
@@ -202,6 +203,50 @@ def test_a_csv_file_and_a_run_are_data_sets_too(clip_folder: Path, tmp_path: Pat
     )
     assert main(["data", "browse", str(run), "--output", str(tmp_path / "b.html"), "--num-samples", "1"]) == 0
     assert "22 videos of 3 classes" in (tmp_path / "b.html").read_text(encoding="utf-8")
+
+
+def test_the_list_of_videos_is_never_written_over(
+    clip_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{p},{p.parent.name},{p.parts[-3]}" for p in sorted(clip_folder.rglob("*.avi"))]
+    text = "path,label,split\n" + "\n".join(lines) + "\n"
+    for name in ("clips.csv", "clips_videos.csv"):
+        Path(name).write_text(text)
+    assert main(["data", "browse", "clips.csv", "--output", "clips.html", "--num-samples", "1", *OPTIONS]) == 0
+    assert Path("clips.csv").read_text() == text
+    Path("clips_videos.csv").write_text(text)
+    assert main(["data", "browse", "clips_videos.csv", "--output", "clips.html", *OPTIONS]) == 2
+    assert "this is one of the inputs" in capsys.readouterr().err
+    assert Path("clips_videos.csv").read_text() == text
+
+
+def test_names_with_dollar_signs_are_no_formulas(clip_folder: Path, tmp_path: Path) -> None:
+    root = tmp_path / "clips"
+    shutil.copytree(clip_folder, root)
+    for part in ("train", "val", "test"):
+        (root / part / "left").rename(root / part / "cost_$5_$")
+    write_data_page(data_of(VideoFolder(root)), tmp_path / "p.html", title="t", num_samples=1)
+    assert "cost_$5_$" in (tmp_path / "p.html").read_text(encoding="utf-8")
+
+
+def test_flow_needs_one_frame_more_than_fields(clip_dataset: VideoFolder) -> None:
+    facts = read_facts(clip_dataset.records)
+    assert span_frames(data_of(clip_dataset, clip_len=3, stride=2), facts) == 5
+    assert span_frames(data_of(clip_dataset, streams=("rgb", "flow"), flow_len=7), facts) == 8
+    assert span_frames(data_of(clip_dataset, streams=("flow",), flow_len=9, clip_len=4), facts) == 10
+    found = named(data_of(clip_dataset, streams=("rgb", "flow"), flow_len=10))
+    assert any(what.startswith("22 are shorter than a clip") for what in found)
+
+
+def test_a_file_without_a_rate_is_named_and_hinders_nothing(clip_dataset: VideoFolder) -> None:
+    facts = read_facts(clip_dataset.records)
+    assert facts[0].info is not None
+    facts[0] = VideoFacts(facts[0].record, replace(facts[0].info, fps=0.0))
+    assert facts[0].seconds is None
+    for settings in ({}, {"stride_seconds": 0.04, "clip_len": 2}):
+        found = concerns(data_of(clip_dataset, **settings), facts)
+        assert [concern.names for concern in found] == [(facts[0].record.name,)]
 
 
 def test_a_browser_shows_it_and_a_press_plays(page: str, tmp_path: Path, browser: Callable[..., str]) -> None:

@@ -101,6 +101,7 @@ def test_a_file_of_that_name_with_something_else_in_it_is_read_by_the_others(tmp
         (lambda data: data[: data.index(b"idx1") + 4] + struct.pack("<I", 0), "no pictures"),
         (lambda data: data[: data.index(b"idx1") + 4] + struct.pack("<I", 16) + data[-16:], "index has 1"),
         (lambda data: data.replace(b"\xff\xd8\xff", b"\x00\x00\x00"), "damaged picture"),
+        (lambda data: data.replace(b"\xff\xd9", b"\x00\x00"), "picture that is cut off, number 0"),
     ],
 )
 def test_a_damaged_file_is_a_decode_error_and_no_crash(damage, reason: str, path: Path, tmp_path: Path) -> None:

@@ -29,13 +29,18 @@ class Fast(Callback):
         self.fused = fused
         self._compiled = False
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: ARG002
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Change the model before it is moved and its optimiser is made."""
         if stage != "fit":
             return
         if not isinstance(pl_module, VideoClassifier):
             raise ConfigurationError(
                 f"callbacks.Fast speeds up classifiers of vidcls, not {type(pl_module).__name__}: leave it out"
+            )
+        if self.fused and trainer.gradient_clip_val and str(trainer.precision).endswith("mixed"):
+            raise ConfigurationError(
+                f"gradient_clip_val and a fused optimiser exclude each other in {trainer.precision}: give Fast "
+                "fused: false, or leave the clipping out"
             )
         pl_module.fused_optimizer = self.fused
         if self.channels_last:

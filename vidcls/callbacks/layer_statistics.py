@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vidcls.callbacks.wandb_media import wandb_run
+from vidcls.figures import plain_texts
 from vidcls.files import write_text, written_whole
 from vidcls.layers.activity import ActivityWatch, LayerActivity
 
@@ -153,7 +154,7 @@ def draw_layers(rows: list[Row], path: Path) -> None:
         axes.set_xlabel("optimiser step")
         axes.grid(color="0.9")
     with written_whole(path) as temporary:
-        figure.savefig(temporary, dpi=120, format="png")
+        plain_texts(figure).savefig(temporary, dpi=120, format="png")
 
 
 def _draw(axes: Axes, rows: list[Row], column: str) -> None:

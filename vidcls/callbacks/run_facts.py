@@ -13,6 +13,7 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from vidcls.data import VideoDataModule
 from vidcls.files import write_text
 from vidcls.training.machine import this_machine
 from vidcls.types import Batch
@@ -53,9 +54,9 @@ class RunFacts(Callback):
     The progress line shows ``clips/s`` and ``waiting`` of the last seconds; where more than a fifth of that time is
     waiting, one line says once what helps.
 
-    ``waiting_share`` is the share of the time of the training batches that passed between the end of one and the start
-    of the next, where the loader is waited for and the batch is moved to the device; the first batch of each epoch,
-    for which workers are started, does not count. ``clips_per_second`` is that of all processes together.
+    ``waiting_share`` is the share of the time of the training batches in which the loader had none ready; the first
+    batch of each epoch, for which workers are started, does not count. ``clips_per_second`` is that of all processes
+    together.
 
     Args:
         run: the run folder.
@@ -65,7 +66,7 @@ class RunFacts(Callback):
         self.run = run
         self._facts: dict[str, object] = {}
         self._times, self._recent = _Times(), _Times()
-        self._started = self._batch_started = self._shown = 0.0
+        self._started = self._shown = self._waited = 0.0
         self._hint_given = False
         self._batch_ended: float | None = None
 
@@ -97,10 +98,6 @@ class RunFacts(Callback):
         """What a validation in the middle of an epoch takes is no waiting."""
         self._batch_ended = None
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """The wait is over."""
-        self._batch_started = time.monotonic()
-
     def on_train_batch_end(
         self,
         trainer: Trainer,
@@ -111,8 +108,10 @@ class RunFacts(Callback):
     ) -> None:
         """Count the batch."""
         now = time.monotonic()
+        waited_before, self._waited = self._waited, _waited_seconds(trainer)
         if self._batch_ended is not None:
-            waited, worked = self._batch_started - self._batch_ended, now - self._batch_started
+            waited = self._waited - waited_before
+            worked = now - self._batch_ended - waited
             for times in (self._times, self._recent):
                 times.add(waited, worked, len(batch["label"]) * trainer.world_size)
             if now - self._shown >= SECONDS_BETWEEN:
@@ -154,6 +153,12 @@ class RunFacts(Callback):
         if self._facts["from_step"] == 0:
             earlier = []
         write_text(path, json.dumps({"trainings": [*earlier, {**self._facts, **counted}]}, indent=2) + "\n")
+
+
+def _waited_seconds(trainer: Trainer) -> float:
+    """What the data module counted; 0 where the batches come from elsewhere."""
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    return data.waited_seconds if isinstance(data, VideoDataModule) else 0.0
 
 
 def _hint(share: float, trainer: Trainer) -> str:

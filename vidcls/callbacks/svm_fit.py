@@ -11,11 +11,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vidcls.data import VideoDataModule
+from vidcls.data.datamodule import normalized
 from vidcls.files import written_whole
 from vidcls.models.classifier import VideoClassifier
 from vidcls.models.parts import HasParts
 from vidcls.training.svm_fusion import SvmFusion
-from vidcls.types import Batch
 
 Scored = tuple[Tensor, Tensor, Tensor]  # positions (B,), probabilities (P, B, K), labels (B,)
 
@@ -94,7 +94,8 @@ def _training_scores(model: VideoClassifier, data: VideoDataModule, *, title: st
     for batch in tqdm(loader, desc=title, unit="batch", leave=False, mininterval=1, disable=not is_told):
         if len(batch["label"]) == 0:  # every file of it was left out, or there are more processes than batches
             continue
-        on_device: Batch = data.on_after_batch_transfer(model.transfer_batch_to_device(batch, model.device, 0), 0)
+        moved = model.transfer_batch_to_device(batch, model.device, 0)
+        on_device = normalized(moved, data.input_settings.transform)  # never mixed, though a training is running
         parts = model.forward_parts(*(on_device[stream] for stream in model.streams))
         shares = torch.stack([parts[part].float().softmax(dim=-1) for part in model.parts]).cpu()  # (P, B, K)
         scored.append((batch["index"].cpu(), shares, batch["label"].cpu()))

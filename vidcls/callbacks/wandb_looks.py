@@ -48,7 +48,9 @@ class WandbLooks(Callback):
         device: Device = "cuda" if trainer.strategy.root_device.type == "cuda" else "cpu"
         best = best_checkpoint(trainer)
         if stage == "fit" and best is not None:
-            explainer = Explainer(best[0], device=device)
+            explainer = _explainer(best[0], device)
+            if explainer is None:
+                return
             records = data.split("val")
             shown = [records[k] for k in evenly_spread(len(records), self.num_samples)]
             with TemporaryDirectory() as folder:
@@ -60,13 +62,22 @@ class WandbLooks(Callback):
         import wandb
 
         run = read_run(self.run)
-        explainer = Explainer(run.checkpoint, device=device) if run.checkpoint is not None else None
+        explainer = _explainer(run.checkpoint, device) if run.checkpoint is not None else None
         paths = {record.name: record.path for record in data.records}
         with TemporaryDirectory() as folder:
             page = Path(folder) / "report.html"
             write_report(run, page, explainer=explainer, path_of=paths.get, num_shown=self.num_samples)
             media = wandb.Html(page.read_text(encoding="utf-8"), inject=False)
         logger.experiment.log({"test/report": media, "trainer/global_step": step})
+
+
+def _explainer(checkpoint: Path, device: Device) -> Explainer | None:
+    """None, with a warning, where new videos cannot be looked at, as with flow that another tool made."""
+    try:
+        return Explainer(checkpoint, device=device)
+    except VidclsError as error:
+        rank_zero_warn(f"no heat maps in W&B: {error}")
+        return None
 
 
 def _log_looks(logger: WandbRun, explainer: Explainer, records: list[VideoRecord], folder: Path, *, step: int) -> None:

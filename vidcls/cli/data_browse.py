@@ -35,8 +35,10 @@ def main(argv: list[str]) -> int:
 
     from vidcls.predict.output import check_place
     from vidcls.report import write_data_page
+    from vidcls.report.data_page import numbers_beside
 
-    check_place(output, [], option="--output")
+    for file in (output, *numbers_beside(output)):
+        check_place(file, [Path(options.source)], option="--output")
     data = data_of(options.source, options.config, others)
     num_opened = min(options.max_opened, len(data.records))
     files = write_data_page(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 from argparse import Namespace
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,25 +35,49 @@ def main(argv: list[str]) -> int:
         VidclsError: bad options, no such data set, a folder with something else in it, or a full disk.
     """
     options, others = _parsed(argv)
-    from vidcls.data.preparation import CLIPS, FAILURES, PrepareSettings, prepare
+    import torch
+
+    from vidcls.data.preparation import CLIPS, FAILURES, PrepareSettings, prepare, spreads_groups
+    from vidcls.datasets import VideoCsv
+    from vidcls.flow.estimators import estimate_by
+    from vidcls.flow.precompute import FAILURES_NAME as FLOW_FAILURES
+    from vidcls.flow.precompute import precompute
+    from vidcls.flow.settings import FlowSettings
 
     try:
         settings = PrepareSettings(options.short_side, options.quality)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     root: Path = options.output
-    data = data_of(options.source, None, others)
-    done = prepare(data.dataset.records, root, settings, num_workers=options.workers)
+    if options.with_flow is not None:  # says now what no video could change
+        estimate_by(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), FlowSettings(options.with_flow))
+    source = data_of(options.source, None, others).dataset.records
+    done = prepare(source, root, settings, num_workers=options.workers)
     if not done.videos:
         raise ConfigurationError(f"{root}: no video could be prepared: {root / FAILURES} says why")
     print(_summary(done, root))
     status = 1 if done.failures else 0
-    words = f"--data video_csv --data.dataset.path {root / CLIPS}"
-    if options.with_flow is not None:
-        status = max(status, _store_flow(root, options))
-        words += f" --data.flow {root / 'flow'}"
     if done.failures:
         print(f"{len(done.failures)} videos failed and are not in the copy: {root / FAILURES}")
+    words = f"--data video_csv --data.dataset.path {shlex.quote(str(root / CLIPS))}"
+    is_spread = spreads_groups(source)
+    if is_spread:
+        words += " --data.dataset.official_split true"
+    copied = VideoCsv(root / CLIPS, official_split=is_spread).records
+    lost = {record.split for record in source} - {name for name, n in Counter(r.split for r in copied).items() if n}
+    if lost:
+        raise ConfigurationError(f"{root}: no video of the part {', '.join(sorted(lost))} is in the copy")
+    if options.with_flow is not None:
+        flow = precompute(
+            copied,
+            root / "flow",
+            FlowSettings(options.with_flow, short_side_px=options.short_side),
+            num_workers=options.workers,
+        )
+        if flow.failures:
+            status = 1
+            print(f"flow of {len(flow.failures)} videos failed: {root / 'flow' / FLOW_FAILURES}")
+        words += f" --data.flow {shlex.quote(str(root / 'flow'))}"
     print(f"train on it with: {words}")
     return status
 
@@ -66,17 +92,6 @@ def _summary(done: Preparation, root: Path) -> str:
         f"frames; {megabytes(before)} before, {megabytes(after)} after; PSNR {sum(decibels) / len(decibels):.1f} dB "
         f"on average, {min(decibels):.1f} dB at least"
     )
-
-
-def _store_flow(root: Path, options: Namespace) -> int:
-    from vidcls.data.preparation import CLIPS
-    from vidcls.datasets import VideoCsv
-    from vidcls.flow.precompute import precompute
-    from vidcls.flow.settings import FlowSettings
-
-    settings = FlowSettings(options.with_flow, short_side_px=options.short_side)
-    report = precompute(VideoCsv(root / CLIPS).records, root / "flow", settings, num_workers=options.workers)
-    return 1 if report.failures else 0
 
 
 def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:

@@ -101,7 +101,7 @@ def _parser() -> ArgumentParser:
     add("--short-side", type=int, help="length of the frames' shorter side in pixels (else that of the video)")
     add("--weights", help="for raft: raft_small, raft_large or a file of weights (else raft_small)")
     add("--workers", type=int, default=_num_cpus(), help="number of processes")
-    add("--device", choices=("cpu", "cuda"), default="cpu", help="where tvl1 and raft run; processes share the GPUs")
+    add("--device", choices=("cpu", "cuda"), default="cpu", help="where tvl1 and raft run (differs by rounding)")
     add("--verify", action="store_true", help="compute nothing: read the store back and compare it with the videos")
     return parser
 

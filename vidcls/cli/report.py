@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
-from vidcls.errors import ConfigurationError
+from vidcls.errors import ConfigurationError, VidclsError
 
 DESCRIPTION = """One HTML page about a tested run, which needs no network and no other file: accuracies with intervals,
 classes, calibration, streams and fusion, the surest mistakes and the least sure hits with heat maps, curves, speed,
@@ -41,9 +41,15 @@ def main(argv: list[str]) -> int:
 
     check_place(output, [], option="--output")
     run = read_run(options.run)
-    explainer = Explainer(run.checkpoint, device=options.device) if run.checkpoint is not None else None
+    explainer: Explainer | None = None
+    reason = "the checkpoint that was tested is gone"
+    if run.checkpoint is not None:
+        try:
+            explainer = Explainer(run.checkpoint, device=options.device)
+        except VidclsError as error:  # such as flow that another tool made: new videos cannot be looked at
+            reason = str(error)
     if explainer is None:
-        print("vidcls: warning: the checkpoint that was tested is gone: the page has no heat maps", file=sys.stderr)
+        print(f"vidcls: warning: {reason}: the page has no heat maps", file=sys.stderr)
     paths = _paths(run.config_text)
     files = write_report(
         run,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from vidcls.compare.accuracy import spread
 from vidcls.compare.results import RunResult
 from vidcls.compare.table import ModelRow, short
+from vidcls.figures import plain_texts
 from vidcls.files import write_text, written_whole
 
 if TYPE_CHECKING:
@@ -169,4 +170,4 @@ def _figure(width_inches: float, height_inches: float) -> Figure:
 
 def _save(figure: Figure, path: Path) -> None:
     with written_whole(path) as temporary:
-        figure.savefig(temporary, dpi=_DPI, format="png")
+        plain_texts(figure).savefig(temporary, dpi=_DPI, format="png")

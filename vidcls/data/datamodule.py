@@ -50,7 +50,7 @@ class VideoDataModule(LightningDataModule):
         num_workers: processes that load; 0 loads in the main one.
         class_balanced: draw every class equally often while training.
         augment_on: where training clips are mirrored and coloured: in the ``worker`` that loads them, or on the
-            ``device``, with the same numbers; the latter where processors are busy and a GPU is there.
+            ``device``, with the same numbers but for rounding; the latter where processors are busy.
         mixup_alpha: mix pairs of training clips and their labels with weights from Beta(alpha, alpha) (Zhang et al.
             2018); 0 for none.
         cutmix_alpha: put a box of one training clip into another, of a share from Beta(alpha, alpha) (Yun et al. 2019);
@@ -145,6 +145,11 @@ class VideoDataModule(LightningDataModule):
         """Training videos by class, in the order of the class names."""
         counts = Counter(record.label for record in self.split("train"))
         return [counts[name] for name in self.class_names]
+
+    @property
+    def waited_seconds(self) -> float:
+        """How long training batches were waited for so far, but for the first of each epoch."""
+        return self._train_loader.waited_seconds if self._train_loader is not None else 0.0
 
     # --- Lightning ----------------------------------------------------------------------------------------------
 

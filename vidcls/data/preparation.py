@@ -28,7 +28,7 @@ from vidcls.video.jpeg_reader import SUFFIX
 VIDEOS, CLIPS, MANIFEST, JOURNAL, FAILURES = "videos", "clips.csv", "manifest.json", "prepared.csv", "failures.csv"
 FORMAT = 1
 NUM_COMPARED = 32  # frames of each video whose error is measured; all are read back
-CHUNK = 64
+CHUNK_BYTES = 64 * 2**20  # of frames in memory at a time
 DEFAULT_FPS = 25.0  # for files that state none
 JOURNAL_COLUMNS = ("name", "source_bytes", "source_digest", "num_frames", "num_bytes", "psnr_db")
 
@@ -104,14 +104,18 @@ def prepare(records: Sequence[VideoRecord], root: Path, settings: PrepareSetting
     Raises:
         DatasetError: the folder has a copy with other settings, or the disk is full.
     """
-    _open(root, settings)
+    _open(root, settings, records)
     done = _journal(root / JOURNAL)
     kept: dict[str, PreparedVideo] = {}
     failures: list[tuple[str, str]] = []
     waiting: list[VideoRecord] = []
     for record in records:
         row = done.get(record.name)
-        if row is not None and _is_current(row, record, root):
+        if not _is_text(record.name):
+            failures.append(
+                (_printable(record.name), f"{_printable(record.name)}: its name is no valid text: rename it")
+            )
+        elif row is not None and _is_current(row, record, root):
             kept[record.name] = row
         else:
             waiting.append(record)
@@ -151,8 +155,9 @@ def prepare_video(root: Path, settings: PrepareSettings, record: VideoRecord) ->
     with open_video(place, "jpeg") as copy:
         if copy.num_frames != num_frames:
             raise DecodeError(f"{place}: has {copy.num_frames} frames where {num_frames} were written")
-        for first in range(0, num_frames, CHUNK):
-            indices = range(first, min(first + CHUNK, num_frames))
+        chunk = _chunk_len(copy)
+        for first in range(0, num_frames, chunk):
+            indices = range(first, min(first + chunk, num_frames))
             for index, frame in zip(indices, copy.frames(indices), strict=True):
                 if index in compared:
                     squared += float((frame.float() - compared[index].float()).square().mean()) / len(compared)
@@ -167,10 +172,24 @@ def copy_of(root: Path, name: str) -> Path:
     return root / VIDEOS / f"{name}{SUFFIX}"
 
 
+def spreads_groups(records: Sequence[VideoRecord]) -> bool:
+    """Whether a group is in more than one part, as in the official splits of some data sets."""
+    parts: dict[str, set[str]] = {}
+    for record in records:
+        if record.group is not None:
+            parts.setdefault(record.group, set()).add(record.split)
+    return any(len(found) > 1 for found in parts.values())
+
+
+def _chunk_len(video: Video) -> int:
+    return max(1, CHUNK_BYTES // video.frames([0]).numel())
+
+
 def _small_frames(video: Video, short_side_px: int, chosen: set[int], kept: dict[int, Tensor]) -> Iterator[Tensor]:
     """The frames one by one at the size of the copy; those that are chosen are kept for comparison."""
-    for first in range(0, video.num_frames, CHUNK):
-        frames = video.frames(range(first, min(first + CHUNK, video.num_frames)))
+    chunk = _chunk_len(video)
+    for first in range(0, video.num_frames, chunk):
+        frames = video.frames(range(first, min(first + chunk, video.num_frames)))
         if min(frames.shape[-2:]) > short_side_px:
             frames = F.resize(frames, [short_side_px], antialias=True)
         for index, frame in enumerate(frames, start=first):
@@ -179,7 +198,8 @@ def _small_frames(video: Video, short_side_px: int, chosen: set[int], kept: dict
             yield frame
 
 
-def _open(root: Path, settings: PrepareSettings) -> None:
+def _open(root: Path, settings: PrepareSettings, records: Sequence[VideoRecord]) -> None:
+    """Make the folder, or see that it is a copy of these videos with these settings; remove what a kill left there."""
     manifest = root / MANIFEST
     expected = {"format": FORMAT, "settings": asdict(settings)}
     if manifest.is_file():
@@ -192,6 +212,11 @@ def _open(root: Path, settings: PrepareSettings) -> None:
                 f"{root}: has a copy with other settings ({found.get('settings')}, asked for {expected['settings']}): "
                 "give another folder, or delete it"
             )
+        there = set(_journal(root / JOURNAL))
+        if there and there.isdisjoint(record.name for record in records):
+            raise DatasetError(f"{root}: has a copy of other videos: give another folder, or delete it")
+        for path in (root / VIDEOS).rglob(".*.avi"):
+            path.unlink()
         return
     if root.is_dir() and any(root.iterdir()):
         raise DatasetError(f"{root}: is not empty and no prepared copy: give a new folder")
@@ -221,6 +246,18 @@ def _journal(path: Path) -> dict[str, PreparedVideo]:
         except (KeyError, TypeError, ValueError) as error:
             raise DatasetError(f"{path}: is damaged: delete it, and the copy is made again") from error
     return rows
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 
 def _is_current(row: PreparedVideo, record: VideoRecord, root: Path) -> bool:

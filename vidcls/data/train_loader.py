@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from itertools import count
 
 from torch.utils.data import DataLoader
 
@@ -27,6 +29,8 @@ class TrainLoader:
         self.sampler = self
         self._batches = batches
         self._handed_out = 0
+        self.waited_seconds = 0.0
+        """How long batches were waited for so far, but for the first of each pass, for which workers are started."""
         self._resume: tuple[int, int] | None = None  # epoch and batch to go on from
 
     def set_epoch(self, epoch: int) -> None:
@@ -42,7 +46,14 @@ class TrainLoader:
         self._resume = None
         self._batches.start_batch = start if epoch == self._batches.epoch else 0
         self._handed_out = self._batches.start_batch
-        for batch in self.loader:
+        batches = iter(self.loader)
+        for number in count():
+            started = time.monotonic()
+            batch = next(batches, None)
+            if batch is None:
+                return
+            if number > 0:
+                self.waited_seconds += time.monotonic() - started
             self._handed_out += 1
             yield batch
 

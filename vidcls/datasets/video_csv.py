@@ -34,6 +34,8 @@ class VideoCsv(VideoDataset):
             given.
         test_fraction: share of the videos for testing, where the csv has no column split.
         seed: of the cut.
+        official_split: keep the split of the csv even where it spreads a group over parts, as those of some published
+            data sets do; it is logged in place of refused.
 
     Raises:
         DatasetError: the csv is unreadable, or contradicts itself or the files; the message has the line number.
@@ -47,6 +49,7 @@ class VideoCsv(VideoDataset):
         val_fraction: float = 0.15,
         test_fraction: float = 0.15,
         seed: int = 0,
+        official_split: bool = False,
     ) -> None:
         check_fractions(val_fraction, test_fraction)
         path = Path(path).expanduser()
@@ -56,7 +59,12 @@ class VideoCsv(VideoDataset):
         with collector_paused():
             entries = list(_entries(path, str(folder)))
             records = settle(
-                entries, source=str(path), val_fraction=val_fraction, test_fraction=test_fraction, seed=seed
+                entries,
+                source=str(path),
+                val_fraction=val_fraction,
+                test_fraction=test_fraction,
+                seed=seed,
+                official_groups=official_split,
             )
         super().__init__(folder, records)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vidcls.errors import VidclsError
 from vidcls.explain.features import Features, Floats, Probe
+from vidcls.figures import plain_texts
 from vidcls.files import write_text, written_whole
 
 MARKERS = "osD^vP*X"
@@ -79,7 +80,7 @@ def _write(picture: Path, figure: object, rows: Sequence[Sequence[str]]) -> list
     table = picture.with_suffix(".csv")
     try:
         with written_whole(picture) as path:
-            figure.savefig(path, dpi=120)
+            plain_texts(figure).savefig(path, dpi=120)
         write_text(table, text.getvalue())
     except OSError as error:
         raise VidclsError(f"--output {picture.parent}: cannot be written ({error}); give another folder") from error

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vidcls.errors import VidclsError
+from vidcls.figures import plain_texts
 from vidcls.files import written_whole
 from vidcls.models import VideoClassifier
 from vidcls.types import Stream
@@ -122,7 +123,7 @@ def write_kernels(model: VideoClassifier, output: Path) -> list[Path]:
     numbers = output.with_suffix(".npz")
     try:
         with written_whole(output) as path:
-            figure.savefig(path, dpi=130)
+            plain_texts(figure).savefig(path, dpi=130)
         with written_whole(numbers) as path:
             np.savez_compressed(path, **{network.title: network.weights.numpy() for network in networks})  # type: ignore[arg-type]
     except OSError as error:

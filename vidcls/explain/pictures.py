@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from vidcls.errors import VidclsError
 from vidcls.explain.explainer import ClipHeat, Explanation
+from vidcls.figures import plain_texts
 from vidcls.files import written_whole
 from vidcls.flow.pictures import direction_picture
 from vidcls.video import open_video, write_video
@@ -213,7 +214,7 @@ def _write_strip(explanation: Explanation, output: Path) -> None:
         fontsize=10,
     )
     with written_whole(output) as path:
-        figure.savefig(path, dpi=130)
+        plain_texts(figure).savefig(path, dpi=130)
 
 
 def heat_arrays(explanation: Explanation) -> dict[str, np.ndarray]:

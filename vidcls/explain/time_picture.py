@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vidcls.errors import VidclsError
 from vidcls.explain.over_time import TimeEffects
+from vidcls.figures import plain_texts
 from vidcls.files import write_text, written_whole
 
 
@@ -41,7 +42,7 @@ def write_time_effects(effects: TimeEffects, class_name: str, output: Path) -> l
     table = output.with_suffix(".csv")
     try:
         with written_whole(output) as path:
-            figure.savefig(path, dpi=120)
+            plain_texts(figure).savefig(path, dpi=120)
         write_text(table, _table(effects))
     except OSError as error:
         raise VidclsError(f"--over-time {output}: cannot be written ({error}); give another place") from error

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vidcls.errors import DatasetError, VidclsError
+from vidcls.figures import plain_texts
 from vidcls.files import written_whole
 from vidcls.flow.estimators import estimate_by
 from vidcls.flow.fields import resize
@@ -121,4 +122,4 @@ def _write_strip(
         grid[0][column].set_title(f"frame {number}", fontsize=8)
     figure.suptitle(f"full strength: {bound_px:.1f} px per frame", fontsize=9)
     with written_whole(output) as path:
-        figure.savefig(path, dpi=120)
+        plain_texts(figure).savefig(path, dpi=120)

@@ -183,7 +183,11 @@ class VideoClassifier(LightningModule, ABC):
             self._epoch_of_modes = self.current_epoch
             self.train()
         key = f"{self._dropout_seed} {self.current_epoch} {batch_idx} {self.global_rank}"
-        torch.manual_seed(random.Random(key).getrandbits(32))
+        seed = random.Random(key).getrandbits(32)
+        if self.device.type == "cpu":  # torch.manual_seed would note the stack for a GPU to come, a millisecond a step
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """The loss of a batch: one cross entropy, or the sum of one for each part that is trained."""

@@ -11,6 +11,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from vidcls.figures import plain_texts
 from vidcls.report.statistics import NUM_BINS, Calibration
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def as_svg(figure: Figure, alternative: str) -> str:
             text.set_color(INK)
     buffer = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "vidcls"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        plain_texts(figure).savefig(buffer, format="svg", metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" LABEL>', svg, count=1)

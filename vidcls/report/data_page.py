@@ -15,7 +15,7 @@ from vidcls.errors import DecodeError, VidclsError
 from vidcls.files import write_text, written_whole
 from vidcls.report.clip_samples import clip_samples, sample_arrays
 from vidcls.report.data_charts import counts_chart, lengths_chart
-from vidcls.report.html import rendered
+from vidcls.report.html import printable, rendered
 from vidcls.report.thumbnails import NUM_FRAMES, small, webp
 from vidcls.report.video_facts import VideoFacts, evenly, facts_csv, read_facts
 from vidcls.types import SPLITS, VideoRecord
@@ -65,6 +65,8 @@ def write_data_page(
     num_samples: int = NUM_SAMPLES,
 ) -> list[Path]:
     """Write the page of a data set, a csv file with a line for each video that was opened, and the clips as npz.
+
+    These are called like the page, with ``_videos.csv`` and ``_samples.npz`` behind.
 
     Args:
         data: with its videos in place.
@@ -116,15 +118,20 @@ def write_data_page(
         "thumbnails": thumbnails(data),
         "samples": samples,
     }
-    table, arrays = output.with_suffix(".csv"), output.with_name(f"{output.stem}_samples.npz")
+    table, arrays = numbers_beside(output)
     try:
-        write_text(table, facts_csv(facts))
+        write_text(table, printable(facts_csv(facts)))
         with written_whole(arrays) as path:
             np.savez_compressed(path, **sample_arrays(samples))  # type: ignore[arg-type]
-        write_text(output, rendered(TEMPLATE, content))
+        write_text(output, printable(rendered(TEMPLATE, content)))
     except OSError as error:
         raise VidclsError(f"--output {output}: cannot be written ({error}); give another place") from error
     return [output, table, arrays]
+
+
+def numbers_beside(output: Path) -> tuple[Path, Path]:
+    """The csv and the npz file that lie beside a page."""
+    return output.with_name(f"{output.stem}_videos.csv"), output.with_name(f"{output.stem}_samples.npz")
 
 
 def concerns(data: VideoDataModule, facts: Sequence[VideoFacts]) -> list[Concern]:
@@ -142,7 +149,7 @@ def concerns(data: VideoDataModule, facts: Sequence[VideoFacts]) -> list[Concern
 
     add("{n} cannot be read:", [f"{f.record.name}: {f.error}" for f in facts if f.info is None])
     spread = [name for name, row in group_rows(data.records).items() if sum(n > 0 for n in row.values()) > 1]
-    add("{n} groups are in more than one part, so that the test sees what was trained on:", spread)
+    add("{n} groups are in more than one part, which are then not independent of each other:", spread)
     labels = {part: {record.label for record in data.records if record.split == part} for part in SPLITS}
     for part in SPLITS:
         if labels[part]:
@@ -151,6 +158,8 @@ def concerns(data: VideoDataModule, facts: Sequence[VideoFacts]) -> list[Concern
         else:
             found.append(Concern(f"The {part} part has no video."))
     readable = [f for f in facts if f.info is not None]
+    timeless = [f for f in readable if f.info is not None and f.info.fps <= 0]
+    add("{n} state no frame rate, so that nothing in seconds can be said of them:", names_of(timeless))
     short = [f for f in readable if f.info is not None and f.info.num_frames < (span_frames(data, [f]) or 0)]
     policy = data.input_settings.short_videos
     add(f"{{n}} are shorter than a clip (short_videos: {policy} decides what stands there):", names_of(short))
@@ -159,7 +168,7 @@ def concerns(data: VideoDataModule, facts: Sequence[VideoFacts]) -> list[Concern
         (most, many), (least, few) = train.most_common()[0], train.most_common()[-1]
         what = f"Classes are uneven: {most} has {many} training videos, {least} {few}. See data.class_balanced and "
         found.append(Concern(what + "the mean class accuracy."))
-    rates = sorted({round(f.info.fps, 1) for f in readable if f.info is not None})
+    rates = sorted({round(f.info.fps, 1) for f in readable if f.info is not None and f.info.fps > 0})
     if len(rates) > 1 and rates[-1] >= 1.5 * rates[0] and data.input_settings.stride_seconds is None:
         what = f"Frame rates go from {rates[0]:g} to {rates[-1]:g} per second: data.stride_seconds in place of "
         found.append(Concern(what + "data.stride keeps time even."))
@@ -176,13 +185,21 @@ def group_rows(records: Sequence[VideoRecord]) -> dict[str, dict[str, int]]:
 
 
 def span_frames(data: VideoDataModule, facts: Sequence[VideoFacts]) -> int | None:
-    """Frames of the file from the first to the last of a clip, at the middle rate of the videos; None without any."""
-    rates = [found.info.fps for found in facts if found.info is not None]
-    if not rates:
-        return None
+    """Frames that a clip needs, from the first to the last, at the middle rate of the videos; None where unknown.
+
+    Each snippet needs its own, flow one frame more than fields.
+    """
     settings = data.input_settings
-    stride = stride_frames(settings.clip.stride, settings.stride_seconds, statistics.median_low(rates))
-    return int((settings.clip.clip_len - 1) * stride) + 1
+    rates = [found.info.fps for found in facts if found.info is not None and found.info.fps > 0]
+    if not rates and settings.stride_seconds is not None:
+        return None
+    stride = stride_frames(settings.clip.stride, settings.stride_seconds, statistics.median_low(rates) if rates else 0)
+    spans = []
+    if "rgb" in settings.streams:
+        spans.append(int((settings.clip.clip_len - 1) * stride) + 1)
+    if "flow" in settings.streams:
+        spans.append(settings.clip.flow_len + 1)
+    return max(spans)
 
 
 def thumbnails(data: VideoDataModule) -> dict[str, list[Thumbnail]]:

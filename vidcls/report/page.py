@@ -16,7 +16,7 @@ from vidcls.explain import Explainer
 from vidcls.explain.pictures import heat_arrays
 from vidcls.files import write_text, written_whole
 from vidcls.report.charts import calibration_chart, confusion_chart, curves_chart, views_chart
-from vidcls.report.html import rendered
+from vidcls.report.html import printable, rendered
 from vidcls.report.run_folder import RunFolder
 from vidcls.report.statistics import (
     accuracies,
@@ -124,7 +124,7 @@ def write_report(
         tables["views"] = [("views", "top1"), *enumerate(views, start=1)]
     try:
         files = _write_numbers(output.with_name(f"{output.stem}_data"), tables, shown)
-        write_text(output, rendered(TEMPLATE, content))
+        write_text(output, printable(rendered(TEMPLATE, content)))
     except OSError as error:
         raise VidclsError(f"--output {output}: cannot be written ({error}); give another place") from error
     return [output, *files]

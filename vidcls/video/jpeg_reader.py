@@ -19,6 +19,7 @@ from vidcls.video.packets import first_line
 SUFFIX = ".jpeg.avi"
 """Files of this name are tried with this reader first; ``vidcls data prepare`` writes them."""
 ENTRY_BYTES = 16
+END_OF_IMAGE = b"\xff\xd9"
 _HEADER_BYTES = 64 * 1024  # the headers before the pictures; FFmpeg's take 10 KiB
 
 
@@ -44,11 +45,11 @@ class JpegReader:
     """
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            try:
+        try:
+            with path.open("rb") as file:
                 self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            except (OSError, ValueError) as error:
-                raise DecodeError(f"cannot be read ({error})") from error
+        except (OSError, ValueError) as error:
+            raise DecodeError(f"cannot be read ({error})") from error
         try:
             self._facts = _facts(self._bytes)
             self._starts, self._sizes = _index(self._bytes, self._facts.movie_start)
@@ -74,10 +75,11 @@ class JpegReader:
         pictures = np.empty((len(distinct), self._facts.height_px, self._facts.width_px, 3), dtype=np.uint8)
         for k, index in enumerate(distinct):
             start, size = int(self._starts[index]), int(self._sizes[index])
+            content = self._bytes[start : start + size]
+            if content.rstrip(b"\0")[-2:] != END_OF_IMAGE:
+                raise DecodeError(f"has a picture that is cut off, number {index}")
             try:
-                picture = cv2.imdecode(
-                    np.frombuffer(self._bytes[start : start + size], dtype=np.uint8), cv2.IMREAD_COLOR_RGB
-                )
+                picture = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
             except cv2.error as error:
                 raise DecodeError(f"has a damaged picture, number {index} ({first_line(error)})") from error
             if picture is None:
