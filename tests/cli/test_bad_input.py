@@ -59,7 +59,7 @@ def nothing_was_left(folder: Path, *given: str) -> bool:
         ("--data.dataset.val_fraction x", "data.dataset.val_fraction: expected a number, got 'x'"),
         ("--model.optimization.lr fast", "model.optimization.lr: expected a number, got 'fast'"),
         ("--model.fusion max", "model.fusion: expected one of 'mean', 'product', 'weighted', 'svm', got 'max'"),
-        ("--data.decoder ffmpeg", "data.decoder: expected one of 'decord', 'torchcodec', 'pyav', got 'ffmpeg'"),
+        ("--data.decoder ffmpeg", "data.decoder: expected one of 'decord', 'torchcodec', 'pyav', 'jpeg', got 'ffmpeg'"),
         ("--save_every_n_steps 0", "save_every_n_steps: expected a whole number above 0, got '0'"),
         ("--model NoNet", "model: there is no class 'NoNet'"),
         ("--model gone.NoNet", "model: gone.NoNet cannot be used: No module named 'gone'"),

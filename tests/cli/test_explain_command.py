@@ -112,4 +112,4 @@ def test_a_video_is_not_overwritten_by_its_own_heat(
     copy.write_bytes(video.read_bytes())
     assert explain(run_folder, copy, "--output", copy) == 2
     assert copy.read_bytes() == video.read_bytes()
-    assert "is one of the videos" in capsys.readouterr().err
+    assert "is one of the inputs" in capsys.readouterr().err

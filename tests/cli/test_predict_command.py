@@ -138,7 +138,7 @@ def test_another_decoder_taking_over_is_said(
         (["RUN", "A", "--output", "a.txt"], ".csv and .json"),
         (["RUN", "A", "--output", "A"], "suffix is '.avi'"),
         (["RUN", "A", "--overlay", "a.txt"], ".mp4, .mov, .avi, .mkv"),
-        (["RUN", "A", "--overlay", "A"], "one of the videos to predict"),
+        (["RUN", "A", "--overlay", "A"], "one of the inputs"),
         (["RUN", "A", "B", "--overlay", "a.mp4"], "give a folder"),
         (["RUN", "A", "--top-k", "0"], "--top-k"),
         (["RUN", "A", "--window-seconds", "nan"], "--window-seconds"),

@@ -71,7 +71,7 @@ def test_the_command_writes_beside_it_and_refuses_what_cannot_be_written(
     assert "flow.png" in capsys.readouterr().out
     for words, message in [
         (["--output", "flow.gif"], "allowed are"),
-        (["--output", str(moving)], "one of the videos"),
+        (["--output", str(moving)], "one of the inputs"),
         (["--weights", "raft_small"], "no effect"),
     ]:
         assert main(["flow", "show", str(moving), *words]) == 2

@@ -69,7 +69,7 @@ def test_a_file_that_cannot_be_replaced_stays_and_nothing_lies_beside_it(
         ("a", r"\.csv and"),
         ("folder.csv", "a folder"),
         ("file/a.csv", "no folder"),
-        ("in.csv", "videos"),
+        ("in.csv", "one of the inputs"),
     ],
 )
 def test_an_output_that_cannot_be_is_refused_before_anything_runs(tmp_path: Path, name: str, words: str) -> None:
