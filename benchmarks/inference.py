@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import torch
 from measuring import paired, parser, report
-from training_step import made_up, models, wait
+from training_step import made_up, models, size_options, wait
 
 from vidcls.layers.layer_table import num_parameters
 from vidcls.models import VideoClassifier
@@ -34,15 +34,7 @@ def seconds(model: VideoClassifier, streams: list[torch.Tensor], device: torch.d
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--frames", type=int, default=8)
-    arguments.add_argument("--size", type=int, default=64)
-    arguments.add_argument("--batch-size", type=int, default=8)
-    arguments.add_argument("--backbone", default="resnet18")
-    arguments.add_argument("--backbone-3d", default="r3d_18")
-    arguments.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    options = arguments.parse_args()
-    if options.quick:
-        options.backbone, options.backbone_3d, options.size, options.batch_size = "small", "small_3d", 32, 2
+    options = size_options(arguments)
     device, num, rounds = torch.device(options.device), *((1, 1) if options.quick else (4, 5))
     clip = ClipSettings(clip_len=options.frames, flow_len=10)
     jobs: dict[str, Callable[[], float]] = {}

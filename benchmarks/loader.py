@@ -25,7 +25,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 from torchvision.transforms import v2
 
 from vidcls.data import VideoDataModule, clip_reader
-from vidcls.data.preparation import PrepareSettings, prepare
+from vidcls.data.preparation import prepare
+from vidcls.data.prepared_folder import PrepareSettings
 from vidcls.datasets import VideoCsv, VideoFolder
 from vidcls.transforms import TransformSettings
 from vidcls.video import Video, open_video
@@ -197,14 +198,14 @@ def main() -> None:
             link_camera_files(real / "fall_overhead", folder / "camera", most=4 if options.quick else 64)
             datasets["camera, 192x144"] = VideoFolder(folder / "camera")
         for files, dataset in datasets.items():
+            share = own_share(dataset, BATCH if options.quick else 96)  # before there are other processes
+            details[f"{files}: own work"] = share
+            print(f"{files}: our own work (index, transforms, collation), one process: {100 * share:.1f} % of the time")
             small = copies(dataset, folder / files.replace(" ", "_"))
             for workers in options.workers[:1] if options.quick else options.workers:
                 found = measured(dataset, small, workers, num_batches=num_batches, rounds=rounds)
                 details[f"{files}, {workers} workers"] = {name: one.values for name, one in found.items()}
                 rows += table(found, files, workers)
-            share = own_share(dataset, BATCH if options.quick else 96)
-            details[f"{files}: own work"] = share
-            print(f"{files}: our own work (index, transforms, collation), one process: {100 * share:.1f} % of the time")
     columns = ("loader", "files", "workers", "clips/s", "spread", "x PyTorchVideo", "x ours from originals")
     report("Training clips a second by loader", columns, rows, options.output, details=details)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +34,17 @@ def write_text(path: Path, text: str) -> None:
     """``text`` as the whole content of ``path``, in UTF-8."""
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
+    """Rows, the header among them, as the whole content of a csv file in UTF-8."""
+    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def printable(text: str) -> str:
+    """The text with what is no valid Unicode, as in some file names, written with its odd bytes in hexadecimal."""
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 
 def _umask() -> int:

@@ -87,6 +87,7 @@ def test_backbones_are_compiled_once_and_names_stay(
 
     def note(self: torch.nn.Module) -> None:
         compiled.append(type(self).__name__)
+        self._compiled_call_impl = self._call_impl
 
     monkeypatch.setattr(torch.nn.Module, "compile", note)
     fast = Fast()
@@ -95,6 +96,8 @@ def test_backbones_are_compiled_once_and_names_stay(
     data = small_data(clip_dataset, streams=("rgb", "flow"), flow_len=2)
     small_trainer(tmp_path / "b", callbacks=[fast], max_epochs=1).fit(model, data)
     assert len(compiled) == 2
+    trained(tmp_path / "c", clip_dataset, small_data, small_trainer, fast, optimizer="sgd")  # another model
+    assert len(compiled) == 4
 
 
 def test_clipping_and_a_fused_optimiser_in_mixed_precision_are_refused(

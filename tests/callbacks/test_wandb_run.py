@@ -22,7 +22,7 @@ from wandb.proto.wandb_internal_pb2 import Record
 import vidcls.callbacks
 from vidcls.callbacks.wandb_media import WandbMedia
 from vidcls.callbacks.wandb_run import WandbRun, sync_command
-from vidcls.callbacks.wandb_samples import evenly_spread, surest_mistakes_first
+from vidcls.callbacks.wandb_samples import surest_mistakes_first
 from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
 from vidcls.errors import ConfigurationError
@@ -113,8 +113,8 @@ def records(folder: Path) -> list[Record]:
 
 def records_so_far(folder: Path) -> Iterator[Record]:
     """The records of the file, cut at blocks of 32 KiB, each piece behind 7 bytes (the log format of LevelDB)."""
-    (file,) = folder.glob("run-*.wandb")
-    content, position, record = file.read_bytes(), 7, b""
+    files = list(folder.glob("run-*.wandb"))  # none yet, where the service is slow
+    content, position, record = files[0].read_bytes() if files else b"", 7, b""
     while position + 7 <= len(content):
         rest_of_block = 32768 - position % 32768
         if rest_of_block < 7:
@@ -347,10 +347,7 @@ def test_wandb_mode_disabled_writes_nothing(tmp_path: Path, monkeypatch: pytest.
     assert not list(tmp_path.glob("run/wandb/*"))
 
 
-def test_samples_are_spread_evenly_and_mistakes_come_surest_first() -> None:
-    assert evenly_spread(10, 2) == [2, 7]
-    assert evenly_spread(3, 8) == [0, 1, 2]
-    assert evenly_spread(0, 8) == []
+def test_mistakes_come_surest_first() -> None:
     scores = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
     assert surest_mistakes_first(scores, torch.tensor([0, 1, 0, 1])) == [2, 1, 3, 0]
 

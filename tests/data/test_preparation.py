@@ -15,13 +15,18 @@ import torch
 from torchvision.transforms.v2 import functional as F
 
 from vidcls.cli import main
-from vidcls.data.preparation import PrepareSettings, copy_of, prepare, prepare_video
+from vidcls.data.preparation import prepare, prepare_video
+from vidcls.data.prepared_folder import PreparedFolder, PrepareSettings
 from vidcls.datasets import VideoCsv, VideoFolder
 from vidcls.errors import DatasetError, DecodeError
 from vidcls.types import VideoRecord
 from vidcls.video import open_video, write_video
 
 SMALL = PrepareSettings(short_side_px=16, quality=2)
+
+
+def copy_of(root: Path, name: str) -> Path:
+    return root / "videos" / f"{name}.jpeg.avi"
 
 
 def copied(root: Path) -> VideoCsv:
@@ -112,7 +117,7 @@ def test_small_videos_keep_their_size_and_long_ones_are_read_in_parts(tmp_path: 
     frames = torch.randint(0, 255, (150, 3, 4, 5), dtype=torch.uint8).repeat_interleave(8, 2).repeat_interleave(8, 3)
     write_video(tmp_path / "long.avi", frames, codec="ffv1", fps=30)
     record = VideoRecord(tmp_path / "long.avi", "a", "train", "deep/long.avi")
-    row = prepare_video(tmp_path / "small", PrepareSettings(128, 1), record)
+    row = prepare_video(PreparedFolder(tmp_path / "small", PrepareSettings(128, 1), {}), record)
     assert row.num_frames == 150
     with open_video(copy_of(tmp_path / "small", "deep/long.avi")) as copy:
         found = copy.frames(range(150))
@@ -131,7 +136,7 @@ def test_a_copy_that_does_not_read_back_is_no_copy(
 
     monkeypatch.setattr(preparation, "write_video", loses_a_frame)
     with pytest.raises(DecodeError, match="has 7 frames where 8 were written"):
-        prepare_video(tmp_path, SMALL, clip_dataset.records[0])
+        prepare_video(PreparedFolder(tmp_path, SMALL, {}), clip_dataset.records[0])
 
 
 def test_a_killed_preparation_goes_on_and_nothing_half_written_counts(clip_folder: Path, tmp_path: Path) -> None:

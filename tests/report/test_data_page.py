@@ -18,9 +18,10 @@ from vidcls.data import VideoDataModule
 from vidcls.data.clip_dataset import ClipKey, TrainClips
 from vidcls.data.clip_reader import ClipReader
 from vidcls.datasets import VideoCsv, VideoFolder
+from vidcls.report.choice import evenly
 from vidcls.report.clip_samples import clip_samples, strip
 from vidcls.report.data_page import concerns, span_frames, write_data_page
-from vidcls.report.video_facts import VideoFacts, evenly, facts_csv, read_facts
+from vidcls.report.video_facts import VideoFacts, facts_csv, read_facts
 from vidcls.transforms import TransformSettings
 from vidcls.video import write_video
 
@@ -79,7 +80,7 @@ def data_of(dataset: VideoFolder | VideoCsv, **settings: object) -> VideoDataMod
 
 def test_the_clips_are_those_of_training(clip_dataset: VideoFolder, pages: Path) -> None:
     data = data_of(clip_dataset, clip_len=3, seed=5)
-    found = clip_samples(data, 2)
+    found = [clip_samples(data, index) for index in (0, 11)]
     assert [row[0].path for row in found] == ["train/left/0.avi", "train/still/3.avi"]
     train = TrainClips(data.split("train"), data.class_names, ClipReader(data.input_settings))
     for draw in (0, 1):
@@ -107,7 +108,7 @@ def test_evenly_has_the_ends() -> None:
 
 
 def named(data: VideoDataModule) -> dict[str, tuple[str, ...]]:
-    return {concern.what: concern.names for concern in concerns(data, read_facts(data.records))}
+    return {concern.what: concern.names for concern in concerns(data, list(read_facts(data.records)))}
 
 
 def test_what_would_spoil_a_training_is_named(clip_folder: Path, tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ def test_an_unreadable_video_has_its_reason_in_the_table(clip_folder: Path, tmp_
     root = tmp_path / "clips"
     shutil.copytree(clip_folder, root)
     (root / "train/left/1.avi").write_bytes(b"no video")
-    rows = facts_csv(read_facts(VideoFolder(root).records)).splitlines()
+    rows = facts_csv(list(read_facts(VideoFolder(root).records))).splitlines()
     (bad,) = [row for row in rows if "train/left/1.avi" in row]
     assert "cannot be decoded" in bad
     data = data_of(VideoFolder(root))
@@ -170,7 +171,7 @@ def test_an_unreadable_video_has_its_reason_in_the_table(clip_folder: Path, tmp_
         ([], "no command is given"),
         (["brows"], "unknown command 'brows'"),
         (["browse"], "source|FOLDER"),
-        (["browse", "nowhere"], "no such file"),
+        (["browse", "nowhere"], "nowhere: no such folder or file"),
         (["browse", "nowhere.csv"], "nowhere.csv: no such file"),
         (["browse", "two_stream", "--config", "conv3d"], "leave one of them out"),
         (["browse", "two_stream", "--output", "page.txt"], "allowed are .html"),
@@ -182,6 +183,13 @@ def test_bad_words_are_one_line(words: list[str], expected: str, capsys: pytest.
     assert main(["data", *words]) == 2
     printed = capsys.readouterr().err
     assert re.search(expected, printed)
+    assert len(printed.splitlines()) == 1
+
+
+def test_a_video_in_place_of_a_data_set_is_one_line(clip_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "browse", str(next(clip_folder.rglob("*.avi")))]) == 2
+    printed = capsys.readouterr().err
+    assert "cannot be read as YAML" in printed
     assert len(printed.splitlines()) == 1
 
 
@@ -231,7 +239,7 @@ def test_names_with_dollar_signs_are_no_formulas(clip_folder: Path, tmp_path: Pa
 
 
 def test_flow_needs_one_frame_more_than_fields(clip_dataset: VideoFolder) -> None:
-    facts = read_facts(clip_dataset.records)
+    facts = list(read_facts(clip_dataset.records))
     assert span_frames(data_of(clip_dataset, clip_len=3, stride=2), facts) == 5
     assert span_frames(data_of(clip_dataset, streams=("rgb", "flow"), flow_len=7), facts) == 8
     assert span_frames(data_of(clip_dataset, streams=("flow",), flow_len=9, clip_len=4), facts) == 10
@@ -240,7 +248,7 @@ def test_flow_needs_one_frame_more_than_fields(clip_dataset: VideoFolder) -> Non
 
 
 def test_a_file_without_a_rate_is_named_and_hinders_nothing(clip_dataset: VideoFolder) -> None:
-    facts = read_facts(clip_dataset.records)
+    facts = list(read_facts(clip_dataset.records))
     assert facts[0].info is not None
     facts[0] = VideoFacts(facts[0].record, replace(facts[0].info, fps=0.0))
     assert facts[0].seconds is None

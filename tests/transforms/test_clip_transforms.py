@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vidcls.transforms import ClipPixels, TransformSettings, normalize_flow, normalize_rgb, train_transform
+from vidcls.transforms import ClipPixels, TransformSettings, augmented, normalize_flow, normalize_rgb, train_crop
 from vidcls.transforms import test_transform as views_of
 
 
@@ -16,6 +16,12 @@ def painted(height: int = 40, width: int = 60, *, num_frames: int = 3, num_field
     rgb = torch.stack([x, y, torch.zeros_like(x)]).to(torch.uint8).repeat(num_frames, 1, 1, 1)
     flow = torch.stack([x, y]).float().repeat(num_fields, 1, 1, 1)
     return ClipPixels(rgb, flow)
+
+
+def train_transform(clip: ClipPixels, settings: TransformSettings, *, seed: int) -> tuple[ClipPixels, bool]:
+    """A training clip as it is fed, and whether it was mirrored."""
+    cropped, drawn = train_crop(clip, settings, seed=seed)
+    return augmented(cropped, drawn), drawn.flipped
 
 
 def settings(**changes: object) -> TransformSettings:

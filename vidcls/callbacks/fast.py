@@ -27,7 +27,6 @@ class Fast(Callback):
         self.channels_last = channels_last
         self.compile = compile
         self.fused = fused
-        self._compiled = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Change the model before it is moved and its optimiser is made."""
@@ -45,10 +44,10 @@ class Fast(Callback):
         pl_module.fused_optimizer = self.fused
         if self.channels_last:
             channels_last(pl_module)
-        if self.compile and not self._compiled:
+        if self.compile:
             for backbone in pl_module.backbones.values():
-                backbone.compile()
-            self._compiled = True
+                if backbone._compiled_call_impl is None:  # not by an earlier fit
+                    backbone.compile()
 
 
 def channels_last(module: nn.Module) -> None:

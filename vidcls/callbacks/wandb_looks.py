@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
+from tqdm import tqdm
 
 from vidcls.callbacks.wandb_media import best_checkpoint, wandb_run
 from vidcls.callbacks.wandb_run import WandbRun
-from vidcls.callbacks.wandb_samples import evenly_spread
 from vidcls.data import VideoDataModule
 from vidcls.errors import VidclsError
 from vidcls.explain import Explainer
@@ -19,7 +21,10 @@ from vidcls.explain.pictures import write_heat
 from vidcls.models import VideoClassifier
 from vidcls.predict.predictor import Device
 from vidcls.report import read_run, write_report
+from vidcls.report.choice import evenly
 from vidcls.types import VideoRecord
+
+Item = TypeVar("Item")
 
 
 class WandbLooks(Callback):
@@ -52,7 +57,7 @@ class WandbLooks(Callback):
             if explainer is None:
                 return
             records = data.split("val")
-            shown = [records[k] for k in evenly_spread(len(records), self.num_samples)]
+            shown = [records[k] for k in evenly(len(records), self.num_samples)]
             with TemporaryDirectory() as folder:
                 _log_looks(logger, explainer, shown, Path(folder), step=trainer.global_step)
         if stage == "test" and (self.run / "test.json").is_file():
@@ -66,9 +71,13 @@ class WandbLooks(Callback):
         paths = {record.name: record.path for record in data.records}
         with TemporaryDirectory() as folder:
             page = Path(folder) / "report.html"
-            write_report(run, page, explainer=explainer, path_of=paths.get, num_shown=self.num_samples)
+            write_report(run, page, explainer=explainer, path_of=paths.get, progress=_bar, num_shown=self.num_samples)
             media = wandb.Html(page.read_text(encoding="utf-8"), inject=False)
         logger.experiment.log({"test/report": media, "trainer/global_step": step})
+
+
+def _bar(items: list[Item]) -> Iterable[Item]:
+    return tqdm(items, desc="looking", unit="video", leave=False, disable=None)
 
 
 def _explainer(checkpoint: Path, device: Device) -> Explainer | None:
@@ -90,7 +99,7 @@ def _log_looks(logger: WandbRun, explainer: Explainer, records: list[VideoRecord
         write_kernels(explainer.model, picture)
         media["kernels"] = wandb.Image(str(picture))
     heat: list[wandb.Image] = []
-    for number, record in enumerate(records):
+    for number, record in enumerate(_bar(records)):
         try:
             explanation = explainer(record.path)
             picture = folder / f"heat_{number}.png"

@@ -14,11 +14,12 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from vidcls.callbacks.pictures import draw_confusion_matrix
 from vidcls.callbacks.wandb_run import WandbRun
-from vidcls.callbacks.wandb_samples import evenly_spread, log_samples, scores_of, surest_mistakes_first
+from vidcls.callbacks.wandb_samples import log_samples, scores_of, surest_mistakes_first
 from vidcls.data import VideoDataModule
 from vidcls.models import VideoClassifier, load_classifier
 from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.models.classifier import MODEL_ROW
+from vidcls.report.choice import evenly
 from vidcls.training.metrics import MeanClassAccuracy
 
 BEST_FILE_NAME = "best"  # of the ModelCheckpoint that keeps the best weights
@@ -100,7 +101,7 @@ class WandbMedia(Callback):
         data = trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, VideoDataModule):
             records = data.split("val")
-            chosen = evenly_spread(len(records), self.num_samples)
+            chosen = evenly(len(records), self.num_samples)
             model = load_classifier(best[0]) if best is not None else pl_module
             answers = scores_of(model, data, chosen)
             shown = [records[index] for index in chosen]

@@ -80,12 +80,6 @@ def surest_mistakes_first(scores: Tensor, labels: Tensor) -> list[int]:
     return torch.where(wrong, -1 - probability, probability).argsort(stable=True).tolist()
 
 
-def evenly_spread(num_videos: int, num_samples: int) -> list[int]:
-    """At most ``num_samples`` positions, evenly spread over ``num_videos``."""
-    num_taken = min(num_videos, num_samples)
-    return [(2 * k + 1) * num_videos // (2 * num_taken) for k in range(num_taken)]
-
-
 def _write_preview(record: VideoRecord, file: Path) -> bool:
     """Write the beginning of a video, small and as every browser plays it; False where it cannot be read."""
     try:

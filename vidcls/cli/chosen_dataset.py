@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from vidcls.errors import ConfigurationError
+
 SOURCES = ("--config", "-c", "--data")
 DATASET = ("--data.dataset", "--data.dataset.class_path")
 
@@ -42,8 +44,11 @@ def _separated(argument: str) -> list[str]:
 
 
 def _content(value: str) -> dict[str, object]:
-    """A configuration, given as a file or as text; what cannot be read was refused before, or is by the parser."""
-    content = yaml.safe_load(Path(value).read_text(encoding="utf-8") if not value.startswith("{") else value)
+    """A configuration, given as a file or as text."""
+    try:
+        content = yaml.safe_load(Path(value).read_text(encoding="utf-8") if not value.startswith("{") else value)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{value}: cannot be read as YAML ({' '.join(str(error).split())})") from error
     return content if isinstance(content, dict) else {}
 
 

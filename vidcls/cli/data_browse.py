@@ -40,12 +40,11 @@ def main(argv: list[str]) -> int:
     for file in (output, *numbers_beside(output)):
         check_place(file, [Path(options.source)], option="--output")
     data = data_of(options.source, options.config, others)
-    num_opened = min(options.max_opened, len(data.records))
     files = write_data_page(
         data,
         output,
         title=Path(options.source).resolve().name if Path(options.source).exists() else options.source,
-        progress=lambda facts: tqdm(facts, desc="opening", unit="video", total=num_opened, disable=None),
+        progress=lambda items, what, total: tqdm(items, desc=what, total=total, disable=None),
         most_read=options.max_opened,
         num_samples=options.num_samples,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
 from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_of
+from vidcls.cli.flow_show import METHODS
 from vidcls.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ loaded in a tenth of the time. It is a data set like any other, and its files ar
 
 The same command again goes on where it stopped. Exit status: 0 all done, 1 some videos failed (failures.csv), 2 bad
 usage."""
-FLOW_METHODS = ("dis", "farneback", "tvl1", "tvl1_opencv", "raft")
 
 
 def main(argv: list[str]) -> int:
@@ -37,7 +37,8 @@ def main(argv: list[str]) -> int:
     options, others = _parsed(argv)
     import torch
 
-    from vidcls.data.preparation import CLIPS, FAILURES, PrepareSettings, prepare, spreads_groups
+    from vidcls.data.preparation import prepare, spreads_groups
+    from vidcls.data.prepared_folder import CLIPS, FAILURES, PrepareSettings
     from vidcls.datasets import VideoCsv
     from vidcls.flow.estimators import estimate_by
     from vidcls.flow.precompute import FAILURES_NAME as FLOW_FAILURES
@@ -101,7 +102,7 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
     add("output", metavar="OUT", type=Path, help="the folder of the copy")
     add("--short-side", type=positive_count, default=128, metavar="PX", help="length of the shorter side (default 128)")
     add("--quality", type=positive_count, default=3, help="of the JPEG pictures, 1 (best) to 31 (default 3)")
-    add("--with-flow", choices=FLOW_METHODS, help="compute optical flow beside it")
+    add("--with-flow", choices=METHODS, help="compute optical flow beside it")
     add(
         "--workers",
         type=positive_count,

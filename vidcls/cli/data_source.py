@@ -40,6 +40,7 @@ def data_of(source: str, config: str | None, others: Sequence[str]) -> VideoData
 
 
 def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[str]:
+    from vidcls.cli.configs import with_config_paths
     from vidcls.cli.runs import CONFIG_FILE
 
     path = Path(source)
@@ -47,12 +48,19 @@ def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[s
     if is_run or not (path.is_dir() or path.suffix == ".csv"):
         if config is not None:
             raise ConfigurationError(f"--config: {source} is a configuration itself: leave one of them out")
-        return ["--config", str(path / CONFIG_FILE) if is_run else source, *others]
+        if is_run:
+            return ["--config", str(path / CONFIG_FILE), *others]
+        try:
+            return [*with_config_paths(["--config", source]), *others]
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"{source}: no such folder or file, and no shipped configuration of that name: give {SOURCE_HELP}"
+            ) from error
     if path.is_dir():
         data = ["--data", "video_folder", "--data.dataset.root", source]
     elif path.is_file():
         data = ["--data", "video_csv", "--data.dataset.path", source]
     else:
-        raise ConfigurationError(f"{source}: no such file; give {SOURCE}")
+        raise ConfigurationError(f"{source}: no such file: give {SOURCE_HELP}")
     model = ["--config", config] if config is not None else ["--model", DEFAULT_MODEL]
     return [*model, *data, *others]

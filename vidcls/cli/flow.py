@@ -49,7 +49,7 @@ def main(words: Sequence[str]) -> int:
         options, settings, records = _understood(words)
         if options.verify:
             FlowStore(options.output).require(settings)
-            report = verify(records, options.output, num_workers=options.workers)
+            report = verify(records, options.output, num_workers=options.workers, device=options.device)
         else:
             report = precompute(records, options.output, settings, num_workers=options.workers, device=options.device)
     except KeyboardInterrupt:

@@ -166,16 +166,20 @@ def collate(samples: Sequence[Sample | Skipped]) -> Batch:
 
 
 def augmented_batch(batch: Batch) -> Batch:
-    """Do to each clip of a batch what its sample left to be done, where the batch lies: the same numbers."""
+    """Do to each clip of a batch what its sample left to be done, on the device of the batch."""
     if "flipped" not in batch:
         return batch
     flips, colors = batch.pop("flipped").tolist(), batch.pop("color", None)
+    drawn = [
+        Augmentation(flipped, color)
+        for flipped, color in zip(flips, [None] * len(flips) if colors is None else colors.cpu(), strict=True)
+    ]
     clips = [
         augmented(
             ClipPixels(*(batch[name][k].transpose(0, 1) if name in batch else None for name in ("rgb", "flow"))),
-            Augmentation(flips[k], None if colors is None else colors[k].cpu()),
+            drawn[k],
         )
-        for k in range(len(flips))
+        for k in range(len(drawn))
     ]
     for name in ("rgb", "flow"):
         if name in batch:

@@ -30,7 +30,12 @@ def flow_as_stored(frames: Tensor, settings: FlowSettings) -> Tensor:
 
 def codes_of(frames: Tensor, settings: FlowSettings) -> Tensor:
     """The 8-bit codes of the flow of neighbouring frames, ``(T-1, 2, h, w)`` uint8."""
-    return quantize(estimate_by(at_stored_size(frames, settings), settings), settings.bound_px)
+    return codes_at_size(at_stored_size(frames, settings), settings)
+
+
+def codes_at_size(frames: Tensor, settings: FlowSettings, *, device: str = "cpu") -> Tensor:
+    """The same of frames that have the stored size already; methods in PyTorch run on ``device``."""
+    return quantize(estimate_by(frames.to(device), settings).cpu(), settings.bound_px)
 
 
 def codes_of_video(video: Video, settings: FlowSettings, *, device: str = "cpu") -> Iterator[Tensor]:
@@ -56,7 +61,7 @@ def codes_of_video(video: Video, settings: FlowSettings, *, device: str = "cpu")
             frames = torch.cat([last, frames])
         last = frames[-1:].clone()  # the next chunk's first field begins at this frame
         if len(frames) > 1:
-            yield from quantize(estimate_by(frames.to(device), settings).cpu(), settings.bound_px)
+            yield from codes_at_size(frames, settings, device=device)
 
 
 def at_stored_size(frames: Tensor, settings: FlowSettings) -> Tensor:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import errno
 import multiprocessing
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,22 +13,22 @@ from typing import Literal
 import torch
 from tqdm import tqdm
 
-from vidcls.errors import FlowError, VidclsError
+from vidcls.errors import FlowError
+from vidcls.files import write_csv
 from vidcls.flow.disk_space import SpaceEstimate, estimate_space, megabytes
 from vidcls.flow.estimators import estimate_by
 from vidcls.flow.manifest import Manifest
-from vidcls.flow.on_the_fly import codes_of, codes_of_video
+from vidcls.flow.on_the_fly import at_stored_size, codes_at_size, codes_of_video
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store import FlowStore
 from vidcls.flow.store_writer import FlowStoreWriter
-from vidcls.flow.worker_pool import Outcome, each_video
+from vidcls.flow.worker_pool import each_video, reason_of
 from vidcls.types import VideoRecord
 from vidcls.video import open_video
 
 FAILURES_NAME = "failures.csv"
 TORCH_METHODS = ("tvl1", "raft")
 Device = Literal["cpu", "cuda"]
-MEAN_STEPS_OF_TORCH = 0.5  # of the 8-bit scale, by which fields of a GPU may differ from those of a CPU
 _NUM_RECOMPUTED_FIELDS = 3
 
 
@@ -108,13 +105,21 @@ def precompute(
     return report
 
 
-def verify(records: Sequence[VideoRecord], root: Path, *, num_workers: int) -> Report:
+def verify(records: Sequence[VideoRecord], root: Path, *, num_workers: int, device: Device = "cpu") -> Report:
     """Read the flow of all videos back, and compare it with the videos; what is wrong is in the report's failures.
+
+    Args:
+        records: the videos.
+        root: the folder of the store.
+        num_workers: number of processes, at least 1.
+        device: that the flow was computed on.
 
     Raises:
         FlowError: there is no store at root.
     """
-    return _over_videos(partial(verify_video, FlowStore(root)), records, num_workers, what="verify")
+    store = FlowStore(root)
+    _check_device(device, store.settings)
+    return _over_videos(partial(verify_video, store, device=device), records, num_workers, what="verify")
 
 
 def store_video(writer: FlowStoreWriter, record: VideoRecord, *, device: Device = "cpu") -> VideoResult:
@@ -150,7 +155,7 @@ def _own_device(device: Device) -> str:
     return f"cuda:{(identity[-1] - 1) % torch.cuda.device_count()}"
 
 
-def verify_video(store: FlowStore, record: VideoRecord) -> VideoResult:
+def verify_video(store: FlowStore, record: VideoRecord, *, device: Device = "cpu") -> VideoResult:
     """Read every field of one video, and compute the first, the middle and the last anew.
 
     Raises:
@@ -166,10 +171,13 @@ def verify_video(store: FlowStore, record: VideoRecord) -> VideoResult:
         for index in sorted({num_fields * k // (_NUM_RECOMPUTED_FIELDS - 1) for k in range(_NUM_RECOMPUTED_FIELDS)}):
             index = min(index, num_fields - 1)
             if index >= 0:
-                again = codes_of(video.frames([index, index + 1]), store.settings)
-                steps = (again.int() - file.codes([index]).int()).abs().float().mean()
-                if steps > (MEAN_STEPS_OF_TORCH if store.settings.method in TORCH_METHODS else 0):
-                    raise FlowError(f"field {index} of {file.path} differs from the same field computed now: delete it")
+                pair = at_stored_size(video.frames([index, index + 1]), store.settings)
+                again = codes_at_size(pair, store.settings, device=_own_device(device))
+                if not torch.equal(again, file.codes([index])):
+                    raise FlowError(
+                        f"field {index} of {file.path} differs from the same field computed now on the {device}: "
+                        "delete it, or verify on the device that it was computed on (--device)"
+                    )
         return VideoResult(num_fields, fell_back=video.fallbacks > 0)
 
 
@@ -184,7 +192,7 @@ def _over_videos(
             if outcome.result is not None:
                 results.append(outcome.result)
             else:
-                failures.append((outcome.record.name, _reason(outcome)))
+                failures.append((outcome.record.name, reason_of(outcome)))
             bar.set_postfix_str(f"{sum(r.num_fields for r in results)} fields, {len(failures)} failed", refresh=False)
             bar.update()
     return Report(
@@ -197,31 +205,12 @@ def _over_videos(
     )
 
 
-def _reason(outcome: Outcome[VideoResult]) -> str:
-    """Why a video failed, in one line; a full disk ends the run, since no other video would fare better."""
-    error = outcome.error
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        raise FlowError(
-            "the disk is full: what is finished is kept; make room and run the same command again"
-        ) from error
-    if isinstance(error, VidclsError):
-        return str(error)
-    if isinstance(error, OSError | ValueError):
-        return f"{outcome.record.path}: {error}"
-    if type(error).__name__ == "BrokenProcessPool":
-        return f"{outcome.record.path}: its worker process died (a crash of the decoder, or too little memory)"
-    return f"{outcome.record.path}: {type(error).__name__}: {error}"
-
-
 def _write_failures(root: Path, failures: Sequence[tuple[str, str]]) -> None:
     path = root / FAILURES_NAME
-    if not failures:
+    if failures:
+        write_csv(path, [("name", "reason"), *failures])
+    else:
         path.unlink(missing_ok=True)
-        return
-    temporary = root / f".{FAILURES_NAME}-{os.getpid()}"
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([("name", "reason"), *failures])
-    temporary.replace(path)
 
 
 def _space_line(space: SpaceEstimate, num_missing: int, num_videos: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,7 @@ from typing import Generic, TypeVar
 
 import torch
 
+from vidcls.errors import DatasetError, VidclsError
 from vidcls.types import VideoRecord
 
 Result = TypeVar("Result")
@@ -76,6 +78,26 @@ def each_video(
                 alone = executor.submit(job, record)
                 wait([alone])
             yield _outcome(record, alone)
+
+
+def reason_of(outcome: Outcome[Result]) -> str:
+    """Why a video failed, in one line.
+
+    Raises:
+        DatasetError: the disk is full, which ends the run, since no other video would fare better.
+    """
+    error = outcome.error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        raise DatasetError(
+            "the disk is full: what is finished is kept; make room and run the same command again"
+        ) from error
+    if isinstance(error, VidclsError):
+        return str(error)
+    if isinstance(error, OSError | ValueError):
+        return f"{outcome.record.path}: {error}"
+    if isinstance(error, BrokenProcessPool):
+        return f"{outcome.record.path}: its worker process died (a crash of the decoder, or too little memory)"
+    return f"{outcome.record.path}: {type(error).__name__}: {error}"
 
 
 @contextmanager

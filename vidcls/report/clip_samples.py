@@ -15,8 +15,8 @@ from vidcls.data.clip_dataset import ClipKey, TestVideos, TrainClips
 from vidcls.data.clip_reader import ClipReader
 from vidcls.errors import VidclsError
 from vidcls.flow.pictures import direction_picture
+from vidcls.report.choice import evenly
 from vidcls.report.thumbnails import small, webp
-from vidcls.report.video_facts import evenly
 from vidcls.types import VideoRecord
 
 NUM_DRAWS = 2
@@ -49,26 +49,21 @@ class ClipSample:
     error: str = ""
 
 
-def clip_samples(data: VideoDataModule, num_videos: int, *, num_draws: int = NUM_DRAWS) -> list[list[ClipSample]]:
-    """Some training videos, each with random draws as training has them and the first view of a test.
+def clip_samples(data: VideoDataModule, index: int, *, num_draws: int = NUM_DRAWS) -> list[ClipSample]:
+    """A training video by its number, with random draws as training has them and the first view of a test.
 
     The draws are those of the first epochs of a training with the data module's seed.
     """
     records = data.split("train")
-    reader = ClipReader(data.input_settings, data.flow_source)
-    train = TrainClips(records, data.class_names, reader)
+    train = TrainClips(records, data.class_names, ClipReader(data.input_settings, data.flow_source))
     test_reader = ClipReader(data.input_settings.single_view(), data.flow_source)
     test = TestVideos(records, data.class_names, test_reader, views=False)
-    found: list[list[ClipSample]] = []
-    for index in evenly(len(records), num_videos):
-        record = records[index]
-        clips: list[tuple[str, dict[str, Tensor] | str]] = []
-        for draw in range(num_draws):
-            clips.append((f"training, draw {draw + 1}", _streams(train, ClipKey(data.seed, draw, index))))
-        clips.append(("test", _streams(test, index)))
-        bound = _bound_px([streams["flow"] for _, streams in clips if isinstance(streams, dict) and "flow" in streams])
-        found.append([_sample(record, title, streams, bound) for title, streams in clips])
-    return found
+    clips: list[tuple[str, dict[str, Tensor] | str]] = [
+        (f"training, draw {draw + 1}", _streams(train, ClipKey(data.seed, draw, index))) for draw in range(num_draws)
+    ]
+    clips.append(("test", _streams(test, index)))
+    bound = _bound_px([streams["flow"] for _, streams in clips if isinstance(streams, dict) and "flow" in streams])
+    return [_sample(records[index], title, streams, bound) for title, streams in clips]
 
 
 def _streams(clips: TrainClips | TestVideos, key: ClipKey | int) -> dict[str, Tensor] | str:

@@ -7,17 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from vidcls.data import VideoDataModule
 from vidcls.errors import DecodeError, VidclsError
-from vidcls.files import write_text, written_whole
+from vidcls.files import printable, write_text, written_whole
+from vidcls.report.choice import evenly
 from vidcls.report.clip_samples import clip_samples, sample_arrays
 from vidcls.report.data_charts import counts_chart, lengths_chart
-from vidcls.report.html import printable, rendered
+from vidcls.report.html import rendered
 from vidcls.report.thumbnails import NUM_FRAMES, small, webp
-from vidcls.report.video_facts import VideoFacts, evenly, facts_csv, read_facts
+from vidcls.report.video_facts import VideoFacts, facts_csv, read_facts
 from vidcls.types import SPLITS, VideoRecord
 from vidcls.video import open_video, stride_frames
 
@@ -29,7 +31,19 @@ NUM_SAMPLES = 4
 NUM_LISTED = 12
 UNEVEN = 10  # the largest class has so many times the videos of the smallest: worth a word
 
-Progress = Callable[[Iterable[VideoFacts]], Iterable[VideoFacts]]
+Item = TypeVar("Item")
+
+
+class Progress(Protocol):
+    """Wraps what takes long in a bar."""
+
+    def __call__(self, items: Iterable[Item], what: str, total: int) -> Iterable[Item]:
+        """The items, counted as they come."""
+
+
+def no_progress(items: Iterable[Item], what: str, total: int) -> Iterable[Item]:  # noqa: ARG001
+    """The items without a bar."""
+    return items
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ def write_data_page(
     output: Path,
     *,
     title: str,
-    progress: Progress = iter,
+    progress: Progress = no_progress,
     most_read: int = MOST_READ,
     num_samples: int = NUM_SAMPLES,
 ) -> list[Path]:
@@ -72,7 +86,7 @@ def write_data_page(
         data: with its videos in place.
         output: the ``.html`` file.
         title: what the data set is called.
-        progress: wraps the opening of the videos in a bar.
+        progress: wraps the opening of the videos, the clips and the thumbnails in a bar each.
         most_read: of a larger data set so many videos are opened, spread evenly; the page says so.
         num_samples: training videos whose clips are shown.
 
@@ -83,9 +97,11 @@ def write_data_page(
         VidclsError: no training part, or a file cannot be written; nothing half-written is left.
     """
     opened = [data.records[k] for k in evenly(len(data.records), most_read)]
-    facts = read_facts(opened, decoder=data.input_settings.decoder, progress=progress)
+    decoder = data.input_settings.decoder
+    facts = list(progress(read_facts(opened, decoder=decoder), "opening", len(opened)))
     readable = [found for found in facts if found.info is not None]
-    samples = clip_samples(data, num_samples)
+    chosen = evenly(len(data.split("train")), num_samples)
+    samples = [clip_samples(data, index) for index in progress(chosen, "clips", len(chosen))]
     counts: dict[str, dict[str, int]] = {name: dict.fromkeys(SPLITS, 0) for name in data.class_names}
     for record in data.records:
         counts[record.label][record.split] += 1
@@ -115,7 +131,7 @@ def write_data_page(
         "rates": _most_common(readable, lambda info: f"{info.fps:.4g}"),
         "codecs": _most_common(readable, lambda info: info.codec),
         "concerns": concerns(data, facts),
-        "thumbnails": thumbnails(data),
+        "thumbnails": thumbnails(data, progress),
         "samples": samples,
     }
     table, arrays = numbers_beside(output)
@@ -202,7 +218,7 @@ def span_frames(data: VideoDataModule, facts: Sequence[VideoFacts]) -> int | Non
     return max(spans)
 
 
-def thumbnails(data: VideoDataModule) -> dict[str, list[Thumbnail]]:
+def thumbnails(data: VideoDataModule, progress: Progress = no_progress) -> dict[str, list[Thumbnail]]:
     """Some training videos of each class; of very many classes some classes."""
     by_class: dict[str, list[VideoRecord]] = {name: [] for name in data.class_names}
     for record in data.split("train"):
@@ -211,7 +227,7 @@ def thumbnails(data: VideoDataModule) -> dict[str, list[Thumbnail]]:
     each = max(1, min(MOST_BY_CLASS, MOST_THUMBNAILS // max(1, len(names))))
     decoder = data.input_settings.decoder
     found: dict[str, list[Thumbnail]] = {}
-    for name in names:
+    for name in progress(names, "thumbnails", len(names)):
         records = [by_class[name][k] for k in evenly(len(by_class[name]), each)]
         found[name] = []
         for record in records:

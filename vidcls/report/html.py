@@ -20,8 +20,3 @@ def rendered(template: str, content: Mapping[str, object]) -> str:
     )
     environment.filters["percent"] = lambda value: "–" if value is None else f"{100 * value:.1f}"
     return environment.get_template(template).render({"version": __version__, **content})
-
-
-def printable(text: str) -> str:
-    """The text with what is no valid Unicode, as in some file names, written with its odd bytes in hexadecimal."""
-    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +12,9 @@ from numpy.typing import NDArray
 from vidcls.errors import VidclsError
 from vidcls.explain import Explainer
 from vidcls.explain.pictures import heat_arrays
-from vidcls.files import write_text, written_whole
+from vidcls.files import printable, write_csv, write_text, written_whole
 from vidcls.report.charts import calibration_chart, confusion_chart, curves_chart, views_chart
-from vidcls.report.html import printable, rendered
+from vidcls.report.html import rendered
 from vidcls.report.run_folder import RunFolder
 from vidcls.report.statistics import (
     accuracies,
@@ -136,10 +134,8 @@ def _write_numbers(
     folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
     for name, rows in tables.items():
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
         files.append(folder / f"{name}.csv")
-        write_text(files[-1], text.getvalue())
+        write_csv(files[-1], rows)
     heat = {f"{k}/{name}": values for k, video in shown.items() for name, values in video.arrays.items()}
     if heat:
         files.append(folder / "heat.npz")

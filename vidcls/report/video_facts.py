@@ -6,11 +6,9 @@ import csv
 import io
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-
-import numpy as np
 
 from vidcls.errors import DecodeError
 from vidcls.types import VideoInfo, VideoRecord
@@ -40,18 +38,12 @@ class VideoFacts:
         return self.info.num_frames / self.info.fps if self.info is not None and self.info.fps > 0 else None
 
 
-def read_facts(
-    records: Sequence[VideoRecord],
-    *,
-    decoder: Backend | None = None,
-    progress: Callable[[Iterable[VideoFacts]], Iterable[VideoFacts]] = iter,
-) -> list[VideoFacts]:
-    """The facts of every video, in order; each file is opened and one frame of it decoded.
+def read_facts(records: Sequence[VideoRecord], *, decoder: Backend | None = None) -> Iterator[VideoFacts]:
+    """The facts of every video, in order, as they come; each file is opened and one frame of it decoded.
 
     Args:
         records: N videos.
         decoder: the one decoder to use; None tries them in turn.
-        progress: wraps the N results in a bar.
     """
 
     def facts(record: VideoRecord) -> VideoFacts:
@@ -63,12 +55,7 @@ def read_facts(
 
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         warnings.simplefilter("ignore")  # another decoder that took over is no fault of the file
-        return list(progress(pool.map(facts, records)))
-
-
-def evenly(num: int, most: int) -> list[int]:
-    """At most ``most`` of ``num`` positions, spread evenly, the first and the last among them."""
-    return sorted(set(np.linspace(0, num - 1, min(num, most)).round().astype(int).tolist())) if num else []
+        yield from pool.map(facts, records)
 
 
 def facts_csv(found: Sequence[VideoFacts]) -> str:

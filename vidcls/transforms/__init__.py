@@ -8,7 +8,6 @@ from vidcls.transforms.clip import (
     centre_box,
     test_transform,
     train_crop,
-    train_transform,
 )
 from vidcls.transforms.flow_tensor import FlowField
 from vidcls.transforms.normalize import normalize_flow, normalize_rgb
@@ -26,5 +25,4 @@ __all__ = [
     "normalize_rgb",
     "test_transform",
     "train_crop",
-    "train_transform",
 ]

@@ -13,6 +13,7 @@ from torchvision.transforms.v2 import functional as F
 from vidcls.transforms.flow_tensor import FlowField
 from vidcls.transforms.settings import TransformSettings
 
+_COLOR_FACTORS = ("brightness_factor", "contrast_factor", "saturation_factor")  # as torchvision's ColorJitter has them
 MULTI_SCALES = (1.0, 0.875, 0.75, 0.66)  # Wang et al. 2016: {256, 224, 192, 168} of 256
 
 
@@ -36,47 +37,33 @@ class Augmentation(NamedTuple):
     color: Tensor | None
 
 
-def train_transform(clip: ClipPixels, settings: TransformSettings, *, seed: int) -> tuple[ClipPixels, bool]:
-    """A randomly cropped, mirrored and coloured clip of ``crop_px``, and whether it was mirrored.
+def train_crop(clip: ClipPixels, settings: TransformSettings, *, seed: int) -> tuple[ClipPixels, Augmentation]:
+    """A random crop of ``crop_px``, and what else is to be done to it, by :func:`augmented`, wherever it then lies.
 
     The draw is a function of ``seed`` alone, and torch's own random state is left as it was.
     """
-    cropped, drawn = train_crop(clip, settings, seed=seed)
-    return augmented(cropped, drawn), drawn.flipped
-
-
-def train_crop(clip: ClipPixels, settings: TransformSettings, *, seed: int) -> tuple[ClipPixels, Augmentation]:
-    """The first half of :func:`train_transform`: the crop, and what is still to be done to it."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would note the whole stack for a GPU to come
         streams = _random_crop(_same_size(clip, settings.resize_px), settings)
         flipped = bool(torch.rand(()) < settings.flip_probability)
         color: Tensor | None = None
         if settings.color_jitter > 0:
-            strength = settings.color_jitter
-            jitter = v2.ColorJitter(brightness=strength, contrast=strength, saturation=strength)
+            jitter = v2.ColorJitter(*[settings.color_jitter] * 3)
             draw = jitter.make_params([])
-            factors = [draw[f"{name}_factor"] for name in ("brightness", "contrast", "saturation")]
-            color = torch.cat([draw["fn_idx"].float(), torch.tensor(factors, dtype=torch.float32)])
+            color = torch.cat([draw["fn_idx"].float(), torch.tensor([draw[name] for name in _COLOR_FACTORS])])
     return _unwrap(streams), Augmentation(flipped, color)
 
 
 def augmented(clip: ClipPixels, drawn: Augmentation) -> ClipPixels:
-    """The second half of :func:`train_transform`, on whatever device the clip lies."""
+    """The clip mirrored and coloured as drawn, on whatever device it lies."""
     rgb, flow = clip
     if drawn.flipped:
         rgb = None if rgb is None else F.horizontal_flip(rgb)
         flow = None if flow is None else F.horizontal_flip(FlowField.wrap(flow)).as_subclass(Tensor)
     if drawn.color is not None and rgb is not None:
-        *order, brightness, contrast, saturation = drawn.color.tolist()
-        adjust = {
-            0: lambda frames: F.adjust_brightness(frames, brightness),
-            1: lambda frames: F.adjust_contrast(frames, contrast),
-            2: lambda frames: F.adjust_saturation(frames, saturation),
-        }
-        for which in order:
-            if int(which) in adjust:
-                rgb = adjust[int(which)](rgb)
+        order, factors = drawn.color[:4].int().tolist(), drawn.color[4:].tolist()
+        params = {"fn_idx": order, **dict(zip(_COLOR_FACTORS, factors, strict=True)), "hue_factor": None}
+        rgb = v2.ColorJitter().transform(rgb, params)
     return ClipPixels(rgb, flow)
 
 
