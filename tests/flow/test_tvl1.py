@@ -36,6 +36,16 @@ def test_a_shift_is_found_to_a_twentieth_of_a_pixel(dx: int, dy: int) -> None:
     assert (flow - torch.tensor([dx, dy])[:, None, None]).abs().mean() < 0.05
 
 
+def test_flow_grows_with_the_picture_from_scale_to_scale() -> None:
+    """A pixel found at the coarsest of five scales, and nothing after it, is 1 / 0.8 to the fourth at the finest."""
+
+    def step(flow: Tensor, dual: Tensor, *_: object) -> tuple[Tensor, Tensor]:
+        return (torch.ones_like(flow) if flow.shape[-2] < 20 else flow), dual
+
+    flow = tvl1(*pair(0, 0, 0), PARAMETERS, step)
+    assert torch.allclose(flow, torch.full_like(flow, 0.8**-4))
+
+
 def test_a_pair_in_a_batch_is_that_pair_alone() -> None:
     pairs = [pair(0, 2, 0), pair(1, 0, 0), pair(2, -3, 1)]  # they stand still after different numbers of steps
     together = tvl1(torch.cat([p[0] for p in pairs]), torch.cat([p[1] for p in pairs]), PARAMETERS)
