@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-all check format constraints clean
+.PHONY: setup demo test test-all torture check format constraints clean
 
 setup: $(STAMP)
 
@@ -25,6 +25,10 @@ test: setup
 
 test-all: setup
 	$(BIN)/python -m pytest
+
+# Kills, broken files, full disks and long runs by the thousand; the table at the end says what was lost.
+torture: setup
+	VIDCLS_TORTURE=full $(BIN)/python -m pytest tests/torture -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff format --check .
