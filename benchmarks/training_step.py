@@ -22,11 +22,14 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from vidcls.callbacks import MetricsLog, RunFacts, SkippedVideos
+from vidcls.data.late_flow import flow_between
+from vidcls.flow import FlowMethod, FlowSettings
 from vidcls.models import Conv3D, EarlyFusion, LateFusion, RecurrentConv, SingleFrame, SlowFusion, TwoStream
 from vidcls.models.classifier import VideoClassifier
 from vidcls.training.optimization import OptimizationSettings, build_optimizer
 from vidcls.types import Batch, ClipSettings
 
+Now = Callable[[], float]
 CLASSES = [f"class {k}" for k in range(10)]
 OPTIMIZATION = OptimizationSettings(optimizer="adamw", lr=1e-3)
 
@@ -66,7 +69,10 @@ def size_options(arguments: argparse.ArgumentParser) -> argparse.Namespace:
     arguments.add_argument("--backbone-3d", default="r3d_18")
     arguments.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the CPU")
     arguments.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    arguments.add_argument("--cpu-time", action="store_true", help="seconds of the CPU: for a busy machine, one thread")
     options = arguments.parse_args()
+    if options.cpu_time and (options.threads != 1 or options.device != "cpu"):
+        arguments.error("--cpu-time counts all threads together: give --threads 1 and the CPU")
     torch.set_num_threads(options.threads)
     if options.quick:
         options.backbone, options.backbone_3d, options.size, options.batch_size = "small", "small_3d", 32, 2
@@ -90,6 +96,8 @@ def wait(device: torch.device) -> None:
 class Bare:
     """Seconds of a step of a plain loop."""
 
+    now: Now = staticmethod(time.perf_counter)
+
     def __init__(self, model: VideoClassifier, batch: Batch, num_steps: int, device: torch.device) -> None:
         self.model, self.batch, self.num_steps, self.device = model.to(device).train(), batch, num_steps, device
         self.optimizer = build_optimizer(list(model.parameters()), OPTIMIZATION)
@@ -108,15 +116,35 @@ class Bare:
     def measure(self) -> float:
         self.step()
         wait(self.device)
-        start = time.perf_counter()
+        start = self.now()
         for _ in range(self.num_steps):
             self.step()
         wait(self.device)
-        return (time.perf_counter() - start) / self.num_steps
+        return (self.now() - start) / self.num_steps
+
+
+class WithFlow(Bare):
+    """The same of a two-stream network whose flow is estimated in the step, from frames in the batch."""
+
+    def __init__(
+        self, model: VideoClassifier, batch: Batch, num_steps: int, device: torch.device, settings: FlowSettings
+    ) -> None:
+        super().__init__(model, batch.copy(), num_steps, device)
+        self.settings = settings
+        B, _, F, H, W = batch["flow"].shape
+        still = torch.randint(256, (B, 3, 1, H // 4, W // 4), generator=torch.Generator().manual_seed(0))
+        still = still.repeat_interleave(4, dim=-1).repeat_interleave(4, dim=-2).to(torch.uint8).to(device)
+        self.pairs = torch.cat([still.roll(k % 2, dims=-1) for k in range(2 * F)], dim=2)  # (B, 3, 2F, H, W)
+
+    def step(self) -> None:
+        self.batch["flow"] = flow_between(self.pairs, self.settings)
+        super().step()
 
 
 class Clock(RunFacts):
     """The facts of a run, and the seconds from the second step on."""
+
+    now: Now = staticmethod(time.perf_counter)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: object, outputs: object, batch: Batch, batch_idx: int
@@ -124,10 +152,10 @@ class Clock(RunFacts):
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)  # type: ignore[arg-type]
         if batch_idx == 0:
             wait(trainer.strategy.root_device)
-            self.started = time.perf_counter()
+            self.started = self.now()
         if batch_idx == trainer.num_training_batches - 1:
             wait(trainer.strategy.root_device)
-            self.seconds = time.perf_counter() - self.started
+            self.seconds = self.now() - self.started
 
 
 def ours(model: VideoClassifier, batch: Batch, num_steps: int, device: torch.device) -> Callable[[], float]:
@@ -161,11 +189,43 @@ def peak_memory(make: Callable[[], VideoClassifier], batch: Batch, device: torch
     return (torch.cuda.max_memory_allocated() - before) / 2**20
 
 
+def flow_in_the_step(
+    make: Callable[[], VideoClassifier], batch: Batch, num_steps: int, device: torch.device, methods: list[FlowMethod]
+) -> None:
+    """What flow costs that is estimated in the training step of a two-stream network."""
+    jobs: dict[str, Callable[[], float]] = {"given": Bare(make(), batch, num_steps, device).measure}
+    for method in methods:
+        jobs[method] = WithFlow(make(), batch, num_steps, device, FlowSettings(method=method)).measure
+    found = paired(jobs, rounds=1 if num_steps == 1 else 5)
+    num_pairs = len(batch["label"]) * batch["flow"].shape[2]
+    rows: list[tuple[object, ...]] = [("given by the loader", 1e3 * found["given"].median, 1.0, "-")]
+    for method in methods:
+        more = found[method].median - found["given"].median
+        rows.append(
+            (
+                f"{method}, in the step",
+                1e3 * found[method].median,
+                ratio(found[method], found["given"]),
+                num_pairs / more,
+            )
+        )
+    size = "x".join(map(str, batch["flow"].shape[-2:]))
+    report(
+        f"Flow in the step of two_stream: {num_pairs} pairs of {size} on {device}",
+        ("flow", "ms a step", "x flow given", "pairs/s"),
+        rows,
+        None,
+    )
+
+
 def main() -> None:
     arguments = parser(__doc__)
+    arguments.add_argument("--flow-methods", nargs="*", default=["tvl1"], help="whose cost in the step is measured")
     arguments.add_argument("--models", nargs="+", help="some of the models (default: all)")
     arguments.add_argument("--steps", type=int, default=12, help="of each round")
     options = size_options(arguments)
+    if options.cpu_time:
+        Bare.now = Clock.now = staticmethod(time.process_time)
     device = torch.device(options.device)
     num_steps, rounds = (1, 1) if options.quick else (options.steps, 7)
     clip = ClipSettings(clip_len=options.frames, flow_len=10)
@@ -189,6 +249,8 @@ def main() -> None:
         fastest = f"{100 * (min(found['ours'].values) / min(found['bare'].values) - 1):+.1f} %"
         rows.append((name, *rates, f"{100 * share:+.1f} %", spread, fastest, milliseconds, memory))
         details[name] = {row: measured.values for row, measured in found.items()}
+        if name == "two_stream" and options.flow_methods:
+            flow_in_the_step(make, batch, num_steps, device, options.flow_methods)
     title = (
         f"Training step of {options.batch_size} clips of {options.frames}x{options.size}x{options.size} "
         f"({options.backbone}, {options.backbone_3d}) on {options.device}"

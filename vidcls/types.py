@@ -89,11 +89,13 @@ class Sample(TypedDict, total=False):
     """One video as the loader sees it: ``(C, T, H, W)`` while training, ``(V, C, T, H, W)`` in a test.
 
     RGB is uint8 and flow is float32 in pixels until the batch is normalised on the device. ``flipped`` and ``color``
-    say what is still to be done to a training clip there.
+    say what is still to be done to a training clip there, and ``flow_frames`` ``(3, 2F, H, W)`` uint8 between which
+    frames flow is still to be estimated.
     """
 
     rgb: Tensor
     flow: Tensor
+    flow_frames: Tensor
     label: int
     index: int
     flipped: bool
@@ -109,6 +111,7 @@ class Batch(TypedDict, total=False):
 
     rgb: Tensor
     flow: Tensor
+    flow_frames: Tensor
     label: Tensor
     index: Tensor
     skipped: list[str]

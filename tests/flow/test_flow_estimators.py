@@ -104,8 +104,14 @@ def test_the_number_of_torch_threads_changes_nothing(random_raft: str, sliding_f
     assert torch.equal(*fields)
 
 
-def test_a_still_clip_has_no_motion_at_all(sliding_frames: Tensor) -> None:
-    assert not estimate(sliding_frames[:1].repeat(3, 1, 1, 1)).any()
+def test_a_still_clip_has_no_motion_at_all(
+    sliding_frames: Tensor, method_and_weights: tuple[FlowMethod, str | None]
+) -> None:
+    method, weights = method_and_weights
+    still = torch.cat([sliding_frames[:1].repeat(3, 1, 1, 1), sliding_frames[1:2]])
+    flow = estimate(still, method, weights=weights)
+    assert not flow[:2].any()
+    assert flow[2].any()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (9, 13), (15, 100), (7, 200), (33, 50)])

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vidcls.data import VideoDataModule
 from vidcls.data.datamodule import normalized
+from vidcls.data.settings import FlowOn
 from vidcls.datasets.video_csv import VideoCsv
 from vidcls.errors import CheckpointError, ConfigurationError, DatasetError, DecodeError, FlowError
 from vidcls.flow import FlowSettings
@@ -29,6 +30,7 @@ SPLITS = ["train", "train", "train", "val", *["test"] * 5]
 NUM_FRAMES = [14] * 8 + [3]  # the last one has fewer fields than a flow window
 FPS = 10.0
 STORED_FLOW = FlowSettings(bound_px=10.0, short_side_px=36)
+OF_CROPS = FlowSettings(method="tvl1")
 
 
 def square_clip(label: str, seed: int, *, num_frames: int = 14) -> Tensor:
@@ -66,7 +68,12 @@ def flow_store(labelled: VideoCsv, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def data_module(
-    dataset: VideoCsv, streams: tuple[Stream, ...], *, test_crops: int = 1, flow: Path | None = None
+    dataset: VideoCsv,
+    streams: tuple[Stream, ...],
+    *,
+    test_crops: int = 1,
+    flow: Path | None = None,
+    flow_on: FlowOn = "worker",
 ) -> VideoDataModule:
     """Two clips of two frames and of four fields for each test video, of 32 px."""
     return VideoDataModule(
@@ -80,13 +87,18 @@ def data_module(
         test_batch_size=3,
         num_workers=0,
         flow=None if flow is None else str(flow),
-        flow_settings=None if flow is not None or streams == ("rgb",) else STORED_FLOW,
+        flow_settings=None
+        if flow is not None or streams == ("rgb",)
+        else OF_CROPS
+        if flow_on == "device"
+        else STORED_FLOW,
+        flow_on=flow_on,
     )
 
 
 def spread_scores(model: VideoClassifier, data: VideoDataModule) -> None:
     """Scale and centre the last layers of a random network, so that its scores differ clearly from video to video."""
-    batch = normalized(next(iter(data.test_dataloader())), data.input_settings.transform)
+    batch = normalized(next(iter(data.test_dataloader())), data.input_settings)
 
     def centre(layer: nn.Linear, _: tuple[Tensor], logits: Tensor) -> None:
         layer.bias.data.sub_(logits.mean(dim=0))
@@ -133,13 +145,16 @@ def two_stream_checkpoint(labelled: VideoCsv, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.mark.parametrize("test_crops", [1, 3, 10])
-@pytest.mark.parametrize("kind", ["SingleFrame", "TwoStream, flow computed", "TwoStream, flow stored"])
+@pytest.mark.parametrize(
+    "kind", ["SingleFrame", "TwoStream, flow computed", "TwoStream, flow stored", "TwoStream, flow on the device"]
+)
 def test_a_prediction_equals_the_test_of_that_file(
     labelled: VideoCsv, flow_store: Path, tmp_path: Path, kind: str, test_crops: int
 ) -> None:
     streams: tuple[Stream, ...] = ("rgb",) if kind == "SingleFrame" else ("rgb", "flow")
     flow = flow_store if kind.endswith("stored") else None
-    data = data_module(labelled, streams, test_crops=test_crops, flow=flow)
+    flow_on: FlowOn = "device" if kind.endswith("device") else "worker"
+    data = data_module(labelled, streams, test_crops=test_crops, flow=flow, flow_on=flow_on)
     expected = scores_of_test(data, tmp_path / "a.ckpt")
     predictor = Predictor(tmp_path / "a.ckpt", device="cpu", batch_views=3)
     assert predictor.input_settings == data.input_settings

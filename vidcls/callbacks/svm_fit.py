@@ -95,7 +95,7 @@ def _training_scores(model: VideoClassifier, data: VideoDataModule, *, title: st
         if len(batch["label"]) == 0:  # every file of it was left out, or there are more processes than batches
             continue
         moved = model.transfer_batch_to_device(batch, model.device, 0)
-        on_device = normalized(moved, data.input_settings.transform)  # never mixed, though a training is running
+        on_device = normalized(moved, data.input_settings)  # never mixed, though a training is running
         parts = model.forward_parts(*(on_device[stream] for stream in model.streams))
         shares = torch.stack([parts[part].float().softmax(dim=-1) for part in model.parts]).cpu()  # (P, B, K)
         scored.append((batch["index"].cpu(), shares, batch["label"].cpu()))

@@ -66,7 +66,7 @@ def scores_of(model: VideoClassifier, data: VideoDataModule, indices: Sequence[i
     model.eval()
     shares = []
     for index in indices:
-        batch = normalized(collate([videos[index]]), settings.transform)
+        batch = normalized(collate([videos[index]]), settings)
         logits = model(*(batch[stream].to(model.device) for stream in model.streams))  # (1, K)
         shares.append(logits.float().softmax(dim=-1).cpu())
     model.train(was_training)

@@ -95,6 +95,7 @@ def _data(config: Path, explainer: Explainer, options: Namespace) -> VideoDataMo
 
 
 def _features(explainer: Explainer, data: VideoDataModule, part: Split) -> Features:
+    from torch import Tensor
     from tqdm import tqdm
 
     from vidcls.data.datamodule import normalized
@@ -105,8 +106,7 @@ def _features(explainer: Explainer, data: VideoDataModule, part: Split) -> Featu
 
     def batches() -> Iterator[Batch]:
         for batch in tqdm(loader, desc=f"{part} videos", unit="batch", file=sys.stderr, disable=None):
-            for name in explainer.model.streams:
-                batch[name] = batch[name].to(device)
-            yield normalized(batch, data.input_settings.transform)
+            moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}
+            yield normalized(moved, data.input_settings)  # type: ignore[arg-type]
 
     return collect_features(explainer.model, batches())

@@ -8,7 +8,7 @@ from vidcls.datasets.folds import refold
 from vidcls.errors import ConfigurationError, DatasetError
 from vidcls.flow import FlowSettings, FlowSource, open_flow_store
 from vidcls.transforms import TransformSettings
-from vidcls.types import VideoRecord
+from vidcls.types import Stream, VideoRecord
 
 
 def folded(records: list[VideoRecord], num_folds: int | None, fold: int | None) -> list[VideoRecord]:
@@ -59,3 +59,23 @@ def flow_of(folder: str | None, settings: FlowSettings | None) -> tuple[FlowSour
             "leave flow_settings out, or compute the flow again into another folder"
         )
     return store, store.settings
+
+
+def check_flow_on(flow_on: str, streams: Sequence[Stream], folder: str | None, settings: FlowSettings | None) -> None:
+    """ConfigurationError where flow is to be estimated on the device, but none is, or it lies stored already."""
+    if flow_on == "worker":
+        return
+    if "flow" not in streams:
+        raise ConfigurationError(
+            f"flow_on: {flow_on} has no effect, for this model sees no flow: leave it out, or choose a model such as "
+            "TwoStream"
+        )
+    if folder is not None and folder.lower() != "none":
+        raise ConfigurationError(
+            f"flow_on: {flow_on} and the stored flow {folder} exclude each other: leave one of them out"
+        )
+    if settings is not None and settings.short_side_px is not None:
+        raise ConfigurationError(
+            f"flow_on: {flow_on} estimates flow at the size of the crops, so flow_settings.short_side_px "
+            f"({settings.short_side_px}) has no effect: leave it out"
+        )

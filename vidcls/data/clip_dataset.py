@@ -16,6 +16,7 @@ from vidcls.transforms import Augmentation, ClipPixels, augmented, test_transfor
 from vidcls.types import Batch, Sample, VideoRecord
 
 BadVideos = Literal["error", "skip"]
+STREAMS: tuple[Literal["rgb", "flow", "flow_frames"], ...] = ("rgb", "flow", "flow_frames")  # those of ClipPixels
 
 
 class ClipKey(NamedTuple):
@@ -141,7 +142,7 @@ def video_views(
 def stack_views(pixels: Sequence[ClipPixels]) -> dict[str, Tensor]:
     """Views ``(T, C, H, W)`` -> streams ``(V, C, T, H, W)``."""
     streams: dict[str, Tensor] = {}
-    for name in ("rgb", "flow"):
+    for name in STREAMS:
         views = [getattr(view, name) for view in pixels]
         if views[0] is not None:
             together = views[0][None] if len(views) == 1 else torch.stack(views)
@@ -176,12 +177,12 @@ def augmented_batch(batch: Batch) -> Batch:
     ]
     clips = [
         augmented(
-            ClipPixels(*(batch[name][k].transpose(0, 1) if name in batch else None for name in ("rgb", "flow"))),
+            ClipPixels(*(batch[name][k].transpose(0, 1) if name in batch else None for name in STREAMS)),
             drawn[k],
         )
         for k in range(len(drawn))
     ]
-    for name in ("rgb", "flow"):
+    for name in STREAMS:
         if name in batch:
             batch[name] = torch.stack([getattr(clip, name).transpose(0, 1) for clip in clips])
     return batch

@@ -92,17 +92,20 @@ class ClipReader:
                 clips = choose(video.num_frames, stride)
             except DatasetError as error:
                 raise DatasetError(f"{record.path}: {error}") from error
-            rgb_by_clip = self._rgb(video, clips) if "rgb" in self.settings.streams else [None] * len(clips)
-            flow_by_clip = self._flow(video, record, clips) if "flow" in self.settings.streams else [None] * len(clips)
-        pixels = [ClipPixels(rgb, flow) for rgb, flow in zip(rgb_by_clip, flow_by_clip, strict=True)]
-        return list(zip(clips, pixels, strict=True))
+            nothing: list[Tensor | None] = [None] * len(clips)
+            sees_flow = "flow" in self.settings.streams
+            is_late = self.settings.flow_on == "device"
+            rgb = self._frames(video, [c.rgb for c in clips]) if "rgb" in self.settings.streams else nothing
+            flow = self._flow(video, record, clips) if sees_flow and not is_late else nothing
+            ends = self._frames(video, [_ends(c.flow) for c in clips]) if sees_flow and is_late else nothing
+        return [(clip, ClipPixels(*streams)) for clip, *streams in zip(clips, rgb, flow, ends, strict=True)]
 
-    def _rgb(self, video: Video, clips: Sequence[ClipIndices]) -> list[Tensor | None]:
+    def _frames(self, video: Video, wanted: Sequence[list[int]]) -> list[Tensor | None]:
         """RGB ``(T, 3, H, W)`` by clip; a frame that several clips share is decoded once."""
-        distinct = sorted({index for clip in clips for index in clip.rgb})
+        distinct = sorted({index for indices in wanted for index in indices})
         frames = video.frames(distinct)
         position = {index: k for k, index in enumerate(distinct)}
-        return [frames if clip.rgb == distinct else frames[[position[index] for index in clip.rgb]] for clip in clips]
+        return [frames if indices == distinct else frames[[position[i] for i in indices]] for indices in wanted]
 
     def _flow(self, video: Video, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[Tensor | None]:
         """Flow ``(F, 2, h, w)`` by clip, stored or computed."""
@@ -140,6 +143,11 @@ def with_flow(snippets: Sequence[list[int]], num_frames: int, clip: ClipSettings
     for snippet in snippets:
         fields += flow_window(snippet[len(snippet) // 2], clip.flow_len, num_frames, short=short)
     return ClipIndices([index for snippet in snippets for index in snippet], fields)
+
+
+def _ends(fields: list[int | None]) -> list[int]:
+    """The frames that each field leads from and to, [3, None] -> [3, 4, 0, 0]; no motion leads to the same frame."""
+    return [frame for field in fields for frame in ((0, 0) if field is None else (field, field + 1))]
 
 
 def _runs_of_frames(field_indices: list[int]) -> list[range]:

@@ -9,12 +9,13 @@ from typing import Literal
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
-from vidcls.data.arguments import check_swaps, flow_of, folded, matched
+from vidcls.data.arguments import check_flow_on, check_swaps, flow_of, folded, matched
 from vidcls.data.clip_dataset import BadVideos, ClipKey, TestVideos, TrainClips, augmented_batch, collate
 from vidcls.data.clip_reader import ClipReader
+from vidcls.data.late_flow import with_flow
 from vidcls.data.mixing import mixed
 from vidcls.data.samplers import OrderedBatches, TrainBatches
-from vidcls.data.settings import InputSettings
+from vidcls.data.settings import FlowOn, InputSettings
 from vidcls.data.train_loader import TrainLoader
 from vidcls.datasets import VideoDataset
 from vidcls.errors import ConfigurationError, DatasetError
@@ -42,6 +43,9 @@ class VideoDataModule(LightningDataModule):
         test_clips: clips of each test video, evenly spaced; their scores are averaged.
         flow: folder of stored flow (scripts/precompute_flow.py), or ``none`` to compute it while loading.
         flow_settings: method, size and bound of flow that is computed while loading; a store brings its own.
+        flow_on: where flow without a store is computed: by the ``worker`` that loads, at the size of ``flow_settings``,
+            as a store would hold it; or on the ``device``, in the step, between the crops that the network sees, with
+            the method ``tvl1`` or ``raft`` in batches on a GPU.
         num_folds: cut train and test anew into so many parts by group, in place of the data set's own split.
         fold: which of these parts is the test, from 0.
         class_names: the classes in the order of the logits; left out: those of the data set.
@@ -76,6 +80,7 @@ class VideoDataModule(LightningDataModule):
         test_clips: int = 1,
         flow: str | None = None,
         flow_settings: FlowSettings | None = None,
+        flow_on: FlowOn = "worker",
         num_folds: int | None = None,
         fold: int | None = None,
         class_names: list[str] | None = None,
@@ -105,6 +110,7 @@ class VideoDataModule(LightningDataModule):
         check_swaps(transform or TransformSettings(), self.class_names)
         self.clip = ClipSettings(num_snippets, clip_len, stride, flow_len)
         self.flow_source: FlowSource | None = None
+        check_flow_on(flow_on, streams, flow, flow_settings)
         if "flow" in streams:
             self.flow_source, flow_settings = flow_of(flow, flow_settings)
         self.input_settings = InputSettings(
@@ -116,6 +122,7 @@ class VideoDataModule(LightningDataModule):
             test_clips=test_clips,
             flow_settings=flow_settings if "flow" in streams else None,
             decoder=decoder,
+            flow_on=flow_on,
         )
         self.batch_size = batch_size
         self.test_batch_size = test_batch_size
@@ -229,7 +236,7 @@ class VideoDataModule(LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Normalise on the device, and mirror, colour and mix training clips there."""
-        batch = normalized(augmented_batch(batch), self.input_settings.transform)
+        batch = normalized(augmented_batch(batch), self.input_settings)
         if not (self.mixup_alpha or self.cutmix_alpha) or self.trainer is None or not self.trainer.training:
             return batch
         key = ClipKey(self.seed, self.trainer.current_epoch, int(batch["index"].sum())).derived_seed()
@@ -260,10 +267,11 @@ class VideoDataModule(LightningDataModule):
         return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
 
 
-def normalized(batch: Batch, settings: TransformSettings) -> Batch:
-    """The batch with RGB and flow as a network is fed."""
+def normalized(batch: Batch, settings: InputSettings) -> Batch:
+    """The batch with RGB and flow as a network is fed; flow that was left to the device is estimated here."""
+    batch = with_flow(batch, settings)
     if "rgb" in batch:
-        batch["rgb"] = normalize_rgb(batch["rgb"], settings)
+        batch["rgb"] = normalize_rgb(batch["rgb"], settings.transform)
     if "flow" in batch:
-        batch["flow"] = normalize_flow(batch["flow"], settings)
+        batch["flow"] = normalize_flow(batch["flow"], settings.transform)
     return batch

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import Literal
 
 from vidcls.flow.settings import FlowSettings
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings, Stream
 from vidcls.video.reader import Backend
 from vidcls.video.sampling import ShortPolicy
+
+FlowOn = Literal["worker", "device"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class InputSettings:
     test_clips: int = 1
     flow_settings: FlowSettings | None = None
     decoder: Backend | None = None
+    flow_on: FlowOn = "worker"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a clip."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from vidcls.data.clip_dataset import stack_views
 from vidcls.data.clip_reader import ClipReader
 from vidcls.data.datamodule import normalized
+from vidcls.data.late_flow import flow_between
 from vidcls.errors import ConfigurationError
 from vidcls.explain.heat import LAYER_METHODS, METHODS, Method, find_layer, heat_maps
 from vidcls.explain.over_time import TimeEffects, time_effects
@@ -184,13 +185,21 @@ class Explainer:
                 frames["rgb"] = tuple(indices.rgb)
             if "flow" in self.model.streams:
                 frames["flow"] = _without_gaps(indices.flow)
-            found.append((frames, test_transform(pixels, centre)[0]))
+            found.append((frames, self._with_flow(test_transform(pixels, centre)[0])))
         return sorted(found, key=lambda clip: next(iter(clip[0].values()))[0])
+
+    def _with_flow(self, pixels: ClipPixels) -> ClipPixels:
+        """The clip with the flow that was left to the device."""
+        settings = self.predictor.input_settings.flow_settings
+        if pixels.flow_frames is None or settings is None:
+            return pixels
+        frames = pixels.flow_frames.to(self.predictor.device).transpose(0, 1)  # (3, 2F, H, W)
+        return ClipPixels(pixels.rgb, flow_between(frames, settings).transpose(0, 1).cpu())  # (F, 2, H, W)
 
     def _streams(self, pixels: ClipPixels) -> list[Tensor]:
         """Normalised, ``(1, C, T, H, W)`` each, on the device of the model."""
         views = {name: stream.to(self.predictor.device) for name, stream in stack_views([pixels]).items()}
-        batch = normalized(views, self.predictor.input_settings.transform)  # type: ignore[arg-type]
+        batch = normalized(views, self.predictor.input_settings)  # type: ignore[arg-type]
         return [batch[name] for name in self.model.streams]
 
 

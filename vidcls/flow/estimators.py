@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from vidcls.flow.opencv_estimators import estimate_dis, estimate_farneback, estimate_tvl1
-from vidcls.flow.raft_estimator import estimate_raft
+from vidcls.flow.raft_estimator import estimate_raft, raft_of_pairs
 from vidcls.flow.settings import COMPUTED_METHODS, FlowMethod, FlowSettings
-from vidcls.flow.tvl1 import estimate_tvl1_torch
+from vidcls.flow.tvl1 import estimate_tvl1_torch, tvl1_of_pairs
 
 METHODS: dict[FlowMethod, Callable[[Tensor, FlowSettings], Tensor]] = {
     "dis": estimate_dis,
@@ -24,6 +24,10 @@ METHODS: dict[FlowMethod, Callable[[Tensor, FlowSettings], Tensor]] = {
     "tvl1": estimate_tvl1_torch,
     "tvl1_opencv": estimate_tvl1,
     "raft": estimate_raft,
+}
+_OF_PAIRS: dict[FlowMethod, Callable[[Tensor, Tensor, FlowSettings], Tensor]] = {
+    "tvl1": tvl1_of_pairs,
+    "raft": raft_of_pairs,
 }
 
 
@@ -56,4 +60,35 @@ def estimate_by(frames: Tensor, settings: FlowSettings) -> Tensor:
             f"flow of method {settings.method!r} cannot be computed from frames: read it from its store, or choose one "
             f"of {', '.join(COMPUTED_METHODS)}"
         )
-    return METHODS[settings.method](frames, settings)
+    flow = METHODS[settings.method](frames, settings)
+    return _zero_where_still(flow, frames[:-1], frames[1:])
+
+
+def _zero_where_still(flow: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """Between equal frames nothing moves, whatever a method's rounding makes of them."""
+    is_still = (before == after).flatten(1).all(dim=1).to(flow.device)
+    return flow.masked_fill(is_still[:, None, None, None], 0.0)
+
+
+def estimate_pairs(before: Tensor, after: Tensor, settings: FlowSettings) -> Tensor:
+    """The flow from each frame to the other of its pair, cut to the bound: ``(N, 2, H, W)`` px, where the frames lie.
+
+    Methods in PyTorch run on the device of the frames, in batches on a GPU; those of OpenCV on the CPU, pair by pair.
+    Where both frames are equal the flow is zero, whatever the method.
+
+    Args:
+        before: ``(N, 3, H, W)`` uint8 RGB.
+        after: the same shape.
+        settings: method and bound; the size is that of the frames.
+
+    Raises:
+        MissingExtraError, FlowError: as in :func:`estimate`.
+    """
+    if before.shape != after.shape:
+        raise ValueError(f"pairs need frames of one shape, got {tuple(before.shape)} and {tuple(after.shape)}")
+    if settings.method in _OF_PAIRS:
+        flow = _OF_PAIRS[settings.method](before, after, settings)
+    else:
+        pairs = torch.stack([before, after], dim=1).cpu()  # (N, 2, 3, H, W)
+        flow = torch.cat([estimate_by(pair, settings) for pair in pairs]).to(before.device)
+    return _zero_where_still(flow.clamp(-settings.bound_px, settings.bound_px), before, after)

@@ -1,8 +1,8 @@
 """RAFT from torchvision: two frames -> one flow field.
 
-Each pair is a batch of its own, on one thread where it runs on the CPU: the last digits of a convolution depend on
-the batch and on the number of threads, and a field must not. Frames on a GPU are estimated there, with digits that
-differ from the CPU's.
+Each pair of a video is a batch of its own, on one thread where it runs on the CPU: the last digits of a convolution
+depend on the batch and on the number of threads, and a field must not. Frames on a GPU are estimated there, with digits
+that differ from the CPU's.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from torchvision.models.optical_flow import RAFT
 
 DEFAULT_WEIGHTS = "raft_small"
+GPU_BATCH = 16  # pairs at once
 
 
 def estimate_raft(frames: Tensor, settings: FlowSettings) -> Tensor:
@@ -34,21 +34,37 @@ def estimate_raft(frames: Tensor, settings: FlowSettings) -> Tensor:
 
     Frames are continued by their border pixels to a multiple of 8 and at least 128 px; the field is cut back.
     """
-    network = load_raft(settings.weights or DEFAULT_WEIGHTS).to(frames.device)
+    return raft_of_pairs(frames[:-1], frames[1:], settings, at_once=1).cpu()  # (T-1, 2, H, W)
+
+
+def raft_of_pairs(before: Tensor, after: Tensor, settings: FlowSettings, *, at_once: int | None = None) -> Tensor:
+    """The flow from each frame ``(N, 3, H, W)`` uint8 to the other of its pair, ``(N, 2, H, W)`` px, where they lie.
+
+    Args:
+        before: N frames.
+        after: N frames.
+        settings: the weights.
+        at_once: pairs in a batch; None: one on the CPU, 16 on a GPU.
+    """
+    at_once = at_once or (1 if before.device.type == "cpu" else GPU_BATCH)
+    network = load_raft(settings.weights or DEFAULT_WEIGHTS).to(before.device)
     parameters = settings.parameters()
     num_updates, min_side_px, multiple_px = (parameters[k] for k in ("num_updates", "min_side_px", "multiple_px"))
     assert isinstance(num_updates, int)
     assert isinstance(min_side_px, int)
     assert isinstance(multiple_px, int)
-    H, W = frames.shape[-2:]
+    H, W = before.shape[-2:]
     pad_bottom, pad_right = (max(min_side_px - side, -side % multiple_px) for side in (H, W))
-    fields = [torch.empty(0, 2, H, W)]
-    with torch.inference_mode(), one_torch_thread(frames.device):
-        images = F.pad(frames.float() / 127.5 - 1, (0, pad_right, 0, pad_bottom), mode="replicate")
-        for first, second in pairwise(images):
-            flow = network(first[None], second[None], num_flow_updates=num_updates)[-1]  # (1, 2, H', W')
-            fields.append(flow[:, :, :H, :W].cpu())
-    return torch.cat(fields).clone()  # (T-1, 2, H, W)
+    fields = [torch.empty(0, 2, H, W, device=before.device)]
+    with torch.inference_mode(), one_torch_thread(before.device):
+        for start in range(0, len(before), at_once):
+            pair = (
+                F.pad(frames[start : start + at_once].float() / 127.5 - 1, (0, pad_right, 0, pad_bottom), "replicate")
+                for frames in (before, after)
+            )
+            flow = network(*pair, num_flow_updates=num_updates)[-1]  # (at_once, 2, H', W')
+            fields.append(flow[:, :, :H, :W])
+    return torch.cat(fields).clone()
 
 
 @lru_cache(maxsize=1)

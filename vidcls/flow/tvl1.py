@@ -36,17 +36,21 @@ def estimate_tvl1_torch(frames: Tensor, settings: FlowSettings) -> Tensor:
 
     It is computed where the frames lie: on a GPU in batches, compiled; the digits then differ from the CPU's.
     """
+    return tvl1_of_pairs(frames[:-1], frames[1:], settings).cpu()
+
+
+def tvl1_of_pairs(before: Tensor, after: Tensor, settings: FlowSettings) -> Tensor:
+    """The flow from each frame ``(N, 3, H, W)`` uint8 to the other of its pair, ``(N, 2, H, W)`` px, where they lie."""
     parameters = {name: float(value) for name, value in settings.parameters().items() if name != "color"}  # type: ignore[arg-type]
-    T, _, H, W = frames.shape
-    weights = torch.tensor(GREY, device=frames.device)[None, :, None, None]
-    on_gpu = frames.device.type == "cuda"
+    N, _, H, W = before.shape
+    on_gpu = before.device.type == "cuda"
     at_once = max(1, GPU_BATCH_PIXELS // (H * W)) if on_gpu else 1
     step = _compiled_step() if on_gpu else _step
-    fields = [torch.empty(0, 2, H, W)]
-    with torch.inference_mode(), one_torch_thread(frames.device):
-        for first in range(0, T - 1, at_once):
-            pictures = (frames[first : first + at_once + 1].float() * weights).sum(dim=1, keepdim=True).round()
-            fields.append(tvl1(pictures[:-1], pictures[1:], parameters, step).cpu())
+    fields = [torch.empty(0, 2, H, W, device=before.device)]
+    with torch.inference_mode(), one_torch_thread(before.device):
+        for first in range(0, N, at_once):
+            some = slice(first, first + at_once)
+            fields.append(tvl1(_grey(before[some]), _grey(after[some]), parameters, step))
     return torch.cat(fields).clone()
 
 
@@ -69,6 +73,12 @@ def tvl1(before: Tensor, after: Tensor, parameters: dict[str, float], step: Step
             flow = _resized(flow, list(first.shape[-2:])) / factor
         flow = _at_one_scale(first, second, flow, parameters, step)
     return median_filtered(flow, int(parameters["median_px"]))
+
+
+def _grey(frames: Tensor) -> Tensor:
+    weights = torch.tensor(GREY, device=frames.device)[None, :, None, None]
+    frames = frames.contiguous().float()  # another layout in memory would be added up in another order
+    return (frames * weights).sum(dim=1, keepdim=True).round()
 
 
 def _at_one_scale(first: Tensor, second: Tensor, flow: Tensor, parameters: dict[str, float], step: Step) -> Tensor:

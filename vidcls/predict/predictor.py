@@ -138,7 +138,7 @@ class Predictor:
                     name: stream[None, views].to(self.device) for name, stream in streams.items()
                 }
                 share = len(range(V)[views]) / V
-                for row, scores in self.model.score_videos(normalized(batch, self.input_settings.transform)).items():
+                for row, scores in self.model.score_videos(normalized(batch, self.input_settings)).items():
                     mean_by_row[row] = mean_by_row.get(row, 0) + share * scores[0].cpu()  # (K,)
         return mean_by_row
 

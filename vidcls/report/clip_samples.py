@@ -13,6 +13,7 @@ from torch import Tensor
 from vidcls.data import VideoDataModule
 from vidcls.data.clip_dataset import ClipKey, TestVideos, TrainClips
 from vidcls.data.clip_reader import ClipReader
+from vidcls.data.late_flow import with_flow
 from vidcls.errors import VidclsError
 from vidcls.flow.pictures import direction_picture
 from vidcls.report.choice import evenly
@@ -69,7 +70,7 @@ def clip_samples(data: VideoDataModule, index: int, *, num_draws: int = NUM_DRAW
 def _streams(clips: TrainClips | TestVideos, key: ClipKey | int) -> dict[str, Tensor] | str:
     """The streams of one sample, or why there are none."""
     try:
-        sample = clips[key]  # type: ignore[index]
+        sample = with_flow(clips[key], clips.reader.settings)  # type: ignore[index,arg-type]
     except VidclsError as error:
         return str(error)
     return {name: clip for name, clip in sample.items() if isinstance(clip, Tensor) and clip.ndim == 4}

@@ -18,10 +18,15 @@ MULTI_SCALES = (1.0, 0.875, 0.75, 0.66)  # Wang et al. 2016: {256, 224, 192, 168
 
 
 class ClipPixels(NamedTuple):
-    """RGB ``(T, 3, H, W)`` uint8 and flow ``(F, 2, H, W)`` px of one clip; None for a stream that is not wanted."""
+    """RGB ``(T, 3, H, W)`` uint8 and flow ``(F, 2, H, W)`` px of one clip; None for a stream that is not wanted.
+
+    In place of flow ``flow_frames`` ``(2F, 3, H, W)`` uint8: for each field the frame that it leads from and the one
+    that it leads to, where flow is estimated between the crops.
+    """
 
     rgb: Tensor | None
     flow: Tensor | None
+    flow_frames: Tensor | None = None
 
 
 class Augmentation(NamedTuple):
@@ -56,15 +61,16 @@ def train_crop(clip: ClipPixels, settings: TransformSettings, *, seed: int) -> t
 
 def augmented(clip: ClipPixels, drawn: Augmentation) -> ClipPixels:
     """The clip mirrored and coloured as drawn, on whatever device it lies."""
-    rgb, flow = clip
+    rgb, flow, flow_frames = clip
     if drawn.flipped:
         rgb = None if rgb is None else F.horizontal_flip(rgb)
+        flow_frames = None if flow_frames is None else F.horizontal_flip(flow_frames)
         flow = None if flow is None else F.horizontal_flip(FlowField.wrap(flow)).as_subclass(Tensor)
     if drawn.color is not None and rgb is not None:
         order, factors = drawn.color[:4].int().tolist(), drawn.color[4:].tolist()
         params = {"fn_idx": order, **dict(zip(_COLOR_FACTORS, factors, strict=True)), "hue_factor": None}
         rgb = v2.ColorJitter().transform(rgb, params)
-    return ClipPixels(rgb, flow)
+    return ClipPixels(rgb, flow, flow_frames)
 
 
 def test_transform(clip: ClipPixels, settings: TransformSettings) -> list[ClipPixels]:
@@ -111,6 +117,8 @@ def _same_size(clip: ClipPixels, short_side_px: int | None) -> list[Tensor]:
         streams.append(tv_tensors.Video(clip.rgb))
     if clip.flow is not None:
         streams.append(FlowField.wrap(clip.flow))
+    if clip.flow_frames is not None:
+        streams.append(tv_tensors.Image(clip.flow_frames))  # another type than that of RGB, to tell them apart
     if short_side_px is not None:
         streams[0] = F.resize(streams[0], [short_side_px], antialias=True)
     size = list(streams[0].shape[-2:])
@@ -176,6 +184,7 @@ def _three(streams: list[Tensor], size: tuple[int, int]) -> list[tuple[int, int]
 
 
 def _unwrap(streams: list[Tensor]) -> ClipPixels:
-    rgb = next((s.as_subclass(Tensor) for s in streams if isinstance(s, tv_tensors.Video)), None)
-    flow = next((s.as_subclass(Tensor) for s in streams if isinstance(s, FlowField)), None)
-    return ClipPixels(rgb, flow)
+    def of_type(kind: type[tv_tensors.TVTensor]) -> Tensor | None:
+        return next((stream.as_subclass(Tensor) for stream in streams if isinstance(stream, kind)), None)
+
+    return ClipPixels(of_type(tv_tensors.Video), of_type(FlowField), of_type(tv_tensors.Image))
