@@ -25,6 +25,10 @@ class MissingFlowError(FlowError):
     """A store has no flow of one video, as where the precomputation could not read it; the message names the video."""
 
 
+class LoaderError(VidclsError):
+    """Processes that load videos died, and no video can be named."""
+
+
 class CheckpointError(VidclsError):
     """A checkpoint is missing, of another kind, unsafe to load, or contradicts what was asked of it."""
 

@@ -106,6 +106,7 @@ class Batch(TypedDict, total=False):
     """What a model is fed: ``rgb`` and/or ``flow`` with a leading B, ``label`` and ``index`` ``(B,)`` int64.
 
     ``index`` is the position in the list of videos of that split; ``skipped`` names files that were left out;
+    ``unread`` has number, target (-1 where it is not to be counted) and reason of test videos that could not be read;
     ``target`` ``(B, K)`` float32 says how much of which class is in each clip, where clips were mixed.
     """
 
@@ -115,6 +116,7 @@ class Batch(TypedDict, total=False):
     label: Tensor
     index: Tensor
     skipped: list[str]
+    unread: list[tuple[int, int, str]]
     target: Tensor
     flipped: Tensor
     color: Tensor

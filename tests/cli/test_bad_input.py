@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import re
@@ -157,6 +158,7 @@ def test_a_corrupt_video_ends_the_training_with_its_name(
     bad = shutil.copytree(clip_folder, tmp_path / "clips") / part / "left" / "0.avi"
     bad.write_bytes(b"no video")
     data = ["--data.dataset.root", tmp_path / "clips", "--data.num_workers", num_workers]
+    data += ["--data.bad_test_videos", "error"]
     line = vidcls("fit", "--config", tiny, *ONE_EPOCH, *data).refusal()
     assert line.startswith(f"vidcls: error: {bad}: cannot be decoded (decord: ")
     assert nothing_was_left(tmp_path, "clips")
@@ -172,21 +174,74 @@ def test_a_run_that_has_a_checkpoint_stays_when_a_later_video_cannot_be_read(
     assert (tmp_path / "mine" / "checkpoints" / "last.ckpt").is_file()
 
 
-def test_a_corrupt_validation_video_is_never_left_out(
+def test_a_corrupt_validation_video_counts_as_wrong_whatever_is_skipped_in_training(
+    vidcls: Command, tiny: Path, clip_folder: Path, tmp_path: Path, rows_of: Callable[[Path], list[dict[str, str]]]
+) -> None:
+    shutil.copytree(clip_folder, tmp_path / "clips")
+    for bad in ("left", "right", "still"):
+        (tmp_path / "clips/val" / bad / "0.avi").write_bytes(b"no video")
+    words = ["--data.dataset.root", "clips", "--data.bad_videos", "skip", *ONE_EPOCH]
+    with pytest.warns(UserWarning, match=r"val/left/0.avi: cannot be decoded.*: counts as wrong"):
+        assert vidcls("fit", "--config", tiny, *words, "--run", "mine").status == 0
+    scores = [row["val/top1"] for row in rows_of(tmp_path / "mine/metrics.csv") if row["val/top1"]]
+    assert [float(score) for score in scores] == [0.0]
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_corrupt_test_video_is_named_and_counts_as_wrong_unless_it_is_left_out(
+    vidcls: Command,
+    run: Path,
+    clip_folder: Path,
+    tmp_path: Path,
+    rows_of: Callable[[Path], list[dict[str, str]]],
+    num_workers: int,
+) -> None:
+    words = ("test", "--run", run, "--data.dataset.root", "clips", "--data.num_workers", num_workers)
+    bad = shutil.copytree(clip_folder, tmp_path / "clips") / "test" / "left" / "0.avi"
+    assert vidcls(*words).status == 0
+    before, whole = rows_of(run / "test.csv"), json.loads((run / "test.json").read_text())
+    bad.write_bytes(b"no video")
+    said = vidcls(*words).out
+    assert f"counted as wrong: {tmp_path / 'clips'}" in said or "counted as wrong: clips/test/left/0.avi" in said
+    after, found = rows_of(run / "test.csv"), json.loads((run / "test.json").read_text())
+    place = [row["path"] for row in before].index("test/left/0.avi")
+    assert after[place]["prediction"] == "(unread)"
+    assert float(after[place]["p_left"]) == 0
+    assert after[:place] + after[place + 1 :] == before[:place] + before[place + 1 :]
+    num_right = round(7 * whole["table"]["model"]["top1"]) - (before[place]["prediction"] == "left")
+    assert found["table"]["model"]["top1"] == pytest.approx(num_right / 7)
+    assert [(video["path"], video["counts_as_wrong"]) for video in found["unread"]] == [("test/left/0.avi", True)]
+    assert "not counted: " in vidcls(*words, "--data.bad_test_videos", "leave_out").out
+    assert rows_of(run / "test.csv") == before[:place] + before[place + 1 :]
+    left_out = json.loads((run / "test.json").read_text())
+    assert left_out["table"]["model"]["top1"] == pytest.approx(num_right / 6)
+    assert (left_out["num_videos"], left_out["unread"][0]["counts_as_wrong"]) == (6, False)
+    assert "0.avi: cannot be decoded" in vidcls(*words, "--data.bad_test_videos", "error").refusal()
+
+
+def test_a_test_without_a_readable_video_is_an_error(
+    vidcls: Command, run: Path, clip_folder: Path, tmp_path: Path
+) -> None:
+    for video in shutil.copytree(clip_folder, tmp_path / "clips").glob("test/*/*.avi"):
+        video.write_bytes(b"no video")
+    line = vidcls("test", "--run", run, "--data.dataset.root", "clips").refusal()
+    assert "none of the test videos could be read, 7 in all; the first: " in line
+    assert not (run / "test.csv").exists()
+
+
+def test_more_bad_training_videos_than_the_stated_share_are_an_error(
     vidcls: Command, tiny: Path, clip_folder: Path, tmp_path: Path
 ) -> None:
-    bad = shutil.copytree(clip_folder, tmp_path / "clips") / "val" / "left" / "0.avi"
-    bad.write_bytes(b"no video")
-    data = ["--data.dataset.root", "clips", "--data.bad_videos", "skip"]
-    assert str(bad) in vidcls("fit", "--config", tiny, *data).refusal()
-
-
-def test_a_corrupt_test_video_is_never_left_out(vidcls: Command, run: Path, clip_folder: Path, tmp_path: Path) -> None:
-    bad = shutil.copytree(clip_folder, tmp_path / "clips") / "test" / "left" / "0.avi"
-    bad.write_bytes(b"no video")
-    data = ["--data.dataset.root", "clips", "--data.bad_videos", "skip"]
-    assert str(bad) in vidcls("test", "--run", run, *data).refusal()
-    assert not (run / "test.csv").exists()
+    for video in shutil.copytree(clip_folder, tmp_path / "clips").glob("train/*/[01].avi"):  # 6 of 12
+        video.write_bytes(b"no video")
+    words = ["fit", "--config", tiny, "--data.dataset.root", "clips", "--data.bad_videos", "skip", *ONE_EPOCH]
+    with pytest.warns(UserWarning, match="left out of the training"):
+        line = vidcls(*words).refusal()
+    assert re.search(
+        r"of 12 training videos cannot be read, the last .*avi: more than --data.max_bad_share \(0.1\)", line
+    )
+    with pytest.warns(UserWarning, match="left out of the training"):
+        assert vidcls(*words, "--data.max_bad_share", "0.5").status == 0
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])
@@ -291,7 +346,7 @@ def test_a_checkpoint_of_another_kind_is_refused(
 
 
 def test_debug_shows_the_whole_traceback(vidcls: Command, tiny: Path, tmp_path: Path, clip_folder: Path) -> None:
-    bad = shutil.copytree(clip_folder, tmp_path / "clips") / "val" / "left" / "0.avi"
+    bad = shutil.copytree(clip_folder, tmp_path / "clips") / "train" / "left" / "0.avi"
     bad.write_bytes(b"no video")
     for words in (["--debug", "fit"], ["fit", "--debug"]):
         with pytest.raises(DecodeError, match=r"0\.avi"):

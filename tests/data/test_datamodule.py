@@ -58,7 +58,7 @@ def test_two_workers_load_what_none_loads(clip_dataset: VideoFolder) -> None:
             loader.set_epoch(epoch)
         assert_equal_batches(*(list(loader) for loader in loaders))
     assert_equal_batches(list(alone.test_dataloader()), list(helped.test_dataloader()))
-    workers = loaders[1].loader._iterator._workers
+    workers = loaders[1].loader.loader._iterator._workers
     assert len(workers) == 2
     helped.teardown("fit")
     assert not any(worker.is_alive() for worker in workers)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from vidcls.data.clip_dataset import ClipKey
 from vidcls.data.samplers import TrainBatches
+from vidcls.data.sturdy_loader import SturdyLoader
 from vidcls.data.train_loader import TrainLoader
+from vidcls.data.worker_watch import WorkerWatch
 from vidcls.errors import ConfigurationError
+from vidcls.types import Batch
 
 
 class Keys(Dataset):
     """A sample is its own key."""
+
+    unreadable: ClassVar[dict[int, str]] = {}
+
+    def path_of(self, index: int) -> str:
+        return str(index)
 
     def __getitem__(self, key: ClipKey) -> torch.Tensor:
         return torch.tensor(key)
@@ -27,7 +37,9 @@ def state(epoch: int, num_batches: int) -> dict[str, int]:
 
 def loader(*, batch_size: int = 3, seed: int = 4, world_size: int = 1) -> TrainLoader:
     batches = TrainBatches(10, batch_size, seed=seed, world_size=world_size)
-    return TrainLoader(DataLoader(Keys(), batch_sampler=batches), batches)  # type: ignore[arg-type]
+    keys = Keys()
+    plain: DataLoader[Batch] = DataLoader(keys, batch_sampler=batches)  # type: ignore[arg-type]
+    return TrainLoader(SturdyLoader(plain, keys, batches, WorkerWatch(0, None)), batches)
 
 
 def batches_of(train: TrainLoader, epoch: int) -> list[list[list[int]]]:

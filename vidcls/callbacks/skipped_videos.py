@@ -12,6 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
 from vidcls.data import VideoDataModule
+from vidcls.errors import DatasetError
 from vidcls.files import write_text
 from vidcls.types import Batch
 
@@ -21,7 +22,8 @@ SKIPPED_FILE = "skipped.csv"
 class SkippedVideos(Callback):
     """Lists and counts the training videos that were left out, where ``bad_videos: skip`` allows that.
 
-    Each file is named once in a warning, by the process that met it. After every epoch ``train/skipped_videos`` is
+    Each file is named once in a warning, by the process that met it; where a process has met more than the data
+    module's ``max_bad_share`` of the training videos, the training ends. After every epoch ``train/skipped_videos`` is
     logged, how often a video was left out in it, and ``skipped.csv`` (``path,first_epoch,times``) is written into the
     run folder; both count all processes. The counts go on when a training is resumed; of an epoch that was interrupted
     on several processes, only the first one's share is kept.
@@ -39,17 +41,30 @@ class SkippedVideos(Callback):
 
     def on_train_batch_start(
         self,
-        trainer: Trainer,  # noqa: ARG002
+        trainer: Trainer,
         pl_module: LightningModule,  # noqa: ARG002
         batch: Batch,
         batch_idx: int,  # noqa: ARG002
     ) -> None:
-        """Take note of what the batch lacks."""
+        """Take note of what the batch lacks.
+
+        Raises:
+            DatasetError: too many videos could not be read.
+        """
         for path in batch.get("skipped", ()):
             self._met.append(path)
             if path not in self._warned:
                 self._warned.add(path)
                 warnings.warn(f"{path}: cannot be read and is left out of the training", stacklevel=2)
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if not self._met or not isinstance(data, VideoDataModule):
+            return
+        num_videos = len(data.split("train"))
+        if len(self._warned) > data.max_bad_share * num_videos:
+            raise DatasetError(
+                f"{len(self._warned)} of {num_videos} training videos cannot be read, the last {self._met[-1]}: more "
+                f"than --data.max_bad_share ({data.max_bad_share:g}): look with vidcls data check, or raise it"
+            )
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count over all processes, log and write."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -20,12 +20,16 @@ from vidcls.models.parts import HasParts
 from vidcls.training.results import TestScores
 from vidcls.types import VideoRecord
 
+UNREAD = "(unread)"
+
 
 class TestFiles(Callback):
     """Writes what a test found into the run folder and prints the table.
 
     Files: ``test.csv`` with one line for each video (``path,label,group,prediction,p_<class>...``), one
     ``test_<part>.csv`` for each part of the model, ``test.json`` with the table, ``test_confusion.png`` and ``.csv``.
+    A video that could not be read has ``(unread)`` for a prediction and 0 for its own class, and counts as wrong; in
+    ``test.json`` the reason stands under ``unread``.
 
     Args:
         run: the run folder.
@@ -49,9 +53,10 @@ class TestFiles(Callback):
         assert scores is not None
         records = data.split("test")
         tested = [records[int(index)] for index in scores.indices]
+        unread = {records[video.index].name for video in scores.unread}
         for row in (MODEL_ROW, *scores.parts):
             name = "test.csv" if row == MODEL_ROW else f"test_{row}.csv"
-            write_text(self.run / name, scores_csv(tested, scores.class_names, scores.scores[row]))
+            write_text(self.run / name, scores_csv(tested, scores.class_names, scores.scores[row], unread))
         table = scores.table()
         fusion: str | None = getattr(pl_module, "fusion", None) if isinstance(pl_module, HasParts) else None
         content = {
@@ -59,6 +64,10 @@ class TestFiles(Callback):
             "model": type(pl_module).__name__,
             "fusion": fusion,
             "num_videos": len(tested),
+            "unread": [
+                {"path": records[video.index].name, "counts_as_wrong": video.counts, "reason": video.reason}
+                for video in scores.unread
+            ],
             "views_per_video": data.input_settings.num_views,
             "class_names": list(scores.class_names),
             "table": table,
@@ -68,16 +77,20 @@ class TestFiles(Callback):
         confusion = multiclass_confusion_matrix(scores.scores[MODEL_ROW], scores.labels, len(scores.class_names))
         draw_confusion_matrix(confusion, scores.class_names, self.run / "test_confusion.png")
         print(table_text(table, fusion=fusion, num_videos=len(tested)))
+        for video in scores.unread:
+            print(f"{'counted as wrong' if video.counts else 'not counted'}: {video.reason}")
         print(f"written to {self.run}: test.csv, test.json, test_confusion.png")
 
 
-def scores_csv(records: Sequence[VideoRecord], class_names: Sequence[str], scores: Tensor) -> str:
-    """One line for each video, with the probabilities in full."""
+def scores_csv(
+    records: Sequence[VideoRecord], class_names: Sequence[str], scores: Tensor, unread: Container[str] = ()
+) -> str:
+    """One line for each video, with the probabilities in full; no class is predicted for the names in ``unread``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "label", "group", "prediction", *(f"p_{name}" for name in class_names)])
     for record, row in zip(records, scores.tolist(), strict=True):
-        prediction = class_names[row.index(max(row))]
+        prediction = UNREAD if record.name in unread else class_names[row.index(max(row))]
         writer.writerow([record.name, record.label, record.group or "", prediction, *(f"{p:.9g}" for p in row)])
     return text.getvalue()
 

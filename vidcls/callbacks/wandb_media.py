@@ -84,7 +84,9 @@ class WandbMedia(Callback):
         data = trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, VideoDataModule):
             records = data.split("test")
-            chosen = surest_mistakes_first(answers, scores.labels)[: self.num_samples]
+            unread = {video.index for video in scores.unread}
+            ranked = surest_mistakes_first(answers, scores.labels)
+            chosen = [place for place in ranked if int(scores.indices[place]) not in unread][: self.num_samples]
             shown = [records[int(scores.indices[position])] for position in chosen]
             log_samples(logger, "test", shown, answers[chosen], scores.class_names, step=trainer.global_step)
 

@@ -17,6 +17,7 @@ from vidcls.data.clip_reader import ClipReader
 from vidcls.data.datamodule import normalized
 from vidcls.errors import DecodeError
 from vidcls.models import VideoClassifier
+from vidcls.training.results import wrong_scores
 from vidcls.types import VideoRecord
 from vidcls.video import open_video, write_video
 
@@ -61,12 +62,17 @@ def log_samples(
 def scores_of(model: VideoClassifier, data: VideoDataModule, indices: Sequence[int]) -> Tensor:
     """Probabilities ``(N, K)`` of validation videos, one centred clip each, where the model lies."""
     settings = data.input_settings.single_view()
-    videos = TestVideos(data.split("val"), data.class_names, ClipReader(settings, data.flow_source), views=False)
+    reader = ClipReader(settings, data.flow_source)
+    videos = TestVideos(data.split("val"), data.class_names, reader, views=False, bad_videos="wrong")
     was_training = model.training
     model.eval()
     shares = []
     for index in indices:
         batch = normalized(collate([videos[index]]), settings)
+        if "unread" in batch:
+            ((_, label, _),) = batch["unread"]
+            shares.append(wrong_scores(torch.tensor([label]), model.num_classes))
+            continue
         logits = model(*(batch[stream].to(model.device) for stream in model.streams))  # (1, K)
         shares.append(logits.float().softmax(dim=-1).cpu())
     model.train(was_training)

@@ -11,12 +11,18 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from vidcls.data.clip_reader import ClipReader
+from vidcls.data.worker_watch import WorkerWatch
 from vidcls.errors import DecodeError, MissingFlowError
 from vidcls.transforms import Augmentation, ClipPixels, augmented, test_transform, train_crop
 from vidcls.types import Batch, Sample, VideoRecord
 
 BadVideos = Literal["error", "skip"]
+BadTestVideos = Literal["wrong", "leave_out", "error"]
+NOT_COUNTED = -1  # in the place of a label
 STREAMS: tuple[Literal["rgb", "flow", "flow_frames"], ...] = ("rgb", "flow", "flow_frames")  # those of ClipPixels
+
+
+WAY_OUT = "look with vidcls data check, or leave such files out with --data.bad_videos skip"
 
 
 class ClipKey(NamedTuple):
@@ -38,6 +44,12 @@ class Skipped(TypedDict):
     skipped: str
 
 
+class Unread(TypedDict):
+    """What stands for a video of a test that could not be read: its number, its target or NOT_COUNTED, and why."""
+
+    unread: tuple[int, int, str]
+
+
 class TrainClips(Dataset[Sample | Skipped]):
     """One random clip for each :class:`ClipKey`; equal keys give equal clips in any process.
 
@@ -47,6 +59,7 @@ class TrainClips(Dataset[Sample | Skipped]):
         reader: reads the clips.
         bad_videos: ``error`` raises for a video that cannot be read or has no stored flow; ``skip`` leaves it out of
             its batch, by name.
+        watch: is told which video is being read.
         is_deferred: leave mirroring and colours to :func:`augmented_batch`, which then finds in the sample what to do.
     """
 
@@ -57,22 +70,33 @@ class TrainClips(Dataset[Sample | Skipped]):
         reader: ClipReader,
         *,
         bad_videos: BadVideos = "error",
+        watch: WorkerWatch | None = None,
         is_deferred: bool = False,
     ) -> None:
         self.records = records
         self.target_of = {name: k for k, name in enumerate(class_names)}
         self.reader = reader
         self.bad_videos = bad_videos
+        self.watch = watch or WorkerWatch(0, None)
+        self.unreadable: dict[int, str] = {}
+        """Videos that are not opened, by number, and why."""
         self.is_deferred = is_deferred
 
     def __len__(self) -> int:
         return len(self.records)
 
+    def path_of(self, index: int) -> str:
+        """The file of a video."""
+        return str(self.records[index].path)
+
     def __getitem__(self, key: ClipKey) -> Sample | Skipped:
         record = self.records[key.index]
         seed = key.derived_seed()
         try:
-            pixels = self.reader.train_clip(record, torch.Generator().manual_seed(seed))
+            if key.index in self.unreadable:
+                raise DecodeError(f"{self.unreadable[key.index]}: {WAY_OUT}")
+            with self.watch.reading(key.index):
+                pixels = self.reader.train_clip(record, torch.Generator().manual_seed(seed))
         except (DecodeError, MissingFlowError):
             if self.bad_videos == "error":
                 raise
@@ -89,7 +113,7 @@ class TrainClips(Dataset[Sample | Skipped]):
         return sample
 
 
-class TestVideos(Dataset[Sample | Skipped]):
+class TestVideos(Dataset[Sample | Skipped | Unread]):
     """All views of each video, ``(V, C, T, H, W)``, in a fixed order.
 
     Args:
@@ -97,7 +121,9 @@ class TestVideos(Dataset[Sample | Skipped]):
         class_names: K names; a label's position is the target.
         reader: reads the clips.
         views: False gives ``(C, T, H, W)`` of the first view alone, for validation.
-        bad_videos: as for training clips; a test never leaves one out.
+        bad_videos: what a video that cannot be read, or has no stored flow, comes to: ``error`` raises, ``skip`` leaves
+            it out by name, ``wrong`` and ``leave_out`` hand on its number and the reason, to be counted or not.
+        watch: is told which video is being read.
     """
 
     __test__ = False
@@ -109,25 +135,39 @@ class TestVideos(Dataset[Sample | Skipped]):
         reader: ClipReader,
         *,
         views: bool = True,
-        bad_videos: BadVideos = "error",
+        bad_videos: BadVideos | BadTestVideos = "error",
+        watch: WorkerWatch | None = None,
     ) -> None:
         self.records = records
         self.target_of = {name: k for k, name in enumerate(class_names)}
         self.reader = reader
         self.views = views
         self.bad_videos = bad_videos
+        self.watch = watch or WorkerWatch(0, None)
+        self.unreadable: dict[int, str] = {}
+        """Videos that are not opened, by number, and why."""
 
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, index: int) -> Sample | Skipped:
+    def path_of(self, index: int) -> str:
+        """The file of a video."""
+        return str(self.records[index].path)
+
+    def __getitem__(self, index: int) -> Sample | Skipped | Unread:
         record = self.records[index]
         try:
-            pixels = video_views(self.reader, record)
-        except DecodeError:
+            if index in self.unreadable:
+                raise DecodeError(self.unreadable[index])
+            with self.watch.reading(index):
+                pixels = video_views(self.reader, record)
+        except (DecodeError, MissingFlowError) as error:
             if self.bad_videos == "error":
                 raise
-            return {"skipped": str(record.path)}
+            if self.bad_videos == "skip":
+                return {"skipped": str(record.path)}
+            target = self.target_of[record.label] if self.bad_videos == "wrong" else NOT_COUNTED
+            return {"unread": (index, target, str(error))}
         return _sample(pixels, self.target_of[record.label], index, views=self.views)
 
 
@@ -150,19 +190,17 @@ def stack_views(pixels: Sequence[ClipPixels]) -> dict[str, Tensor]:
     return streams
 
 
-def collate(samples: Sequence[Sample | Skipped]) -> Batch:
-    """Samples -> a batch; what was skipped is named and takes no place."""
+def collate(samples: Sequence[Sample | Skipped | Unread]) -> Batch:
+    """Samples -> a batch; what was skipped or not read is named and takes no place."""
     good = [sample for sample in samples if "label" in sample]
     skipped = [str(sample["skipped"]) for sample in samples if "skipped" in sample]  # type: ignore[typeddict-item]
-    if not good:
-        return {
-            "label": torch.empty(0, dtype=torch.long),
-            "index": torch.empty(0, dtype=torch.long),
-            "skipped": skipped,
-        }
-    batch: Batch = default_collate(good)
+    unread = [sample["unread"] for sample in samples if "unread" in sample]  # type: ignore[typeddict-item]
+    nothing = torch.empty(0, dtype=torch.long)
+    batch: Batch = default_collate(good) if good else {"label": nothing, "index": nothing.clone()}
     if skipped:
         batch["skipped"] = skipped
+    if unread:
+        batch["unread"] = unread
     return batch
 
 

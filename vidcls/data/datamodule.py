@@ -10,13 +10,15 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from vidcls.data.arguments import check_flow_on, check_swaps, flow_of, folded, matched
-from vidcls.data.clip_dataset import BadVideos, ClipKey, TestVideos, TrainClips, augmented_batch, collate
+from vidcls.data.clip_dataset import BadTestVideos, BadVideos, ClipKey, TestVideos, TrainClips, augmented_batch, collate
 from vidcls.data.clip_reader import ClipReader
 from vidcls.data.late_flow import with_flow
 from vidcls.data.mixing import mixed
 from vidcls.data.samplers import OrderedBatches, TrainBatches
 from vidcls.data.settings import FlowOn, InputSettings
+from vidcls.data.sturdy_loader import SturdyLoader
 from vidcls.data.train_loader import TrainLoader
+from vidcls.data.worker_watch import WorkerWatch
 from vidcls.datasets import VideoDataset
 from vidcls.errors import ConfigurationError, DatasetError
 from vidcls.flow import FlowSettings, FlowSource
@@ -60,8 +62,13 @@ class VideoDataModule(LightningDataModule):
         cutmix_alpha: put a box of one training clip into another, of a share from Beta(alpha, alpha) (Yun et al. 2019);
             0 for none. With both, a coin decides for each batch.
         decoder: the one decoder to use; left out: decord, with the others behind it.
-        bad_videos: what happens when a training video cannot be read or has no stored flow: ``error``, or ``skip`` it,
-            listed and counted.
+        bad_videos: what happens when a training video cannot be read, has no stored flow, or kills the process that
+            loads it: ``error``, or ``skip`` it, listed and counted.
+        max_bad_share: the share of training videos that may be skipped; more are an error.
+        bad_test_videos: what such a video of validation and test comes to: it counts as ``wrong``, by name, or
+            ``leave_out`` counts the others alone, or it is an ``error``.
+        read_limit_seconds: a loader worker that reads one video longer than this is ended, and the video counts as one
+            that cannot be read; ``null`` waits for ever.
         seed: of the order and of everything random in a sample; the run's seed tells it.
     """
 
@@ -93,11 +100,18 @@ class VideoDataModule(LightningDataModule):
         cutmix_alpha: float = 0.0,
         decoder: Backend | None = None,
         bad_videos: BadVideos = "error",
+        max_bad_share: float = 0.1,
+        bad_test_videos: BadTestVideos = "wrong",
+        read_limit_seconds: float | None = 300.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         if batch_size < 1 or test_batch_size < 1 or num_workers < 0:
             raise ValueError("batch_size and test_batch_size must be at least 1, num_workers at least 0")
+        if not 0 <= max_bad_share <= 1:
+            raise ValueError(f"max_bad_share must lie in 0 to 1, got {max_bad_share}")
+        if read_limit_seconds is not None and read_limit_seconds <= 0:
+            raise ValueError(f"read_limit_seconds must be above 0 or null, got {read_limit_seconds}")
         if mixup_alpha < 0 or cutmix_alpha < 0:
             raise ValueError(f"mixup_alpha and cutmix_alpha must be 0 or more, got {mixup_alpha} and {cutmix_alpha}")
         if stride_seconds is not None and stride != 1:
@@ -131,6 +145,9 @@ class VideoDataModule(LightningDataModule):
         self.augment_on = augment_on
         self.mixup_alpha, self.cutmix_alpha = mixup_alpha, cutmix_alpha
         self.bad_videos: BadVideos = bad_videos
+        self.max_bad_share = max_bad_share
+        self.bad_test_videos: BadTestVideos = bad_test_videos
+        self.read_limit_seconds = read_limit_seconds
         self.seed = seed
         self._train_loader: TrainLoader | None = None
         self._position: dict[str, int] | None = None  # of a checkpoint, to go on from
@@ -186,7 +203,10 @@ class VideoDataModule(LightningDataModule):
         records = self.split("train")
         reader = ClipReader(self.input_settings, self.flow_source)
         is_deferred = self.augment_on == "device"
-        clips = TrainClips(records, self.class_names, reader, bad_videos=self.bad_videos, is_deferred=is_deferred)
+        watch = self._watch()
+        clips = TrainClips(
+            records, self.class_names, reader, bad_videos=self.bad_videos, watch=watch, is_deferred=is_deferred
+        )
         weights = None
         if self.class_balanced:
             counts = Counter(record.label for record in records)
@@ -195,26 +215,23 @@ class VideoDataModule(LightningDataModule):
         batches = TrainBatches(
             len(records), self.batch_size, seed=self.seed, weights=weights, rank=rank, world_size=world_size
         )
-        self._train_loader = TrainLoader(self._loader(clips, batches), batches)
+        self._train_loader = TrainLoader(self._loader(clips, batches, watch), batches)
         if self._position is not None:
             self._train_loader.load_state_dict(self._position)
         return self._train_loader
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> SturdyLoader:
         """One centred clip of each validation video."""
-        return self.single_view_loader("val")
+        return self._ordered("val", self.input_settings.single_view(), self.bad_test_videos, views=False)
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> SturdyLoader:
         """Every view of each test video."""
-        reader = ClipReader(self.input_settings, self.flow_source)
-        return self._ordered(TestVideos(self.split("test"), self.class_names, reader))
+        return self._ordered("test", self.input_settings, self.bad_test_videos, views=True)
 
-    def single_view_loader(self, name: Split) -> DataLoader[Batch]:
+    def single_view_loader(self, name: Split) -> SturdyLoader:
         """One centred clip of each video of a part, in order; bad videos of the training part are treated as asked."""
-        reader = ClipReader(self.input_settings.single_view(), self.flow_source)
         bad_videos = self.bad_videos if name == "train" else "error"
-        videos = TestVideos(self.split(name), self.class_names, reader, views=False, bad_videos=bad_videos)
-        return self._ordered(videos)
+        return self._ordered(name, self.input_settings.single_view(), bad_videos, views=False)
 
     def state_dict(self) -> dict[str, int]:
         """Where training stands in the epoch, for checkpoints.
@@ -249,12 +266,22 @@ class VideoDataModule(LightningDataModule):
     def _process(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
 
-    def _ordered(self, videos: TestVideos) -> DataLoader[Batch]:
-        rank, world_size = self._process()
-        return self._loader(videos, OrderedBatches(len(videos), self.test_batch_size, rank=rank, world_size=world_size))
+    def _watch(self) -> WorkerWatch:
+        return WorkerWatch(self.num_workers, self.read_limit_seconds)
 
-    def _loader(self, videos: TrainClips | TestVideos, batches: TrainBatches | OrderedBatches) -> DataLoader[Batch]:
-        return DataLoader(
+    def _ordered(
+        self, name: Split, settings: InputSettings, bad_videos: BadVideos | BadTestVideos, *, views: bool
+    ) -> SturdyLoader:
+        reader, watch = ClipReader(settings, self.flow_source), self._watch()
+        videos = TestVideos(self.split(name), self.class_names, reader, views=views, bad_videos=bad_videos, watch=watch)
+        rank, world_size = self._process()
+        batches = OrderedBatches(len(videos), self.test_batch_size, rank=rank, world_size=world_size)
+        return self._loader(videos, batches, watch)
+
+    def _loader(
+        self, videos: TrainClips | TestVideos, batches: TrainBatches | OrderedBatches, watch: WorkerWatch
+    ) -> SturdyLoader:
+        loader: DataLoader[Batch] = DataLoader(
             videos,  # type: ignore[arg-type]
             batch_sampler=batches,
             num_workers=self.num_workers,
@@ -262,6 +289,7 @@ class VideoDataModule(LightningDataModule):
             pin_memory=self._on_gpu(),
             persistent_workers=self.num_workers > 0 and isinstance(videos, TrainClips),
         )
+        return SturdyLoader(loader, videos, batches, watch)
 
     def _on_gpu(self) -> bool:
         return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"

@@ -85,9 +85,10 @@ class OrderedBatches(Sampler[list[int]]):
         starts = range(0, num_videos, batch_size)
         batches = [list(range(start, min(start + batch_size, num_videos))) for start in starts]
         self._batches = batches[rank::world_size] or [[]]
+        self.start_batch = 0
 
     def __len__(self) -> int:
         return len(self._batches)
 
     def __iter__(self) -> Iterator[list[int]]:
-        return iter(self._batches)
+        return iter(self._batches[self.start_batch :])

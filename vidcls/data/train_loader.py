@@ -6,9 +6,8 @@ import time
 from collections.abc import Iterator
 from itertools import count
 
-from torch.utils.data import DataLoader
-
 from vidcls.data.samplers import TrainBatches
+from vidcls.data.sturdy_loader import SturdyLoader
 from vidcls.errors import ConfigurationError
 from vidcls.types import Batch
 
@@ -24,7 +23,7 @@ class TrainLoader:
         batches: its batch sampler.
     """
 
-    def __init__(self, loader: DataLoader[Batch], batches: TrainBatches) -> None:
+    def __init__(self, loader: SturdyLoader, batches: TrainBatches) -> None:
         self.loader = loader
         self.sampler = self
         self._batches = batches
@@ -44,9 +43,8 @@ class TrainLoader:
     def __iter__(self) -> Iterator[Batch]:
         epoch, start = self._resume or (None, 0)
         self._resume = None
-        self._batches.start_batch = start if epoch == self._batches.epoch else 0
-        self._handed_out = self._batches.start_batch
-        batches = iter(self.loader)
+        self._handed_out = start if epoch == self._batches.epoch else 0
+        batches = self.loader.batches_from(self._handed_out)
         for number in count():
             started = time.monotonic()
             batch = next(batches, None)
@@ -58,11 +56,8 @@ class TrainLoader:
             yield batch
 
     def close(self) -> None:
-        """End the worker processes; the next pass starts new ones.
-
-        Left to the garbage collector, each of them is waited for during 5 seconds.
-        """
-        self.loader._iterator = None
+        """End the worker processes; the next pass starts new ones."""
+        self.loader.close()
 
     def state_dict(self) -> dict[str, int]:
         """Epoch, number of batches handed out in it, and what the videos in them depend on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, cast
@@ -27,7 +28,7 @@ from vidcls.models.staged_training import StagedTraining
 from vidcls.training.losses import LossSettings, balanced_weights, weights_by_name
 from vidcls.training.metrics import classification_metrics
 from vidcls.training.optimization import OptimizationSettings, ParameterGroup, build_optimizer, build_schedule
-from vidcls.training.results import TestScores, joined, right_by_views
+from vidcls.training.results import TestScores, UnreadVideo, joined, right_by_views, wrong_scores
 from vidcls.training.transfer import TransferSettings
 from vidcls.types import Batch, ClipSettings, DescribesInput, Stream
 
@@ -88,6 +89,7 @@ class VideoClassifier(LightningModule, ABC):
         for part in getattr(type(self), "parts", ()):
             self._part_metrics[part] = classification_metrics(self.num_classes, prefix=f"val/{part}_")
         self._test_shards: list[TestScores] = []
+        self._unread: list[UnreadVideo] = []
         self.fused_optimizer = False  # callbacks.Fast sets it
         self.staged: StagedTraining | None = None
         self._epoch_of_modes = 0
@@ -230,14 +232,24 @@ class VideoClassifier(LightningModule, ABC):
     # --- validation: one clip of each video ---------------------------------------------------------------------
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Count the answers of the model and of its parts."""
-        if len(batch["label"]) == 0:  # there are more processes than batches
+        """Count the answers of the model and of its parts; videos that could not be read count as wrong."""
+        self._count_unread(batch)
+        if len(batch["label"]) == 0:  # there are more processes than batches, or no video could be read
             return
         rows, targets = self._rows(batch, fusions=False), batch["label"]
         self.val_loss.update(F.cross_entropy(rows[MODEL_ROW].float(), targets, reduction="none"))
         self.val_metrics.update(rows[MODEL_ROW].float(), targets)
         for part, metrics in self._metrics_by_part.items():
             metrics.update(rows[part].float(), targets)
+
+    def _count_unread(self, batch: Batch) -> None:
+        for _, label, reason in batch.get("unread", ()):
+            warnings.warn(f"{reason}: {'counts as wrong' if label >= 0 else 'is not counted'}", stacklevel=2)
+        labels = [label for _, label, _ in batch.get("unread", ()) if label >= 0]
+        if labels:
+            targets = torch.tensor(labels, device=self.device)
+            for metrics in (self.val_metrics, *self._metrics_by_part.values()):
+                metrics.update(wrong_scores(targets, self.num_classes), targets)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics over the validation videos."""
@@ -264,7 +276,8 @@ class VideoClassifier(LightningModule, ABC):
         return {row: logits.float().softmax(dim=-1).view(B, V, -1) for row, logits in rows.items()}
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Keep the scores of the videos."""
+        """Keep the scores of the videos, and note those that could not be read."""
+        self._unread += [UnreadVideo(*video) for video in batch.get("unread", ())]
         if len(batch["label"]) == 0:
             return
         by_view = self._score_views(batch)
@@ -275,13 +288,14 @@ class VideoClassifier(LightningModule, ABC):
 
     def on_test_epoch_end(self) -> None:
         """Join the scores of all processes, in the order of the list, and log the table."""
-        shards = self._test_shards
+        shards, unread = self._test_shards, self._unread
         if self.trainer.world_size > 1:
-            gathered: list[list[TestScores]] = [[] for _ in range(self.trainer.world_size)]
-            torch.distributed.all_gather_object(gathered, shards)
-            shards = [shard for process in gathered for shard in process]
-        self.test_scores = joined(shards)
-        self._test_shards = []
+            gathered: list[tuple[list[TestScores], list[UnreadVideo]]] = [([], [])] * self.trainer.world_size
+            torch.distributed.all_gather_object(gathered, (shards, unread))
+            shards = [shard for of_process, _ in gathered for shard in of_process]
+            unread = [video for _, of_process in gathered for video in of_process]
+        self._test_shards, self._unread = [], []
+        self.test_scores = joined(shards, unread)
         for row, metrics in self.test_scores.table().items():
             prefix = "test/" if row == MODEL_ROW else f"test/{row}_"
             self.log_dict({prefix + name: value for name, value in metrics.items()})
