@@ -200,7 +200,7 @@ def flow_in_the_step(
     num_pairs = len(batch["label"]) * batch["flow"].shape[2]
     rows: list[tuple[object, ...]] = [("given by the loader", 1e3 * found["given"].median, 1.0, "-")]
     for method in methods:
-        more = found[method].median - found["given"].median
+        more = max(1e-4, found[method].median - found["given"].median)  # less cannot be told from nothing
         rows.append(
             (
                 f"{method}, in the step",
