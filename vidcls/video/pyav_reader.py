@@ -1,4 +1,4 @@
-"""A video file -> frames by PyAV: the slowest decoder, and the one that reads what the others refuse."""
+"""A video file -> frames by PyAV: the decoder that reads what the others refuse, and decodes least for a clip."""
 
 from __future__ import annotations
 
@@ -19,11 +19,19 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 
+# Of these libavcodec leaves frames undecoded on which no other frame depends, so that all others stay what they are.
+_SKIPPING_CODECS = ("h264", "hevc")
+
+
 class PyavReader:
     """Reads with PyAV on one thread; index i is the i-th frame in presentation order.
 
     A frame is reached from the key frame before it and known by its timestamp; where timestamps are unknown, by
-    counting from the start.
+    counting from the start. On the way to frames with gaps between them, those that are not asked for and on which no
+    other depends are left undecoded::
+
+        in the file    I0  P4  B2  b1  b3  P8  B6  b5  b7      asked for 0, 5, 8:
+        decoded        I0  P4  B2          P8  B6  b5          b1, b3 and b7 are not
 
     Args:
         path: the video file.
@@ -39,6 +47,7 @@ class PyavReader:
         self._pts, self._key_frames = packets.pts, packets.key_frames
         self._index_of_pts: dict[int | None, int] = {pts: i for i, pts in enumerate(packets.pts)}
         self._next_index = 0  # of the frame that decoding gives next
+        self._needed: frozenset[int | None] | None = None  # timestamps that are decoded in any case; None: all
         self._open()
 
     @property
@@ -49,6 +58,7 @@ class PyavReader:
 
     def frames(self, indices: Sequence[int]) -> Tensor:
         """The frames at ``indices``, ``(T, 3, H, W)`` uint8."""
+        self._need(set(indices))
         try:
             picture_of = {i: self._picture(i) for i in sorted(set(indices))}
         except self._av.FFmpegError as error:
@@ -58,6 +68,14 @@ class PyavReader:
     def close(self) -> None:
         """Close the file."""
         self._container.close()
+
+    def _need(self, indices: set[int]) -> None:
+        """Say what the next frames are for; what was left out for the last ones is behind, so start anew."""
+        if self._needed is not None:
+            self._next_index = self.num_frames  # behind every frame
+        has_gaps = max(indices) - min(indices) >= len(indices) or min(indices) > 0
+        can_skip = has_gaps and bool(self._pts) and self._facts.codec in _SKIPPING_CODECS
+        self._needed = frozenset(self._pts[index] for index in indices) if can_skip else None
 
     def _picture(self, index: int) -> Tensor:
         """Frame ``index`` as ``(3, H, W)`` uint8, upright."""
@@ -97,8 +115,15 @@ class PyavReader:
         self._decode_from(0)
 
     def _decode_from(self, index: int) -> None:
-        self._decoded: Iterator[VideoFrame] = self._container.decode(self._stream)
+        self._decoded = self._decode()
         self._next_index = index
+
+    def _decode(self) -> Iterator[VideoFrame]:
+        context = self._stream.codec_context
+        for packet in self._container.demux(self._stream):
+            is_needed = self._needed is None or packet.pts is None or packet.pts in self._needed
+            context.skip_frame = "DEFAULT" if is_needed else "NONREF"
+            yield from packet.decode()
 
     def _upright_rgb(self, frame: VideoFrame) -> Tensor:
         """A decoded frame as ``(3, H, W)`` uint8, turned by its rotation tag, which PyAV leaves to the caller.
