@@ -100,6 +100,21 @@ def test_what_names_say_is_text_and_no_markup(folder: Path, tmp_path: Path) -> N
     assert "no checkpoint to look with" in text
 
 
+def test_videos_that_could_not_be_read_are_named(folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder, tmp_path / "run")
+    test = json.loads((copy / "test.json").read_text())
+    test["unread"] = [
+        {"path": f"test/a/{k}.avi", "counts_as_wrong": k > 0, "reason": "cannot be decoded"} for k in range(7)
+    ]
+    (copy / "test.json").write_text(json.dumps(test))
+    write_report(read_run(copy), tmp_path / "page.html", explainer=None, path_of=lambda _: None)
+    page = (tmp_path / "page.html").read_text()
+    assert "7 videos could not be read. test/a/0.avi (is not counted), test/a/1.avi (counts as wrong)" in page
+    assert "test/a/4.avi" in page
+    assert "test/a/5.avi" not in page
+    assert "and more: see test.json" in page
+
+
 def test_a_video_that_is_gone_has_no_picture_but_its_reason(folder: Path, tmp_path: Path) -> None:
     run = read_run(folder)
     assert run.checkpoint is not None

@@ -94,7 +94,7 @@ class SturdyLoader:
             return iter(self.loader)
         before = signal.getsignal(signal.SIGCHLD)
         batches = iter(self.loader)
-        signal.signal(signal.SIGCHLD, before)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL if before is None else before)
         return batches
 
     def _after_deaths(self, batches: Iterator[Batch], error: RuntimeError) -> None:
