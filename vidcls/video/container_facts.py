@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def _shown_times(container: InputContainer) -> list[int]:
 
 
 def _is_uneven(times: list[int]) -> bool:
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(times)]
     if not gaps:
         return False
     usual = statistics.median(gaps)

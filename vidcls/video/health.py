@@ -6,10 +6,10 @@ import hashlib
 import time
 import warnings
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -92,12 +92,15 @@ def examine(path: Path, *, decoder: Backend | None = None, most_seconds: float =
     """
     try:
         num_bytes = path.stat().st_size
-        if num_bytes == 0:
-            return Health("empty", "the file is empty")
+    except OSError as error:
+        return Health("missing", error.strerror or str(error))
+    if num_bytes == 0:
+        return Health("empty", "the file is empty")
+    try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except OSError as error:
-        return Health("missing", error.strerror or str(error))
+        return Health("undecodable", error.strerror or str(error), num_bytes)
     health = Health(num_bytes=num_bytes, digest=digest)
     try:
         facts = container_facts(path)
@@ -118,6 +121,17 @@ def examine(path: Path, *, decoder: Backend | None = None, most_seconds: float =
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that another decoder took over stands in the result
         return _decoded(path, health, decoder, facts.num_missing, time.monotonic() + most_seconds)
+
+
+def decoder_versions() -> dict[str, str]:
+    """The installed decoders: what one of them refuses, another version may read."""
+    found = {}
+    for name in ("av", "decord2", "torchcodec"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # torchcodec is an extra
+    return found
 
 
 def _decoded(path: Path, health: Health, decoder: Backend | None, num_missing: int, deadline: float) -> Health:
