@@ -43,6 +43,7 @@ def main(argv: list[str]) -> int:
     Raises:
         VidclsError: bad options, no such data set, or a place that cannot be written to.
     """
+    started = time.monotonic()
     options, others = _parsed(argv)
     from vidcls.cli.check_report import as_plain, print_report
     from vidcls.data.check_cache import CheckCache
@@ -53,7 +54,6 @@ def main(argv: list[str]) -> int:
     from vidcls.files import write_text
     from vidcls.predict.output import check_place
 
-    started = time.monotonic()
     for option, file in (("--json", options.json), ("--fix-list", options.fix_list)):
         if file is not None:
             check_place(file, [Path(options.source)], option=option)
@@ -158,7 +158,8 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
     add(
         "--cache",
         metavar="FOLDER",
-        help="where it is kept what was found, or none (default: vidcls/checked in $XDG_CACHE_HOME or ~/.cache)",
+        help="where it is kept what was found, or none (default, where a training looks: vidcls/checked in "
+        "$XDG_CACHE_HOME or ~/.cache)",
     )
     add("--anew", action="store_true", help="open all files, whatever is known of them")
     add(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from lightning.pytorch import LightningDataModule
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader
 from vidcls.data.arguments import check_swaps, flow_of, folded, matched
 from vidcls.data.clip_dataset import BadVideos, ClipKey, TestVideos, TrainClips, augmented_batch, collate
 from vidcls.data.clip_reader import ClipReader
+from vidcls.data.known_bad import refuse_known_bad
 from vidcls.data.mixing import mixed
 from vidcls.data.samplers import OrderedBatches, TrainBatches
 from vidcls.data.settings import InputSettings
@@ -127,6 +129,7 @@ class VideoDataModule(LightningDataModule):
         self.seed = seed
         self._train_loader: TrainLoader | None = None
         self._position: dict[str, int] | None = None  # of a checkpoint, to go on from
+        self._known_bad: dict[Path, str] = {}
 
     def split(self, name: Split) -> list[VideoRecord]:
         """The videos of one part; an empty one is a DatasetError."""
@@ -160,8 +163,8 @@ class VideoDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         """Refuse a trainer that would deal the batches anew, and missing parts, before anything is loaded."""
         wanted: dict[str, tuple[Split, ...]] = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
-        for part in wanted.get(stage, ()):
-            self.split(part)
+        records = [record for part in wanted.get(stage, ()) for record in self.split(part)]
+        self._known_bad = refuse_known_bad(records, bad_videos=self.bad_videos, decoder=self.input_settings.decoder)
         if self.trainer is None or self.trainer.world_size == 1:
             return
         if self.trainer._accelerator_connector.use_distributed_sampler:
@@ -177,7 +180,7 @@ class VideoDataModule(LightningDataModule):
     def train_dataloader(self) -> TrainLoader:
         """Random clips; the same ones whatever the number of workers."""
         records = self.split("train")
-        reader = ClipReader(self.input_settings, self.flow_source)
+        reader = ClipReader(self.input_settings, self.flow_source, self._known_bad)
         is_deferred = self.augment_on == "device"
         clips = TrainClips(records, self.class_names, reader, bad_videos=self.bad_videos, is_deferred=is_deferred)
         weights = None
@@ -204,7 +207,7 @@ class VideoDataModule(LightningDataModule):
 
     def single_view_loader(self, name: Split) -> DataLoader[Batch]:
         """One centred clip of each video of a part, in order; bad videos of the training part are treated as asked."""
-        reader = ClipReader(self.input_settings.single_view(), self.flow_source)
+        reader = ClipReader(self.input_settings.single_view(), self.flow_source, self._known_bad)
         bad_videos = self.bad_videos if name == "train" else "error"
         videos = TestVideos(self.split(name), self.class_names, reader, views=False, bad_videos=bad_videos)
         return self._ordered(videos)

@@ -14,7 +14,7 @@ from vidcls.data.duplicates import copies, group_of, spread_groups
 from vidcls.datasets import VideoCsv
 from vidcls.errors import DatasetError
 from vidcls.files import write_csv
-from vidcls.types import Split, VideoRecord
+from vidcls.types import SPLITS, Split, VideoRecord
 
 KEPT_FIRST: tuple[Split, ...] = ("test", "val", "train")
 
@@ -111,4 +111,4 @@ def _bad(record: VideoRecord, known: Mapping[Path, CheckedVideo]) -> bool:
 def _main_part(group: Sequence[VideoRecord]) -> Split:
     """The part that most of them are in; of equals, the training."""
     counts = Counter(record.split for record in group)
-    return max(("train", "val", "test"), key=lambda part: counts[part])  # type: ignore[return-value, arg-type]
+    return max(SPLITS, key=lambda part: counts[part])

@@ -110,11 +110,10 @@ def _outcome(record: VideoRecord, future: Future[Result]) -> Outcome[Result]:
 @contextmanager
 def _pool(num_workers: int) -> Iterator[ProcessPool]:
     """Processes that are ended at once when the block is left, in whatever way."""
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        context = multiprocessing.get_context("forkserver")
+    has_forkserver = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if has_forkserver else "spawn")
+    if has_forkserver:
         context.set_forkserver_preload(["__main__", "vidcls.flow.precompute"])  # torch is imported once for all workers
-    else:
-        context = multiprocessing.get_context("spawn")
     pool = ProcessPool(num_workers, initializer=_start_worker, context=context)
     try:
         yield pool

@@ -23,7 +23,7 @@ CHUNK_BYTES = 64 * 2**20  # of frames in memory at a time
 BLOCK_PX = 8  # side of the squares whose means are compared, so that noise of single pixels does not count
 LOOKED_AT_PX = 256  # most samples along the shorter side of a picture for that
 BLACK = 16  # of 255: the level of black of video
-ALIKE = 2.0  # of 255: most that the mean of a block moves by the noise of a codec
+ALIKE = 4.5  # of 255: a still picture behind H.264 or MPEG-4 moves a block by 3, a sleeper under a camera by 7
 SAMPLED_PX = 4  # of the pixels each way, one in so many makes the digest of the content
 
 
