@@ -12,23 +12,13 @@ from pathlib import Path
 from pebble import ProcessExpired
 
 from vidcls.data.check_cache import CheckCache, CheckedVideo
-from vidcls.errors import FlowError
-from vidcls.flow.source_identity import SourceIdentity
+from vidcls.flow.examined import Examined, examined
 from vidcls.flow.worker_pool import Outcome, each_video, reason_of
 from vidcls.types import VideoRecord
-from vidcls.video.health import Health, examine
-from vidcls.video.reader import Backend
+from vidcls.video.health import Health
 
 SAVED_EVERY_SECONDS = 30.0
 SHARE_FOR_READING = 0.5  # of the time allowed: then a long video is not taken for one that hangs
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """What a process found out about one file; see :class:`CheckedVideo`."""
-
-    health: Health
-    source_digest: str
 
 
 @dataclass(frozen=True)
@@ -63,7 +53,7 @@ def check_files(
         most_seconds: that a file may take.
         progress: is told of each number of files that are done.
         anew: read all files, whatever is known.
-        job: what reads a file; None for :func:`examined`.
+        job: what reads a file; None for :func:`vidcls.flow.examined.examined`.
     """
     distinct = {record.path: record for record in records}
     found: dict[Path, CheckedVideo] = {}
@@ -98,15 +88,6 @@ def check_files(
     finally:
         cache.save()
     return CheckedFiles(found, len(waiting))
-
-
-def examined(record: VideoRecord, *, decoder: Backend | None, most_seconds: float) -> Examined:
-    """Read one file, in this process."""
-    health = examine(record.path, decoder=decoder, most_seconds=most_seconds)
-    try:
-        return Examined(health, SourceIdentity.of(record.path).digest)
-    except FlowError:
-        return Examined(health, "")
 
 
 def _result(outcome: Outcome[Examined], most_seconds: float) -> tuple[Health, str]:

@@ -86,7 +86,8 @@ def write_fix_list(fixed: FixList, output: Path, root: Path) -> None:
         try:
             VideoCsv(draft, root=output.parent)
         except DatasetError as error:
-            raise DatasetError(f"--fix-list {output}: what can be used is no data set: {error}") from error
+            reason = str(error).replace(str(draft), "it")
+            raise DatasetError(f"--fix-list {output}: what can be used is no data set: {reason}") from error
         draft.replace(output)
 
 
