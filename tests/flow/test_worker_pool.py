@@ -1,42 +1,69 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from pebble import ProcessExpired
 
-from vidcls.flow.worker_pool import each_video
+from vidcls.flow.worker_pool import Outcome, each_video, reason_of
 from vidcls.types import VideoRecord
 
 JOBS = """
 import os
 import signal
+import time
 
 
 def length_of_name(record):
     if record.label == "kills":
         os.kill(os.getpid(), signal.SIGKILL)
+    if record.label == "crashes":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if record.label == "hangs":
+        time.sleep(3600)
     if record.label == "raises":
         raise RuntimeError("no frames in " + record.name)
     return len(record.name)
 """
 
 
-def test_a_dying_and_a_failing_job_are_named_and_all_others_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def outcomes_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str, Outcome[int]]]]:
+    """Runs the job over videos whose names are x, xx, ... and whose labels say what becomes of them."""
     (tmp_path / "jobs_of_a_test.py").write_text(JOBS)  # worker processes import it by name
     monkeypatch.syspath_prepend(tmp_path)
     jobs = importlib.import_module("jobs_of_a_test")
-    try:
+
+    def run(labels: Sequence[str], **options: float) -> dict[str, Outcome[int]]:
         records = [
-            VideoRecord(path=Path(str(i)), label=label, split="train", name="x" * i)
-            for i, label in enumerate(["", "", "kills", "", "raises", "", ""])
+            VideoRecord(path=Path(str(i)), label=label, split="train", name="x" * i) for i, label in enumerate(labels)
         ]
-        outcomes = {o.record.name: o for o in each_video(jobs.length_of_name, records, num_workers=2)}
-    finally:
-        del sys.modules["jobs_of_a_test"]
+        return {o.record.name: o for o in each_video(jobs.length_of_name, records, num_workers=2, **options)}
+
+    yield run
+    del sys.modules["jobs_of_a_test"]
+
+
+def test_a_dying_and_a_failing_job_are_named_and_all_others_done(
+    outcomes_of: Callable[..., dict[str, Outcome[int]]],
+) -> None:
+    outcomes = outcomes_of(["", "", "kills", "", "raises", "", ""])
     assert {name: o.result for name, o in outcomes.items() if o.error is None} == {"x" * i: i for i in (0, 1, 3, 5, 6)}
-    assert type(outcomes["xx"].error).__name__ == "BrokenProcessPool"
+    assert isinstance(outcomes["xx"].error, ProcessExpired)
     assert str(outcomes["xxxx"].error) == "no frames in xxxx"
+
+
+def test_a_crash_has_its_signal_and_a_job_past_its_time_is_ended_and_all_others_done(
+    outcomes_of: Callable[..., dict[str, Outcome[int]]],
+) -> None:
+    outcomes = outcomes_of(["", "hangs", "", "crashes", "", "hangs", ""], seconds_each=1.0)
+    assert {name: o.result for name, o in outcomes.items() if o.error is None} == {"x" * i: i for i in (0, 2, 4, 6)}
+    assert isinstance(outcomes["x"].error, TimeoutError)
+    assert isinstance(outcomes["xxxxx"].error, TimeoutError)
+    assert getattr(outcomes["xxx"].error, "exitcode", None) == -signal.SIGSEGV
+    assert "did not finish in time" in reason_of(outcomes["x"])
+    assert reason_of(outcomes["xxx"]).startswith("3: its worker process died")

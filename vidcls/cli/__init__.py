@@ -17,7 +17,7 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
 
   demo       the whole way on embedded data: flow, training, test, prediction
   flow       compute optical flow once and store it; or look at it:  vidcls flow show VIDEO
-  data       look at a data set, or make a copy that loads fast:  vidcls data browse|prepare ...
+  data       check a data set, look at it, or make a copy that loads fast:  vidcls data check|browse|prepare ...
   fit        train:                   vidcls fit --config two_stream
   validate   score the validation part of a data set
   test       score the test part:     vidcls test --config two_stream --ckpt_path best

@@ -6,11 +6,12 @@ from vidcls.errors import ConfigurationError
 
 HELP = """usage: vidcls data COMMAND ...
 
-  browse    one page about a data set:         vidcls data browse FOLDER|CSV|CONFIG|RUN
-  prepare   a small copy that loads fast:      vidcls data prepare FOLDER|CSV|CONFIG|RUN OUT
+  check     open every file, and say what is wrong:  vidcls data check FOLDER|CSV|CONFIG|RUN
+  browse    one page about a data set:               vidcls data browse FOLDER|CSV|CONFIG|RUN
+  prepare   a small copy that loads fast:            vidcls data prepare FOLDER|CSV|CONFIG|RUN OUT
 
 vidcls data COMMAND --help shows a command's options"""
-COMMANDS = ("browse", "prepare")
+COMMANDS = ("check", "browse", "prepare")
 
 
 def main(argv: list[str]) -> int:
@@ -23,6 +24,10 @@ def main(argv: list[str]) -> int:
     if command in ("-h", "--help"):
         print(HELP)
         return 0
+    if command == "check":
+        from vidcls.cli.data_check import main as check
+
+        return check(rest)
     if command == "browse":
         from vidcls.cli.data_browse import main as browse
 

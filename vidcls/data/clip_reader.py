@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from vidcls.data.settings import InputSettings
-from vidcls.errors import DatasetError, FlowError
+from vidcls.errors import DatasetError, DecodeError, FlowError
 from vidcls.flow import FlowSource, flow_as_stored
 from vidcls.transforms import ClipPixels
 from vidcls.types import ClipSettings, VideoRecord
@@ -33,11 +34,18 @@ class ClipReader:
         settings: what a clip is.
         flow_source: where stored flow lies; None computes it from the frames, through the store's own quantisation, so
             that the values are the same.
+        known_bad: files that are not opened but refused, with the reasons.
     """
 
-    def __init__(self, settings: InputSettings, flow_source: FlowSource | None = None) -> None:
+    def __init__(
+        self,
+        settings: InputSettings,
+        flow_source: FlowSource | None = None,
+        known_bad: Mapping[Path, str] | None = None,
+    ) -> None:
         self.settings = settings
         self.flow_source = flow_source
+        self.known_bad = known_bad or {}
 
     def train_clip(self, record: VideoRecord, generator: torch.Generator) -> ClipPixels:
         """One clip at random (one snippet of each segment where there are several snippets)."""
@@ -86,6 +94,8 @@ class ClipReader:
     def _read(
         self, record: VideoRecord, choose: Callable[[int, Fraction], list[ClipIndices]]
     ) -> list[tuple[ClipIndices, ClipPixels]]:
+        if record.path in self.known_bad:
+            raise DecodeError(f"{record.path}: is known to be unreadable ({self.known_bad[record.path]})")
         with open_video(record.path, self.settings.decoder) as video:
             try:
                 stride = stride_frames(self.settings.clip.stride, self.settings.stride_seconds, video.fps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from lightning.pytorch import LightningDataModule
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader
 from vidcls.data.arguments import check_flow_on, check_swaps, flow_of, folded, matched
 from vidcls.data.clip_dataset import BadTestVideos, BadVideos, ClipKey, TestVideos, TrainClips, augmented_batch, collate
 from vidcls.data.clip_reader import ClipReader
+from vidcls.data.known_bad import refuse_known_bad
 from vidcls.data.late_flow import with_flow
 from vidcls.data.mixing import mixed
 from vidcls.data.samplers import OrderedBatches, TrainBatches
@@ -151,6 +153,7 @@ class VideoDataModule(LightningDataModule):
         self.seed = seed
         self._train_loader: TrainLoader | None = None
         self._position: dict[str, int] | None = None  # of a checkpoint, to go on from
+        self._known_bad: dict[Path, str] = {}
 
     def split(self, name: Split) -> list[VideoRecord]:
         """The videos of one part; an empty one is a DatasetError."""
@@ -184,8 +187,13 @@ class VideoDataModule(LightningDataModule):
     def setup(self, stage: str) -> None:
         """Refuse a trainer that would deal the batches anew, and missing parts, before anything is loaded."""
         wanted: dict[str, tuple[Split, ...]] = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
-        for part in wanted.get(stage, ()):
-            self.split(part)
+        records = [record for part in wanted.get(stage, ()) for record in self.split(part)]
+        self._known_bad = refuse_known_bad(
+            records,
+            bad_videos=self.bad_videos,
+            bad_test_videos=self.bad_test_videos,
+            decoder=self.input_settings.decoder,
+        )
         if self.trainer is None or self.trainer.world_size == 1:
             return
         if self.trainer._accelerator_connector.use_distributed_sampler:
@@ -201,7 +209,7 @@ class VideoDataModule(LightningDataModule):
     def train_dataloader(self) -> TrainLoader:
         """Random clips; the same ones whatever the number of workers."""
         records = self.split("train")
-        reader = ClipReader(self.input_settings, self.flow_source)
+        reader = ClipReader(self.input_settings, self.flow_source, self._known_bad)
         is_deferred = self.augment_on == "device"
         watch = self._watch()
         clips = TrainClips(
@@ -272,7 +280,7 @@ class VideoDataModule(LightningDataModule):
     def _ordered(
         self, name: Split, settings: InputSettings, bad_videos: BadVideos | BadTestVideos, *, views: bool
     ) -> SturdyLoader:
-        reader, watch = ClipReader(settings, self.flow_source), self._watch()
+        reader, watch = ClipReader(settings, self.flow_source, self._known_bad), self._watch()
         videos = TestVideos(self.split(name), self.class_names, reader, views=views, bad_videos=bad_videos, watch=watch)
         rank, world_size = self._process()
         batches = OrderedBatches(len(videos), self.test_batch_size, rank=rank, world_size=world_size)

@@ -8,7 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from vidcls.datasets.checks import check_duplicates, check_files, check_groups, check_labels, check_not_empty
+from vidcls.datasets.checks import (
+    check_duplicates,
+    check_files,
+    check_groups,
+    check_labels,
+    check_not_empty,
+    raised_or_noted,
+)
 from vidcls.datasets.entries import Entry
 from vidcls.datasets.splits import cut, cut_validation
 from vidcls.types import SPLITS, Split, VideoRecord
@@ -78,17 +85,23 @@ def settle(
     Raises:
         DatasetError: the data set is empty, or contradicts itself or its files.
     """
-    check_not_empty(entries, source)
-    check_duplicates(entries)
+    with raised_or_noted():
+        check_not_empty(entries, source)
+    with raised_or_noted():
+        check_duplicates(entries)
     if not files_exist:
-        check_files(entries)
-    check_groups(entries, official=official_groups)
+        with raised_or_noted():
+            check_files(entries)
+    with raised_or_noted():
+        check_groups(entries, official=official_groups)
     given = {entry.split for entry in entries}
-    if given == {None}:
-        cut(entries, val_fraction=val_fraction, test_fraction=test_fraction, seed=seed, source=source)
-    elif "val" not in given:
-        cut_validation(entries, val_fraction=val_fraction, seed=seed, source=source)
-    check_labels(entries, source)
+    with raised_or_noted():
+        if given == {None}:
+            cut(entries, val_fraction=val_fraction, test_fraction=test_fraction, seed=seed, source=source)
+        elif "val" not in given:
+            cut_validation(entries, val_fraction=val_fraction, seed=seed, source=source)
+    with raised_or_noted():
+        check_labels(entries, source)
     return [_record(entry) for entry in entries]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from vidcls.datasets.entries import Entry
 from vidcls.datasets.video_files import missing_files
@@ -11,6 +13,33 @@ from vidcls.errors import DatasetError
 
 NUM_SHOWN = 5
 _log = logging.getLogger(__name__)
+_noted: ContextVar[list[str] | None] = ContextVar("faults that are noted in place of raised", default=None)
+
+
+@contextmanager
+def faults_noted() -> Iterator[list[str]]:
+    """Within it, a data set that contradicts itself or its files is made all the same, and the list says what is wrong.
+
+    For commands that look at such a data set; a training refuses it.
+    """
+    faults: list[str] = []
+    token = _noted.set(faults)
+    try:
+        yield faults
+    finally:
+        _noted.reset(token)
+
+
+@contextmanager
+def raised_or_noted() -> Iterator[None]:
+    """A `DatasetError` of the block is raised, or noted where `faults_noted` is in force."""
+    try:
+        yield
+    except DatasetError as error:
+        faults = _noted.get()
+        if faults is None:
+            raise
+        faults.append(str(error))
 
 
 def first_few(items: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vidcls.datasets.base import VideoDataset, settle
-from vidcls.datasets.checks import first_few
+from vidcls.datasets.checks import first_few, raised_or_noted
 from vidcls.datasets.entries import Entry, existing_folder
 from vidcls.datasets.splits import check_fractions
 from vidcls.datasets.video_csv import SPLIT_WORDS
@@ -115,7 +115,8 @@ def _entries(
     for label in folders:
         names = videos_below(part / label)
         if not names:
-            raise DatasetError(f"no video in the class folder {part / label}; add videos or remove the folder")
+            with raised_or_noted():
+                raise DatasetError(f"no video in the class folder {part / label}; add videos or remove the folder")
         for name in names:
             group = None if pattern is None else _group(pattern, f"{label}/{name}", part)
             yield Entry(f"{part}/{label}/{name}", label, f"{prefix}{label}/{name}", split, group)
@@ -124,9 +125,10 @@ def _entries(
 def _no_videos_in(folder: Path) -> None:
     loose = videos_directly_in(folder)
     if loose:
-        raise DatasetError(
-            f"videos without a class in {folder}: {first_few(loose)}; move each into the folder of its class"
-        )
+        with raised_or_noted():
+            raise DatasetError(
+                f"videos without a class in {folder}: {first_few(loose)}; move each into the folder of its class"
+            )
 
 
 def _compiled(group_pattern: str) -> re.Pattern[str]:

@@ -8,14 +8,15 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 import torch
+from pebble import ProcessExpired, ProcessPool
 
 from vidcls.errors import DatasetError, VidclsError
 from vidcls.types import VideoRecord
@@ -30,7 +31,8 @@ class Outcome(Generic[Result]):
     Args:
         record: the video.
         result: what the job returned; None where it failed.
-        error: what it raised; BrokenProcessPool where its process died.
+        error: what it raised; ProcessExpired, with its ``exitcode``, where its process died; TimeoutError where that
+            was ended for taking too long.
     """
 
     record: VideoRecord
@@ -39,45 +41,36 @@ class Outcome(Generic[Result]):
 
 
 def each_video(
-    job: Callable[[VideoRecord], Result], records: Sequence[VideoRecord], *, num_workers: int
+    job: Callable[[VideoRecord], Result],
+    records: Iterable[VideoRecord],
+    *,
+    num_workers: int,
+    seconds_each: float | None = None,
 ) -> Iterator[Outcome[Result]]:
     """The outcome of ``job(record)`` for every record, as they come.
 
     Processes start without this one's threads and memory, work on one thread each, and end with this one, however it
-    ends. Only as many videos are handed out as there are processes: where one dies, those in its hands are done again
-    one by one, each alone in a process, and the one that kills it once more is the one that failed.
+    ends. One that dies, or is killed since its video took too long, is replaced, and its video alone has failed.
 
     Args:
         job: what to do with a video; it can be pickled.
         records: the videos.
         num_workers: number of processes; 0 works in this one, which then dies with a decoder that does.
+        seconds_each: the most that a video may take in a process; None for no limit.
     """
     if num_workers == 0:
         yield from (_done_here(job, record) for record in records)
         return
-    waiting = list(reversed(records))
-    while waiting:
-        suspects: list[VideoRecord] = []
-        with _executor(num_workers) as executor, _ended_when_stopped():
-            running: dict[Future[Result], VideoRecord] = {}
-            while running or (waiting and not suspects):
-                while waiting and not suspects and len(running) < num_workers:
-                    record = waiting.pop()
-                    try:
-                        running[executor.submit(job, record)] = record
-                    except BrokenProcessPool:
-                        suspects.append(record)
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    record = running.pop(future)
-                    if isinstance(future.exception(), BrokenProcessPool):
-                        suspects.append(record)
-                    else:
-                        yield _outcome(record, future)
-        for record in suspects:
-            with _executor(1) as executor, _ended_when_stopped():
-                alone = executor.submit(job, record)
-                wait([alone])
-            yield _outcome(record, alone)
+    waiting = iter(records)
+    with _pool(num_workers) as pool:
+        running: dict[Future[Result], VideoRecord] = {}
+        while True:
+            for record in islice(waiting, num_workers + 1 - len(running)):  # one more, so that none waits for us
+                running[_scheduled(pool, job, record, seconds_each)] = record
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield _outcome(running.pop(future), future)
 
 
 def reason_of(outcome: Outcome[Result]) -> str:
@@ -93,23 +86,13 @@ def reason_of(outcome: Outcome[Result]) -> str:
         ) from error
     if isinstance(error, VidclsError):
         return str(error)
+    if isinstance(error, ProcessExpired):
+        return f"{outcome.record.path}: its worker process died (a crash of the decoder, or too little memory)"
+    if isinstance(error, TimeoutError):
+        return f"{outcome.record.path}: its worker process did not finish in time and was ended"
     if isinstance(error, OSError | ValueError):
         return f"{outcome.record.path}: {error}"
-    if isinstance(error, BrokenProcessPool):
-        return f"{outcome.record.path}: its worker process died (a crash of the decoder, or too little memory)"
     return f"{outcome.record.path}: {type(error).__name__}: {error}"
-
-
-@contextmanager
-def _ended_when_stopped() -> Iterator[None]:
-    """Where the user or the caller stops, the workers end at once in place of finishing their videos."""
-    others = set(multiprocessing.active_children())
-    try:
-        yield
-    except (KeyboardInterrupt, GeneratorExit):
-        for process in set(multiprocessing.active_children()) - others:
-            process.terminate()
-        raise
 
 
 def _done_here(job: Callable[[VideoRecord], Result], record: VideoRecord) -> Outcome[Result]:
@@ -124,18 +107,38 @@ def _outcome(record: VideoRecord, future: Future[Result]) -> Outcome[Result]:
     return Outcome(record, None if error else future.result(), error)
 
 
-def _executor(num_workers: int) -> ProcessPoolExecutor:
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return ProcessPoolExecutor(num_workers, multiprocessing.get_context("spawn"), _start_worker)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "vidcls.flow.precompute"])  # torch is imported once for all workers
-    return ProcessPoolExecutor(num_workers, context, _start_worker)
+@contextmanager
+def _pool(num_workers: int) -> Iterator[ProcessPool]:
+    """Processes that are ended at once when the block is left, in whatever way."""
+    has_forkserver = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if has_forkserver else "spawn")
+    if has_forkserver:
+        context.set_forkserver_preload(["__main__", "vidcls.flow.precompute"])  # torch is imported once for all workers
+    pool = ProcessPool(num_workers, initializer=_start_worker, context=context)
+    try:
+        yield pool
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def _scheduled(
+    pool: ProcessPool, job: Callable[[VideoRecord], Result], record: VideoRecord, seconds_each: float | None
+) -> Future[Result]:
+    try:
+        return pool.schedule(job, (record,), timeout=seconds_each)
+    except RuntimeError as error:
+        raise DatasetError(
+            "the worker processes cannot be started, or were killed while they waited, as where memory is short: run "
+            "the same command again, with fewer of them"
+        ) from error
 
 
 def _start_worker() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # they would tear the progress bar; the job reports what matters
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # end at once, in the middle of a decoder too
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from vidcls.video import write_video
+
+Command = Callable[..., object]
+
+
+@pytest.fixture
+def clips(clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the clips, and a cache of our own; still ones are given a motion, so that nothing is frozen."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = Path(shutil.copytree(clip_folder, tmp_path / "clips"))
+    for number, file in enumerate(sorted(root.glob("*/still/*.avi"))):
+        frames = torch.full((8, 3, 32, 40), 60)
+        for t in range(8):
+            frames[t, :, 2 * t : 2 * t + 10, number : number + 10] = 200
+        write_video(file, frames.to(torch.uint8), codec="mjpeg")
+    return root
+
+
+@pytest.fixture
+def check(vidcls: Command, clips: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    """Calls the command with two processes and the cache of the test."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return lambda *words: vidcls("data", "check", *words, "--workers", 2)
+
+
+def test_a_sound_data_set_is_said_to_be_sound_and_the_second_time_nothing_is_opened(
+    check: Command, clips: Path
+) -> None:
+    outcome = check(clips)
+    assert outcome.status == 0, outcome
+    assert "PROBLEMS" not in outcome.out
+    assert "sound; 22 files opened, 0 known" in outcome.out
+    assert "22, of which 22 can be read whole" in outcome.out
+    assert "clips per second in one process" in outcome.out
+    os.truncate(clips / "train/left/0.avi", 100)
+    outcome = check(clips)
+    assert outcome.status == 1
+    assert "1 kind of problem; 1 files opened, 21 known" in outcome.out
+    assert "train/left/0.avi: " in outcome.out.split("SUMMARY")[0]
+
+
+def test_every_kind_of_problem_of_a_csv_is_shown_and_in_the_json_and_the_fix_list_is_a_data_set(
+    check: Command, vidcls: Command, clips: Path, tmp_path: Path
+) -> None:
+    lines = ["path,label,split"]
+    for part in ("train", "val", "test"):
+        for label in ("left", "right", "still"):
+            lines += [
+                f"{f.relative_to(clips).as_posix()},{label},{part}" for f in sorted((clips / part / label).iterdir())
+            ]
+    (clips / "train/left/0.avi").write_bytes(b"no video")
+    shutil.copy(clips / "test/right/0.avi", clips / "train/right/leak.avi")
+    lines += ["train/right/leak.avi,right,train", "nowhere.avi,left,train", "val/left/0.avi,letf,test"]
+    source = clips / "clips.csv"
+    source.write_text("\n".join(lines) + "\n")
+    outcome = check(source, "--json", tmp_path / "check.json", "--fix-list", tmp_path / "sound.csv")
+    assert outcome.status == 1, outcome
+    kinds = {finding["kind"] for finding in json.loads((tmp_path / "check.json").read_text())["findings"]}
+    assert kinds == {"missing", "undecodable", "two labels", "leak", "alike labels", "lacking class", "refused"} | {
+        "short"
+    }
+    assert "left out: train/left/0.avi: undecodable" in outcome.out
+    assert "left out: nowhere.avi: missing" in outcome.out
+    assert "left out: train/right/leak.avi: a copy of test/right/0.avi (test)" in outcome.out
+    videos = json.loads((tmp_path / "check.json").read_text())["videos"]
+    assert len(videos) == 25
+    assert videos[1]["num_readable"] == 8
+    again = check(tmp_path / "sound.csv")
+    assert "0 files opened, 20 known" in again.out
+    assert vidcls("data", "check", source, "--fix-list", source).refusal()
+
+
+def test_a_training_refuses_what_the_check_found_and_goes_on_without_it_where_that_is_allowed(
+    check: Command, vidcls: Command, clips: Path, tiny: Path, tmp_path: Path
+) -> None:
+    os.truncate(clips / "train/left/0.avi", 100)
+    words = ("fit", "--config", tiny, "--data.dataset.root", clips)
+    assert check(clips).status == 1
+    refusal = vidcls(*words).refusal()
+    assert "train/left/0.avi: cannot be used, as an earlier check found" in refusal
+    assert "--fix-list" in refusal
+    assert not (tmp_path / "runs" / "tiny").exists() or not list((tmp_path / "runs" / "tiny").iterdir())
+    outcome = vidcls(*words, "--data.bad_videos", "skip")
+    assert outcome.status == 0, outcome
+    (run,) = (tmp_path / "runs" / "tiny").iterdir()
+    assert (run / "skipped.csv").read_text() == f"path,first_epoch,times\n{clips}/train/left/0.avi,0,2\n"
+
+
+def test_a_folder_of_files_without_classes_is_checked_as_files(check: Command, clips: Path, tmp_path: Path) -> None:
+    heap = tmp_path / "heap"
+    heap.mkdir()
+    shutil.copy(clips / "train/left/1.avi", heap / "a.avi")
+    (heap / "b.mp4").touch()
+    outcome = check(heap, "--cache", "none")
+    assert outcome.status == 1
+    assert "b.mp4: the file is empty" in outcome.out
+    assert "class" not in outcome.out
+    assert not (tmp_path / "cache" / "vidcls" / "checked").exists()
+    assert "has no classes" in check(heap, "--fix-list", tmp_path / "x.csv").refusal()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere"], "no such folder or file"),
+        (["{clips}", "--time-limit", "0"], "seconds above 0"),
+        (["{clips}", "--workers", "0"], "whole number from 1"),
+        (["{clips}", "--json", "{clips}/train/left/0.avi/x.json"], "--json"),
+        (["{empty}"], "no video"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    vidcls: Command, clips: Path, tmp_path: Path, words: list[str], said: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    outcome = vidcls("data", "check", *(word.format(clips=clips, empty=tmp_path / "empty") for word in words))
+    assert said in outcome.refusal()
+
+
+@pytest.mark.skipif("VIDCLS_REAL_DATA" not in os.environ, reason="VIDCLS_REAL_DATA is not set: the real clips")
+def test_the_oddities_get_the_verdicts_that_they_deserve(check: Command, tmp_path: Path) -> None:
+    outcome = check(Path(os.environ["VIDCLS_REAL_DATA"]) / "oddities", "--json", tmp_path / "check.json")
+    assert outcome.status == 1
+    plain = json.loads((tmp_path / "check.json").read_text())
+    lines = {finding["kind"]: [line.partition(": ")[0] for line in finding["lines"]] for finding in plain["findings"]}
+    assert lines == {
+        "empty": ["zero_bytes.mp4"],
+        "no video": ["audio_only.mp4", "zeroframe_258B.mp4"],
+        "undecodable": ["truncated_no_moov.mp4"],
+        "damaged": ["corrupted.mp4"],
+        "frozen": ["unordered.mov"],
+        "variable rate": ["vfr.mp4"],
+        "rotated": ["video_90.mov"],
+        "fallback": ["start_offset_5s.ts"],
+    }

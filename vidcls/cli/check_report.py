@@ -1,0 +1,136 @@
+"""What a check of a data set found -> lines on the screen, problems first, and all of it as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from vidcls.data.check_labels import class_counts
+from vidcls.data.finding import Finding
+from vidcls.data.findings import CheckedData, span_frames
+from vidcls.data.loading_speed import LoadingSpeed
+from vidcls.files import printable
+from vidcls.types import SPLITS
+
+MOST_CLASSES = 40
+RATES = (100, 400)  # clips per second that a small and a large GPU train on
+
+
+def print_report(
+    data: CheckedData,
+    found: Sequence[Finding],
+    speed: LoadingSpeed | None,
+    *,
+    num_opened: int,
+    seconds: float,
+    most_lines: int,
+) -> None:
+    """Print problems, what is good to know, and a summary."""
+    problems = [finding for finding in found if finding.is_problem]
+    notes = [finding for finding in found if not finding.is_problem]
+    lines = []
+    if problems:
+        lines += ["PROBLEMS", *_listed(problems, most_lines)]
+    if notes:
+        lines += ["GOOD TO KNOW", *_listed(notes, most_lines)]
+    lines += ["SUMMARY", *(f"  {name:<10}{text}" for name, text in _summary(data, speed))]
+    if data.has_labels:
+        lines += ["", *_class_table(data)]
+    known = len({record.path for record in data.records}) - num_opened
+    verdict = f"{len(problems)} kinds of problems" if len(problems) != 1 else "1 kind of problem"
+    lines += ["", f"{verdict if problems else 'sound'}; {num_opened} files opened, {known} known; {seconds:.1f} s"]
+    print(printable("\n".join(lines)))
+
+
+def as_plain(
+    data: CheckedData,
+    found: Sequence[Finding],
+    speed: LoadingSpeed | None,
+    *,
+    num_opened: int,
+    seconds: float,
+) -> str:
+    """Everything as JSON: ``findings``, ``classes``, ``loading``, and ``videos`` with what is known of each file."""
+    videos = [
+        {
+            "name": record.name,
+            "path": str(record.path),
+            "label": record.label,
+            "split": record.split,
+            "group": record.group,
+            **asdict(data.health(record)),
+        }
+        for record in data.records
+    ]
+    plain = {
+        "is_sound": not any(finding.is_problem for finding in found),
+        "num_videos": len(data.records),
+        "num_opened": num_opened,
+        "seconds": round(seconds, 3),
+        "settings": data.settings.to_dict(),
+        "findings": [asdict(finding) for finding in found],
+        "classes": class_counts(data.records) if data.has_labels else {},
+        "loading": asdict(speed) if speed is not None else None,
+        "videos": videos,
+    }
+    return json.dumps(plain, indent=1)
+
+
+def _listed(found: Sequence[Finding], most_lines: int) -> Iterator[str]:
+    for finding in found:
+        yield f"  {finding.title}" + (f" ({finding.remedy})" if finding.remedy else "")
+        yield from (f"    {' '.join(line.split())}" for line in finding.lines[:most_lines])
+        if len(finding.lines) > most_lines:
+            yield f"    and {len(finding.lines) - most_lines} more: --json has all"
+    yield ""
+
+
+def _summary(data: CheckedData, speed: LoadingSpeed | None) -> Iterator[tuple[str, str]]:
+    healths = [data.health(record) for record in data.sound]
+    num_frames = sum(health.num_frames for health in healths)
+    minutes = sum(health.num_frames / health.fps for health in healths if health.fps > 0) / 60
+    num_bytes = sum(health.num_bytes for health in healths)
+    yield "videos", f"{len(data.records)}, of which {len(healths)} can be read whole"
+    if not healths:
+        return
+    lengths = sorted(health.num_frames for health in healths)
+    spans = sorted({span_frames(data.settings, health.fps) for health in healths})
+    span = f"{spans[0]}" if len(spans) == 1 else f"{spans[0]} to {spans[-1]}"
+    yield "frames", f"{num_frames}; {lengths[0]} to {lengths[-1]} in a video; a clip spans {span}"
+    yield "length", f"{minutes:.1f} minutes, {num_bytes / 1e6:.1f} MB"
+    yield "sizes", _most_common([f"{health.width_px}x{health.height_px}" for health in healths])
+    yield "rates", _most_common([f"{health.fps:.4g}" for health in healths]) + " frames per second"
+    yield "codecs", _most_common([health.codec for health in healths])
+    if speed is not None:
+        rate = speed.clips_per_second
+        needed = ", ".join(f"{math.ceil(target / rate)} for {target}" for target in RATES)
+        num_train = sum(record.split == "train" for record in data.sound)
+        epoch = f"an epoch of {num_train} clips in {num_train / rate:.1f} s; " if data.has_labels else ""
+        yield (
+            "loading",
+            f"{rate:.0f} clips per second in one process ({speed.num_clips} measured): {epoch}workers needed: {needed} "
+            f"clips per second; this machine has {os.cpu_count()} cores",
+        )
+
+
+def _class_table(data: CheckedData) -> Iterator[str]:
+    counts = class_counts(data.records)
+    names = list(counts)[:MOST_CLASSES]
+    width = max(len("class"), *(len(name) for name in names))
+    yield f"  {'class':<{width}}" + "".join(f"{part:>8}" for part in SPLITS)
+    for name in names:
+        yield f"  {name:<{width}}" + "".join(f"{counts[name][part]:>8}" for part in SPLITS)
+    if len(counts) > MOST_CLASSES:
+        yield f"  and {len(counts) - MOST_CLASSES} classes more: --json has all"
+    totals = [sum(row[part] for row in counts.values()) for part in SPLITS]
+    yield f"  {'all':<{width}}" + "".join(f"{total:>8}" for total in totals)
+
+
+def _most_common(texts: Sequence[str]) -> str:
+    ranked = Counter(texts).most_common()
+    more = f" and {len(ranked) - 5} more" if len(ranked) > 5 else ""
+    return ", ".join(f"{text} ({number})" for text, number in ranked[:5]) + more

@@ -1,0 +1,181 @@
+"""``vidcls data check``: a data set -> what is wrong with its files, labels, parts and flow, and a list without it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidcls.cli.argument_parser import OneLineParser, positive_count, positive_seconds
+from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_of
+from vidcls.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from vidcls.data.check_cache import CheckCache
+    from vidcls.data.check_files import CheckedFiles
+    from vidcls.data.findings import CheckedData
+
+DESCRIPTION = """Open every file of a data set in processes that may crash or hang, decode all of its frames, and say
+what would spoil a training: files that cannot be read, are damaged, cut off, black, frozen or shorter than a clip;
+copies, above all across parts; groups across parts; missing classes and labels written in two ways; missing or outdated
+flow.
+
+  vidcls data check my_videos
+  vidcls data check clips.csv --fix-list sound.csv     and then   vidcls fit ... --data.dataset.path sound.csv
+  vidcls data check two_stream --data.clip_len 8 --json check.json
+
+What was found is kept, so that a second check opens only what has changed, and a training says at its start which of
+its files are known to be bad. A folder without class folders is checked too, as files alone.
+
+--fix-list leaves out what cannot be read; of copies it keeps one, that of the test before that of the validation before
+that of the training; it brings each group into one part. It never writes over a file.
+
+Exit status: 0 sound, 1 problems were found, 2 bad input."""
+DEFAULT_SECONDS = 60.0
+
+
+def main(argv: list[str]) -> int:
+    """Check, print and write; returns the exit status.
+
+    Raises:
+        VidclsError: bad options, no such data set, or a place that cannot be written to.
+    """
+    started = time.monotonic()
+    options, others = _parsed(argv)
+    from vidcls.cli.check_report import as_plain, print_report
+    from vidcls.data.check_cache import CheckCache
+    from vidcls.data.finding import Finding
+    from vidcls.data.findings import CheckedData, findings
+    from vidcls.data.fix_list import fix_list, write_fix_list
+    from vidcls.data.loading_speed import known_speed
+    from vidcls.files import write_text
+    from vidcls.predict.output import check_place
+
+    for option, file in (("--json", options.json), ("--fix-list", options.fix_list)):
+        if file is not None:
+            check_place(file, [Path(options.source)], option=option)
+    if options.fix_list is not None and options.fix_list.exists():
+        raise ConfigurationError(f"--fix-list {options.fix_list}: is there already: give another name, or remove it")
+    data, root, refusals = _data(options, others)
+    if options.fix_list is not None and not data.has_labels:
+        raise ConfigurationError(f"--fix-list: {options.source} has no classes, so that no list of labels can be made")
+    folder = _cache_folder(options.cache)
+    cache = CheckCache(folder, decoder=data.settings.decoder)
+    files = _checked(data, cache, options)
+    data = CheckedData(data.records, files.by_path, data.settings, data.flow_source, refusals, data.has_labels)
+    found: list[Finding] = findings(data)
+    speed = None
+    if data.sound:
+        speed_file = None if folder is None else folder / "speed.json"
+        speed = known_speed(data.sound, data.settings, data.flow_source, speed_file)
+    seconds = time.monotonic() - started
+    print_report(data, found, speed, num_opened=files.num_opened, seconds=seconds, most_lines=options.most_lines)
+    if options.json is not None:
+        write_text(options.json, as_plain(data, found, speed, num_opened=files.num_opened, seconds=seconds))
+        print(f"wrote {options.json}")
+    if options.fix_list is not None:
+        fixed = fix_list(data.records, data.known)
+        write_fix_list(fixed, options.fix_list, root)
+        _print_fix_list(
+            options.fix_list, root, fixed.left_out, fixed.moved, len(fixed.kept), data.flow_source is not None
+        )
+    return 1 if any(finding.is_problem for finding in found) else 0
+
+
+def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, list[str]]:
+    """The data set, however much is wrong with it, its folder, and why a training would refuse it."""
+    from vidcls.data import InputSettings
+    from vidcls.data.findings import CheckedData
+    from vidcls.datasets import videos_below
+    from vidcls.datasets.checks import faults_noted
+    from vidcls.types import VideoRecord
+
+    with faults_noted() as refusals:
+        module = data_of(options.source, options.config, others)
+    root = module.dataset.root
+    if module.records:
+        return CheckedData(module.records, {}, module.input_settings, module.flow_source), root, refusals
+    names = videos_below(Path(options.source)) if Path(options.source).is_dir() else []
+    if not names:
+        raise ConfigurationError(refusals[0] if refusals else f"{options.source}: has no video")
+    records = [VideoRecord(path=root / name, label="", split="train", name=name) for name in names]
+    return CheckedData(records, {}, InputSettings(streams=("rgb",)), has_labels=False), root, []
+
+
+def _checked(data: CheckedData, cache: CheckCache, options: Namespace) -> CheckedFiles:
+    from tqdm import tqdm
+
+    from vidcls.data.check_files import check_files
+
+    total = len({record.path for record in data.records})
+    with tqdm(total=total, desc="checking", unit="video", disable=None, file=sys.stderr) as bar:
+        return check_files(
+            data.records,
+            cache,
+            num_workers=options.workers,
+            most_seconds=options.time_limit,
+            progress=bar.update,
+            anew=options.anew,
+        )
+
+
+def _cache_folder(given: str | None) -> Path | None:
+    from vidcls.data.check_cache import default_folder
+
+    if given is None:
+        return default_folder()
+    return None if given.lower() == "none" else Path(given).expanduser()
+
+
+def _print_fix_list(
+    output: Path,
+    root: Path,
+    left_out: list[tuple[str, str]],
+    moved: list[tuple[str, str]],
+    num_kept: int,
+    has_flow: bool,
+) -> None:
+    print(f"\nwrote {output}: {num_kept} videos, {len(left_out)} left out, {len(moved)} moved to another part")
+    for what, pairs in (("left out", left_out), ("moved", moved)):
+        for name, reason in pairs:
+            print(f"  {what}: {name}: {reason}")
+    words = f"--data video_csv --data.dataset.path {output}"
+    if has_flow and output.parent.resolve() != root.resolve():
+        words += f" --data.dataset.root {root}"  # the names by which the flow is found
+    print(f"train on it with: {words}")
+
+
+def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
+    parser = OneLineParser("data check", DESCRIPTION)
+    add = parser.add_argument
+    add("source", metavar=SOURCE, help=SOURCE_HELP)
+    add("--config", help="for a folder or csv file: the configuration whose clips are meant (default: TwoStream's own)")
+    add("--fix-list", type=Path, metavar="FILE", help="a new csv file of the usable videos, which is a data set itself")
+    add("--json", type=Path, metavar="FILE", help="everything that was found, also of each file")
+    add(
+        "--cache",
+        metavar="FOLDER",
+        help="where it is kept what was found, or none (default, where a training looks: vidcls/checked in "
+        "$XDG_CACHE_HOME or ~/.cache)",
+    )
+    add("--anew", action="store_true", help="open all files, whatever is known of them")
+    add(
+        "--workers",
+        type=positive_count,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes (default: all cores)",
+    )
+    add(
+        "--time-limit",
+        type=positive_seconds,
+        default=DEFAULT_SECONDS,
+        metavar="SECONDS",
+        help="after which a file counts as one that hangs; of a video that takes more than half of it, the rest is "
+        "passed over but for its end (default 60)",
+    )
+    add("--most-lines", type=positive_count, default=10, metavar="N", help="lines shown of each problem (default 10)")
+    return parser.parse_known_args(argv)

@@ -1,0 +1,112 @@
+"""Records -> what is known of each file: from the cache, or by reading it in processes that may crash or hang."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pebble import ProcessExpired
+
+from vidcls.data.check_cache import CheckCache, CheckedVideo
+from vidcls.flow.examined import Examined, examined
+from vidcls.flow.worker_pool import Outcome, each_video, reason_of
+from vidcls.types import VideoRecord
+from vidcls.video.health import Health
+
+SAVED_EVERY_SECONDS = 30.0
+SHARE_FOR_READING = 0.5  # of the time allowed: then a long video is not taken for one that hangs
+
+
+@dataclass(frozen=True)
+class CheckedFiles:
+    """All files of a data set.
+
+    Args:
+        by_path: what is known of each.
+        num_opened: files that were opened for it; the others are as they were at an earlier check.
+    """
+
+    by_path: dict[Path, CheckedVideo]
+    num_opened: int
+
+
+def check_files(
+    records: Sequence[VideoRecord],
+    cache: CheckCache,
+    *,
+    num_workers: int,
+    most_seconds: float,
+    progress: Callable[[int], object] = int,
+    anew: bool = False,
+    job: Callable[[VideoRecord], Examined] | None = None,
+) -> CheckedFiles:
+    """What is known of every file. What was found is kept in the cache also where the work is interrupted.
+
+    Args:
+        records: the videos; a file that several of them name is read once.
+        cache: what is known already; takes what is new.
+        num_workers: number of processes.
+        most_seconds: that a file may take.
+        progress: is told of each number of files that are done.
+        anew: read all files, whatever is known.
+        job: what reads a file; None for :func:`vidcls.flow.examined.examined`.
+    """
+    distinct = {record.path: record for record in records}
+    found: dict[Path, CheckedVideo] = {}
+    waiting: dict[Path, tuple[int, int]] = {}  # size and date before it is read
+    for path in distinct:
+        known = None if anew else cache.find(path, most_seconds=most_seconds)
+        if known is not None:
+            found[path] = known
+            continue
+        try:
+            status = path.stat()
+            waiting[path] = (status.st_size, status.st_mtime_ns)
+        except OSError as error:
+            found[path] = CheckedVideo(0, 0, Health("missing", error.strerror or str(error)))
+    progress(len(found))
+    job = job or partial(examined, decoder=cache.decoder, most_seconds=SHARE_FOR_READING * most_seconds)
+    saved = time.monotonic()
+    todo = [distinct[path] for path in waiting]
+    try:
+        for outcome in each_video(
+            job, todo, num_workers=min(num_workers, max(1, len(todo))), seconds_each=most_seconds
+        ):
+            path = outcome.record.path
+            health, digest = _result(outcome, most_seconds)
+            found[path] = CheckedVideo(*waiting[path], health, digest, most_seconds)
+            if not _was_killed(outcome):
+                cache.add(path, found[path])
+            progress(1)
+            if time.monotonic() - saved > SAVED_EVERY_SECONDS:
+                cache.save()
+                saved = time.monotonic()
+    finally:
+        cache.save()
+    return CheckedFiles(found, len(waiting))
+
+
+def _result(outcome: Outcome[Examined], most_seconds: float) -> tuple[Health, str]:
+    if outcome.result is not None:
+        return outcome.result.health, outcome.result.source_digest
+    if isinstance(outcome.error, TimeoutError):
+        return Health("hang", f"it was not read within {most_seconds:g} seconds, and its process was ended"), ""
+    if isinstance(outcome.error, ProcessExpired):
+        return Health("crash", f"the process that read it ended by {_death(outcome.error)}"), ""
+    return Health("undecodable", reason_of(outcome).removeprefix(f"{outcome.record.path}: ")), ""
+
+
+def _death(error: ProcessExpired) -> str:
+    try:
+        return f"signal {signal.Signals(-error.exitcode).name}"
+    except ValueError:
+        return f"exit status {error.exitcode}"
+
+
+def _was_killed(outcome: Outcome[Examined]) -> bool:
+    """Whether something else than its file may have ended the process, such as a lack of memory."""
+    return isinstance(outcome.error, ProcessExpired) and outcome.error.exitcode == -signal.SIGKILL

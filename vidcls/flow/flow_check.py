@@ -1,0 +1,60 @@
+"""A video that was looked at, and the place of stored flow -> whether its flow is there and belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vidcls.errors import FlowError, MissingFlowError
+from vidcls.flow.flow_file import FlowFile
+from vidcls.flow.source import FlowSource
+from vidcls.flow.source_identity import SourceIdentity
+from vidcls.flow.store import FlowStore
+from vidcls.types import VideoRecord
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFault:
+    """What is wrong with the flow of one video.
+
+    Args:
+        kind: it is not there, or it is not the flow of this video as it is now.
+        reason: in one line.
+    """
+
+    kind: Literal["missing", "stale"]
+    reason: str
+
+
+def flow_fault(
+    source: FlowSource, record: VideoRecord, *, identity: SourceIdentity, num_frames: int
+) -> FlowFault | None:
+    """What is wrong with the stored flow of a video; None where nothing is. Does not open the video.
+
+    Args:
+        source: where flow lies.
+        record: the video.
+        identity: of its file.
+        num_frames: that it has.
+    """
+    try:
+        if isinstance(source, FlowStore):
+            path = source.path_of(record)
+            if not path.is_file():
+                return FlowFault("missing", f"there is no {path}")
+            with FlowFile(path) as file:
+                header, num_fields = file.header, file.num_fields
+            made_with = (header.settings, header.parameters, header.weights_digest)
+            if made_with != (source.settings.to_dict(), source.manifest.parameters, source.manifest.weights_digest):
+                return FlowFault("stale", "it was made with other settings than the store states")
+            if header.source != identity:
+                return FlowFault("stale", "it was made from another file than lies there now")
+        else:
+            num_fields = source.num_fields(record)
+    except MissingFlowError as error:
+        return FlowFault("missing", str(error))
+    except FlowError as error:
+        return FlowFault("stale", str(error))
+    if num_fields < num_frames - 1:
+        return FlowFault("stale", f"it has {num_fields} fields, the {num_frames} frames need {num_frames - 1}")
+    return None

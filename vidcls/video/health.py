@@ -1,0 +1,222 @@
+"""A video file -> what is wrong with it: all of it is decoded, some frames at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import warnings
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from vidcls.errors import DecodeError
+from vidcls.video.container_facts import container_facts
+from vidcls.video.reader import Backend, Video, open_video
+
+Fault = Literal["", "missing", "empty", "no video", "undecodable", "damaged", "crash", "hang"]
+
+CHUNK_BYTES = 64 * 2**20  # of frames in memory at a time
+BLOCK_PX = 8  # side of the squares whose means are compared, so that noise of single pixels does not count
+LOOKED_AT_PX = 256  # most samples along the shorter side of a picture for that
+BLACK = 16  # of 255: the level of black of video
+ALIKE = 4.5  # of 255: a still picture behind H.264 or MPEG-4 moves a block by 3, a sleeper under a camera by 7
+SAMPLED_PX = 4  # of the pixels each way, one in so many makes the digest of the content
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One video file, as far as it can be read.
+
+    Args:
+        fault: why a training could not use it; empty where every frame can be had. ``damaged`` files give the frames
+            before the damage; ``crash`` and ``hang`` are for the process that decodes.
+        reason: of the fault, in one line, without the path.
+        num_bytes: size of the file.
+        digest: of all its bytes.
+        content_digest: of every fourth pixel of all frames: equal for copies in another container.
+        num_promised: frames that the header states.
+        num_frames: frames that the packets of the file announce, which is what clips are drawn from.
+        num_readable: frames from the first on that can be decoded.
+        num_unread: frames in the middle that were passed over, since the video is too long for the time allowed.
+        fps: frames per second, 0 where unknown.
+        height_px: upright.
+        width_px: upright.
+        codec: of the video stream.
+        container: FFmpeg's name of the format.
+        stream_kinds: such as ``audio`` and ``video``.
+        rotation: degrees of the rotation tag.
+        decoder: the one that read it.
+        is_variable_rate: the times between frames differ.
+        is_black: no part of any frame is brighter than black.
+        is_frozen: several frames, all of them the same picture but for noise.
+    """
+
+    fault: Fault = ""
+    reason: str = ""
+    num_bytes: int = 0
+    digest: str = ""
+    content_digest: str = ""
+    num_promised: int = 0
+    num_frames: int = 0
+    num_readable: int = 0
+    num_unread: int = 0
+    fps: float = 0.0
+    height_px: int = 0
+    width_px: int = 0
+    codec: str = ""
+    container: str = ""
+    stream_kinds: tuple[str, ...] = ()
+    rotation: int = 0
+    decoder: str = ""
+    is_variable_rate: bool = False
+    is_black: bool = False
+    is_frozen: bool = False
+
+    @property
+    def is_cut_off(self) -> bool:
+        """The file holds fewer frames than its header states."""
+        return self.num_frames < self.num_promised
+
+
+def examine(path: Path, *, decoder: Backend | None = None, most_seconds: float = float("inf")) -> Health:
+    """Read a whole file; what is wrong with it is in the result, and nothing of that is raised.
+
+    Args:
+        path: the file.
+        decoder: the one to use; None tries them in turn, as a training does.
+        most_seconds: of a video that takes longer, only the last frames are read after so many seconds.
+    """
+    try:
+        num_bytes = path.stat().st_size
+    except OSError as error:
+        return Health("missing", error.strerror or str(error))
+    if num_bytes == 0:
+        return Health("empty", "the file is empty")
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as error:
+        return Health("undecodable", error.strerror or str(error), num_bytes)
+    health = Health(num_bytes=num_bytes, digest=digest)
+    try:
+        facts = container_facts(path)
+    except DecodeError as error:
+        return replace(health, fault="undecodable", reason=str(error))
+    health = replace(
+        health,
+        container=facts.container,
+        stream_kinds=facts.stream_kinds,
+        rotation=facts.rotation,
+        is_variable_rate=facts.is_variable_rate,
+    )
+    if "video" not in facts.stream_kinds:
+        found = (
+            f"no video stream, only {' and '.join(facts.stream_kinds)}" if facts.stream_kinds else "no stream at all"
+        )
+        return replace(health, fault="no video", reason=f"there is {found}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that another decoder took over stands in the result
+        return _decoded(path, health, decoder, facts.num_missing, time.monotonic() + most_seconds)
+
+
+def decoder_versions() -> dict[str, str]:
+    """The installed decoders: what one of them refuses, another version may read."""
+    found = {}
+    for name in ("av", "decord2", "torchcodec"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # torchcodec is an extra
+    return found
+
+
+def _decoded(path: Path, health: Health, decoder: Backend | None, num_missing: int, deadline: float) -> Health:
+    try:
+        with open_video(path, decoder) as video:
+            health = replace(
+                health, num_frames=video.num_frames, num_promised=video.num_frames + num_missing, fps=video.fps
+            )
+            try:
+                info = video.info
+            except DecodeError as error:
+                return replace(health, fault="undecodable", reason=_reason(error, path))
+            health = replace(health, height_px=info.height_px, width_px=info.width_px, codec=info.codec)
+            return replace(_whole(video, health, path, deadline), decoder=video.backend)
+    except DecodeError as error:
+        return replace(health, fault="undecodable", reason=_reason(error, path))
+
+
+def _whole(video: Video, health: Health, path: Path, deadline: float) -> Health:
+    """With every frame decoded."""
+    chunk_len = max(1, CHUNK_BYTES // (3 * health.height_px * health.width_px))
+    pictures = _Pictures()
+    num_unread = 0
+    for first in range(0, video.num_frames, chunk_len):
+        indices = range(first, min(first + chunk_len, video.num_frames))
+        if indices.stop < video.num_frames and time.monotonic() > deadline:
+            num_unread += len(indices)
+            continue
+        try:
+            pictures.add(video.frames(indices))
+        except DecodeError:
+            for index in indices:  # which of them it is
+                try:
+                    pictures.add(video.frames([index]))
+                except DecodeError as error:
+                    reason = f"frame {index} cannot be decoded: {_reason(error, path)}"
+                    found = replace(health, fault="damaged", reason=reason)
+                    return replace(found, num_readable=index - num_unread, num_unread=num_unread)
+    return replace(
+        health,
+        num_readable=video.num_frames - num_unread,
+        num_unread=num_unread,
+        content_digest=pictures.digest,
+        is_black=pictures.is_black,
+        is_frozen=pictures.is_frozen,
+    )
+
+
+class _Pictures:
+    """Frames, as they come -> whether all are black or alike, and a digest of them."""
+
+    def __init__(self) -> None:
+        self.num_frames = 0
+        self.brightest = 0.0
+        self.largest_change = 0.0
+        self._first: Tensor | None = None
+        self._digest = hashlib.blake2b(digest_size=16)
+
+    def add(self, frames: Tensor) -> None:
+        """Take note of the next frames, ``(T, 3, H, W)`` uint8."""
+        self.num_frames += len(frames)
+        self._digest.update(repr(frames.shape[1:]).encode())
+        self._digest.update(frames[..., ::SAMPLED_PX, ::SAMPLED_PX].contiguous().numpy().tobytes())
+        apart = max(1, min(frames.shape[-2:]) // LOOKED_AT_PX)
+        for frame in frames[..., ::apart, ::apart]:
+            side = min(BLOCK_PX, *frame.shape[-2:])
+            blocks = F.avg_pool2d(frame.float(), side)  # (3, h, w)
+            if self._first is None:
+                self._first = blocks
+            self.brightest = max(self.brightest, float(blocks.max()))
+            self.largest_change = max(self.largest_change, float((blocks - self._first).abs().max()))
+
+    @property
+    def digest(self) -> str:
+        return self._digest.hexdigest()
+
+    @property
+    def is_black(self) -> bool:
+        return self.brightest <= BLACK
+
+    @property
+    def is_frozen(self) -> bool:
+        return self.num_frames > 1 and self.largest_change <= ALIKE
+
+
+def _reason(error: DecodeError, path: Path) -> str:
+    """The reasons of the decoders without the path, which stands beside them."""
+    return str(error).removeprefix(f"{path}: ").removeprefix("cannot be decoded ").strip("()")
