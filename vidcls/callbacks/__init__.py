@@ -1,5 +1,6 @@
 """What is logged, written and drawn while a model trains or is tested."""
 
+from vidcls.callbacks.checkpoint_file import write_whole_checkpoints
 from vidcls.callbacks.fast import Fast
 from vidcls.callbacks.fit_files import FitFiles
 from vidcls.callbacks.layer_statistics import LayerStatistics
@@ -27,4 +28,5 @@ __all__ = [
     "WandbMedia",
     "WandbRun",
     "last_checkpoints",
+    "write_whole_checkpoints",
 ]
