@@ -18,7 +18,7 @@ class WholeCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(
         self,
-        checkpoint: dict[str, object],  # type: ignore[override]
+        checkpoint: dict[str, object],
         path: str | Path,
         storage_options: object = None,  # noqa: ARG002 - of remote storage
     ) -> None:
