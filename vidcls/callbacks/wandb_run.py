@@ -61,7 +61,13 @@ class WandbRun(WandbLogger):
         self._save_dir = self._wandb_init["dir"] = os.fspath(run_dir)
 
     def resume(self, run_id: str) -> None:
-        """Go on with the run of that id; to be called before anything is logged."""
+        """Go on with the run of that id; to be called before anything is logged.
+
+        Raises:
+            ConfigurationError: no run has such an id: it names folders, and may come from a checkpoint of others.
+        """
+        if not re.fullmatch(r"[\w-]{1,128}", str(run_id)):
+            raise ConfigurationError(f"W&B: {run_id!r} is no id of a run: letters, digits, _ and - are allowed")
         self._id = self._wandb_init["id"] = run_id
 
     @property

@@ -100,8 +100,8 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:  # torch's own message tells how to load it all the same
         raise FlowError(
-            f"{path}: holds more than tensors, which could run code, and is refused (or it is damaged): give a file of "
-            "weights saved by torchvision's RAFT"
+            f"{path} cannot be read as weights of flow method raft: more than tensors is in it, which could run code, "
+            "and is refused (or it is damaged): give a file of weights saved by torchvision's RAFT"
         ) from error
     except (OSError, RuntimeError, EOFError, KeyError, ValueError) as error:
         raise FlowError(
