@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
+from vidcls.callbacks.run_facts import remote_holds_secret
 from vidcls.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -101,7 +102,10 @@ class WandbRun(WandbLogger):
 
         mode = _mode()
         # Offline its own lines would offer a command for the newest folder alone.
-        settings = wandb.Settings(silent=True) if mode == "offline" else None
+        settings = wandb.Settings(silent=True) if mode == "offline" else wandb.Settings()
+        if remote_holds_secret(Path.cwd()):  # W&B keeps that address, and of `https://TOKEN:x@host` the token
+            settings.disable_git = True
+            rank_zero_info("W&B: git is left out of the run: the address of its remote holds a name or password")
         self._wandb_init |= {"mode": mode, "settings": settings}
         Path(self._wandb_init["dir"]).mkdir(parents=True, exist_ok=True)
         try:
