@@ -188,8 +188,8 @@ def _journal(path: Path) -> dict[str, PreparedVideo]:
     if whole != text:
         write_text(path, whole)
     rows: dict[str, PreparedVideo] = {}
-    for row in csv.DictReader(io.StringIO(whole)):
-        try:
+    try:
+        for row in csv.DictReader(io.StringIO(whole)):
             rows[row["name"]] = PreparedVideo(
                 row["name"],
                 int(row["source_bytes"]),
@@ -198,6 +198,6 @@ def _journal(path: Path) -> dict[str, PreparedVideo]:
                 int(row["num_bytes"]),
                 float(row["psnr_db"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise DatasetError(f"{path}: is damaged: delete it, and the copy is made again") from error
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise DatasetError(f"{path}: is damaged: delete it, and the copy is made again") from error
     return rows
