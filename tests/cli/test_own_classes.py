@@ -55,14 +55,16 @@ def test_it_is_trained_tested_loaded_and_predicts(
     sizes = ["--data.transform.resize_px", "32", "--data.transform.crop_px", "32", "--data.clip_len", "4"]
     assert vidcls("fit", *words, *data, *sizes).status == 0
     (run,) = (tmp_path / "runs" / "MyNet").iterdir()
-    assert vidcls("test", "--run", run).status == 0
+    allowed = ("--allow-class", "mypackage")  # the run's configuration names the class, and that was not typed
+    assert "add --allow-class mypackage" in vidcls("test", "--run", run).refusal()
+    assert vidcls("test", "--run", run, *allowed).status == 0
     assert list(json.loads((run / "test.json").read_text())["table"]) == ["model"]
     model = load_classifier(run / "checkpoints" / "best.ckpt")
     assert type(model).__name__ == "MyNet"
     assert model.net[0].out_features == 5
     assert model(torch.zeros(2, 3, 4, 32, 32)).shape == (2, 3)
     videos = sorted((clip_folder / "test" / "left").iterdir())
-    answer = vidcls("predict", run, *videos, "--output", "scores.json", "--device", "cpu")
+    answer = vidcls("predict", run, *videos, "--output", "scores.json", "--device", "cpu", *allowed)
     assert answer.status == 0
     tested = {row.split(",")[0]: row.split(",")[3] for row in (run / "test.csv").read_text().splitlines()}
     predictions = json.loads((tmp_path / "scores.json").read_text())["predictions"]

@@ -142,6 +142,11 @@ def test_fractions_that_leave_nothing_to_train_on_are_refused(table: Callable[..
         VideoCsv(table("path,label"), val_fraction=0.5, test_fraction=0.5)
 
 
+def test_a_field_without_end_is_refused_where_it_begins(table: Callable[..., Path]) -> None:
+    with pytest.raises(DatasetError, match=r"clips.csv:\d+: not valid csv: field larger than field limit"):
+        VideoCsv(table("path,label", "a0.mp4,a", f'"{"a" * 200_000}",b'))
+
+
 def test_three_hundred_thousand_lines_fit_in_memory(tmp_path: Path, files: Files) -> None:
     """By object sizes per record, measured on 3,000: 500 MB are 1,700 bytes each; this leaves half of them free."""
     import tracemalloc

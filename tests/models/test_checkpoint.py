@@ -145,7 +145,8 @@ def test_facts_that_are_incomplete_are_refused(checkpoint: Path, tmp_path: Path,
 @pytest.mark.parametrize(
     ("class_path", "words"),
     [
-        ("no.such.Module", "cannot be imported"),
+        ("no.such.Module", "add --allow-class no"),
+        ("vidcls.no.such.Module", "cannot be imported"),
         ("vidcls.models.two_stream.ThreeStream", "cannot be imported"),
         ("vidcls.types.VideoRecord", "is not a VideoClassifier"),
     ],

@@ -238,6 +238,21 @@ def test_names_with_dollar_signs_are_no_formulas(clip_folder: Path, tmp_path: Pa
     assert "cost_$5_$" in (tmp_path / "p.html").read_text(encoding="utf-8")
 
 
+def test_what_names_say_is_text_and_no_markup(clip_folder: Path, tmp_path: Path) -> None:
+    root, name = tmp_path / "clips", "<script>alert(1)<!--&quot;"
+    shutil.copytree(clip_folder, root)
+    for part in ("train", "val", "test"):
+        (root / part / "left").rename(root / part / name)
+        (root / part / "right" / "0.avi").rename(root / part / "right" / "'\"><img src=x onerror=alert(1)>.avi")
+    (root / "train" / name / "0.avi").write_bytes(b"no video")
+    write_data_page(data_of(VideoFolder(root)), tmp_path / "p.html", title=name, num_samples=30)
+    page = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
 def test_flow_needs_one_frame_more_than_fields(clip_dataset: VideoFolder) -> None:
     facts = list(read_facts(clip_dataset.records))
     assert span_frames(data_of(clip_dataset, clip_len=3, stride=2), facts) == 5

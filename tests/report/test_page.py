@@ -133,6 +133,13 @@ def test_a_folder_that_is_no_tested_run_is_refused_in_one_line(
     (damaged / "test.csv").write_text("path,label\n")
     assert main(["report", str(damaged)]) == 2
     assert "test it again" in capsys.readouterr().err
+    (damaged / "test.csv").write_text(f"path,label\n{'a' * 200_000},left\n")  # more than a field of csv may have
+    assert main(["report", str(damaged)]) == 2
+    assert "test it again" in capsys.readouterr().err
+    shutil.copy(folder / "test.csv", damaged)
+    (damaged / "metrics.csv").write_text("step,train/loss\n1,nothing\n")
+    assert main(["report", str(damaged)]) == 2
+    assert "metrics.csv: is damaged" in capsys.readouterr().err
     assert main(["report", str(folder), "--output", "page.txt"]) == 2
 
 

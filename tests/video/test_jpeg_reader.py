@@ -11,9 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from vidcls.errors import DecodeError
+from vidcls.errors import DecodeError, MissingExtraError
 from vidcls.video import DecoderFallbackWarning, open_video, write_video
 from vidcls.video.jpeg_reader import JpegReader
+from vidcls.video.reader import Backend
 
 NUM_FRAMES = 20
 
@@ -109,6 +110,28 @@ def test_a_damaged_file_is_a_decode_error_and_no_crash(damage, reason: str, path
     bad.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DecodeError, match=reason):
         JpegReader(bad).frames(range(NUM_FRAMES))
+
+
+@pytest.mark.parametrize("backend", ["decord", "torchcodec", "pyav", "jpeg"])
+@pytest.mark.parametrize("side_px", [60_000, 2**30])
+def test_a_header_that_states_a_huge_picture_makes_no_room_for_it(
+    path: Path, tmp_path: Path, side_px: int, backend: Backend
+) -> None:
+    """The pictures say the same, as far as they can."""
+    bad, data = tmp_path / "bad.jpeg.avi", bytearray(path.read_bytes())
+    form = data.index(b"strf")
+    data[form + 12 : form + 20] = struct.pack("<ii", side_px, side_px)
+    at = data.find(b"\xff\xc0\x00\x11")
+    assert at > 0
+    while at > 0:
+        data[at + 5 : at + 9] = struct.pack(">HH", min(side_px, 65_535), min(side_px, 65_535))
+        at = data.find(b"\xff\xc0\x00\x11", at + 4)
+    bad.write_bytes(data)
+    try:
+        with pytest.raises(DecodeError, match="pictures of .* px: more than" if backend == "jpeg" else ""):
+            open_video(bad, backend).frames([0, 1])
+    except MissingExtraError:
+        pytest.skip(f"{backend} is not installed")
 
 
 def test_any_flipped_byte_gives_frames_or_a_decode_error(path: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -187,18 +188,24 @@ def read_run_facts(path: Path) -> list[dict[str, object]]:
 
 def git_state(folder: Path) -> dict[str, object] | None:
     """Commit of the repository that a folder lies in, and whether its files differ from it; None outside of one."""
-
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", *words], cwd=folder, capture_output=True, text=True, timeout=GIT_SECONDS, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    commit = git("rev-parse", "HEAD")
+    commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return None
-    changes = git("status", "--porcelain", "--untracked-files=no")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return {"commit": commit, "is_changed": bool(changes)}
+
+
+def remote_holds_secret(folder: Path) -> bool:
+    """Whether the address of a remote of the repository that a folder lies in has a name or password in it."""
+    addresses = _git(folder, "config", "--get-regexp", r"^remote\..*\.(push)?url$") or ""
+    return any(re.search(r"://[^/\s]*@", line) for line in addresses.splitlines())
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    """What git says; it starts no program that the settings of the repository name, and writes nothing."""
+    program = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *words]
+    try:
+        done = subprocess.run(program, cwd=folder, capture_output=True, text=True, timeout=GIT_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

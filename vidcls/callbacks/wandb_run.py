@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
+from vidcls.callbacks.run_facts import remote_holds_secret
 from vidcls.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -61,7 +62,13 @@ class WandbRun(WandbLogger):
         self._save_dir = self._wandb_init["dir"] = os.fspath(run_dir)
 
     def resume(self, run_id: str) -> None:
-        """Go on with the run of that id; to be called before anything is logged."""
+        """Go on with the run of that id; to be called before anything is logged.
+
+        Raises:
+            ConfigurationError: no run has such an id: it names folders, and may come from a checkpoint of others.
+        """
+        if not re.fullmatch(r"[\w-]{1,128}", str(run_id)):
+            raise ConfigurationError(f"W&B: {run_id!r} is no id of a run: letters, digits, _ and - are allowed")
         self._id = self._wandb_init["id"] = run_id
 
     @property
@@ -95,7 +102,10 @@ class WandbRun(WandbLogger):
 
         mode = _mode()
         # Offline its own lines would offer a command for the newest folder alone.
-        settings = wandb.Settings(silent=True) if mode == "offline" else None
+        settings = wandb.Settings(silent=True) if mode == "offline" else wandb.Settings()
+        if remote_holds_secret(Path.cwd()):  # W&B keeps that address, and of `https://TOKEN:x@host` the token
+            settings.disable_git = True
+            rank_zero_info("W&B: git is left out of the run: the address of its remote holds a name or password")
         self._wandb_init |= {"mode": mode, "settings": settings}
         Path(self._wandb_init["dir"]).mkdir(parents=True, exist_ok=True)
         try:

@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from vidcls import __version__
 from vidcls.errors import VidclsError
@@ -30,6 +29,9 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
   doctor     what is installed, what is missing and how to get it
 
   --debug    behind any command: the whole traceback where something goes wrong
+  --allow-class PACKAGE
+             behind any command: configurations and checkpoints may name classes of this package of yours, which runs
+             its code; classes that you type yourself, as in --model mypackage.Net, need no such option
   --version  the version"""
 
 INTERRUPTED = 130
@@ -75,7 +77,9 @@ def _run(arguments: list[str]) -> int:
     command, rest = arguments[0], arguments[1:]
     if command not in COMMANDS:
         return _fail(f"unknown command {command!r}: use one of {', '.join(COMMANDS)}")
-    _see_own_folder()
+    from vidcls.cli.own_classes import trust
+
+    rest = trust(rest)
     _show_notes()
     return COMMANDS[command](rest)
 
@@ -182,13 +186,6 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "compare": _compare,
     "doctor": _doctor,
 }
-
-
-def _see_own_folder() -> None:
-    """Let a configuration name classes of the user's own folder, as ``python -m`` would."""
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.append(folder)
 
 
 def _show_notes() -> None:

@@ -16,6 +16,7 @@ from vidcls.cli.request import LINKED
 from vidcls.data import VideoDataModule
 from vidcls.models.checkpoint import import_class
 from vidcls.models.classifier import LINKED_ARGUMENTS
+from vidcls.trusted_classes import refusal_in
 
 OWNER_OF_PREFIX: dict[str, type] = {"data": VideoDataModule, "trainer": Trainer}
 READABLE = {
@@ -52,6 +53,9 @@ def parser_message(error: Exception) -> str:
     if foreign:
         return _no_such_option(f"--{foreign[1]}")
     key = ".".join(re.findall(r'Parser key "([^"]+)"', text))
+    not_trusted = refusal_in(error)
+    if not_trusted:
+        return f"{key}: {not_trusted}" if key else not_trusted
     innermost = text.rpartition('Parser key "')[2]
     refused = re.search(r"Option '([^']+)' is not accepted", innermost)
     if refused:

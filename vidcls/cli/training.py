@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
-from jsonargparse import ArgumentError, Namespace
+from jsonargparse import ArgumentError, Namespace, set_parsing_settings
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
@@ -56,6 +56,8 @@ ADVICE = (
 )
 # Abbreviated, --ckpt_pat would start anew in silence.
 PARSER: dict[str, bool] = {"exit_on_error": False, "allow_abbrev": False}
+# Lightning's command line lets configurations be fetched from anywhere: a file would name an address, and it was asked.
+set_parsing_settings(config_read_mode_fsspec_enabled=False)
 
 
 def run(command: str, arguments: Sequence[str]) -> int:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vidcls.compare.memory import CpuMemory, GpuMemory
 from vidcls.errors import ConfigurationError
+from vidcls.trusted_classes import allow_classes, allowed_classes
 
 if TYPE_CHECKING:
     import torch
@@ -103,7 +104,7 @@ def measure_in_process(request: CostRequest) -> Cost:
     Raises:
         ConfigurationError: the process failed; its last line.
     """
-    program = [sys.executable, "-P", "-m", __name__, json.dumps(asdict(request))]
+    program = [sys.executable, "-P", "-m", __name__, json.dumps(asdict(request)), *allowed_classes()]
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
@@ -168,10 +169,12 @@ def per_second(seconds: Sequence[float], batch_size: int) -> float:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Print the cost of a :class:`CostRequest`, both as JSON."""
+    """Print the cost of a :class:`CostRequest`, both as JSON; behind it, the packages whose classes are allowed."""
     from vidcls.errors import VidclsError
 
-    sys.path.append(str(Path.cwd()))  # the user's own classes
+    allow_classes(argv[1:])
+    if argv[1:]:
+        sys.path.append(str(Path.cwd()))  # the user's own classes
     warnings.filterwarnings("ignore")
     try:
         cost = measure(CostRequest(**json.loads(argv[0])))

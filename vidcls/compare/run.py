@@ -24,6 +24,7 @@ from typing import Literal
 from vidcls.compare.plan import PlannedRun
 from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
+from vidcls.trusted_classes import OPTION, allowed_classes
 
 CheckpointName = Literal["best", "last"]
 Execute = Callable[[Sequence[str], Path], int]
@@ -122,7 +123,8 @@ def take(step: Step, run: PlannedRun, execute: Execute) -> str | None:
 
 def execute_command(words: Sequence[str], log: Path) -> int:
     """Run ``vidcls`` in a process of its own; after Ctrl+C it is given the time to write its checkpoint."""
-    program = [sys.executable, "-P", "-c", "from vidcls.cli import entry; entry()", *words]
+    allowed = [f"{OPTION}={prefix}" for prefix in allowed_classes()]
+    program = [sys.executable, "-P", "-c", "from vidcls.cli import entry; entry()", *words, *allowed]
     with log.open("wb") as file, subprocess.Popen(program, stdout=file, stderr=subprocess.STDOUT) as process:
         try:
             return process.wait()

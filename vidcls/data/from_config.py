@@ -10,6 +10,7 @@ from vidcls.data.arguments import folded
 from vidcls.data.datamodule import VideoDataModule
 from vidcls.datasets import VideoDataset
 from vidcls.errors import ConfigurationError, DatasetError
+from vidcls.trusted_classes import refusal_in
 from vidcls.types import VideoRecord
 
 
@@ -28,7 +29,8 @@ def videos_of(data: Mapping[str, object]) -> list[VideoRecord]:
         assert isinstance(fold, int | None)
         return folded(dataset.records, num_folds, fold)
     except (ArgumentError, ValueError) as error:
-        raise DatasetError(f"the data set cannot be used: {' '.join(str(error).split())}") from error
+        reason = refusal_in(error) or " ".join(str(error).split())
+        raise DatasetError(f"the data set cannot be used: {reason}") from error
 
 
 def data_module_of(data: Mapping[str, object], **changes: object) -> VideoDataModule:
@@ -42,6 +44,7 @@ def data_module_of(data: Mapping[str, object], **changes: object) -> VideoDataMo
     try:
         module: VideoDataModule = parser.instantiate_classes(parser.parse_object({"data": {**data, **changes}})).data
     except (ArgumentError, ValueError) as error:
-        raise ConfigurationError(f"the data of the run cannot be used: {' '.join(str(error).split())}") from error
+        reason = refusal_in(error) or " ".join(str(error).split())
+        raise ConfigurationError(f"the data of the run cannot be used: {reason}") from error
     module.prepare_data()
     return module

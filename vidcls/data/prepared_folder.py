@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from vidcls.errors import DatasetError
+from vidcls.errors import DatasetError, FlowError
 from vidcls.files import write_csv, write_text
+from vidcls.flow.source import place_inside
 from vidcls.flow.source_identity import SourceIdentity
 from vidcls.types import VideoRecord
 from vidcls.video.jpeg_reader import SUFFIX
@@ -101,8 +102,15 @@ class PreparedFolder:
         return cls(root, settings, done)
 
     def copy_of(self, name: str) -> Path:
-        """Where the copy of a video lies."""
-        return self.root / VIDEOS / f"{name}{SUFFIX}"
+        """Where the copy of a video lies.
+
+        Raises:
+            DatasetError: its name, or a link in the folder, leads out of the folder.
+        """
+        try:
+            return place_inside(self.root / VIDEOS, name, SUFFIX)
+        except FlowError as error:
+            raise DatasetError(str(error)) from error
 
     def current(self, record: VideoRecord) -> PreparedVideo | None:
         """The copy of a video where it is whole and of the source as it is now."""
@@ -180,8 +188,8 @@ def _journal(path: Path) -> dict[str, PreparedVideo]:
     if whole != text:
         write_text(path, whole)
     rows: dict[str, PreparedVideo] = {}
-    for row in csv.DictReader(io.StringIO(whole)):
-        try:
+    try:
+        for row in csv.DictReader(io.StringIO(whole)):
             rows[row["name"]] = PreparedVideo(
                 row["name"],
                 int(row["source_bytes"]),
@@ -190,6 +198,6 @@ def _journal(path: Path) -> dict[str, PreparedVideo]:
                 int(row["num_bytes"]),
                 float(row["psnr_db"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise DatasetError(f"{path}: is damaged: delete it, and the copy is made again") from error
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise DatasetError(f"{path}: is damaged: delete it, and the copy is made again") from error
     return rows

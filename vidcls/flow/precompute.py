@@ -94,7 +94,7 @@ def precompute(
     _check_device(device, settings)
     estimate_by(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), settings)  # says now what no video could change
     writer = FlowStoreWriter.open(root, settings)
-    missing = [r for r in records if not writer.store.path_of(r).is_file()]
+    missing = [r for r in records if not writer.store.has_file(r)]
     if missing:
         space = estimate_space(missing, settings, root)
         tell(_space_line(space, len(missing), len(records)))

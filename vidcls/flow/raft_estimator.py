@@ -114,7 +114,12 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         raise FlowError(f"the weights of flow method raft are not there: {path}; give raft_small, raft_large or a file")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError, UnpicklingError) as error:
+    except UnpicklingError as error:  # torch's own message tells how to load it all the same
+        raise FlowError(
+            f"{path} cannot be read as weights of flow method raft: more than tensors is in it, which could run code, "
+            "and is refused (or it is damaged): give a file of weights saved by torchvision's RAFT"
+        ) from error
+    except (OSError, RuntimeError, EOFError, KeyError, ValueError) as error:
         raise FlowError(
             f"{path} cannot be read as weights of flow method raft: {str(error).splitlines()[0]}"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
@@ -51,6 +52,10 @@ class FlowStore:
         """Where this video's flow lies, or would lie. FlowError where the name leads out of the folder."""
         return path_inside(self.root, record.name, FLOW_SUFFIX)
 
+    def has_file(self, record: VideoRecord) -> bool:
+        """Whether a file lies where this video's flow would lie. FlowError where the name leads out of the folder."""
+        return os.path.isfile(self.path_of(record))  # noqa: PTH113 - a name that is too long is no OSError
+
     def num_fields(self, record: VideoRecord) -> int:
         """Number of fields of this video: one less than it has frames. FlowError as in :meth:`fields`."""
         with self.open_file(record) as file:
@@ -79,7 +84,7 @@ class FlowStore:
     def open_file(self, record: VideoRecord) -> Iterator[FlowFile]:
         """The open flow file of a video, checked against settings and video. FlowError as in :meth:`fields`."""
         path = self.path_of(record)
-        if not path.is_file():
+        if not self.has_file(record):
             raise MissingFlowError(
                 f"the flow store {self.root} has no flow of {record.name!r}: {RERUN} with --output {self.root} again"
             )

@@ -16,6 +16,7 @@ from vidcls.flow.flow_file import FlowFile, FlowFileHeader, write_flow_file
 from vidcls.flow.manifest import MANIFEST_NAME, Manifest, installed_versions
 from vidcls.flow.raft_estimator import weights_digest
 from vidcls.flow.settings import FlowSettings
+from vidcls.flow.source import place_inside
 from vidcls.flow.source_identity import SourceIdentity
 from vidcls.flow.store import FLOW_SUFFIX, FlowStore
 from vidcls.types import VideoRecord
@@ -84,7 +85,7 @@ class FlowStoreWriter:
             width_px=width_px,
             source=SourceIdentity.of(record.path),
         )
-        path = self.store.path_of(record)
+        path = place_inside(self.store.root, record.name, FLOW_SUFFIX)
         partial = self.store.root / PARTIAL_FOLDER
         partial.mkdir(exist_ok=True)
         temporary = partial / f"{_owner_prefix()}{uuid4().hex}"

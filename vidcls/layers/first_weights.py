@@ -58,7 +58,12 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file of weights") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, TypeError, OSError) as error:
+    except pickle.UnpicklingError as error:  # torch's own message tells how to load it all the same
+        raise CheckpointError(
+            f"{path}: holds no weights that can be read: more than tensors is in it, which could run code, and is "
+            "refused (or it is damaged): give a file as torch.save(network.state_dict(), path) writes"
+        ) from error
+    except (RuntimeError, EOFError, LookupError, ValueError, TypeError, OSError) as error:
         raise CheckpointError(f"{path}: holds no weights that can be read ({_first_line(error)})") from error
     wrapper = next((name for name in WRAPPERS if isinstance(content, Mapping) and name in content), None)
     state = content[wrapper] if wrapper else content

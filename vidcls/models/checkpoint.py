@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vidcls.errors import CheckpointError
+from vidcls.trusted_classes import check_checkpoint_names
 from vidcls.types import ClipSettings
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def load_classifier(path: str | Path) -> VideoClassifier:
     """The trained model in a checkpoint, on the CPU and in evaluation mode.
 
     Raises:
-        CheckpointError: see :func:`read_checkpoint`; also where its class cannot be imported or built.
+        CheckpointError: see :func:`read_checkpoint`; also where its class cannot be imported or built, or is of another
+            package than vidcls that this program has not imported itself.
     """
     return build_classifier(read_checkpoint(path))
 
@@ -117,9 +119,10 @@ def build_classifier(facts: CheckpointFacts) -> VideoClassifier:
 
 
 def import_model_class(facts: CheckpointFacts) -> type[VideoClassifier]:
-    """The class that a checkpoint names; errors where it cannot be imported or is no classifier of ours."""
+    """The class that a checkpoint names; errors where it is not to be trusted, is not there or is no classifier."""
     from vidcls.models.classifier import VideoClassifier
 
+    check_checkpoint_names(facts.path, facts.class_path, facts.model_arguments)
     try:
         model_class = import_class(facts.class_path)
     except (ImportError, AttributeError, ValueError) as error:

@@ -94,7 +94,7 @@ def read_run(folder: Path) -> RunFolder:
         test = json.loads((folder / TEST_FILE).read_text(encoding="utf-8"))
         class_names = tuple(test["class_names"])
         answers = _answers(folder / SCORES_FILE, class_names)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise ConfigurationError(
             f"{folder}: its {TEST_FILE} or {SCORES_FILE} is damaged ({' '.join(str(error).split())}): test it again"
         ) from error
@@ -123,12 +123,16 @@ def _answers(path: Path, class_names: tuple[str, ...]) -> Answers:
 
 def _curves(path: Path) -> dict[str, list[tuple[float, float]]]:
     curves: dict[str, list[tuple[float, float]]] = {}
-    if path.is_file():
+    if not path.is_file():
+        return curves
+    try:
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 for name, value in row.items():
-                    if value and row.get("step") and name.startswith(("train/", "val/")):
+                    if value and row.get("step") and (name or "").startswith(("train/", "val/")):
                         curves.setdefault(name, []).append((float(row["step"]), float(value)))
+    except (ValueError, TypeError, csv.Error) as error:
+        raise ConfigurationError(f"{path}: is damaged ({error}): delete it, and the page has no curves") from error
     return curves
 
 

@@ -20,6 +20,7 @@ SUFFIX = ".jpeg.avi"
 """Files of this name are tried with this reader first; ``vidcls data prepare`` writes them."""
 ENTRY_BYTES = 16
 END_OF_IMAGE = b"\xff\xd9"
+MOST_PIXELS = 2**26  # twice those of 8K
 _HEADER_BYTES = 64 * 1024  # the headers before the pictures; FFmpeg's take 10 KiB
 
 
@@ -118,6 +119,8 @@ def _facts(data: mmap.mmap) -> AviFacts:
         raise DecodeError(f"holds {codec.decode('ascii', 'replace')}, not Motion JPEG")
     if scale == 0 or width <= 0 or height == 0:
         raise DecodeError("has headers without rate or size")
+    if width * abs(height) > MOST_PIXELS:  # room for the frames is made by what the header says
+        raise DecodeError(f"states pictures of {width}x{abs(height)} px: more than {MOST_PIXELS} pixels are not read")
     return AviFacts(codec, num_frames, rate / scale, abs(height), width, movie)
 
 

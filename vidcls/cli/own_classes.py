@@ -1,0 +1,101 @@
+"""The words of a command -> which classes the user trusts; the parser imports no others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import yaml
+
+from vidcls.errors import ConfigurationError
+from vidcls.trusted_classes import NEVER_ALLOWED, OPTION, REFUSED, TRUSTED, allow_classes, allowed_classes
+
+# A class behind these was typed by the user; --config, --data and --trainer name files, which others may have written.
+CLASS_OPTIONS = ("--model", "--data.dataset", "--trainer.")
+NO_CLASS = ("--trainer.default_root_dir", "--data.dataset.root", "--data.dataset.path")
+
+
+def trust(arguments: Sequence[str]) -> list[str]:
+    """Allow what ``--allow-class`` and the options for classes name, for the rest of the process.
+
+    Only where something is allowed, the current folder is looked into for modules, and after all others.
+
+    Args:
+        arguments: all words of a command.
+
+    Returns:
+        the words without ``--allow-class`` and what follows it.
+
+    Raises:
+        ConfigurationError: the option has no value, or one that is no package.
+    """
+    words, given = _split(arguments)
+    before = allowed_classes()
+    allow_classes([*given, *_typed(words)])
+    _guard_parser(before)
+    folder = str(Path.cwd())
+    if allowed_classes() and folder not in sys.path:
+        sys.path.append(folder)
+    return words
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    words: list[str] = []
+    given: list[str] = []
+    waiting = iter(arguments)
+    for word in waiting:
+        option, equals, value = word.partition("=")
+        if option != OPTION:
+            words.append(word)
+            continue
+        value = value if equals else next(waiting, "")
+        if not value:
+            raise ConfigurationError(f"{OPTION}: expected a package, module or class, such as mypackage")
+        given.append(value)
+    return words, given
+
+
+def _typed(words: Sequence[str]) -> Iterator[str]:
+    """The packages of the classes that stand on the command line itself."""
+    for word, after in zip(words, [*words[1:], ""], strict=False):
+        option, equals, value = word.partition("=")
+        if option.startswith(CLASS_OPTIONS) and option not in NO_CLASS:
+            yield from _packages(value if equals else after)
+
+
+def _packages(value: str) -> Iterator[str]:
+    if value.lstrip().startswith(("{", "[")):
+        try:
+            yield from _packages_within(yaml.safe_load(value))
+        except yaml.YAMLError:
+            return  # the parser will say so
+    elif not Path(value).exists():
+        yield from _packages_within(value)
+
+
+def _packages_within(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        parts = value.split(".")
+        is_path = len(parts) > 1 and all(part.isidentifier() for part in parts)
+        if is_path and parts[0] not in TRUSTED and parts[0] not in NEVER_ALLOWED:
+            yield parts[0]
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _packages_within(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _packages_within(item)
+
+
+def _guard_parser(before: Sequence[str]) -> None:
+    """Have the parser import what is trusted and no more, read local files only, and make no class unasked."""
+    from jsonargparse import set_parsing_settings
+
+    set_parsing_settings(
+        import_path_denylist=["*", *REFUSED, *before],
+        import_path_allowlist=[*TRUSTED, *allowed_classes()],
+        config_read_mode_urls_enabled=False,
+        config_read_mode_fsspec_enabled=False,
+        instantiate_subclass_spec_in_any=False,
+    )
