@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch import Trainer
 
 from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
@@ -190,3 +191,18 @@ def test_sizes_out_of_range_are_refused(clip_dataset: VideoFolder, changes: dict
 def test_imported_flow_without_its_folder_is_refused(clip_dataset: VideoFolder) -> None:
     with pytest.raises(ConfigurationError, match="method is imported: such flow cannot be computed; give the folder"):
         data_of(clip_dataset, flow_settings=FlowSettings(method="imported"))
+
+
+def test_synchronised_batch_normalisation_is_refused_on_the_cpu_in_one_line(clip_dataset: VideoFolder) -> None:
+    data = data_of(clip_dataset)
+    data.trainer = Trainer(
+        accelerator="cpu",
+        devices=2,
+        strategy="ddp",
+        sync_batchnorm=True,
+        use_distributed_sampler=False,
+        logger=False,
+        enable_checkpointing=False,
+    )
+    with pytest.raises(ConfigurationError, match=r"sync_batchnorm: true works on GPUs alone.*sync_batchnorm false"):
+        data.setup("fit")

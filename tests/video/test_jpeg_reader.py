@@ -147,3 +147,13 @@ def test_any_flipped_byte_gives_frames_or_a_decode_error(path: Path, tmp_path: P
             reader.frames(range(min(reader.num_frames, NUM_FRAMES)))
         except DecodeError:
             continue
+
+
+def test_a_header_that_promises_a_large_picture_takes_no_memory_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpeg.avi"
+    write_video(path, torch.full((3, 3, 32, 32), 90, dtype=torch.uint8), codec="mjpeg")
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<ii", content, content.find(b"strf") + 12, 2_000_000, 2_000_000)
+    path.write_bytes(content)
+    with open_video(path, "jpeg") as video, pytest.raises(DecodeError, match="different sizes"):
+        video.frames([0])

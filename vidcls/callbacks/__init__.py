@@ -1,6 +1,7 @@
 """What is logged, written and drawn while a model trains or is tested."""
 
 from vidcls.callbacks.checkpoint_file import write_whole_checkpoints
+from vidcls.callbacks.end_together import EndTogether
 from vidcls.callbacks.fast import Fast
 from vidcls.callbacks.fit_files import FitFiles
 from vidcls.callbacks.layer_statistics import LayerStatistics
@@ -16,6 +17,7 @@ from vidcls.callbacks.wandb_run import WandbRun
 
 __all__ = [
     "BestCheckpoint",
+    "EndTogether",
     "Fast",
     "FitFiles",
     "LayerStatistics",

@@ -22,6 +22,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 import vidcls.datasets  # noqa: F401 - so that data sets can be named without their module
 from vidcls.callbacks import (
     BestCheckpoint,
+    EndTogether,
     FitFiles,
     MetricsLog,
     RunFacts,
@@ -189,8 +190,10 @@ class VidclsCLI(LightningCLI):
         folder, facts = self.request.folder(), self.request.facts
         checkpoints = folder / CHECKPOINTS
         if self.subcommand != "fit":
-            return [TestFiles(folder, checkpoint=facts.path if facts else None), WandbMedia(), WandbLooks(folder)]
+            files = TestFiles(folder, checkpoint=facts.path if facts else None)
+            return [EndTogether(), files, WandbMedia(), WandbLooks(folder)]
         return [
+            EndTogether(),
             BestCheckpoint(checkpoints, monitor=self._get(self.config, "monitor")),
             *last_checkpoints(checkpoints, every_n_steps=self._get(self.config, "save_every_n_steps")),
             LearningRateMonitor(logging_interval="step"),

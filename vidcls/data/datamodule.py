@@ -200,6 +200,14 @@ class VideoDataModule(LightningDataModule):
             raise ConfigurationError(
                 "the data module deals the videos to the processes itself: give Trainer(use_distributed_sampler=False)"
             )
+        if (
+            self.trainer._accelerator_connector._layer_sync is not None
+            and self.trainer.strategy.root_device.type == "cpu"
+        ):
+            raise ConfigurationError(
+                "sync_batchnorm: true works on GPUs alone, and this training runs on the CPU: set "
+                "--trainer.sync_batchnorm false"
+            )
         if self.bad_videos == "skip" and self.trainer._accelerator_connector._layer_sync is not None:
             raise ConfigurationError(
                 "bad_videos: skip and sync_batchnorm: true exclude each other on several processes (one whose whole "

@@ -17,6 +17,8 @@ from vidcls.errors import DecodeError, MissingExtraError
 from vidcls.types import VideoInfo
 from vidcls.video.packets import first_line, stream_facts
 
+MOST_STATED = 1000  # frames in the header to each in the file; sound files have 1
+
 
 class DecordReader:
     """Reads with decord on one thread, which is what a loader's worker wants; applies rotation tags by itself.
@@ -34,6 +36,11 @@ class DecordReader:
         self._facts = stream_facts(path)
         if self._facts.container == "mpegts":
             raise DecodeError("is not trusted with MPEG-TS, whose first frames it loses")
+        if self._facts.num_stated > MOST_STATED * self._facts.num_frames:
+            raise DecodeError(
+                f"is not trusted with a header that states {self._facts.num_stated} frames where the file has "
+                f"{self._facts.num_frames}: it takes memory for all of them, and ends the process where there is none"
+            )
         self._has_exact_seeks = self._facts.has_exact_times and self._facts.has_closed_groups
         self.num_frames = self._facts.num_frames
         self.fps = self._facts.fps

@@ -73,7 +73,7 @@ class JpegReader:
         import cv2  # its libjpeg gives the numbers of torchvision's in two thirds of the time
 
         distinct = sorted(set(indices))
-        pictures = np.empty((len(distinct), self._facts.height_px, self._facts.width_px, 3), dtype=np.uint8)
+        pictures: np.ndarray | None = None
         for k, index in enumerate(distinct):
             start, size = int(self._starts[index]), int(self._sizes[index])
             content = self._bytes[start : start + size]
@@ -85,9 +85,12 @@ class JpegReader:
                 raise DecodeError(f"has a damaged picture, number {index} ({first_line(error)})") from error
             if picture is None:
                 raise DecodeError(f"has a damaged picture, number {index}")
-            if picture.shape != pictures.shape[1:]:
+            if picture.shape != (self._facts.height_px, self._facts.width_px, 3):
                 raise DecodeError(f"has pictures of different sizes, number {index} among them")
+            if pictures is None:  # not before a picture was seen: a damaged header may promise any size
+                pictures = np.empty((len(distinct), *picture.shape), dtype=np.uint8)
             pictures[k] = picture
+        assert pictures is not None, "callers ask for at least one frame"
         frames = torch.from_numpy(pictures).permute(0, 3, 1, 2)
         if list(indices) == distinct:
             return frames

@@ -26,6 +26,8 @@ class StreamFacts:
 
     num_frames: int
     """Frames that are to be shown; those that an edit list cuts away are not counted."""
+    num_stated: int
+    """Frames that the header states, right or wrong; 0 where it does not."""
     fps: float
     codec: str
     container: str
@@ -67,7 +69,7 @@ def list_packets(path: Path) -> PacketList:
             container_name, is_reordered = str(container.format.name), bool(stream.codec_context.has_b_frames)
             codec = str(stream.codec_context.codec.canonical_name)
             stated_fps = float(stream.average_rate or stream.guessed_rate or 0)
-            seconds_per_tick = float(stream.time_base or 1)
+            seconds_per_tick, num_stated = float(stream.time_base or 1), int(stream.frames)
     except av.FFmpegError as error:
         raise DecodeError(first_line(error)) from error
     shown = [packet for packet in packets if not packet.is_discard]
@@ -76,7 +78,7 @@ def list_packets(path: Path) -> PacketList:
     pts = sorted({packet.pts for packet in shown if packet.pts is not None})
     if len(pts) < len(shown) or (container_name == "avi" and is_reordered):
         facts = StreamFacts(
-            len(shown), stated_fps, codec, container_name, has_exact_times=False, has_closed_groups=False
+            len(shown), num_stated, stated_fps, codec, container_name, has_exact_times=False, has_closed_groups=False
         )
         return PacketList(facts, pts=[], key_frames=[0])
     place_of: dict[int | None, int] = {time: i for i, time in enumerate(pts)}
@@ -85,6 +87,7 @@ def list_packets(path: Path) -> PacketList:
     counted_fps = len(shown) / (duration * seconds_per_tick) if duration else 0.0
     facts = StreamFacts(
         len(shown),
+        num_stated,
         _settle_fps(stated_fps, counted_fps),
         codec,
         container_name,
@@ -114,13 +117,16 @@ def open_best_stream(path: Path) -> tuple[InputContainer, VideoStream]:
     """The open file and the best of its video streams, to be decoded on one thread.
 
     Raises:
-        DecodeError: there is no video stream.
+        DecodeError: there is no video stream, or none of a codec that is known.
     """
-    container = import_av().open(str(path))
+    container = import_av().open(str(path), metadata_errors="replace")  # titles in other encodings than UTF-8
     stream = container.streams.best("video")
     if stream is None:
         container.close()
         raise DecodeError("there is no video stream")
+    if stream.codec_context is None:
+        container.close()
+        raise DecodeError("the video stream has a codec that FFmpeg does not know")
     stream.codec_context.thread_count = 1
     return container, stream
 
