@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import signal
 import subprocess
 import sys
@@ -91,10 +93,18 @@ def test_the_processes_end_with_this_one_however_it_ends(tmp_path: Path, number:
     (tmp_path / "jobs_of_a_test.py").write_text(JOBS)
     (tmp_path / "working.py").write_text(WORKING)
     process = subprocess.Popen(
-        [sys.executable, str(tmp_path / "working.py")], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, str(tmp_path / "working.py")],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"5\n"  # now both processes hang
-    process.send_signal(number)
-    process.communicate(timeout=60)  # until no process is left that could write
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"5\n"  # now both processes hang
+        process.send_signal(number)
+        process.communicate(timeout=60)  # until no process is left that could write
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # where the test fails, none is left behind
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode in (-number, 1)
