@@ -107,6 +107,7 @@ def test_a_folder_of_files_without_classes_is_checked_as_files(check: Command, c
     assert "b.mp4: the file is empty" in outcome.out
     assert "class" not in outcome.out
     assert not (tmp_path / "cache" / "vidcls" / "checked").exists()
+    assert not Path("none").exists()
     assert "has no classes" in check(heap, "--fix-list", tmp_path / "x.csv").refusal()
 
 

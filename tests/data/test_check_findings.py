@@ -137,6 +137,8 @@ def test_a_group_in_two_parts_is_found_by_the_csv_and_by_the_file_names_of_ucf10
         ("sit_down", "sit down", "underscores"),
         ("juggling", "jugling", "one of them is rare"),
         ("wave1", "wave2", ""),
+        ("throw ball 1", "throw ball 2", ""),
+        ("stop", "spot", ""),
         ("sit", "sitdown", ""),
         ("PlayingDhol", "PlayingDaf", ""),
         ("from left to right", "from right to left", ""),

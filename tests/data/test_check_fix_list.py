@@ -122,3 +122,25 @@ def test_no_list_is_written_over_a_file_or_where_what_is_left_is_no_data_set(tmp
     with pytest.raises(DatasetError, match="no video can be used"):
         write_fix_list(fix_list(records[:1], known), tmp_path / "sound.csv", tmp_path)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_parts_that_were_drawn_without_a_look_at_the_groups_are_cut_anew_by_group(tmp_path: Path) -> None:
+    parts: tuple[Split, ...] = ("train", "train", "val", "test")
+    rows: list[tuple[str, str, Split, str | None, Health]] = [
+        (f"v_{label}_g{group:02d}_c{k:02d}.avi", label, part, None, SOUND)
+        for label in ("Sit", "Walk")
+        for group in range(8)
+        for k, part in enumerate(parts)
+    ]
+    records, known = listed(tmp_path, *rows)
+    fixed = fix_list(records, known)
+    assert fixed.is_recut
+    assert len(fixed.kept) == len(records)
+    write_fix_list(fixed, tmp_path / "sound.csv", tmp_path)
+    found = VideoCsv(tmp_path / "sound.csv").records
+    assert {record.split for record in found} == {"train", "val", "test"}
+    parts_of: dict[str | None, set[str]] = {}
+    for record in found:
+        parts_of.setdefault(record.group, set()).add(record.split)
+    assert len(parts_of) == 16
+    assert all(len(parts) == 1 for parts in parts_of.values())

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -67,3 +70,41 @@ def test_a_crash_has_its_signal_and_a_job_past_its_time_is_ended_and_all_others_
     assert getattr(outcomes["xxx"].error, "exitcode", None) == -signal.SIGSEGV
     assert "did not finish in time" in reason_of(outcomes["x"])
     assert reason_of(outcomes["xxx"]).startswith("3: its worker process died")
+
+
+WORKING = """
+import sys
+from pathlib import Path
+
+from jobs_of_a_test import length_of_name
+from vidcls.flow.worker_pool import each_video
+from vidcls.types import VideoRecord
+
+if __name__ == "__main__":
+    labels = ("quick", "hangs", "hangs")
+    records = [VideoRecord(path=Path(), label=label, split="train", name=label) for label in labels]
+    for outcome in each_video(length_of_name, records, num_workers=2):
+        print(outcome.result, flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_the_processes_end_with_this_one_however_it_ends(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "jobs_of_a_test.py").write_text(JOBS)
+    (tmp_path / "working.py").write_text(WORKING)
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "working.py")],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"5\n"  # now both processes hang
+        process.send_signal(number)
+        process.communicate(timeout=60)  # until no process is left that could write
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # where the test fails, none is left behind
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode in (-number, 1)

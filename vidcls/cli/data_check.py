@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from argparse import Namespace
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING
 from vidcls.cli.argument_parser import OneLineParser, positive_count, positive_seconds
 from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_of
 from vidcls.errors import ConfigurationError
+from vidcls.files import printable, write_text
 
 if TYPE_CHECKING:
     from vidcls.data.check_cache import CheckCache
     from vidcls.data.check_files import CheckedFiles
     from vidcls.data.findings import CheckedData
+    from vidcls.data.fix_list import FixList
 
 DESCRIPTION = """Open every file of a data set in processes that may crash or hang, decode all of its frames, and say
 what would spoil a training: files that cannot be read, are damaged, cut off, black, frozen or shorter than a clip;
@@ -31,7 +34,8 @@ What was found is kept, so that a second check opens only what has changed, and 
 its files are known to be bad. A folder without class folders is checked too, as files alone.
 
 --fix-list leaves out what cannot be read; of copies it keeps one, that of the test before that of the validation before
-that of the training; it brings each group into one part. It never writes over a file.
+that of the training; of copies with different labels it keeps none; it brings each group into one part. It says what it
+left out and why, and never writes over a file.
 
 Exit status: 0 sound, 1 problems were found, 2 bad input."""
 DEFAULT_SECONDS = 60.0
@@ -51,7 +55,6 @@ def main(argv: list[str]) -> int:
     from vidcls.data.findings import CheckedData, findings
     from vidcls.data.fix_list import fix_list, write_fix_list
     from vidcls.data.loading_speed import known_speed
-    from vidcls.files import write_text
     from vidcls.predict.output import check_place
 
     for option, file in (("--json", options.json), ("--fix-list", options.fix_list)):
@@ -79,9 +82,7 @@ def main(argv: list[str]) -> int:
     if options.fix_list is not None:
         fixed = fix_list(data.records, data.known)
         write_fix_list(fixed, options.fix_list, root)
-        _print_fix_list(
-            options.fix_list, root, fixed.left_out, fixed.moved, len(fixed.kept), data.flow_source is not None
-        )
+        _print_fix_list(fixed, options.fix_list, root, has_flow=data.flow_source is not None)
     return 1 if any(finding.is_problem for finding in found) else 0
 
 
@@ -130,21 +131,18 @@ def _cache_folder(given: str | None) -> Path | None:
     return None if given.lower() == "none" else Path(given).expanduser()
 
 
-def _print_fix_list(
-    output: Path,
-    root: Path,
-    left_out: list[tuple[str, str]],
-    moved: list[tuple[str, str]],
-    num_kept: int,
-    has_flow: bool,
-) -> None:
-    print(f"\nwrote {output}: {num_kept} videos, {len(left_out)} left out, {len(moved)} moved to another part")
-    for what, pairs in (("left out", left_out), ("moved", moved)):
+def _print_fix_list(fixed: FixList, output: Path, root: Path, *, has_flow: bool) -> None:
+    print(f"\nwrote {output}: {len(fixed.kept)} videos, {len(fixed.left_out)} left out, {len(fixed.moved)} moved")
+    for what, pairs in (("left out", fixed.left_out), ("moved", fixed.moved)):
         for name, reason in pairs:
-            print(f"  {what}: {name}: {reason}")
-    words = f"--data video_csv --data.dataset.path {output}"
+            print(printable(f"  {what}: {name}: {reason}"))
+    if fixed.is_recut:
+        print(
+            "  it names no parts: groups were spread so widely that the parts are cut anew, by group, when it is loaded"
+        )
+    words = f"--data video_csv --data.dataset.path {shlex.quote(str(output))}"
     if has_flow and output.parent.resolve() != root.resolve():
-        words += f" --data.dataset.root {root}"  # the names by which the flow is found
+        words += f" --data.dataset.root {shlex.quote(str(root))}"  # the names by which the flow is found
     print(f"train on it with: {words}")
 
 

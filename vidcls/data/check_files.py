@@ -70,7 +70,7 @@ def check_files(
             found[path] = CheckedVideo(0, 0, Health("missing", error.strerror or str(error)))
     progress(len(found))
     job = job or partial(examined, decoder=cache.decoder, most_seconds=SHARE_FOR_READING * most_seconds)
-    saved = time.monotonic()
+    save_at = time.monotonic() + SAVED_EVERY_SECONDS
     todo = [distinct[path] for path in waiting]
     try:
         for outcome in each_video(
@@ -82,9 +82,10 @@ def check_files(
             if not _was_killed(outcome):
                 cache.add(path, found[path])
             progress(1)
-            if time.monotonic() - saved > SAVED_EVERY_SECONDS:
+            if time.monotonic() > save_at:
+                started = time.monotonic()
                 cache.save()
-                saved = time.monotonic()
+                save_at = time.monotonic() + max(SAVED_EVERY_SECONDS, 20 * (time.monotonic() - started))
     finally:
         cache.save()
     return CheckedFiles(found, len(waiting))

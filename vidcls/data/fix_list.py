@@ -27,11 +27,13 @@ class FixList:
         kept: the usable ones, each with the part it is in now.
         left_out: name and reason.
         moved: name and reason.
+        is_recut: the list names no parts, since too much would have to move: they are cut anew when it is loaded.
     """
 
     kept: list[VideoRecord]
     left_out: list[tuple[str, str]]
     moved: list[tuple[str, str]]
+    is_recut: bool = False
 
 
 def fix_list(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo]) -> FixList:
@@ -41,7 +43,9 @@ def fix_list(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo])
     - Of copies one is kept: that of the test, else of the validation, else the first. So a test stays the test that
       it was, and the training, which has most, gives.
     - Copies with different labels are all left out: which label is right, no program knows.
-    - A group in several parts goes to the part that has most of its videos, as a whole; no video is lost.
+    - A group in several parts goes to the part that has most of its videos, as a whole; no video is lost. Where a part
+      would lose more than half of its videos by that, as where parts were drawn without a look at the groups, the list
+      has groups and no parts, so that `VideoCsv` cuts them by group.
     """
     left_out = {
         id(r): f"{known[r.path].health.fault}: {known[r.path].health.reason}" for r in records if _bad(r, known)
@@ -64,7 +68,11 @@ def fix_list(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo])
         if split != record.split:
             moved.append((record.name, f"from {record.split} to {split}, where most of the group {group_name} is"))
         placed.append(replace(record, split=split, group=group_name))
-    return FixList(placed, [(r.name, left_out[id(r)]) for r in records if id(r) in left_out], moved)
+    listed = [(record.name, left_out[id(record)]) for record in records if id(record) in left_out]
+    before, after = Counter(record.split for record in usable), Counter(record.split for record in placed)
+    if any(after[part] < before[part] / 2 for part in SPLITS):
+        return FixList(placed, listed, [], is_recut=True)
+    return FixList(placed, listed, moved)
 
 
 def write_fix_list(fixed: FixList, output: Path, root: Path) -> None:
@@ -82,7 +90,7 @@ def write_fix_list(fixed: FixList, output: Path, root: Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem}-") as folder:
         draft = Path(folder) / output.name
-        write_csv(draft, _rows(fixed.kept, is_beside=output.parent.resolve() == root.resolve()))
+        write_csv(draft, _rows(fixed, is_beside=output.parent.resolve() == root.resolve()))
         try:
             VideoCsv(draft, root=output.parent)
         except DatasetError as error:
@@ -91,17 +99,22 @@ def write_fix_list(fixed: FixList, output: Path, root: Path) -> None:
         draft.replace(output)
 
 
-def _rows(kept: Sequence[VideoRecord], *, is_beside: bool) -> list[list[str]]:
+def _rows(fixed: FixList, *, is_beside: bool) -> list[list[str]]:
+    kept = fixed.kept
     extras = list(kept[0].extra)
     has_extras = all(list(record.extra) == extras for record in kept)
     has_groups = any(record.group is not None for record in kept)
-    header = ["path", "label", "split", *(["group"] if has_groups else []), *(extras if has_extras else [])]
-    rows = [header]
+    columns = ["path", "label", *([] if fixed.is_recut else ["split"]), *(["group"] if has_groups else [])]
+    rows = [[*columns, *(extras if has_extras else [])]]
     for record in kept:
         is_inside = is_beside and not record.name.startswith("outside/")
-        row = [record.name if is_inside else os.fspath(record.path.absolute()), record.label, record.split]
-        row += [record.group or record.name] if has_groups else []
-        rows.append(row + (list(record.extra.values()) if has_extras else []))
+        cells = {
+            "path": record.name if is_inside else os.fspath(record.path.absolute()),
+            "label": record.label,
+            "split": record.split,
+            "group": record.group or record.name,
+        }
+        rows.append([cells[column] for column in columns] + (list(record.extra.values()) if has_extras else []))
     return rows
 
 
