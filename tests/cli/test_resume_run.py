@@ -43,7 +43,7 @@ def test_an_interrupted_training_goes_on_in_its_folder_and_ends_the_same(
     assert stopped.status == 130
     (run,) = (tmp_path / "runs" / "tiny").iterdir()
     go_on = next(line for line in stopped.out.splitlines() if line.startswith("stopped: ")).partition("vidcls ")[2]
-    assert go_on == f"fit --run {run.relative_to(tmp_path)} --ckpt_path last goes on"
+    assert go_on == f"fit --run {run.relative_to(tmp_path)} --ckpt_path last --allow-class stopping goes on"
     assert vidcls("fit", "--config", tiny, "--ckpt_path", "last").status == 0
     assert list((tmp_path / "runs" / "tiny").iterdir()) == [run]
     assert_same_end(run, trained)
@@ -60,7 +60,9 @@ def test_the_command_that_is_printed_needs_no_configuration(
     vidcls: Command, tiny: Path, trained: Path, stop_at: StopAt, tmp_path: Path
 ) -> None:
     assert vidcls("fit", "--config", tiny, *SAVE_OFTEN, *stop_at(4, "batch"), "--run", "mine").status == 130
-    resumed = vidcls("fit", "--run", "mine", "--ckpt_path", "last", "--trainer.callbacks", "null")
+    resumed = vidcls(
+        "fit", "--run", "mine", "--ckpt_path", "last", "--trainer.callbacks", "null", "--allow-class", "stopping"
+    )
     assert resumed.status == 0
     assert_same_end(tmp_path / "mine", trained)
 

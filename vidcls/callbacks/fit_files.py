@@ -8,6 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from vidcls.callbacks.metrics_log import METRICS_FILE
 from vidcls.callbacks.pictures import draw_curves, read_curves
+from vidcls.trusted_classes import OPTION, allowed_classes
 
 CURVES_FILE = "curves.png"
 LAST = "checkpoints/last.ckpt"
@@ -54,4 +55,5 @@ class FitFiles(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
         """Say how a training that was stopped by hand goes on."""
         if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero and (self.run / LAST).is_file():
-            print(f"stopped: {self.run}: vidcls fit --run {self.run} --ckpt_path last goes on")
+            allowed = "".join(f" {OPTION} {prefix}" for prefix in allowed_classes())
+            print(f"stopped: {self.run}: vidcls fit --run {self.run} --ckpt_path last{allowed} goes on")
