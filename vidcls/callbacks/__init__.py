@@ -1,6 +1,5 @@
 """What is logged, written and drawn while a model trains or is tested."""
 
-from vidcls.callbacks.checkpoint_file import write_whole_checkpoints
 from vidcls.callbacks.end_together import EndTogether
 from vidcls.callbacks.fast import Fast
 from vidcls.callbacks.fit_files import FitFiles
@@ -30,5 +29,4 @@ __all__ = [
     "WandbMedia",
     "WandbRun",
     "last_checkpoints",
-    "write_whole_checkpoints",
 ]

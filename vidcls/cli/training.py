@@ -33,7 +33,6 @@ from vidcls.callbacks import (
     WandbMedia,
     WandbRun,
     last_checkpoints,
-    write_whole_checkpoints,
 )
 from vidcls.cli.agreement import check_against_checkpoint, check_against_run, check_linked, check_weights_are_given
 from vidcls.cli.configs import with_config_paths
@@ -181,9 +180,7 @@ class VidclsCLI(LightningCLI):
         self.trainer_defaults["callbacks"] = self._callbacks()
         if self.subcommand != "fit":
             kwargs["enable_checkpointing"] = False
-        trainer = super().instantiate_trainer(logger=self._loggers(config.get("logger")), **kwargs)
-        write_whole_checkpoints(trainer)
-        return trainer
+        return super().instantiate_trainer(logger=self._loggers(config.get("logger")), **kwargs)
 
     def _callbacks(self) -> list[Callback]:
         assert self.request is not None
