@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import errno
+import glob
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room, no room for this user, no larger files
 
 
 @contextmanager
@@ -15,19 +19,41 @@ def written_whole(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to; it takes its place when the block ends well, else it is removed.
 
     The content is on the disk before the name changes, so that after a power cut there is the old file or the new one.
+    What a kill leaves begins with a dot and is nobody's input; see :func:`remove_leftovers`.
+
+    Raises:
+        OSError: it cannot be written; where the disk is full, the error names ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        with naming(path):
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Where the disk is full, let the error name the file: a write to an open one does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL_DISK:
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed processes left of writing ``path``; only where no other process is writing it now."""
+    for leftover in path.parent.glob(f".{glob.escape(path.stem)}-????????{glob.escape(path.suffix)}"):
+        leftover.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,6 +13,7 @@ from vidcls.callbacks.test_files import TestFiles
 from vidcls.callbacks.wandb_looks import WandbLooks
 from vidcls.callbacks.wandb_media import WandbMedia
 from vidcls.callbacks.wandb_run import WandbRun
+from vidcls.callbacks.whole_checkpoints import WholeCheckpoints
 
 __all__ = [
     "BestCheckpoint",
@@ -28,5 +29,6 @@ __all__ = [
     "WandbLooks",
     "WandbMedia",
     "WandbRun",
+    "WholeCheckpoints",
     "last_checkpoints",
 ]

@@ -8,6 +8,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from vidcls.callbacks.metrics_log import METRICS_FILE
 from vidcls.callbacks.pictures import draw_curves, read_curves
+from vidcls.callbacks.run_facts import RUN_FILE
+from vidcls.files import remove_leftovers
 from vidcls.trusted_classes import OPTION, allowed_classes
 
 CURVES_FILE = "curves.png"
@@ -29,9 +31,11 @@ class FitFiles(Callback):
         self.run = run
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
-        """Say where the run will lie, and where it is too short to learn much."""
+        """Say where the run will lie, and where it is too short to learn much; remove what a kill left there."""
         if not trainer.is_global_zero:
             return
+        for name in (*FILES, RUN_FILE):
+            remove_leftovers(self.run / name)
         print(f"run folder: {self.run}")
         num_steps = int(trainer.estimated_stepping_batches)
         if num_steps < FEW_STEPS:

@@ -5,20 +5,27 @@ from __future__ import annotations
 import csv
 import io
 from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
 
 from lightning.fabric.loggers.csv_logs import _ExperimentWriter
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.loggers.logger import rank_zero_experiment
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
 
-from vidcls.files import write_text
+from vidcls.files import naming, write_text
 
 METRICS_FILE = "metrics.csv"
 
 
 class MetricsLog(CSVLogger):
     """Lightning's csv logger, written into the run folder itself and continued after a resume.
+
+    After each checkpoint the rows of the steps that it counts go to the file at once, so that a run that is killed
+    later keeps them. Lightning logs the last of them right after the checkpoint; a kill just between loses that row.
 
     Args:
         run: the run folder.
@@ -29,6 +36,21 @@ class MetricsLog(CSVLogger):
     def __init__(self, run: Path, *, resumed_at_step: int | None = None) -> None:
         super().__init__(save_dir=run, name="", version="", flush_logs_every_n_steps=20)
         self._resumed_at_step = resumed_at_step
+        self._is_behind_checkpoint = False
+
+    @rank_zero_only
+    def after_save_checkpoint(self, checkpoint_callback: Checkpoint) -> None:  # noqa: ARG002
+        """Write the rows so far, and the next one as soon as it comes."""
+        self._is_behind_checkpoint = True
+        self.save()
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, Tensor | float], step: int | None = None) -> None:  # type: ignore[override]
+        """One row; kept for a while, but not where a checkpoint counts its step."""
+        super().log_metrics(metrics, step)
+        if self._is_behind_checkpoint:
+            self._is_behind_checkpoint = False
+            self.save()
 
     @property
     @rank_zero_experiment
@@ -51,6 +73,17 @@ class _ContinuedWriter(ExperimentWriter):
             with file.open(newline="", encoding="utf-8") as handle:
                 self.metrics_keys = list(csv.DictReader(handle).fieldnames or [])
 
+    def save(self) -> None:
+        """Append the rows since the last call."""
+        with naming(Path(self.metrics_file_path)):
+            super().save()
+
+    def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
+        """Give the rows the new columns; Lightning's writer empties the file first, and a kill leaves it so."""
+        file = Path(self.metrics_file_path)
+        with file.open(newline="", encoding="utf-8") as handle:
+            write_text(file, _table(fieldnames, csv.DictReader(handle)))
+
     def _check_log_dir_exists(self) -> None:
         """Keep the rows of the steps that the checkpoint has taken; Lightning's writer would delete the file."""
         file = Path(self.metrics_file_path)
@@ -63,8 +96,12 @@ class _ContinuedWriter(ExperimentWriter):
             whole_lines = [line for line in handle if line.endswith("\n")]  # a kill may have cut the last one off
         reader = csv.DictReader(whole_lines)
         kept = [row for row in reader if int(row["step"]) < self._resumed_at_step]
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(reader.fieldnames or []))
-        writer.writeheader()
-        writer.writerows(kept)
-        write_text(file, text.getvalue())
+        write_text(file, _table(list(reader.fieldnames or []), kept))
+
+
+def _table(fieldnames: list[str], rows: Iterable[dict[str, str]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=fieldnames)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

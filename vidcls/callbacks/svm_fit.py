@@ -10,9 +10,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from tqdm import tqdm
 
+from vidcls.callbacks.whole_checkpoints import write_checkpoint
 from vidcls.data import VideoDataModule
 from vidcls.data.datamodule import normalized
-from vidcls.files import written_whole
 from vidcls.models.classifier import VideoClassifier
 from vidcls.models.parts import HasParts
 from vidcls.training.svm_fusion import SvmFusion
@@ -69,8 +69,7 @@ def _complete(file: Path, trainer: Trainer, model: VideoClassifier, svm: SvmFusi
             probabilities = torch.cat([shares for _, shares, _ in scored], dim=1)[:, order]  # (P, N, K)
             svm.fit(probabilities, torch.cat([labels for _, _, labels in scored])[order])
             content["state_dict"] |= {f"svm.{name}": value.cpu().clone() for name, value in svm.state_dict().items()}
-            with written_whole(file) as temporary:
-                torch.save(content, temporary)
+            write_checkpoint(file, content)
     finally:
         model.load_state_dict(trained)
 

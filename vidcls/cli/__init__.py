@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from vidcls import __version__
 from vidcls.errors import VidclsError
+from vidcls.files import FULL_DISK
 
 HELP = f"""vidcls {__version__}: train, test and use video classifiers
 
@@ -64,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug or error.strerror is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror}")
+        hint = ": make room, or write to another disk" if error.errno in FULL_DISK else ""
+        return _fail(f"{where}{error.strerror}{hint}")
 
 
 def _run(arguments: list[str]) -> int:

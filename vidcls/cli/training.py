@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 from jsonargparse import ArgumentError, Namespace, set_parsing_settings
 from jsonargparse.typing import PositiveInt
+from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -32,6 +33,7 @@ from vidcls.callbacks import (
     WandbLooks,
     WandbMedia,
     WandbRun,
+    WholeCheckpoints,
     last_checkpoints,
 )
 from vidcls.cli.agreement import check_against_checkpoint, check_against_run, check_linked, check_weights_are_given
@@ -180,7 +182,9 @@ class VidclsCLI(LightningCLI):
         self.trainer_defaults["callbacks"] = self._callbacks()
         if self.subcommand != "fit":
             kwargs["enable_checkpointing"] = False
-        return super().instantiate_trainer(logger=self._loggers(config.get("logger")), **kwargs)
+        return super().instantiate_trainer(
+            logger=self._loggers(config.get("logger")), plugins=_with_whole_checkpoints(config.get("plugins")), **kwargs
+        )
 
     def _callbacks(self) -> list[Callback]:
         assert self.request is not None
@@ -257,6 +261,13 @@ def _streams_of(model: Namespace) -> list[Stream]:
     """What the class that a configuration names sees."""
     found: type[VideoClassifier] = import_class(model["class_path"])
     return list(found.streams)
+
+
+def _with_whole_checkpoints(given: object) -> list[object]:
+    """The user's plugins, and ours that writes checkpoints unless one of theirs does."""
+    plugins = given if isinstance(given, list) else [] if given is None else [given]
+    has_own = any(isinstance(plugin, CheckpointIO) for plugin in plugins)
+    return plugins if has_own else [*plugins, WholeCheckpoints()]
 
 
 def _as_namespace(plain: object) -> Namespace | None:

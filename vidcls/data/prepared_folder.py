@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from vidcls.errors import DatasetError, FlowError
-from vidcls.files import write_csv, write_text
+from vidcls.files import remove_leftovers, write_csv, write_text
 from vidcls.flow.source import place_inside
 from vidcls.flow.source_identity import SourceIdentity
 from vidcls.types import VideoRecord
@@ -99,6 +99,8 @@ class PreparedFolder:
             raise DatasetError(f"{root}: has a copy of other videos: give another folder, or delete it")
         for path in (root / VIDEOS).rglob(".*.avi"):
             path.unlink()
+        for name in (CLIPS, MANIFEST, JOURNAL, FAILURES):
+            remove_leftovers(root / name)
         return cls(root, settings, done)
 
     def copy_of(self, name: str) -> Path:

@@ -12,6 +12,7 @@ from uuid import uuid4
 from torch import Tensor
 
 from vidcls.errors import FlowError
+from vidcls.files import naming
 from vidcls.flow.flow_file import FlowFile, FlowFileHeader, write_flow_file
 from vidcls.flow.manifest import MANIFEST_NAME, Manifest, installed_versions
 from vidcls.flow.raft_estimator import weights_digest
@@ -90,7 +91,7 @@ class FlowStoreWriter:
         partial.mkdir(exist_ok=True)
         temporary = partial / f"{_owner_prefix()}{uuid4().hex}"
         try:
-            with temporary.open("xb") as file:
+            with naming(path), temporary.open("xb") as file:
                 num_fields = write_flow_file(file, fields, header)
                 file.flush()
                 os.fsync(file.fileno())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import multiprocessing
 import os
 import signal
@@ -19,6 +18,7 @@ import torch
 from pebble import ProcessExpired, ProcessPool
 
 from vidcls.errors import DatasetError, VidclsError
+from vidcls.files import FULL_DISK
 from vidcls.types import VideoRecord
 
 Result = TypeVar("Result")
@@ -80,9 +80,10 @@ def reason_of(outcome: Outcome[Result]) -> str:
         DatasetError: the disk is full, which ends the run, since no other video would fare better.
     """
     error = outcome.error
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
+        where = f"{error.filename}: " if error.filename else ""
         raise DatasetError(
-            "the disk is full: what is finished is kept; make room and run the same command again"
+            f"{where}the disk is full: what is finished is kept; make room and run the same command again"
         ) from error
     if isinstance(error, VidclsError):
         return str(error)

@@ -1,0 +1,249 @@
+"""What writes files, killed at any moment: nothing half-written counts, and the same command again ends the same."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from vidcls.data.prepared_folder import PreparedFolder, PrepareSettings
+from vidcls.datasets import VideoCsv, VideoFolder
+from vidcls.datasets.written_folder import is_whole
+from vidcls.errors import FlowError
+from vidcls.flow import FlowStore
+from vidcls.video import open_video
+
+Accepted = dict[str, bytes]
+MOST_KILLS = 6  # in a row, then it may end
+
+
+@dataclass(frozen=True)
+class Writing:
+    """One thing that writes files.
+
+    Args:
+        job: of the server of children.
+        words: its arguments.
+        accepted: what an ordinary reader takes for whole in the folder, with its bytes.
+        leftovers: names of what kills may leave, which nobody reads.
+    """
+
+    job: str
+    words: tuple[object, ...]
+    accepted: Callable[[Path], Accepted]
+    leftovers: str = ".nothing"
+
+
+@pytest.fixture
+def writings(clip_folder: Path, tmp_path: Path) -> dict[str, Writing]:
+    few = tmp_path / "few"
+    shutil.copytree(clip_folder / "test", few / "test")
+    shutil.copytree(clip_folder / "val", few / "val")
+    shutil.copytree(clip_folder / "val", few / "train")
+    return {
+        "flow": Writing(
+            "vidcls", ("flow", "--folder", few, "--output", "flow", "--method", "dis"), _flow(few), ".manifest-*.json"
+        ),
+        "prepare": Writing("vidcls", ("data", "prepare", few, "small", "--short-side", 24), _prepared(few)),
+        "shapes": Writing("shapes", (".",), _shapes, ".*-*"),
+    }
+
+
+def _flow(videos: Path) -> Callable[[Path], Accepted]:
+    def accepted(folder: Path) -> Accepted:
+        try:
+            store = FlowStore(folder / "flow")
+        except FlowError:
+            return {}
+        found = {}
+        for record in VideoFolder(videos).records:
+            try:
+                store.fields(record, range(store.num_fields(record)))
+            except FlowError:
+                continue
+            found[record.name] = store.path_of(record).read_bytes()
+        return found
+
+    return accepted
+
+
+def _prepared(videos: Path) -> Callable[[Path], Accepted]:
+    def accepted(folder: Path) -> Accepted:
+        root = folder / "small"
+        if (root / "clips.csv").is_file():
+            for record in VideoCsv(root / "clips.csv").records:
+                with open_video(record.path) as video:
+                    video.frames(range(video.num_frames))
+        if not (root / "manifest.json").is_file():
+            return {}
+        shutil.copytree(root, folder / "looked at")  # opening it removes what a kill left
+        records = VideoFolder(videos).records
+        looked_at = PreparedFolder.open(folder / "looked at", PrepareSettings(24), records)
+        found = {r.name: looked_at.copy_of(r.name).read_bytes() for r in records if looked_at.current(r) is not None}
+        shutil.rmtree(folder / "looked at")
+        return found
+
+    return accepted
+
+
+def _shapes(folder: Path) -> Accepted:
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for written in folder.glob("[!.]*")
+        if is_whole(written)
+        for file in sorted(written.rglob("*"))
+        if file.is_file()
+    }
+
+
+def tree(folder: Path, leftovers: str) -> Accepted:
+    """All files below a folder but those that a kill may leave."""
+    left = {path for root in (folder, *folder.glob("*/")) for path in root.glob(leftovers)}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not left.intersection((path, *path.parents))
+    }
+
+
+def faults_found(
+    children: Any, kills: Any, writing: Writing, folder: Path, least_kills: int, **given: Any
+) -> list[str]:
+    """Kill it until it is done, again and again; what a reader took for whole and was not."""
+    (folder / "whole").mkdir(parents=True)
+    undisturbed = children.run(folder / "whole", *writing.words, job=writing.job, in_process=True)
+    assert undisturbed.status == 0, undisturbed.output
+    whole = writing.accepted(folder / "whole")
+    assert whole
+    found = [f"not flushed: {name}" for name in undisturbed.unflushed(folder / "whole")]
+    row = 0
+    while kills.num_kills < least_kills:
+        row += 1
+        place = folder / f"killed{row}"
+        place.mkdir()
+        for number in range(MOST_KILLS + 1):
+            aim = kills.aim(undisturbed.changes) if number < MOST_KILLS else None
+            ended = children.run(place, *writing.words, job=writing.job, aim=aim, **given)
+            if not ended.was_killed:
+                break
+            kills.places[ended.place] += 1
+            halves = _halves(writing, place, whole)
+            kills.lost += bool(halves)
+            kills.recovered += not halves
+            found += halves
+        if ended.status != 0:
+            found.append(f"ended with {ended.status}: {ended.output[-500:]}")
+        ours, theirs = (tree(path, writing.leftovers) for path in (place, folder / "whole"))
+        found += [f"another end: {name}" for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)]
+    return found
+
+
+def _halves(writing: Writing, place: Path, whole: Accepted) -> list[str]:
+    try:
+        accepted = writing.accepted(place)
+    except Exception as error:  # noqa: BLE001 - whatever a reader stumbles over is a fault of the writer
+        return [f"half-written: {error!r}"]
+    return [f"half-written: {name}" for name, content in accepted.items() if whole.get(name) != content]
+
+
+@pytest.mark.parametrize("name", ["flow", "prepare", "shapes"])
+def test_a_killed_writer_leaves_nothing_half_written_and_ends_the_same(
+    children: Any,
+    kills: Callable[[int], Any],
+    writings: dict[str, Writing],
+    tmp_path: Path,
+    is_full: bool,
+    tally: Callable[..., None],
+    name: str,
+) -> None:
+    counted = kills(50)
+    found = faults_found(children, counted, writings[name], tmp_path / "work", 60 if is_full else 4)
+    tally(f"kill -9 of {name}", recovered=counted.recovered, lost=counted.lost, note=counted.note())
+    assert not found
+    if is_full:
+        assert counted.num_inside >= counted.num_kills / 3, counted.note()
+
+
+def test_workers_of_a_killed_flow_leave_nothing_half_written_either(
+    children: Any,
+    kills: Callable[[int], Any],
+    writings: dict[str, Writing],
+    tmp_path: Path,
+    is_full: bool,
+    tally: Callable[..., None],
+) -> None:
+    if not is_full:
+        pytest.skip("the full form alone: each start of workers takes seconds (make torture)")
+    counted = kills(51)
+    aim = counted.aim
+    counted.aim = lambda _: type(aim(1))(1, counted.random.uniform(0, 1.5))
+    found = faults_found(children, counted, writings["flow"], tmp_path / "work", 15, in_process=False)
+    tally("kill -9 of flow, with workers", recovered=counted.recovered, lost=counted.lost, note=counted.note())
+    assert not found
+
+
+def overwritten(children: Any, kills: Any, job: str, folder: Path, num_kills: int, **given: Any) -> list[str]:
+    """Kill what writes one file again and again; contents that are neither the one nor the other."""
+    file, found = folder / ("file.ckpt" if job == "checkpoints" else "file.txt"), []
+    while kills.num_kills < num_kills:
+        ended = children.run(folder, file, 10_000, job=job, aim=kills.aim(120, delay_seconds=0.002), **given)
+        assert ended.was_killed, ended.output
+        kills.places[ended.place] += 1
+        is_good = not file.exists() or _is_of_one_number(file, job)
+        kills.recovered += is_good
+        kills.lost += not is_good
+        found += [] if is_good else [f"{file.name}: {file.stat().st_size} bytes, killed in {ended.place}"]
+    return found
+
+
+def _is_of_one_number(file: Path, job: str) -> bool:
+    if job == "texts":
+        text = file.read_text()
+        return len(text) == 400_000 and len(set(text)) == 1
+    try:
+        filled = torch.load(file, weights_only=True)["filled"]
+    except Exception:  # noqa: BLE001 - torch has many ways to say that a file is none of its own
+        return False
+    return bool((filled == filled[0, 0]).all())
+
+
+@pytest.mark.parametrize("job", ["checkpoints", "texts"])
+def test_a_file_that_is_written_anew_is_the_old_or_the_new_one(
+    children: Any, kills: Callable[[int], Any], tmp_path: Path, is_full: bool, tally: Callable[..., None], job: str
+) -> None:
+    counted = kills(60)
+    found = overwritten(children, counted, job, tmp_path, 300 if is_full else 20)
+    tally(f"kill -9 of writing {job}", recovered=counted.recovered, lost=counted.lost, note=counted.note())
+    assert not found
+    assert counted.num_inside >= counted.num_kills / 3, counted.note()
+
+
+@pytest.mark.parametrize("job", ["checkpoints", "texts"])
+def test_the_harness_catches_files_that_are_written_in_place(
+    children: Any, kills: Callable[[int], Any], tmp_path: Path, job: str
+) -> None:
+    assert overwritten(children, kills(61), job, tmp_path, 20, faults=("writes_in_place",))
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("flow", "takes_any_flow_for_whole"), ("prepare", "never_cleans_up"), ("shapes", "takes_any_folder_for_whole")],
+)
+def test_the_harness_catches_a_writer_that(
+    children: Any, kills: Callable[[int], Any], writings: dict[str, Writing], tmp_path: Path, name: str, fault: str
+) -> None:
+    assert faults_found(children, kills(62), writings[name], tmp_path / "work", 6, faults=(fault,))
+
+
+@pytest.mark.parametrize("job", ["checkpoints", "texts"])
+@pytest.mark.parametrize("faults", [(), ("never_flushes",)])
+def test_a_file_is_on_the_disk_before_it_gets_its_name_and_the_harness_catches_one_that_is_not(
+    children: Any, tmp_path: Path, job: str, faults: tuple[str, ...]
+) -> None:
+    ended = children.run(tmp_path, tmp_path / "file.ckpt", 3, job=job, faults=faults)
+    assert ended.unflushed(tmp_path) == [str(tmp_path / "file.ckpt")] * (3 if faults else 0)
