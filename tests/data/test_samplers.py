@@ -120,3 +120,19 @@ def test_ordered_batches_are_the_same_ones_whatever_the_number_of_processes(
     assert all(
         alone.index(batch) % world_size == rank for rank, batches in enumerate(by_rank) for batch in batches if batch
     )
+
+
+@quick
+@given(sizes, batch_sizes, world_sizes, st.data())
+def test_weighted_processes_together_draw_what_one_draws(
+    num_videos: int, batch_size: int, world_size: int, data: st.DataObject
+) -> None:
+    weights = data.draw(st.lists(st.floats(0.01, 100), min_size=num_videos, max_size=num_videos))
+    if num_videos < batch_size * world_size:
+        return
+    by_rank = [
+        list(TrainBatches(num_videos, batch_size, seed=3, weights=weights, rank=rank, world_size=world_size))
+        for rank in range(world_size)
+    ]
+    together = [[key for batches in by_rank for key in batches[k]] for k in range(len(by_rank[0]))]
+    assert together == list(TrainBatches(num_videos, batch_size * world_size, seed=3, weights=weights))

@@ -8,6 +8,7 @@ import runpy
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +18,42 @@ import torch
 SCRIPT = Path(__file__).parent / "two_processes.py"
 
 
-@pytest.fixture(scope="module")
-def found_by_one_and_two(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
-    folder = tmp_path_factory.mktemp("processes")
-    one, two = folder / "one.pt", folder / "two.pt"
-    command = [sys.executable, str(SCRIPT), str(clip_folder), str(two), "2"]
-    with (folder / "two.log").open("w") as log:
+def on_several(num_processes: int, clip_folder: Path, folder: Path, meanwhile: Callable[[], object]) -> Any:
+    """What so many processes find; this process does something else meanwhile."""
+    result = folder / f"{num_processes}.pt"
+    command = [sys.executable, str(SCRIPT), str(clip_folder), str(result), str(num_processes)]
+    with (folder / "log").open("w") as log:
         job = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        runpy.run_path(str(SCRIPT))["main"](str(clip_folder), str(one), 1)
+        meanwhile()
         try:
             status = job.wait(timeout=240)
         finally:
-            with contextlib.suppress(ProcessLookupError):  # the second process is a child of the first
+            with contextlib.suppress(ProcessLookupError):  # the other processes are children of the first
                 os.killpg(job.pid, signal.SIGKILL)
-    assert status == 0, (folder / "two.log").read_text()[-3000:]
-    return torch.load(one), torch.load(two)
+    assert status == 0, (folder / "log").read_text()[-3000:]
+    return torch.load(result)
+
+
+@pytest.fixture(scope="module")
+def found_by_one_and_two(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    folder = tmp_path_factory.mktemp("processes")
+    one = folder / "one.pt"
+    main = runpy.run_path(str(SCRIPT))["main"]
+    two = on_several(2, clip_folder, folder, lambda: main(str(clip_folder), str(one), 1))
+    return torch.load(one), two
+
+
+@pytest.mark.slow
+def test_three_processes_find_the_test_scores_of_one_to_the_last_digit(
+    found_by_one_and_two: tuple[Any, Any], clip_folder: Path, tmp_path: Path
+) -> None:
+    one, _ = found_by_one_and_two
+    three = on_several(3, clip_folder, tmp_path, lambda: None)
+    for test_batch_size in ("2", "7"):  # of 7 videos they get 2 + 1 + 1 batches, or 1 + 0 + 0
+        assert three[test_batch_size]["indices"].tolist() == list(range(7))
+        for row, scores in one[test_batch_size]["scores"].items():
+            assert torch.equal(scores, three[test_batch_size]["scores"][row]), row
+        assert one[test_batch_size]["table"] == three[test_batch_size]["table"]
 
 
 @pytest.mark.parametrize("test_batch_size", ["2", "7"])

@@ -4,6 +4,8 @@ import logging
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vidcls.datasets import refold
 from vidcls.errors import DatasetError
@@ -89,3 +91,29 @@ def test_a_class_that_the_test_part_lacks_is_logged(caplog: pytest.LogCaptureFix
     with caplog.at_level(logging.WARNING):
         refold(records, 4, 0)
     assert "fold 0 of 4: the test part has no video of: c" in caplog.text
+
+
+@settings(max_examples=60)
+@given(
+    groups=st.lists(st.tuples(st.none() | st.sampled_from("pqrstuvw"), st.sampled_from("abc")), max_size=50),
+    num_folds=st.integers(2, 6),
+    seed=st.integers(0, 3),
+)
+def test_every_video_is_tested_once_and_no_group_is_in_two_parts(
+    groups: list[tuple[str | None, str]], num_folds: int, seed: int
+) -> None:
+    records = records_of(*groups)
+    tested: list[str] = []
+    for fold in range(num_folds):
+        try:
+            cut = refold(records, num_folds, fold, seed=seed)
+        except DatasetError:  # too few groups, or a class in one fold alone
+            return
+        assert [(r.name, r.label, r.group) for r in cut] == [(r.name, r.label, r.group) for r in records]
+        parts_of: dict[str, set[str]] = {}
+        for record in cut:
+            parts_of.setdefault(record.group or record.name, set()).add(record.split)
+        assert all(len(parts) == 1 for parts in parts_of.values())
+        assert {r.label for r in cut if r.split == "train"} == {r.label for r in records}
+        tested += [r.name for r in cut if r.split == "test"]
+    assert sorted(tested) == sorted(r.name for r in records)

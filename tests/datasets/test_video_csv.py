@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import csv
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vidcls.datasets import VideoCsv
 from vidcls.errors import DatasetError
@@ -160,3 +164,26 @@ def test_three_hundred_thousand_lines_fit_in_memory(tmp_path: Path, files: Files
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak_bytes / len(dataset.records) < 1700
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
+
+
+@hypothesis.settings(max_examples=60)
+@given(rows=st.lists(st.tuples(TEXT, TEXT), min_size=2, max_size=12), end=st.sampled_from(["\n", "\r\n"]))
+def test_what_a_csv_writer_wrote_is_read_back(rows: list[tuple[str, str]], end: str) -> None:
+    cells = [(label.strip(), remark.strip()) for label, remark in rows if label.strip()]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "clips.csv")
+        with file.open("w", encoding="utf-8", newline="") as text:
+            table = csv.writer(text, lineterminator=end)
+            table.writerow(["path", "label", "split", "remark"])
+            for k, (label, remark) in enumerate(cells):
+                Path(folder, f"{k}.mp4").touch()
+                table.writerow([f"{k}.mp4", label, "train", remark])
+        if len({label for label, _ in cells}) < 2:
+            with pytest.raises(DatasetError):
+                VideoCsv(file, val_fraction=0.0)
+            return
+        records = VideoCsv(file, val_fraction=0.0).records
+    assert [(r.label, r.extra["remark"]) for r in records] == cells

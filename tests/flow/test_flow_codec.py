@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,6 +10,9 @@ from hypothesis import strategies as st
 
 from vidcls.errors import FlowError
 from vidcls.flow.codec import ZERO_CODE, decode_field, dequantize, encode_field, quantize
+from vidcls.flow.flow_file import FlowFile, FlowFileHeader, write_flow_file
+from vidcls.flow.settings import FlowSettings
+from vidcls.flow.source_identity import SourceIdentity
 
 
 @settings(deadline=None)
@@ -65,3 +71,27 @@ def test_bytes_of_another_size_are_refused() -> None:
         decode_field(blob, 5, 4)
     with pytest.raises(ValueError, match="incomplete"):
         decode_field(blob[:-5], 4, 4)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    num_fields=st.integers(0, 6),
+    height=st.integers(1, 20),
+    width=st.integers(1, 20),
+    seed=st.integers(0, 99),
+    data=st.data(),
+)
+def test_a_file_gives_back_the_fields_in_any_order(
+    num_fields: int, height: int, width: int, seed: int, data: st.DataObject
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    codes = torch.randint(0, 256, (num_fields, 2, height, width), generator=generator).to(torch.uint8)
+    header = FlowFileHeader(FlowSettings().to_dict(), {"a": 1}, None, height, width, SourceIdentity(7, "digest"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.flow")
+        with path.open("wb") as file:
+            assert write_flow_file(file, codes, header) == num_fields
+        with FlowFile(path) as stored:
+            assert (stored.num_fields, stored.header) == (num_fields, header)
+            wanted = data.draw(st.lists(st.integers(0, num_fields - 1), max_size=8)) if num_fields else []
+            assert torch.equal(stored.codes(wanted), codes[wanted])

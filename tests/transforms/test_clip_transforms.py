@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from vidcls.transforms import ClipPixels, TransformSettings, augmented, normalize_flow, normalize_rgb, train_crop
 from vidcls.transforms import test_transform as views_of
+from vidcls.transforms.settings import Crop
 
 
 def painted(height: int = 40, width: int = 60, *, num_frames: int = 3, num_fields: int = 4) -> ClipPixels:
@@ -223,3 +227,31 @@ def test_a_crop_that_is_not_square_keeps_rgb_and_flow_together() -> None:
     assert enlarged is not None
     assert enlarged.shape == (3, 3, 20, 50)
     assert (enlarged == 77).all()
+
+
+@given(
+    size=st.tuples(st.integers(20, 90), st.integers(20, 90)),
+    crop=st.tuples(st.integers(8, 20), st.integers(8, 20)),
+    resize_px=st.none() | st.integers(20, 64),
+    train_crop=st.sampled_from(["center", "random", "random_resized", "multi_scale"]),
+    seed=st.integers(0, 10_000),
+)
+@hypothesis.settings(max_examples=60)
+def test_rgb_and_flow_show_one_place_and_vectors_are_scaled_as_the_picture_is(
+    size: tuple[int, int], crop: tuple[int, int], resize_px: int | None, train_crop: Crop, seed: int
+) -> None:
+    """Red is the column and flow x is it too, so that flow x by red is how much wider the picture was made."""
+    chosen = settings(crop_px=crop, resize_px=resize_px, train_crop=train_crop, flip_probability=0.5)
+    clip = painted(*size)
+    (rgb, flow), flipped = train_transform(clip, chosen, seed=seed)
+    assert rgb is not None
+    assert flow is not None
+    assert rgb.shape == (3, 3, *crop)
+    assert flow.shape == (4, 2, *crop)
+    again, _ = train_transform(clip, chosen, seed=seed)
+    assert torch.equal(again.rgb, rgb)
+    assert torch.equal(again.flow, flow)
+    columns, rows = rgb[0, 0].float(), rgb[0, 1].float()
+    for values, vectors in ((columns, -flow[0, 0] if flipped else flow[0, 0]), (rows, flow[0, 1])):
+        scale = float((values * vectors).sum() / (values * values).sum().clamp(min=1))
+        assert (vectors - scale * values).abs().max() <= 1.1 * max(scale, 1.0)  # RGB is rounded to whole numbers

@@ -173,6 +173,8 @@ def _check_manifest(path: Path, expected: dict[str, object]) -> None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DatasetError(f"{path}: cannot be understood: give another folder, or delete it") from error
+    if not isinstance(found, dict):
+        raise DatasetError(f"{path}: cannot be understood: give another folder, or delete it")
     if {key: found.get(key) for key in expected} != expected:
         raise DatasetError(
             f"{path.parent}: has a copy with other settings ({found.get('settings')}, asked for "
@@ -185,7 +187,10 @@ def _journal(path: Path) -> dict[str, PreparedVideo]:
     if not path.is_file():
         write_csv(path, [[field.name for field in fields(PreparedVideo)]])
         return {}
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: is damaged: delete it, and the copy is made again") from error
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
         write_text(path, whole)
@@ -200,6 +205,6 @@ def _journal(path: Path) -> dict[str, PreparedVideo]:
                 int(row["num_bytes"]),
                 float(row["psnr_db"]),
             )
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
+    except (csv.Error, KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"{path}: is damaged: delete it, and the copy is made again") from error
     return rows
