@@ -10,6 +10,7 @@ import pytest
 
 from vidcls.data.check_cache import CheckCache
 from vidcls.data.check_files import check_files
+from vidcls.errors import MissingExtraError
 from vidcls.types import VideoRecord
 
 JOBS = """
@@ -18,6 +19,7 @@ import signal
 import time
 from pathlib import Path
 
+from vidcls.errors import MissingExtraError
 from vidcls.flow.examined import Examined
 from vidcls.video.health import Health
 
@@ -31,6 +33,8 @@ def examined(record):
         os.kill(os.getpid(), ENDS[record.name])
     if record.name == "hang.mp4":
         time.sleep(3600)
+    if record.name == "extra.mp4":
+        raise MissingExtraError("the decoder cannot be imported")
     if record.name == "raises.mp4":
         raise RuntimeError("a mistake in a decoder")
     return Examined(Health(num_frames=5, digest=record.name), "ab")
@@ -127,3 +131,12 @@ def test_what_was_found_before_an_interruption_is_kept(
     assert len(found.by_path) == 4
     assert found.num_opened == 1
     assert len(opened(tmp_path)) == 1
+
+
+def test_a_decoder_that_is_not_installed_is_no_fault_of_the_files(tmp_path: Path, fake: ModuleType) -> None:
+    (tmp_path / "extra.mp4").write_bytes(b"x")
+    records = [VideoRecord(path=tmp_path / "extra.mp4", label="", split="train", name="extra.mp4")]
+    cache = CheckCache(tmp_path / "cache")
+    with pytest.raises(MissingExtraError, match="the decoder cannot be imported"):
+        check_files(records, cache, num_workers=1, most_seconds=60, job=fake.examined)
+    assert cache.find(tmp_path / "extra.mp4") is None

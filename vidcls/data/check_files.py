@@ -12,6 +12,7 @@ from pathlib import Path
 from pebble import ProcessExpired
 
 from vidcls.data.check_cache import CheckCache, CheckedVideo
+from vidcls.errors import MissingExtraError
 from vidcls.flow.examined import Examined, examined
 from vidcls.flow.worker_pool import Outcome, each_video, reason_of
 from vidcls.types import VideoRecord
@@ -54,6 +55,10 @@ def check_files(
         progress: is told of each number of files that are done.
         anew: read all files, whatever is known.
         job: what reads a file; None for :func:`vidcls.flow.examined.examined`.
+
+    Raises:
+        MissingExtraError: the decoder that the cache is for is not installed.
+        OSError: the cache cannot be written.
     """
     distinct = {record.path: record for record in records}
     found: dict[Path, CheckedVideo] = {}
@@ -94,6 +99,8 @@ def check_files(
 def _result(outcome: Outcome[Examined], most_seconds: float) -> tuple[Health, str]:
     if outcome.result is not None:
         return outcome.result.health, outcome.result.source_digest
+    if isinstance(outcome.error, MissingExtraError):
+        raise outcome.error  # the decoder that was asked for is not there: no fault of the file
     if isinstance(outcome.error, TimeoutError):
         return Health("hang", f"it was not read within {most_seconds:g} seconds, and its process was ended"), ""
     if isinstance(outcome.error, ProcessExpired):
