@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from vidcls.files import write_text, written_whole
+from vidcls.files import remove_leftovers, write_text, written_whole
 
 
 def test_the_text_is_the_whole_content_in_utf_8_and_folders_are_made(tmp_path: Path) -> None:
@@ -54,3 +55,28 @@ def test_the_file_has_the_mode_that_any_new_file_has(tmp_path: Path) -> None:
     write_text(tmp_path / "ours", "")
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "ours")]
     assert modes[0] == modes[1]
+
+
+def test_what_a_kill_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    kept = ["last.ckpt", ".last-ab.ckpt", ".last-abcdefgh.csv", ".best-abcdefgh.ckpt", ".other"]
+    for name in (*kept, ".last-abcdefgh.ckpt", ".last-_bc1efgh.ckpt"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path / "last.ckpt")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+def test_what_is_removed_has_the_name_that_a_kill_leaves(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "last.ckpt") as temporary:
+        temporary.write_text("half")
+        assert temporary.exists()
+        remove_leftovers(tmp_path / "last.ckpt")
+        assert not temporary.exists()
+        temporary.touch()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_the_error_of_a_full_disk_names_the_file(tmp_path: Path, number: int) -> None:
+    with pytest.raises(OSError, match=r"table\.csv") as caught, written_whole(tmp_path / "table.csv"):
+        raise OSError(number, "as a write says it")
+    assert (caught.value.errno, caught.value.filename) == (number, str(tmp_path / "table.csv"))
+    assert list(tmp_path.iterdir()) == []

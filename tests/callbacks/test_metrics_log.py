@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from vidcls.callbacks import MetricsLog
 
@@ -78,3 +79,32 @@ def test_hyper_parameters_go_into_no_second_file(tmp_path: Path) -> None:
     logger.log_hyperparams({"lr": 1})
     logger.save()
     assert {path.name for path in tmp_path.iterdir()} <= {"metrics.csv"}
+
+
+def test_a_kill_after_a_checkpoint_loses_no_row_of_a_step_that_it_counts(tmp_path: Path) -> None:
+    """Lightning logs the row of a step after the checkpoint of that step."""
+    logger = MetricsLog(tmp_path)
+    logger.log_metrics({"train/loss": 0.5, "epoch": 0}, 0)
+    assert not (tmp_path / "metrics.csv").exists()
+    logger.after_save_checkpoint(ModelCheckpoint())
+    assert [row["step"] for row in rows(tmp_path)] == ["0"]
+    logger.log_metrics({"train/loss": 0.25, "epoch": 0}, 1)
+    assert [row["step"] for row in rows(tmp_path)] == ["0", "1"]
+    logger.log_metrics({"train/loss": 0.125, "epoch": 0}, 2)
+    assert [row["step"] for row in rows(tmp_path)] == ["0", "1"]  # kept for a while
+
+
+def test_a_kill_while_columns_are_added_loses_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = MetricsLog(tmp_path)
+    logger.log_metrics({"train/loss": 0.5, "epoch": 0}, 0)
+    logger.save()
+    before = rows(tmp_path)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vidcls.callbacks.metrics_log.write_text", killed)
+    logger.log_metrics({"val/top1": 0.5, "epoch": 0}, 1)
+    with pytest.raises(KeyboardInterrupt):
+        logger.save()
+    assert rows(tmp_path) == before
