@@ -195,7 +195,7 @@ def damaged_files(
 def test_a_damaged_video_gives_its_frames_or_a_decode_error(
     sources: list[tuple[Path, Path]], video_damages: tuple[Damage, ...], tmp_path: Path, is_full: bool, tally: Tally
 ) -> None:
-    jobs = damaged_files(sources, video_damages, tmp_path, 6000 if is_full else 160)
+    jobs = damaged_files(sources, video_damages, tmp_path, 6000 if is_full else 120)
     by_backend: dict[str, Counter[str]] = {}
     bad: list[str] = []
     for (path, _, backend), found in zip(jobs, outcomes_of(jobs), strict=True):
