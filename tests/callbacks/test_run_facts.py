@@ -28,7 +28,7 @@ class Slow(Callback):
     """Makes every training step last."""
 
     def on_before_backward(self, *_: object) -> None:
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(6 * PAUSE_SECONDS)  # so long that a busy machine's reading stays far below a fifth of it
 
 
 def slow_down(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,8 +83,14 @@ def test_a_payload_is_refused_by_one_line_and_has_not_run(
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("command", ["report", "compare"])
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        *(("report", kind) for kind in KINDS),
+        ("compare", KINDS[0]),
+        *(pytest.param("compare", kind, marks=pytest.mark.slow) for kind in KINDS[1:]),
+    ],
+)
 def test_a_page_and_a_table_go_without_such_a_checkpoint(
     vidcls: Command, run: Path, tmp_path: Path, command: str, kind: str
 ) -> None:

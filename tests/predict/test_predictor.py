@@ -30,7 +30,7 @@ SPLITS = ["train", "train", "train", "val", *["test"] * 5]
 NUM_FRAMES = [14] * 8 + [3]  # the last one has fewer fields than a flow window
 FPS = 10.0
 STORED_FLOW = FlowSettings(bound_px=10.0, short_side_px=36)
-OF_CROPS = FlowSettings(method="tvl1")
+OF_CROPS = FlowSettings()
 
 
 def square_clip(label: str, seed: int, *, num_frames: int = 14) -> Tensor:
