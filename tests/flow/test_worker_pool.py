@@ -73,6 +73,7 @@ def test_a_crash_has_its_signal_and_a_job_past_its_time_is_ended_and_all_others_
 
 
 WORKING = """
+import signal
 import sys
 from pathlib import Path
 
@@ -81,6 +82,7 @@ from vidcls.flow.worker_pool import each_video
 from vidcls.types import VideoRecord
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started without
     labels = ("quick", "hangs", "hangs")
     records = [VideoRecord(path=Path(), label=label, split="train", name=label) for label in labels]
     for outcome in each_video(length_of_name, records, num_workers=2):

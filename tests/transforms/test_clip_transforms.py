@@ -243,7 +243,7 @@ def test_rgb_and_flow_show_one_place_and_vectors_are_scaled_as_the_picture_is(
     """Red is the column and flow x is it too, so that flow x by red is how much wider the picture was made."""
     chosen = settings(crop_px=crop, resize_px=resize_px, train_crop=train_crop, flip_probability=0.5)
     clip = painted(*size)
-    (rgb, flow), flipped = train_transform(clip, chosen, seed=seed)
+    (rgb, flow, _), flipped = train_transform(clip, chosen, seed=seed)
     assert rgb is not None
     assert flow is not None
     assert rgb.shape == (3, 3, *crop)

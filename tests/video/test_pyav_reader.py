@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from collections.abc import Callable
 from contextlib import closing
 
@@ -50,3 +52,22 @@ def test_frames_that_nothing_depends_on_are_not_decoded(
         seen.clear()
         reader.frames(range(reader.num_frames))
     assert len(seen) == reader.num_frames
+
+
+def test_a_reader_is_gone_with_its_last_user_and_its_converter_with_its_closing(
+    clip_of: Callable[[str], object],
+) -> None:
+    """A converter that the garbage collector of a forked child takes down waits for threads that are not there."""
+    path = clip_of("h264 with short GOPs at 29.97 fps").path  # type: ignore[attr-defined]
+    gc.disable()
+    try:
+        reader = PyavReader(path)
+        reader.frames([0, 5])
+        assert reader._to_rgb is not None
+        reader.close()
+        assert reader._to_rgb is None
+        gone = weakref.ref(reader)
+        del reader
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,9 @@ from vidcls.types import VideoInfo
 from vidcls.video.packets import first_line, import_av, list_packets, open_best_stream
 
 if TYPE_CHECKING:
+    from av.container import InputContainer
     from av.filter import Graph
+    from av.video import VideoStream
     from av.video.frame import VideoFrame
 
 
@@ -47,7 +49,9 @@ class PyavReader:
         self._pts, self._key_frames = packets.pts, packets.key_frames
         self._index_of_pts: dict[int | None, int] = {pts: i for i, pts in enumerate(packets.pts)}
         self._next_index = 0  # of the frame that decoding gives next
-        self._needed: frozenset[int | None] | None = None  # timestamps that are decoded in any case; None: all
+        self._needed: set[int | None] = set()  # timestamps that are decoded in any case; none: all are
+        self._to_rgb: Graph | None = None
+        self._decoded: Iterator[VideoFrame] = iter(())
         self._open()
 
     @property
@@ -66,16 +70,19 @@ class PyavReader:
         return torch.stack([picture_of[i] for i in indices])
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and end the converter's threads at once: in a forked child that would wait for ever."""
+        self._decoded = iter(())
+        self._to_rgb = None
         self._container.close()
 
     def _need(self, indices: set[int]) -> None:
         """Say what the next frames are for; what was left out for the last ones is behind, so start anew."""
-        if self._needed is not None:
+        if self._needed:
             self._next_index = self.num_frames  # behind every frame
+        self._needed.clear()
         has_gaps = max(indices) - min(indices) >= len(indices) or min(indices) > 0
-        can_skip = has_gaps and bool(self._pts) and self._facts.codec in _SKIPPING_CODECS
-        self._needed = frozenset(self._pts[index] for index in indices) if can_skip else None
+        if has_gaps and self._pts and self._facts.codec in _SKIPPING_CODECS:
+            self._needed.update(self._pts[index] for index in indices)
 
     def _picture(self, index: int) -> Tensor:
         """Frame ``index`` as ``(3, H, W)`` uint8, upright."""
@@ -111,19 +118,11 @@ class PyavReader:
 
     def _open(self) -> None:
         self._container, self._stream = open_best_stream(self._path)
-        self._to_rgb: Graph | None = None
         self._decode_from(0)
 
     def _decode_from(self, index: int) -> None:
-        self._decoded = self._decode()
+        self._decoded = _decode(self._container, self._stream, self._needed)
         self._next_index = index
-
-    def _decode(self) -> Iterator[VideoFrame]:
-        context = self._stream.codec_context
-        for packet in self._container.demux(self._stream):
-            is_needed = self._needed is None or packet.pts is None or packet.pts in self._needed
-            context.skip_frame = "DEFAULT" if is_needed else "NONREF"
-            yield from packet.decode()
 
     def _upright_rgb(self, frame: VideoFrame) -> Tensor:
         """A decoded frame as ``(3, H, W)`` uint8, turned by its rotation tag, which PyAV leaves to the caller.
@@ -131,15 +130,27 @@ class PyavReader:
         Colours are converted by a filter graph as in the other decoders; ``VideoFrame.to_ndarray`` differs from them by
         2 of 255 where the video is interlaced or has 10 bits.
         """
-        if self._to_rgb is None:
-            self._to_rgb = self._av.filter.Graph()
-            self._to_rgb.link_nodes(
-                self._to_rgb.add_buffer(template=self._stream),
-                self._to_rgb.add("format", "rgb24"),
-                self._to_rgb.add("buffersink"),
+        graph = self._to_rgb
+        if graph is None:
+            graph = self._to_rgb = self._av.filter.Graph()
+            graph.link_nodes(
+                graph.add_buffer(template=self._stream),
+                graph.add("format", "rgb24"),
+                graph.add("buffersink"),
             ).configure()
-        self._to_rgb.vpush(frame)
-        rgb = torch.from_numpy(self._to_rgb.vpull().to_ndarray())  # (H, W, 3)
+        graph.vpush(frame)
+        rgb = torch.from_numpy(graph.vpull().to_ndarray())  # (H, W, 3)
         if frame.rotation % 90:
             raise DecodeError(f"has a rotation tag of {frame.rotation} degrees; only multiples of 90 are known")
         return torch.rot90(rgb, frame.rotation // 90, dims=(0, 1)).permute(2, 0, 1)
+
+
+def _decode(container: InputContainer, stream: VideoStream, needed: Set[int | None]) -> Iterator[VideoFrame]:
+    """The frames from here on; those that nothing depends on only where they are needed, or none is named.
+
+    It knows nothing of the reader, which so is gone with its last user, not with the next collection of garbage.
+    """
+    for packet in container.demux(stream):
+        is_wanted = not needed or packet.pts is None or packet.pts in needed
+        stream.codec_context.skip_frame = "DEFAULT" if is_wanted else "NONREF"
+        yield from packet.decode()

@@ -30,7 +30,7 @@ trainer: {{max_epochs: 2, accelerator: cpu, log_every_n_steps: 1, enable_progres
 Disk = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(params=["a limit for files", "a small disk"])
+@pytest.fixture(params=["a limit for files", pytest.param("a small disk", marks=pytest.mark.slow)])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
     """``disk(folder, file_bytes=, more_bytes=)`` leaves no room in ``folder``; says how a child is to be run there."""
     mounted: list[Path] = []

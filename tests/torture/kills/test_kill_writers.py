@@ -231,6 +231,7 @@ def test_the_harness_catches_files_that_are_written_in_place(
     assert overwritten(children, kills(61), job, tmp_path, 60, faults=("writes_in_place",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "fault"),
     [("flow", "takes_any_flow_for_whole"), ("prepare", "never_cleans_up"), ("shapes", "takes_any_folder_for_whole")],
