@@ -54,6 +54,17 @@ def test_frames_that_nothing_depends_on_are_not_decoded(
     assert len(seen) == reader.num_frames
 
 
+def test_a_file_that_is_read_chunk_by_chunk_is_decoded_once(
+    clip_of: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = clip_of("h264 with B-frames and a long GOP").path  # type: ignore[attr-defined]
+    with closing(PyavReader(path)) as reader:
+        seen = counted(reader, monkeypatch)
+        for first in range(0, reader.num_frames, 7):
+            reader.frames(range(first, min(first + 7, reader.num_frames)))
+        assert len(seen) == reader.num_frames
+
+
 def test_a_reader_is_gone_with_its_last_user_and_its_converter_with_its_closing(
     clip_of: Callable[[str], object],
 ) -> None:

@@ -76,12 +76,16 @@ class PyavReader:
         self._container.close()
 
     def _need(self, indices: set[int]) -> None:
-        """Say what the next frames are for; what was left out for the last ones is behind, so start anew."""
+        """Say what the next frames are for; what was left out for the last ones is behind, so start anew.
+
+        Neighbours that go on where decoding stands leave nothing out, so that a whole file is decoded once.
+        """
         if self._needed:
             self._next_index = self.num_frames  # behind every frame
         self._needed.clear()
-        has_gaps = max(indices) - min(indices) >= len(indices) or min(indices) > 0
-        if has_gaps and self._pts and self._facts.codec in _SKIPPING_CODECS:
+        first = min(indices)
+        goes_on = first == self._next_index and max(indices) - first < len(indices)
+        if self._pts and self._facts.codec in _SKIPPING_CODECS and not goes_on:
             self._needed.update(self._pts[index] for index in indices)
 
     def _picture(self, index: int) -> Tensor:
