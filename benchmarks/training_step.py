@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from vidcls.callbacks import MetricsLog, RunFacts, SkippedVideos
-from vidcls.data.late_flow import flow_between
+from vidcls.data.network_input import flow_between
 from vidcls.flow import FlowMethod, FlowSettings
 from vidcls.models import Conv3D, EarlyFusion, LateFusion, RecurrentConv, SingleFrame, SlowFusion, TwoStream
 from vidcls.models.classifier import VideoClassifier

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and the folder for those that can be made again."""
 
 from __future__ import annotations
 
@@ -54,6 +54,12 @@ def remove_leftovers(path: Path) -> None:
     """Remove what killed processes left of writing ``path``; only where no other process is writing it now."""
     for leftover in path.parent.glob(f".{glob.escape(path.stem)}-????????{glob.escape(path.suffix)}"):
         leftover.unlink(missing_ok=True)
+
+
+def cache_folder() -> Path:
+    """``vidcls`` in ``$XDG_CACHE_HOME`` or ``~/.cache``: for what can be made again."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "vidcls"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -73,6 +73,18 @@ def test_a_damaged_cache_is_an_empty_one_and_is_written_anew(tmp_path: Path, vid
     assert CheckCache(tmp_path / "cache").find(video) is not None
 
 
+@pytest.mark.parametrize("health", [3, None, {}, {"stream_kinds": 3}, {"stream_kinds": [], "unknown": 1}])
+def test_a_damaged_entry_makes_the_cache_an_empty_one(tmp_path: Path, video: Path, health: object) -> None:
+    cache = CheckCache(tmp_path / "cache")
+    cache.add(video, checked(video))
+    cache.save()
+    (file,) = (tmp_path / "cache").iterdir()
+    plain = json.loads(file.read_text())
+    plain["videos"]["a.mp4"]["health"] = health
+    file.write_text(json.dumps(plain))
+    assert CheckCache(tmp_path / "cache").find(video) is None
+
+
 def test_without_a_folder_nothing_is_written(tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     cache = CheckCache(None)

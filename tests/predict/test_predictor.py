@@ -11,7 +11,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
 from vidcls.data import VideoDataModule
-from vidcls.data.datamodule import normalized
+from vidcls.data.network_input import normalized
 from vidcls.data.settings import FlowOn
 from vidcls.datasets.video_csv import VideoCsv
 from vidcls.errors import CheckpointError, ConfigurationError, DatasetError, DecodeError, FlowError

@@ -25,7 +25,8 @@ class MetricsLog(CSVLogger):
     """Lightning's csv logger, written into the run folder itself and continued after a resume.
 
     After each checkpoint the rows of the steps that it counts go to the file at once, so that a run that is killed
-    later keeps them. Lightning logs the last of them right after the checkpoint; a kill just between loses that row.
+    later keeps them. Lightning logs the last of them, loss and learning rate of the step, right after the checkpoint; a
+    kill just between loses these.
 
     Args:
         run: the run folder.

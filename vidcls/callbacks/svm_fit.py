@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from vidcls.callbacks.whole_checkpoints import write_checkpoint
 from vidcls.data import VideoDataModule
-from vidcls.data.datamodule import normalized
+from vidcls.data.network_input import normalized
 from vidcls.models.classifier import VideoClassifier
 from vidcls.models.parts import HasParts
 from vidcls.training.svm_fusion import SvmFusion

@@ -14,7 +14,7 @@ from vidcls.callbacks.wandb_run import WandbRun
 from vidcls.data import VideoDataModule
 from vidcls.data.clip_dataset import TestVideos, collate
 from vidcls.data.clip_reader import ClipReader
-from vidcls.data.datamodule import normalized
+from vidcls.data.network_input import normalized
 from vidcls.errors import DecodeError
 from vidcls.models import VideoClassifier
 from vidcls.training.results import wrong_scores

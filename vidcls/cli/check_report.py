@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 from vidcls.data.check_labels import class_counts
 from vidcls.data.finding import Finding
-from vidcls.data.findings import CheckedData, span_frames
+from vidcls.data.findings import CheckedData
 from vidcls.data.loading_speed import LoadingSpeed
 from vidcls.files import printable
 from vidcls.types import SPLITS
@@ -98,7 +98,7 @@ def _summary(data: CheckedData, speed: LoadingSpeed | None) -> Iterator[tuple[st
     if not healths:
         return
     lengths = sorted(health.num_frames for health in healths)
-    spans = sorted({span_frames(data.settings, health.fps) for health in healths})
+    spans = sorted({data.settings.span_frames(health.fps) for health in healths})
     span = f"{spans[0]}" if len(spans) == 1 else f"{spans[0]} to {spans[-1]}"
     yield "frames", f"{num_frames}; {lengths[0]} to {lengths[-1]} in a video; a clip spans {span}"
     yield "length", f"{minutes:.1f} minutes, {num_bytes / 1e6:.1f} MB"

@@ -98,7 +98,7 @@ def _features(explainer: Explainer, data: VideoDataModule, part: Split) -> Featu
     from torch import Tensor
     from tqdm import tqdm
 
-    from vidcls.data.datamodule import normalized
+    from vidcls.data.network_input import normalized
     from vidcls.explain.features import collect_features
 
     device = explainer.predictor.device

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vidcls.cli.remedies import fix_for, installed
+from vidcls.files import cache_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -193,7 +194,7 @@ def _raft_weights() -> Finding:
 
 
 def _folders() -> Iterator[Finding]:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vidcls"
+    cache = cache_folder()
     for name, folder, fix in (
         ("cache", cache, "set XDG_CACHE_HOME to a folder that you may write to"),
         ("current folder", Path.cwd(), "runs are written here: go elsewhere, or give --trainer.default_root_dir"),

@@ -79,3 +79,15 @@ def check_flow_on(flow_on: str, streams: Sequence[Stream], folder: str | None, s
             f"flow_on: {flow_on} estimates flow at the size of the crops, so flow_settings.short_side_px "
             f"({settings.short_side_px}) has no effect: leave it out"
         )
+
+
+def check_ranges(
+    max_bad_share: float, read_limit_seconds: float | None, *, mixup_alpha: float, cutmix_alpha: float
+) -> None:
+    """ValueError where a number has no meaning."""
+    if not 0 <= max_bad_share <= 1:
+        raise ValueError(f"max_bad_share must lie in 0 to 1, got {max_bad_share}")
+    if read_limit_seconds is not None and read_limit_seconds <= 0:
+        raise ValueError(f"read_limit_seconds must be above 0 or null, got {read_limit_seconds}")
+    if mixup_alpha < 0 or cutmix_alpha < 0:
+        raise ValueError(f"mixup_alpha and cutmix_alpha must be 0 or more, got {mixup_alpha} and {cutmix_alpha}")

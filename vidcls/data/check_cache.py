@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vidcls.files import write_text
+from vidcls.files import cache_folder, write_text
 from vidcls.types import VideoRecord
 from vidcls.video.health import Health, decoder_versions
 from vidcls.video.reader import Backend
@@ -115,8 +114,7 @@ class CheckCache:
 
 def default_folder() -> Path:
     """``vidcls/checked`` in ``$XDG_CACHE_HOME`` or ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "vidcls" / "checked"
+    return cache_folder() / "checked"
 
 
 def known_bad(records: Iterable[VideoRecord], *, decoder: Backend | None = None) -> dict[Path, str]:
@@ -147,6 +145,7 @@ def _read(file: Path) -> dict[str, CheckedVideo]:
 
 def _checked(entry: dict[str, object]) -> CheckedVideo:
     health = entry["health"]
-    assert isinstance(health, dict)
+    if not isinstance(health, dict):
+        raise TypeError("the health of a file is a mapping")
     stream_kinds = tuple(health["stream_kinds"])
     return CheckedVideo(**(entry | {"health": Health(**(health | {"stream_kinds": stream_kinds}))}))  # type: ignore[arg-type]

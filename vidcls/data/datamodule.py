@@ -10,12 +10,12 @@ from typing import Literal
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
-from vidcls.data.arguments import check_flow_on, check_swaps, flow_of, folded, matched
+from vidcls.data.arguments import check_flow_on, check_ranges, check_swaps, flow_of, folded, matched
 from vidcls.data.clip_dataset import BadTestVideos, BadVideos, ClipKey, TestVideos, TrainClips, augmented_batch, collate
 from vidcls.data.clip_reader import ClipReader
 from vidcls.data.known_bad import refuse_known_bad
-from vidcls.data.late_flow import with_flow
 from vidcls.data.mixing import mixed
+from vidcls.data.network_input import normalized
 from vidcls.data.samplers import OrderedBatches, TrainBatches
 from vidcls.data.settings import FlowOn, InputSettings
 from vidcls.data.sturdy_loader import SturdyLoader
@@ -24,7 +24,7 @@ from vidcls.data.worker_watch import WorkerWatch
 from vidcls.datasets import VideoDataset
 from vidcls.errors import ConfigurationError, DatasetError
 from vidcls.flow import FlowSettings, FlowSource
-from vidcls.transforms import TransformSettings, normalize_flow, normalize_rgb
+from vidcls.transforms import TransformSettings
 from vidcls.types import Batch, ClipSettings, Split, Stream, VideoRecord
 from vidcls.video.reader import Backend
 from vidcls.video.sampling import ShortPolicy
@@ -110,12 +110,7 @@ class VideoDataModule(LightningDataModule):
         super().__init__()
         if batch_size < 1 or test_batch_size < 1 or num_workers < 0:
             raise ValueError("batch_size and test_batch_size must be at least 1, num_workers at least 0")
-        if not 0 <= max_bad_share <= 1:
-            raise ValueError(f"max_bad_share must lie in 0 to 1, got {max_bad_share}")
-        if read_limit_seconds is not None and read_limit_seconds <= 0:
-            raise ValueError(f"read_limit_seconds must be above 0 or null, got {read_limit_seconds}")
-        if mixup_alpha < 0 or cutmix_alpha < 0:
-            raise ValueError(f"mixup_alpha and cutmix_alpha must be 0 or more, got {mixup_alpha} and {cutmix_alpha}")
+        check_ranges(max_bad_share, read_limit_seconds, mixup_alpha=mixup_alpha, cutmix_alpha=cutmix_alpha)
         if stride_seconds is not None and stride != 1:
             raise ValueError(
                 f"stride={stride} and stride_seconds={stride_seconds} exclude each other: give one of them"
@@ -309,13 +304,3 @@ class VideoDataModule(LightningDataModule):
 
     def _on_gpu(self) -> bool:
         return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
-
-
-def normalized(batch: Batch, settings: InputSettings) -> Batch:
-    """The batch with RGB and flow as a network is fed; flow that was left to the device is estimated here."""
-    batch = with_flow(batch, settings)
-    if "rgb" in batch:
-        batch["rgb"] = normalize_rgb(batch["rgb"], settings.transform)
-    if "flow" in batch:
-        batch["flow"] = normalize_flow(batch["flow"], settings.transform)
-    return batch

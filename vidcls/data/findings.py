@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 from vidcls.data.check_cache import CheckedVideo
@@ -16,7 +15,6 @@ from vidcls.flow import FlowSource
 from vidcls.flow.flow_check import flow_fault
 from vidcls.flow.source_identity import SourceIdentity
 from vidcls.types import VideoRecord
-from vidcls.video import stride_frames
 from vidcls.video.health import Fault, Health
 
 Known = Mapping[Path, CheckedVideo]
@@ -75,19 +73,6 @@ def findings(data: CheckedData) -> list[Finding]:
     return sorted(found, key=lambda finding: not finding.is_problem)
 
 
-def span_frames(settings: InputSettings, fps: float) -> int:
-    """Frames that a clip spans in a video of this rate, from the first to the last; flow needs one more than fields."""
-    stride: Fraction | int = settings.clip.stride
-    if settings.stride_seconds is None or fps > 0:
-        stride = stride_frames(settings.clip.stride, settings.stride_seconds, fps)
-    spans = [1]
-    if "rgb" in settings.streams:
-        spans.append(int((settings.clip.clip_len - 1) * stride) + 1)
-    if "flow" in settings.streams:
-        spans.append(settings.clip.flow_len + 1)
-    return max(spans)
-
-
 def _faults(data: CheckedData) -> Iterator[Finding]:
     for fault, (title, remedy) in FAULTS.items():
         lines = [f"{r.name}: {_with_count(data.health(r))}" for r in data.records if data.health(r).fault == fault]
@@ -115,7 +100,7 @@ def _short(data: CheckedData) -> Iterator[Finding]:
     lines = []
     for record in data.sound:
         health = data.health(record)
-        span = span_frames(data.settings, health.fps)
+        span = data.settings.span_frames(health.fps)
         if health.num_frames < span:
             lines.append(f"{record.name}: {health.num_frames} frames, a clip spans {span}")
     remedy = f"short_videos: {policy} decides what stands in the place of the frames they lack; or shorten the clips"

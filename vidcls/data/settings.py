@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
 from typing import Literal
 
 from vidcls.flow.settings import FlowSettings
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings, Stream
 from vidcls.video.reader import Backend
-from vidcls.video.sampling import ShortPolicy
+from vidcls.video.sampling import ShortPolicy, stride_frames
 
 FlowOn = Literal["worker", "device"]
 
@@ -40,6 +41,22 @@ class InputSettings:
     def num_views(self) -> int:
         """V: clips x crops of a test video."""
         return self.test_clips * self.transform.test_crops
+
+    def span_frames(self, fps: float) -> int:
+        """Frames of a video of this rate, from the first to the last, that a clip spans.
+
+        Each snippet needs its own, flow one frame more than fields. Where the stride is in seconds and the rate is
+        unknown (0), frames count as neighbours.
+        """
+        stride: Fraction | int = 1
+        if self.stride_seconds is None or fps > 0:
+            stride = stride_frames(self.clip.stride, self.stride_seconds, fps)
+        spans = [1]
+        if "rgb" in self.streams:
+            spans.append(int((self.clip.clip_len - 1) * stride) + 1)
+        if "flow" in self.streams:
+            spans.append(self.clip.flow_len + 1)
+        return max(spans)
 
     def single_view(self) -> InputSettings:
         """The same with one centred clip a video, as validation uses it."""

@@ -13,6 +13,7 @@ from vidcls.datasets.base import VideoDataset
 from vidcls.datasets.moving_scene import APPEARANCES, MOTIONS, make_scenes
 from vidcls.datasets.written_folder import write_once
 from vidcls.errors import DatasetError
+from vidcls.files import cache_folder
 from vidcls.types import SPLITS, VideoRecord
 
 _log = logging.getLogger(__name__)
@@ -81,7 +82,8 @@ class MovingShapes(VideoDataset):
         self._num_frames, self._size_px, self._seed = num_frames, size_px, seed
         parameters = [_VERSION, num_train, num_val, num_test, num_frames, size_px, seed]
         digest = hashlib.blake2b(json.dumps(parameters).encode(), digest_size=8).hexdigest()
-        folder = Path(os.path.abspath(_cache() if root is None else Path(root).expanduser())) / digest  # noqa: PTH100
+        place = cache_folder() / "moving_shapes" if root is None else Path(root).expanduser()
+        folder = Path(os.path.abspath(place)) / digest  # noqa: PTH100
         records = [
             _record(folder, split, label, scene)
             for split in SPLITS
@@ -136,8 +138,3 @@ def _record(folder: Path, split: str, label: str, scene: int) -> VideoRecord:
         group=f"{split}-{scene:04d}",
         extra={"appearance": appearance, "motion": motion},
     )
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "vidcls" / "moving_shapes"

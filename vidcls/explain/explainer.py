@@ -11,8 +11,7 @@ from torch import Tensor
 
 from vidcls.data.clip_dataset import stack_views
 from vidcls.data.clip_reader import ClipReader
-from vidcls.data.datamodule import normalized
-from vidcls.data.late_flow import flow_between
+from vidcls.data.network_input import flow_between, normalized
 from vidcls.errors import ConfigurationError
 from vidcls.explain.heat import LAYER_METHODS, METHODS, Method, find_layer, heat_maps
 from vidcls.explain.over_time import TimeEffects, time_effects

@@ -13,7 +13,7 @@ from torch import Tensor
 from vidcls.data import InputSettings
 from vidcls.data.clip_dataset import stack_views, video_views
 from vidcls.data.clip_reader import ClipReader
-from vidcls.data.datamodule import normalized
+from vidcls.data.network_input import normalized
 from vidcls.errors import CheckpointError, ConfigurationError, DatasetError, FlowError
 from vidcls.flow.estimators import estimate_by
 from vidcls.models import load_classifier

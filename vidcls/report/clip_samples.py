@@ -13,7 +13,7 @@ from torch import Tensor
 from vidcls.data import VideoDataModule
 from vidcls.data.clip_dataset import ClipKey, TestVideos, TrainClips
 from vidcls.data.clip_reader import ClipReader
-from vidcls.data.late_flow import with_flow
+from vidcls.data.network_input import with_flow
 from vidcls.errors import VidclsError
 from vidcls.flow.pictures import direction_picture
 from vidcls.report.choice import evenly

@@ -21,7 +21,7 @@ from vidcls.report.html import rendered
 from vidcls.report.thumbnails import NUM_FRAMES, small, webp
 from vidcls.report.video_facts import VideoFacts, facts_csv, read_facts
 from vidcls.types import SPLITS, VideoRecord
-from vidcls.video import open_video, stride_frames
+from vidcls.video import open_video
 
 TEMPLATE = "data.html"
 MOST_READ = 5000
@@ -201,21 +201,12 @@ def group_rows(records: Sequence[VideoRecord]) -> dict[str, dict[str, int]]:
 
 
 def span_frames(data: VideoDataModule, facts: Sequence[VideoFacts]) -> int | None:
-    """Frames that a clip needs, from the first to the last, at the middle rate of the videos; None where unknown.
-
-    Each snippet needs its own, flow one frame more than fields.
-    """
+    """Frames that a clip needs, from the first to the last, at the middle rate of the videos; None where unknown."""
     settings = data.input_settings
     rates = [found.info.fps for found in facts if found.info is not None and found.info.fps > 0]
     if not rates and settings.stride_seconds is not None:
         return None
-    stride = stride_frames(settings.clip.stride, settings.stride_seconds, statistics.median_low(rates) if rates else 0)
-    spans = []
-    if "rgb" in settings.streams:
-        spans.append(int((settings.clip.clip_len - 1) * stride) + 1)
-    if "flow" in settings.streams:
-        spans.append(settings.clip.flow_len + 1)
-    return max(spans)
+    return settings.span_frames(statistics.median_low(rates) if rates else 0)
 
 
 def thumbnails(data: VideoDataModule, progress: Progress = no_progress) -> dict[str, list[Thumbnail]]:

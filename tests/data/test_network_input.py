@@ -13,8 +13,7 @@ from torch import Tensor
 from vidcls.data import VideoDataModule
 from vidcls.data.clip_dataset import augmented_batch
 from vidcls.data.clip_reader import _ends
-from vidcls.data.datamodule import normalized
-from vidcls.data.late_flow import flow_between, with_flow
+from vidcls.data.network_input import flow_between, normalized, with_flow
 from vidcls.data.settings import InputSettings
 from vidcls.datasets import VideoFolder
 from vidcls.errors import ConfigurationError

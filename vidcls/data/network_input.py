@@ -1,4 +1,4 @@
-"""Neighbouring frames of crops -> the flow between them, on the device where they lie."""
+"""What loaders hand over -> what a network is fed: flow that was left to the device, then normalised streams."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from torch import Tensor
 from vidcls.data.settings import InputSettings
 from vidcls.flow import FlowSettings
 from vidcls.flow.estimators import estimate_pairs
+from vidcls.transforms import normalize_flow, normalize_rgb
 from vidcls.types import Batch
+
+
+def normalized(batch: Batch, settings: InputSettings) -> Batch:
+    """The batch with RGB and flow as a network is fed; flow that was left to the device is estimated here."""
+    batch = with_flow(batch, settings)
+    if "rgb" in batch:
+        batch["rgb"] = normalize_rgb(batch["rgb"], settings.transform)
+    if "flow" in batch:
+        batch["flow"] = normalize_flow(batch["flow"], settings.transform)
+    return batch
 
 
 def with_flow(batch: Batch, settings: InputSettings) -> Batch:
