@@ -30,6 +30,19 @@ def test_the_logits_of_a_clip_are_the_mean_of_those_of_its_frames(model: SingleF
     assert torch.allclose(model(rgb), by_frame.mean(dim=0), atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_videos_that_could_not_be_read_count_as_wrong_beside_the_others(model: SingleFrame) -> None:
+    rgb = torch.randn(2, 3, 5, 24, 24)
+    answers = model(rgb).argmax(dim=-1)
+    batch = {"rgb": rgb, "label": answers, "index": torch.tensor([0, 3])}
+    unread = [(1, 0, "b.mp4: bad"), (2, 2, "c.mp4: bad"), (4, -1, "d.mp4: is left out")]
+    model.validation_step({**batch, "unread": unread}, 0)  # type: ignore[typeddict-item]
+    assert model.val_metrics.compute()["val/top1"] == 0.5  # two of four: the one that is left out does not count
+    nothing = torch.empty(0, dtype=torch.long)
+    model.validation_step({"label": nothing, "index": nothing, "unread": unread[:1]}, 1)  # type: ignore[typeddict-item]
+    assert model.val_metrics.compute()["val/top1"] == pytest.approx(2 / 5)
+
+
 def test_a_classifier_of_one_class_is_refused() -> None:
     with pytest.raises(ValueError, match=r"at least two classes, got \['a'\]"):
         SingleFrame(class_names=["a"], clip=ClipSettings(), backbone="small")

@@ -39,6 +39,16 @@ def test_frames_are_the_same_whatever_was_asked_for_before(kind: str, clip_of: C
             assert torch.equal(reader.frames(run), whole[list(run)]), run
 
 
+def test_a_frame_that_was_left_out_for_another_is_there_when_it_is_asked_for(clip_of: Callable[[str], object]) -> None:
+    path = clip_of("h264 with B-frames and a long GOP").path  # type: ignore[attr-defined]
+    with closing(PyavReader(path)) as reader:
+        whole: Tensor = reader.frames(range(reader.num_frames))
+    for index in range(1, len(whole) - 1):
+        with closing(PyavReader(path)) as reader:
+            assert torch.equal(reader.frames([index]), whole[[index]])
+            assert torch.equal(reader.frames([index + 1]), whole[[index + 1]])
+
+
 def test_frames_that_nothing_depends_on_are_not_decoded(
     clip_of: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

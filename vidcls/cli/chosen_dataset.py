@@ -49,7 +49,11 @@ def _content(value: str) -> dict[str, object]:
         content = yaml.safe_load(Path(value).read_text(encoding="utf-8") if not value.startswith("{") else value)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{value}: cannot be read as YAML ({' '.join(str(error).split())})") from error
-    return content if isinstance(content, dict) else {}
+    if content is not None and not isinstance(content, dict):
+        raise ConfigurationError(
+            f"{value}: is no configuration: expected keys with values, found {str(content)[:60]!r}"
+        )
+    return content or {}
 
 
 def _name(dataset: object) -> str:
