@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from every_model import CHEAP, MODELS, small
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-import vidcls.models
 from vidcls.errors import ConfigurationError
 from vidcls.explain import heat_maps
 from vidcls.models import HasParts, VideoClassifier, load_classifier
@@ -29,27 +26,6 @@ TrainOn = Callable[..., Trainer]
 
 CLASSES = ["left", "right", "still"]
 CLIP = ClipSettings(num_snippets=2, clip_len=4, flow_len=3)
-CHEAP: dict[str, dict[str, object]] = {  # arguments that make a net small; a model that is not here is made by default
-    "Conv3D": {"backbone": "small_3d"},
-    "EarlyFusion": {"backbone": "small"},
-    "LateFusion": {"backbone": "small", "joined_fc": 8},
-    "RecurrentConv": {"backbone": "small", "levels": ["block3", "block4"], "widths": [4, 6]},
-    "SingleFrame": {"backbone": "small"},
-    "SlowFusion": {"backbone": "small", "extents": [2, 2], "strides": [1, 1]},
-    "TwoStream": {"spatial": "small", "temporal": "small"},
-    "TwoStreamFusion": {"spatial": "small", "temporal": "small"},
-}
-
-
-def all_models() -> Iterator[type[VideoClassifier]]:
-    for module in pkgutil.iter_modules(vidcls.models.__path__, "vidcls.models."):
-        for _, found in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
-            is_model = issubclass(found, VideoClassifier) and not inspect.isabstract(found)
-            if is_model and found.__module__ == module.name:
-                yield found
-
-
-MODELS = sorted(all_models(), key=lambda model_class: model_class.__name__)
 
 
 @pytest.fixture(params=MODELS, ids=lambda model_class: model_class.__name__)
@@ -64,7 +40,7 @@ def model(model_class: type[VideoClassifier]) -> VideoClassifier:
 
 
 def build(model_class: type[VideoClassifier], clip: ClipSettings = CLIP) -> VideoClassifier:
-    return model_class(class_names=CLASSES, clip=clip, **CHEAP.get(model_class.__name__, {}))
+    return small(model_class, CLASSES, clip)
 
 
 def streams_of(model: VideoClassifier, *, num_videos: int = 4, side_px: int = 24) -> list[Tensor]:
@@ -314,7 +290,7 @@ def test_the_loss_of_a_batch_without_videos_is_zero_with_gradients(model: VideoC
 
 def test_the_loss_is_smoothed_and_weighted_by_class(model: VideoClassifier) -> None:
     loss = LossSettings(label_smoothing=0.2, class_weights={"right": 3.0})
-    other = type(model)(class_names=CLASSES, clip=CLIP, loss=loss, **CHEAP.get(type(model).__name__, {}))
+    other = small(type(model), CLASSES, CLIP, loss=loss)
     logits, targets = torch.tensor([[1.0, 0.0, 2.0], [0.5, 0.5, 0.0]]), torch.tensor([0, 1])
     log_p, weights = logits.log_softmax(-1), torch.tensor([1.0, 3.0, 1.0])
     soft = torch.full((2, 3), 0.2 / 3)

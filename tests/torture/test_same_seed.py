@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 import warnings
-from collections.abc import Iterator
 
 import pytest
 import torch
+from every_model import MODELS, small
 from lightning.pytorch import Trainer, seed_everything
 from torch import Tensor
 
@@ -23,27 +20,6 @@ from vidcls.transforms import TransformSettings
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 NUM_STEPS = 3
-CHEAP: dict[str, dict[str, object]] = {  # arguments that make a net small; a model that is not here is made by default
-    "Conv3D": {"backbone": "small_3d"},
-    "EarlyFusion": {"backbone": "small"},
-    "LateFusion": {"backbone": "small", "joined_fc": 8},
-    "RecurrentConv": {"backbone": "small", "levels": ["block3", "block4"], "widths": [4, 6]},
-    "SingleFrame": {"backbone": "small"},
-    "SlowFusion": {"backbone": "small", "extents": [2, 2], "strides": [1, 1]},
-    "TwoStream": {"spatial": "small", "temporal": "small"},
-    "TwoStreamFusion": {"spatial": "small", "temporal": "small"},
-}
-
-
-def all_models() -> Iterator[type[VideoClassifier]]:
-    for module in pkgutil.iter_modules(vidcls.models.__path__, "vidcls.models."):
-        for _, found in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
-            is_model = issubclass(found, VideoClassifier) and not inspect.isabstract(found)
-            if is_model and found.__module__ == module.name:
-                yield found
-
-
-MODELS = sorted(all_models(), key=lambda model_class: model_class.__name__)
 
 
 def weights_after_training(
@@ -64,8 +40,7 @@ def weights_after_training(
         mixup_alpha=0.2,
         seed=seed,
     )
-    arguments = CHEAP.get(model_class.__name__, {})
-    model = model_class(class_names=data.class_names, clip=data.clip, **arguments)  # type: ignore[arg-type]
+    model = small(model_class, data.class_names, data.clip)
     trainer = Trainer(
         max_steps=NUM_STEPS,
         accelerator="cpu",
