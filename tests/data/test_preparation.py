@@ -226,6 +226,16 @@ def test_a_copy_of_other_videos_is_kept_and_leftovers_go(clip_dataset: VideoFold
     assert not left.exists()
 
 
+def test_a_kill_in_the_first_of_all_writes_is_no_obstacle(clip_dataset: VideoFolder, tmp_path: Path) -> None:
+    root = tmp_path / "small"
+    root.mkdir()
+    left = root / ".manifest-1a2b3c4d.json"
+    left.write_text('{"form')
+    prepare(clip_dataset.records, root, SMALL, num_workers=0)
+    assert len(copied(root).records) == 22
+    assert not left.exists()
+
+
 def test_a_name_that_is_no_text_is_a_failure_of_that_video(clip_folder: Path, tmp_path: Path) -> None:
     source = tmp_path / "clips"
     shutil.copytree(clip_folder, source)

@@ -90,7 +90,7 @@ class PreparedFolder:
         expected = {"format": FORMAT, "settings": asdict(settings)}
         if manifest.is_file():
             _check_manifest(manifest, expected)
-        elif root.is_dir() and any(root.iterdir()):
+        elif root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()):  # a kill leaves such
             raise DatasetError(f"{root}: is not empty and no prepared copy: give a new folder")
         else:
             write_text(manifest, json.dumps(expected, indent=1) + "\n")
