@@ -210,6 +210,14 @@ class Kills:
     def num_kills(self) -> int:
         return self.places.total()
 
+    def settle(self, *, is_lost: bool) -> None:
+        """Count all kills since the last time as recovered from or lost."""
+        since = self.num_kills - self.recovered - self.lost
+        if is_lost:
+            self.lost += since
+        else:
+            self.recovered += since
+
     @property
     def num_inside(self) -> int:
         """Kills in the middle of a write, a step or a validation."""

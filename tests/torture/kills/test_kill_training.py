@@ -164,10 +164,8 @@ def test_a_training_killed_at_random_ends_with_the_weights_the_clips_and_the_log
         folder = tmp_path / f"killed{number}"
         ours = killed_until_done(children, folder, config, counted, aims, num_workers=num_workers)
         if found := differences(ours, whole):
-            counted.lost += ours.num_kills
             print(folder, found)
-        else:
-            counted.recovered += ours.num_kills
+        counted.settle(is_lost=bool(found))
         num_rows_lost += len(whole.log()) - len(ours.log())
         number += 1
     tally(
