@@ -1,9 +1,10 @@
 """How many clips a second does the loader give: ours, PyTorchVideo's, and plain loops over decord and torchcodec?
 
 Training clips of 16 frames, 4 apart, resized to a short side of 128 and cropped at random to 112x112, in batches of 8.
-All see the same files, sizes, batches and workers. PyTorchVideo decodes with PyAV, as it does by itself. The files are
-H.264 of 340x256 with a key frame every 250 frames, so that most of the work is to decode what lies between a key frame
-and the clip; and, where VIDCLS_REAL_DATA has them, real clips of 192x144 as a camera gave them.
+All see the same files, sizes, batches and workers. PyTorchVideo decodes with PyAV, as it does by itself. The last row
+is what all of them stand on: FFmpeg's decoding of the same frames, and nothing else. The files are H.264 of 340x256
+with a key frame every 250 frames, so that most of the work is to decode what lies between a key frame and the clip;
+and, where VIDCLS_REAL_DATA has them, real clips of 192x144 as a camera gave them.
 Usage: python benchmarks/loader.py [--quick] [--workers 0 2] [--rounds 5] [--output FILE.json]
 """
 
@@ -15,8 +16,10 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
+import av
 import torch
 from clips import real_data, write_originals
 from measuring import Measured, paired, parser, ratio, report
@@ -89,11 +92,9 @@ def read_torchcodec(path: str, _: int) -> Tensor:
     return decoder.get_frames_at(indices=list(range(start, start + SPAN, STRIDE))).data
 
 
-def plain(paths: list[Path], read: Callable[[str, int], Tensor], workers: int) -> Callable[[], Iterator[object]]:
+def plain(dataset: Dataset[Any], workers: int) -> Callable[[], Iterator[object]]:
     def batches() -> Iterator[object]:
-        loader = DataLoader(
-            PlainLoop(paths, read), BATCH, shuffle=True, num_workers=workers, persistent_workers=workers > 0
-        )
+        loader = DataLoader(dataset, BATCH, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
         for _ in range(10**6):
             yield from loader
 
@@ -124,6 +125,34 @@ class EndlessVideos(IterableDataset[tuple[Tensor, int]]):
                 chosen = torch.linspace(0, frames.shape[1] - 1, CLIP_LEN).long()
                 clip = TRANSFORM(frames[:, chosen].transpose(0, 1).to(torch.uint8))
                 yield clip.transpose(0, 1).contiguous(), sample["label"]
+
+
+class DecodingAlone(Dataset[int]):
+    """What no loader of original files can do without: FFmpeg's decoding from the key frame to the clip's last frame.
+
+    Into the codec's own planes, without a single picture in RGB; nothing is resized, cropped or handed on.
+    """
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> int:
+        with av.open(str(self.paths[index])) as container:
+            stream = container.streams.video[0]
+            stream.codec_context.thread_count = 1
+            assert stream.average_rate is not None
+            assert stream.time_base is not None
+            ticks = 1 / (stream.average_rate * stream.time_base)
+            start = random.randrange(stream.frames - SPAN + 1)
+            container.seek(int(start * ticks), stream=stream)
+            last = int((start + SPAN - 1) * ticks)
+            for frame in container.decode(stream):
+                if frame.pts is not None and frame.pts >= last:
+                    break
+        return index
 
 
 def pytorchvideo(paths: list[Path], workers: int) -> Callable[[], Iterator[object]]:
@@ -248,8 +277,9 @@ def measured(
         "ours, originals, torchcodec": ours(dataset, "torchcodec", workers),
         "ours, prepared, short side 128": ours(small[128], None, workers),
         "ours, prepared, short side 256": ours(small[256], None, workers),
-        "plain decord loop": plain(paths, read_decord, workers),
-        "plain torchcodec loop": plain(paths, read_torchcodec, workers),
+        "plain decord loop": plain(PlainLoop(paths, read_decord), workers),
+        "plain torchcodec loop": plain(PlainLoop(paths, read_torchcodec), workers),
+        "decoding alone, no loader": plain(DecodingAlone(paths), workers),
     }
     if has("pytorchvideo"):
         loaders[PEER] = pytorchvideo(paths, workers)
