@@ -21,7 +21,7 @@ from unittest import mock
 
 import av
 import torch
-from clips import real_data, write_originals
+from clips import real_data, with_other_parts, write_originals
 from measuring import Measured, paired, parser, ratio, report
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
@@ -294,16 +294,6 @@ def table(found: dict[str, Measured], files: str, workers: int) -> list[tuple[ob
         (name, files, workers, one.median, one.spread, ratio(one, peer) if peer else "-", ratio(one, base))
         for name, one in found.items()
     ]
-
-
-def with_other_parts(root: Path, paths: list[Path]) -> VideoFolder:
-    """A data set needs a validation and a test part; they are not measured."""
-    for part in ("val", "test"):
-        for number, label in enumerate(("one", "two")):
-            place = root / part / label
-            place.mkdir(parents=True)
-            (place / f"{number}.mp4").write_bytes(paths[number].read_bytes())
-    return VideoFolder(root)
 
 
 def has(package: str) -> bool:

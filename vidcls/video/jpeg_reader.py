@@ -75,12 +75,8 @@ class JpegReader:
         distinct = sorted(set(indices))
         pictures: np.ndarray | None = None
         for k, index in enumerate(distinct):
-            start, size = int(self._starts[index]), int(self._sizes[index])
-            content = self._bytes[start : start + size]
-            if content.rstrip(b"\0")[-2:] != END_OF_IMAGE:
-                raise DecodeError(f"has a picture that is cut off, number {index}")
             try:
-                picture = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
+                picture = cv2.imdecode(np.frombuffer(self.encoded(index), dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
             except cv2.error as error:
                 raise DecodeError(f"has a damaged picture, number {index} ({first_line(error)})") from error
             if picture is None:
@@ -96,6 +92,14 @@ class JpegReader:
             return frames
         place = {index: k for k, index in enumerate(distinct)}
         return frames[[place[index] for index in indices]]
+
+    def encoded(self, index: int) -> bytes:
+        """Frame ``index`` as it lies in the file, a whole JPEG picture."""
+        start, size = int(self._starts[index]), int(self._sizes[index])
+        content = self._bytes[start : start + size]
+        if content.rstrip(b"\0")[-2:] != END_OF_IMAGE:
+            raise DecodeError(f"has a picture that is cut off, number {index}")
+        return content
 
     def close(self) -> None:
         """Let the file go; frames that were read stay."""
