@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from vidcls.data import VideoDataModule
 from vidcls.data.clip_reader import ClipReader
@@ -33,6 +35,12 @@ def decoders_are_imported(clip_dataset: VideoFolder) -> None:
         video.frames([0])
 
 
+@pytest.fixture(autouse=True)
+def deaths_are_noticed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loader of torch looks after its workers every 5 seconds."""
+    monkeypatch.setattr(_MultiProcessingDataLoaderIter._try_get_data, "__defaults__", (0.3,))
+
+
 def data_of(dataset: VideoFolder, **settings: object) -> VideoDataModule:
     defaults: dict[str, object] = {
         "clip_len": 2,
@@ -48,9 +56,10 @@ def data_of(dataset: VideoFolder, **settings: object) -> VideoDataModule:
 def batches_of(data: VideoDataModule, *, epoch: int = 0) -> list[Batch]:
     loader = data.train_dataloader()
     loader.set_epoch(epoch)
-    found = list(loader)
-    data.teardown("fit")
-    return found
+    try:
+        return list(loader)
+    finally:
+        data.teardown("fit")
 
 
 def trouble(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], None]) -> None:
@@ -70,7 +79,8 @@ def crash() -> None:
 
 
 def hang() -> None:
-    time.sleep(60)
+    """As C code does that keeps Python's lock."""
+    ctypes.PyDLL(None).sleep(60)
 
 
 def once(folder: Path, act: Callable[[], None]) -> Callable[[], None]:

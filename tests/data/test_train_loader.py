@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import ClassVar
 
 import pytest
@@ -95,6 +97,19 @@ def test_a_position_within_an_epoch_means_nothing_for_batches_of_another_size() 
             other.load_state_dict(state(2, 1))
         other.load_state_dict(state(2, 3))  # at the end of an epoch any size may go on
     loader(batch_size=1, world_size=3).load_state_dict(state(2, 1))
+
+
+def test_a_loader_that_is_dropped_is_gone_at_once() -> None:
+    """Left to the garbage collector, its workers would end seconds later."""
+    train = loader()
+    next(iter(train))
+    dropped = weakref.ref(train)
+    gc.disable()
+    try:
+        del train
+        assert dropped() is None
+    finally:
+        gc.enable()
 
 
 def test_another_seed_is_refused() -> None:

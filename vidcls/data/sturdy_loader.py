@@ -83,8 +83,10 @@ class SturdyLoader:
     def close(self) -> None:
         """End the worker processes; the next pass starts new ones.
 
-        Left to the garbage collector, each of them is waited for during 5 seconds.
+        Left to the garbage collector, which a traceback may hold off, each of them is waited for during 5 seconds.
         """
+        if self.loader._iterator is not None:  # persistent workers
+            self.loader._iterator._shutdown_workers()  # type: ignore[attr-defined]
         self.loader._iterator = None
 
     def _started(self, start_batch: int) -> Iterator[Batch]:

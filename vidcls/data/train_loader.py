@@ -25,12 +25,16 @@ class TrainLoader:
 
     def __init__(self, loader: SturdyLoader, batches: TrainBatches) -> None:
         self.loader = loader
-        self.sampler = self
         self._batches = batches
         self._handed_out = 0
         self.waited_seconds = 0.0
         """How long batches were waited for so far, but for the first of each pass, for which workers are started."""
         self._resume: tuple[int, int] | None = None  # epoch and batch to go on from
+
+    @property
+    def sampler(self) -> TrainLoader:
+        """Itself, whom Lightning tells the epoch; an attribute would be a cycle, and its workers end late."""
+        return self
 
     def set_epoch(self, epoch: int) -> None:
         """The epoch of the next pass."""

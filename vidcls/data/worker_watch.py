@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import torch
 from torch.utils.data import get_worker_info
 
 NOTHING = -1.0
-EXIT_OF_TIMER = 1  # the status with which faulthandler ends a process
+EXIT_OF_FAULTHANDLER = 1  # the status with which it ends a process
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Death:
 class WorkerWatch:
     """Shared memory in which every worker notes what it reads; one that reads too long ends itself.
 
-    The timer is a thread in C, which runs out even where a decoder hangs with Python's lock held.
+    The timer is the kernel's, which ends a worker even where a decoder hangs with Python's lock held. A thread as
+    timer, begun and ended for each video, waits for its turn on busy cores, which halves what a loader gives.
 
     Args:
         num_workers: processes of the loader; with 0 nothing is watched.
@@ -58,11 +60,12 @@ class WorkerWatch:
         row[1] = time.monotonic()
         row[0] = index
         if self.limit_seconds is not None:
-            faulthandler.dump_traceback_later(self.limit_seconds, exit=True, file=_nowhere())
+            _start_timer(self.limit_seconds)
         try:
             yield
         finally:
-            faulthandler.cancel_dump_traceback_later()
+            if self.limit_seconds is not None:
+                _stop_timer()
             row[0] = NOTHING
 
     def deaths(self, workers: Sequence[BaseProcess]) -> list[Death]:
@@ -77,7 +80,7 @@ class WorkerWatch:
     def _death(self, video: float, since: float, exitcode: int) -> Death:
         index = None if video == NOTHING else int(video)
         seconds = time.monotonic() - since
-        if exitcode == EXIT_OF_TIMER and self.limit_seconds is not None and seconds >= self.limit_seconds:
+        if self.limit_seconds is not None and seconds >= self.limit_seconds and exitcode == _exit_of_timer():
             return Death(index, f"is not read after {self.limit_seconds:g} seconds", is_hang=True)
         if exitcode < 0:
             reason = f"its loader worker was killed by {signal.Signals(-exitcode).name}"
@@ -89,6 +92,26 @@ class WorkerWatch:
 
 def _ended(workers: Sequence[BaseProcess]) -> list[tuple[int, int]]:
     return [(k, worker.exitcode) for k, worker in enumerate(workers) if worker.exitcode]
+
+
+def _start_timer(seconds: float) -> None:
+    """End this process that much later, whatever it then does."""
+    if sys.platform == "win32":  # it has no such timer
+        faulthandler.dump_traceback_later(seconds, exit=True, file=_nowhere())
+    else:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _stop_timer() -> None:
+    if sys.platform == "win32":
+        faulthandler.cancel_dump_traceback_later()
+    else:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _exit_of_timer() -> int:
+    return EXIT_OF_FAULTHANDLER if sys.platform == "win32" else -signal.SIGALRM
 
 
 _null: list[int] = []
