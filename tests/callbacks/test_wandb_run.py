@@ -374,7 +374,9 @@ from vidcls.transforms import TransformSettings
 run = Path(sys.argv[2])
 transform = TransformSettings(resize_px=None, crop_px=32, flip_probability=0)
 dataset = VideoFolder(Path(sys.argv[1]))
-data = VideoDataModule(dataset, transform=transform, batch_size=2, test_batch_size=1, num_workers=0, bad_videos="skip")
+data = VideoDataModule(
+    dataset, transform=transform, batch_size=2, test_batch_size=1, num_workers=0, bad_videos="skip", max_bad_share=0.5
+)
 model = SingleFrame(class_names=data.class_names, clip=data.clip, backbone="small")
 logger = WandbRun()
 logger.place(run)
