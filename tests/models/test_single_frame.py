@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from vidcls.errors import ConfigurationError
 from vidcls.models import SingleFrame
-from vidcls.types import ClipSettings
+from vidcls.types import Batch, ClipSettings
 
 
 @pytest.fixture
@@ -52,3 +52,29 @@ def test_a_training_without_end_is_refused(model: SingleFrame) -> None:
     trainer = Trainer(max_epochs=-1, accelerator="cpu", logger=False, enable_checkpointing=False)
     with pytest.raises(ConfigurationError, match=r"give --trainer\.max_epochs or"):
         trainer.fit(model, DataLoader([torch.zeros(1)]))
+
+
+@pytest.mark.parametrize("num_added", [1, 2])
+def test_old_gradients_take_no_memory_in_the_forward_pass(
+    model: SingleFrame, monkeypatch: pytest.MonkeyPatch, num_added: int
+) -> None:
+    batches = [{"rgb": torch.randn(2, 3, 5, 24, 24), "label": torch.tensor([0, 2])} for _ in range(4)]
+    has_gradients: list[bool] = []
+    step = SingleFrame.training_step
+
+    def noted(self: SingleFrame, batch: Batch, batch_idx: int) -> torch.Tensor:
+        has_gradients.append(any(parameter.grad is not None for parameter in self.parameters()))
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(SingleFrame, "training_step", noted)
+    trainer = Trainer(
+        max_epochs=1,
+        accumulate_grad_batches=num_added,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(model, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
+    assert has_gradients == ([False] * 4 if num_added == 1 else [False, True, False, True])

@@ -1,4 +1,4 @@
-"""TV-L1 in PyTorch: pairs of frames -> flow fields, on the CPU one by one, on a GPU in batches.
+"""TV-L1 in PyTorch: pairs of frames -> flow fields, several at once: many on a GPU, on the CPU some of small pictures.
 
 The scheme is that of Sanchez, Meinhardt-Llopis and Facciolo: TV-L1 Optical Flow Estimation, IPOL 2013, after Zach, Pock
 and Bischof 2007, with the constants, the median filter and the rule when to stop of OpenCV's DualTVL1OpticalFlow. It
@@ -24,6 +24,9 @@ from vidcls.flow.raft_estimator import one_torch_thread
 from vidcls.flow.settings import FlowSettings
 
 GPU_BATCH_PIXELS = 64 * 340 * 256  # pairs at once: some 3 GB at the most
+CPU_BATCH_PIXELS = (
+    4 * 112 * 112
+)  # in smaller pictures the calls cost more than the work; larger batches leave the cache
 LEAST_SIDE_PX = 16  # of a scale
 LEAST_SQUARED_GRADIENT = 1e-9
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601, rounded to whole numbers as in OpenCV
@@ -44,7 +47,7 @@ def tvl1_of_pairs(before: Tensor, after: Tensor, settings: FlowSettings) -> Tens
     parameters = {name: float(value) for name, value in settings.parameters().items() if name != "color"}  # type: ignore[arg-type]
     N, _, H, W = before.shape
     on_gpu = before.device.type == "cuda"
-    at_once = max(1, GPU_BATCH_PIXELS // (H * W)) if on_gpu else 1
+    at_once = max(1, (GPU_BATCH_PIXELS if on_gpu else CPU_BATCH_PIXELS) // (H * W))
     step = _compiled_step() if on_gpu else _step
     fields = [torch.empty(0, 2, H, W, device=before.device)]
     with torch.inference_mode(), one_torch_thread(before.device):
