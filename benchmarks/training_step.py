@@ -178,28 +178,33 @@ def by_turns(bare: Bare, model: VideoClassifier, num_steps: int) -> tuple[Measur
     """Seconds of each step of ours, and of the bare one after it."""
     with tempfile.TemporaryDirectory() as folder:
         clock = ByTurns(Path(folder), bare)
-        trainer = Trainer(
-            max_epochs=1,
-            accelerator="gpu" if bare.device.type == "cuda" else "cpu",
-            devices=1,
-            logger=MetricsLog(Path(folder)),
-            callbacks=[SkippedVideos(), LearningRateMonitor("step"), clock],
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            default_root_dir=folder,
-        )
-        trainer.fit(model, DataLoader(SameBatch(bare.batch, num_steps + 1), batch_size=None))
+        train(model, bare.batch, num_steps + 1, clock)
         return Measured(clock.ours_seconds), Measured(clock.bare_seconds)
 
 
-def peak_memory(make: Callable[[], VideoClassifier], batch: Batch, device: torch.device) -> float:
+def train(model: VideoClassifier, batch: Batch, num_steps: int, facts: RunFacts) -> None:
+    """As ``vidcls fit`` does."""
+    trainer = Trainer(
+        max_epochs=1,
+        accelerator="gpu" if batch["label"].device.type == "cuda" else "cpu",
+        devices=1,
+        logger=MetricsLog(facts.run),
+        callbacks=[SkippedVideos(), LearningRateMonitor("step"), facts],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=facts.run,
+    )
+    trainer.fit(model, DataLoader(SameBatch(batch, num_steps), batch_size=None))
+
+
+def peak_memory(make: Callable[[], VideoClassifier], batch: Batch) -> float:
     """MiB of a step of our training alone, with its model and optimiser."""
     gc.collect()
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
-    model = make()
-    by_turns(Bare(model, batch, 1, device), model, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        train(make(), batch, 2, RunFacts(Path(folder)))
     return (torch.cuda.max_memory_allocated() - before) / 2**20
 
 
@@ -250,7 +255,7 @@ def main() -> None:
             continue
         batch = made_up(make().streams, clip, options.size, options.batch_size, device)
         ours, bare = by_turns(Bare(make(), batch, num_steps, device), make(), num_steps)
-        memory = peak_memory(make, batch, device) if device.type == "cuda" else "-"
+        memory = peak_memory(make, batch) if device.type == "cuda" else "-"
         rates = [options.batch_size / found.median for found in (bare, ours)]
         shares = [100 * (a / b - 1) for a, b in zip(ours.values, bare.values, strict=True)]
         low, middle, high = statistics.quantiles(shares, n=4, method="inclusive") if len(shares) > 1 else shares * 3
@@ -259,7 +264,7 @@ def main() -> None:
         print(f"{name}: {middle:+.1f} %", file=sys.stderr)
         details[name] = {"ours": ours.values, "bare": bare.values}
         if name == "two_stream" and options.flow_methods:
-            flow_in_the_step(make, batch, num_steps, device, options.flow_methods)
+            flow_in_the_step(make, batch, max(1, num_steps // 5), device, options.flow_methods)
     title = (
         f"Training step of {options.batch_size} clips of {options.frames}x{options.size}x{options.size} "
         f"({options.backbone}, {options.backbone_3d}) on {options.device}"

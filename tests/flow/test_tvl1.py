@@ -53,6 +53,15 @@ def test_a_pair_in_a_batch_is_that_pair_alone() -> None:
         assert torch.allclose(flow, tvl1(first, second, PARAMETERS)[0], atol=1e-5)
 
 
+def test_frames_that_are_computed_together_have_the_flow_of_each_alone() -> None:
+    """To the last digit: what is predicted must not depend on how many frames were asked for."""
+    picture = texture(0).expand(1, 3, -1, -1).to(torch.uint8)
+    frames = torch.cat([picture.roll(k * k, dims=-1) for k in range(4)])
+    together = estimate(frames, "tvl1")
+    assert torch.equal(together, torch.cat([estimate(frames[k : k + 2], "tvl1") for k in range(3)]))
+    assert together.abs().amax() > 1
+
+
 def test_a_step_is_that_of_the_paper() -> None:
     """IPOL 2013: thresholding of the residual, divergence by backward and gradient by forward differences."""
     generator = torch.Generator().manual_seed(0)

@@ -23,13 +23,19 @@ Row = tuple[str, str, str, str, str, str, int]
 
 @pytest.fixture(scope="session")
 def train_on() -> Callable[..., Trainer]:
-    """Takes one step with the model on each of the batches, and gives the trainer back."""
+    """Takes one step with the model on each of the batches, or on several together, and gives the trainer back."""
 
     def train(
-        model: VideoClassifier, batches: Sequence[dict[str, Tensor]], folder: Path, *, resume: Path | None = None
+        model: VideoClassifier,
+        batches: Sequence[dict[str, Tensor]],
+        folder: Path,
+        *,
+        resume: Path | None = None,
+        together: int = 1,
     ) -> Trainer:
         trainer = Trainer(
-            max_steps=len(batches),
+            max_steps=len(batches) // together,
+            accumulate_grad_batches=together,
             accelerator="cpu",
             logger=False,
             enable_checkpointing=False,

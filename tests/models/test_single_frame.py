@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import torch
 from lightning.pytorch import Trainer
@@ -54,9 +57,14 @@ def test_a_training_without_end_is_refused(model: SingleFrame) -> None:
         trainer.fit(model, DataLoader([torch.zeros(1)]))
 
 
-@pytest.mark.parametrize("num_added", [1, 2])
+@pytest.mark.parametrize(("together", "expected"), [(1, [False] * 4), (2, [False, True, False, True])])
 def test_old_gradients_take_no_memory_in_the_forward_pass(
-    model: SingleFrame, monkeypatch: pytest.MonkeyPatch, num_added: int
+    model: SingleFrame,
+    train_on: Callable[..., Trainer],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    together: int,
+    expected: list[bool],
 ) -> None:
     batches = [{"rgb": torch.randn(2, 3, 5, 24, 24), "label": torch.tensor([0, 2])} for _ in range(4)]
     has_gradients: list[bool] = []
@@ -67,14 +75,5 @@ def test_old_gradients_take_no_memory_in_the_forward_pass(
         return step(self, batch, batch_idx)
 
     monkeypatch.setattr(SingleFrame, "training_step", noted)
-    trainer = Trainer(
-        max_epochs=1,
-        accumulate_grad_batches=num_added,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(model, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
-    assert has_gradients == ([False] * 4 if num_added == 1 else [False, True, False, True])
+    train_on(model, batches, tmp_path, together=together)
+    assert has_gradients == expected

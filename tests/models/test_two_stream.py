@@ -183,6 +183,7 @@ def test_dropout_follows_the_epoch_and_the_batch(
     change: Callable[[tuple[int, int]], tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = two_stream()
+    model.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
     model._dropout_seed = 1
 
     def drawn(key: tuple[int, int]) -> float:

@@ -24,9 +24,7 @@ from vidcls.flow.raft_estimator import one_torch_thread
 from vidcls.flow.settings import FlowSettings
 
 GPU_BATCH_PIXELS = 64 * 340 * 256  # pairs at once: some 3 GB at the most
-CPU_BATCH_PIXELS = (
-    4 * 112 * 112
-)  # in smaller pictures the calls cost more than the work; larger batches leave the cache
+CPU_BATCH_PIXELS = 4 * 112 * 112  # of small pictures the calls cost more than the work; more leave the cache
 LEAST_SIDE_PX = 16  # of a scale
 LEAST_SQUARED_GRADIENT = 1e-9
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601, rounded to whole numbers as in OpenCV

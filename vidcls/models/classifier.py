@@ -183,9 +183,8 @@ class VideoClassifier(LightningModule, ABC):
         no more are added to them: Lightning does that after the forward pass, which then has less memory, and a percent
         or two more time on a CPU.
         """
-        trainer = self._trainer
-        if trainer is not None and batch_idx % trainer.accumulate_grad_batches == 0:
-            for optimizer in trainer.optimizers:
+        if batch_idx % self.trainer.accumulate_grad_batches == 0:
+            for optimizer in self.trainer.optimizers:
                 optimizer.zero_grad()
         if self.transfer.unfreeze and self._epoch_of_modes != self.current_epoch:
             self._epoch_of_modes = self.current_epoch
