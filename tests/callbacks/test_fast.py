@@ -52,16 +52,30 @@ def assert_moved_alike(plain: VideoClassifier, fast: VideoClassifier) -> None:
 def test_weights_are_those_of_an_ordinary_training_but_for_rounding(
     optimizer: str, clip_dataset: VideoFolder, small_data: MakeData, small_trainer: MakeTrainer, tmp_path: Path
 ) -> None:
-    plain = trained(tmp_path / "a", clip_dataset, small_data, small_trainer, optimizer=optimizer)
+    nothing = Fast(channels_last=False, compile=False, fused=False)
+    plain = trained(tmp_path / "a", clip_dataset, small_data, small_trainer, nothing, optimizer=optimizer)
     fast = trained(tmp_path / "b", clip_dataset, small_data, small_trainer, Fast(compile=False), optimizer=optimizer)
     assert fast.state_dict().keys() == plain.state_dict().keys()
     assert_moved_alike(plain, fast)
     assert fast.nets["spatial"].stages["block1"][0].weight.is_contiguous(memory_format=torch.channels_last)
     (param_group,) = fast.configure_optimizers()["optimizer"].param_groups
-    assert param_group["fused"] is True
+    assert param_group["fused"] is (True if optimizer == "adamw" else None)
     assert plain.configure_optimizers()["optimizer"].param_groups[0]["fused"] is None
     again = load_classifier(tmp_path / "b/checkpoints/best.ckpt")
     assert again.state_dict().keys() == plain.state_dict().keys()
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-true", "bf16-mixed"])
+def test_on_a_cpu_the_optimiser_is_one_kernel_unless_precision_is_mixed(
+    precision: str, clip_dataset: VideoFolder, small_data: MakeData, small_trainer: MakeTrainer, tmp_path: Path
+) -> None:
+    data = small_data(clip_dataset, streams=("rgb", "flow"), flow_len=2)
+    model = TwoStream(class_names=data.class_names, clip=data.clip, spatial="small", temporal="small")
+    model.optimization = OptimizationSettings(optimizer="adamw")
+    trainer = small_trainer(tmp_path, precision=precision, gradient_clip_val=1.0, max_epochs=1)
+    trainer.fit(model, data)
+    (param_group,) = trainer.optimizers[0].param_groups
+    assert param_group["fused"] is (None if precision == "bf16-mixed" else True)
 
 
 def test_weights_of_3d_convolutions_take_the_form_too_and_answers_stay(tmp_path: Path) -> None:

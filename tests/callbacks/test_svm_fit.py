@@ -11,6 +11,7 @@ from lightning.pytorch import Trainer, seed_everything
 from torch import Tensor
 
 from vidcls.callbacks import SvmFit
+from vidcls.callbacks.wandb_samples import scores_of
 from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
 from vidcls.models import SingleFrame, TwoStream, VideoClassifier, load_classifier
@@ -103,6 +104,25 @@ def test_clips_are_not_mixed_for_it_where_those_of_training_are(
         machines.append(svm_of(file))
     for name, value in machines[0].items():
         torch.testing.assert_close(value, machines[1][name], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("precision", ["bf16-true", "64-true"])
+def test_networks_of_another_precision_are_fitted_tested_and_shown(
+    precision: str, clip_dataset: VideoFolder, small_data: MakeData, small_trainer: MakeTrainer, tmp_path: Path
+) -> None:
+    seed_everything(0)
+    data = small_data(clip_dataset, streams=("rgb", "flow"), flow_len=3, mixup_alpha=1.0)
+    model = TwoStream(class_names=data.class_names, clip=data.clip, spatial="small", temporal="small")
+    file = tmp_path / "checkpoints" / "last.ckpt"
+    trainer = small_trainer(tmp_path, callbacks=[SvmFit([file])], max_epochs=1, precision=precision)
+    trainer.fit(model, data)
+    assert model.dtype == {"bf16-true": torch.bfloat16, "64-true": torch.float64}[precision]
+    assert svm_of(file)["is_fitted"]
+    assert scores_of(model, data, [0, 1]).shape == (2, 3)
+    trainer.test(model, data)
+    assert model.test_scores is not None
+    assert len(model.test_scores.labels) == 7
 
 
 def test_the_network_in_memory_and_the_other_entries_of_a_checkpoint_stay(

@@ -232,6 +232,22 @@ def test_half_precision_gives_the_same_logits_roughly_and_finite_gradients(model
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_weights_of_another_precision_learn(
+    model: VideoClassifier, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "log", lambda *_args, **_kwargs: None)
+    monkeypatch.setattr(model, "log_dict", lambda *_args, **_kwargs: None)
+    model.to(dtype)
+    batch = batch_of(model)
+    for name in model.streams:
+        batch[name] = batch[name].to(dtype)
+    loss = model.training_step(batch, 0)  # type: ignore[arg-type]
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
 def test_its_layers_for_heat_maps_are_there_and_tell_places_apart(model: VideoClassifier) -> None:
     modules = dict(model.named_modules())
     assert model.cam_layers

@@ -20,7 +20,7 @@ class Fast(Callback):
             layers hand this form on.
         compile: compile every backbone (``torch.compile``); the first step takes a minute more. Needs a C++ compiler on
             a CPU.
-        fused: one kernel for the whole optimiser step.
+        fused: one kernel for the whole step of AdamW. Without this callback so on a CPU, unless precision is mixed.
     """
 
     def __init__(self, *, channels_last: bool = True, compile: bool = True, fused: bool = True) -> None:

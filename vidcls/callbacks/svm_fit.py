@@ -95,7 +95,7 @@ def _training_scores(model: VideoClassifier, data: VideoDataModule, *, title: st
             continue
         moved = model.transfer_batch_to_device(batch, model.device, 0)
         on_device = normalized(moved, data.input_settings)  # never mixed, though a training is running
-        parts = model.forward_parts(*(on_device[stream] for stream in model.streams))
+        parts = model.forward_parts(*(on_device[stream].to(model.dtype) for stream in model.streams))
         shares = torch.stack([parts[part].float().softmax(dim=-1) for part in model.parts]).cpu()  # (P, B, K)
         scored.append((batch["index"].cpu(), shares, batch["label"].cpu()))
     model.train(was_training)

@@ -73,7 +73,7 @@ def scores_of(model: VideoClassifier, data: VideoDataModule, indices: Sequence[i
             ((_, label, _),) = batch["unread"]
             shares.append(wrong_scores(torch.tensor([label]), model.num_classes))
             continue
-        logits = model(*(batch[stream].to(model.device) for stream in model.streams))  # (1, K)
+        logits = model(*(batch[stream].to(model.device).to(model.dtype) for stream in model.streams))  # (1, K)
         shares.append(logits.float().softmax(dim=-1).cpu())
     model.train(was_training)
     return torch.cat(shares)

@@ -263,14 +263,18 @@ class VideoDataModule(LightningDataModule):
             self._train_loader.close()
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
-        """Normalise on the device, and mirror, colour and mix training clips there."""
+        """Normalise on the device, mirror, colour and mix training clips there; in the precision of the training."""
         batch = normalized(augmented_batch(batch), self.input_settings)
-        if not (self.mixup_alpha or self.cutmix_alpha) or self.trainer is None or not self.trainer.training:
+        if self.trainer is None:
             return batch
-        key = ClipKey(self.seed, self.trainer.current_epoch, int(batch["index"].sum())).derived_seed()
-        return mixed(
-            batch, len(self.class_names), mixup_alpha=self.mixup_alpha, cutmix_alpha=self.cutmix_alpha, seed=key
-        )
+        if (self.mixup_alpha or self.cutmix_alpha) and self.trainer.training:
+            key = ClipKey(self.seed, self.trainer.current_epoch, int(batch["index"].sum())).derived_seed()
+            batch = mixed(
+                batch, len(self.class_names), mixup_alpha=self.mixup_alpha, cutmix_alpha=self.cutmix_alpha, seed=key
+            )
+        return self.trainer.precision_plugin.convert_input(
+            batch
+        )  # Lightning does so while frames are whole numbers yet
 
     # --- the rest -----------------------------------------------------------------------------------------------
 

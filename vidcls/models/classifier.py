@@ -90,7 +90,7 @@ class VideoClassifier(LightningModule, ABC):
             self._part_metrics[part] = classification_metrics(self.num_classes, prefix=f"val/{part}_")
         self._test_shards: list[TestScores] = []
         self._unread: list[UnreadVideo] = []
-        self.fused_optimizer = False  # callbacks.Fast sets it
+        self.fused_optimizer: bool | None = None  # callbacks.Fast sets it
         self.staged: StagedTraining | None = None
         self._epoch_of_modes = 0
 
@@ -227,7 +227,10 @@ class VideoClassifier(LightningModule, ABC):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """One optimiser over what requires gradients, its learning rates set after every step."""
-        optimizer = build_optimizer(self._trained_parameters(), self.optimization, fused=self.fused_optimizer)
+        fused = self.fused_optimizer
+        if fused is None:  # on a CPU a seventh of AdamW's time; Lightning cannot clip its gradients in mixed precision
+            fused = self.device.type == "cpu" and not str(self.trainer.precision).endswith("mixed")
+        optimizer = build_optimizer(self._trained_parameters(), self.optimization, fused=fused)
         num_steps = self.trainer.estimated_stepping_batches
         if num_steps == float("inf"):
             raise ConfigurationError("the schedule needs to know the end: give --trainer.max_epochs or .max_steps")

@@ -73,15 +73,14 @@ def build_optimizer(
     Args:
         parameters: those that are trained.
         settings: which optimiser, and how.
-        fused: one kernel for the whole step, where torch has it; the same numbers but for rounding.
+        fused: one kernel for the whole step of AdamW; the same numbers but for rounding. Not of SGD: torch's gains next
+            to nothing, and stops where a parameter has its first gradient after others.
     """
     params = cast(ParamsT, parameters)
     if settings.optimizer == "adamw":
         return torch.optim.AdamW(params, lr=settings.lr, weight_decay=settings.weight_decay, fused=fused or None)
     momentum = DEFAULT_MOMENTUM if settings.momentum is None else settings.momentum
-    return torch.optim.SGD(
-        params, lr=settings.lr, momentum=momentum, weight_decay=settings.weight_decay, fused=fused or None
-    )
+    return torch.optim.SGD(params, lr=settings.lr, momentum=momentum, weight_decay=settings.weight_decay)
 
 
 def build_schedule(optimizer: torch.optim.Optimizer, settings: OptimizationSettings, *, num_steps: int) -> LambdaLR:
