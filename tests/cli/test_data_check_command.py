@@ -115,6 +115,7 @@ def test_a_folder_of_files_without_classes_is_checked_as_files(check: Command, c
     ("words", "said"),
     [
         (["nowhere"], "no such folder or file"),
+        (["{clips}/train/left/0.avi"], "is one video, not a data set"),
         (["{clips}", "--time-limit", "0"], "seconds above 0"),
         (["{clips}", "--workers", "0"], "whole number from 1"),
         (["{clips}", "--json", "{clips}/train/left/0.avi/x.json"], "--json"),

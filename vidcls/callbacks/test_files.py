@@ -15,9 +15,9 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 from vidcls.callbacks.pictures import draw_confusion_matrix
 from vidcls.data import VideoDataModule
 from vidcls.files import write_text
-from vidcls.models.classifier import MODEL_ROW, VideoClassifier
+from vidcls.models.classifier import VideoClassifier
 from vidcls.models.parts import HasParts
-from vidcls.training.results import TestScores
+from vidcls.training.results import MODEL_ROW, TestScores
 from vidcls.types import VideoRecord
 
 UNREAD = "(unread)"

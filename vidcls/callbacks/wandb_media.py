@@ -18,9 +18,9 @@ from vidcls.callbacks.wandb_samples import log_samples, scores_of, surest_mistak
 from vidcls.data import VideoDataModule
 from vidcls.models import VideoClassifier, load_classifier
 from vidcls.models.checkpoint import FACTS_KEY
-from vidcls.models.classifier import MODEL_ROW
 from vidcls.report.choice import evenly
 from vidcls.training.metrics import MeanClassAccuracy
+from vidcls.training.results import MODEL_ROW
 
 BEST_FILE_NAME = "best"  # of the ModelCheckpoint that keeps the best weights
 

@@ -42,8 +42,11 @@ def data_of(source: str, config: str | None, others: Sequence[str]) -> VideoData
 def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[str]:
     from vidcls.cli.configs import with_config_paths
     from vidcls.cli.runs import CONFIG_FILE
+    from vidcls.datasets import is_video
 
     path = Path(source)
+    if path.is_file() and is_video(path.name):
+        raise ConfigurationError(f"{source}: is one video, not a data set: give {SOURCE_HELP}")
     is_run = path.is_dir() and (path / CONFIG_FILE).is_file()
     if is_run or not (path.is_dir() or path.suffix == ".csv"):
         if config is not None:

@@ -28,13 +28,13 @@ from vidcls.models.staged_training import StagedTraining
 from vidcls.training.losses import LossSettings, balanced_weights, weights_by_name
 from vidcls.training.metrics import classification_metrics
 from vidcls.training.optimization import OptimizationSettings, ParameterGroup, build_optimizer, build_schedule
-from vidcls.training.results import TestScores, UnreadVideo, joined, right_by_views, wrong_scores
+from vidcls.training.results import MODEL_ROW, TestScores, wrong_scores
+from vidcls.training.tally import TestTally
 from vidcls.training.transfer import TransferSettings
 from vidcls.types import Batch, ClipSettings, DescribesInput, Stream
 
 FACTS_FORMAT = 1
 LINKED_ARGUMENTS = ("class_names", "clip")  # what the data tells the model
-MODEL_ROW = "model"
 HEAD = "head.1"  # the linear layer of a model that has one classifier, after its dropout
 
 
@@ -88,8 +88,6 @@ class VideoClassifier(LightningModule, ABC):
         self._part_metrics = torch.nn.ModuleDict()
         for part in getattr(type(self), "parts", ()):
             self._part_metrics[part] = classification_metrics(self.num_classes, prefix=f"val/{part}_")
-        self._test_shards: list[TestScores] = []
-        self._unread: list[UnreadVideo] = []
         self.fused_optimizer: bool | None = None  # callbacks.Fast sets it
         self.staged: StagedTraining | None = None
         self._epoch_of_modes = 0
@@ -283,27 +281,19 @@ class VideoClassifier(LightningModule, ABC):
         rows = self._rows(views, fusions=True)
         return {row: logits.float().softmax(dim=-1).view(B, V, -1) for row, logits in rows.items()}
 
+    def on_test_epoch_start(self) -> None:
+        """Begin with no scores."""
+        self._test_tally = TestTally(self.class_names, self.parts if isinstance(self, HasParts) else ())
+
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Keep the scores of the videos, and note those that could not be read."""
-        self._unread += [UnreadVideo(*video) for video in batch.get("unread", ())]
-        if len(batch["label"]) == 0:
-            return
-        by_view = self._score_views(batch)
-        scores = {row: values.mean(dim=1).cpu() for row, values in by_view.items()}
-        indices, labels = batch["index"].cpu(), batch["label"].cpu()
-        views_right = right_by_views(by_view[MODEL_ROW].cpu(), labels)
-        self._test_shards.append(TestScores(self.class_names, indices, labels, scores, self._part_names, views_right))
+        self._test_tally.add_unread(batch)
+        if len(batch["label"]) > 0:
+            self._test_tally.add(batch, self._score_views(batch))
 
     def on_test_epoch_end(self) -> None:
         """Join the scores of all processes, in the order of the list, and log the table."""
-        shards, unread = self._test_shards, self._unread
-        if self.trainer.world_size > 1:
-            gathered: list[tuple[list[TestScores], list[UnreadVideo]]] = [([], [])] * self.trainer.world_size
-            torch.distributed.all_gather_object(gathered, (shards, unread))
-            shards = [shard for of_process, _ in gathered for shard in of_process]
-            unread = [video for _, of_process in gathered for video in of_process]
-        self._test_shards, self._unread = [], []
-        self.test_scores = joined(shards, unread)
+        self.test_scores = self._test_tally.total(self.trainer.world_size)
         for row, metrics in self.test_scores.table().items():
             prefix = "test/" if row == MODEL_ROW else f"test/{row}_"
             self.log_dict({prefix + name: value for name, value in metrics.items()})
@@ -346,10 +336,6 @@ class VideoClassifier(LightningModule, ABC):
     @property
     def _metrics_by_part(self) -> dict[str, MetricCollection]:
         return {part: cast(MetricCollection, metrics) for part, metrics in self._part_metrics.items()}
-
-    @property
-    def _part_names(self) -> tuple[str, ...]:
-        return self.parts if isinstance(self, HasParts) else ()
 
     def _rows(self, batch: Mapping[str, object], *, fusions: bool) -> dict[str, Tensor]:
         """Logits by row: the model's answer first, then its parts, then, where asked for, every fusion."""

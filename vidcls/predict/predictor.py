@@ -17,7 +17,7 @@ from vidcls.data.network_input import normalized
 from vidcls.errors import CheckpointError, ConfigurationError, DatasetError, FlowError
 from vidcls.flow.estimators import estimate_by
 from vidcls.models import load_classifier
-from vidcls.models.classifier import MODEL_ROW
+from vidcls.training.results import MODEL_ROW
 from vidcls.types import Batch, Prediction, VideoRecord
 from vidcls.video import open_video, windows
 

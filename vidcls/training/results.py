@@ -12,6 +12,9 @@ from torch import Tensor
 from vidcls.errors import DecodeError
 from vidcls.training.metrics import score
 
+MODEL_ROW = "model"
+"""The row of scores that is the answer of the model; others are its parts and their fusions."""
+
 
 class UnreadVideo(NamedTuple):
     """A video of a test that could not be read.
