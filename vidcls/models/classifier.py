@@ -226,7 +226,7 @@ class VideoClassifier(LightningModule, ABC):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """One optimiser over what requires gradients, its learning rates set after every step."""
         fused = self.fused_optimizer
-        if fused is None:  # on a CPU a seventh of AdamW's time; Lightning cannot clip its gradients in mixed precision
+        if fused is None:  # several times as fast on a CPU; Lightning cannot clip its gradients in mixed precision
             fused = self.device.type == "cpu" and not str(self.trainer.precision).endswith("mixed")
         optimizer = build_optimizer(self._trained_parameters(), self.optimization, fused=fused)
         num_steps = self.trainer.estimated_stepping_batches
