@@ -189,7 +189,7 @@ def test_bad_words_are_one_line(words: list[str], expected: str, capsys: pytest.
 def test_a_video_in_place_of_a_data_set_is_one_line(clip_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "browse", str(next(clip_folder.rglob("*.avi")))]) == 2
     printed = capsys.readouterr().err
-    assert "cannot be read as YAML" in printed
+    assert "is one video, not a data set" in printed
     assert len(printed.splitlines()) == 1
 
 

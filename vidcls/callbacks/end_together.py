@@ -29,7 +29,8 @@ class EndTogether(Callback):
     """Ends all processes of a machine within seconds after one of them died or raised an error.
 
     Without it they wait for the missing one, half an hour or for good. The first process watches those that it
-    started, and they watch it. Under torchrun or SLURM these do the same, and this does nothing.
+    started, and they watch it; Lightning's own watch, which kills the first process too before a word is said, has
+    nothing to look at any more. Under torchrun or SLURM these do the same, and this does nothing.
     """
 
     def __init__(self) -> None:
@@ -42,7 +43,7 @@ class EndTogether(Callback):
         if trainer.local_rank > 0:
             self._watch = threading.Thread(target=_follow, args=(os.getppid(),), daemon=True)
         else:
-            self._watch = threading.Thread(target=_lead, args=(_started(trainer),), daemon=True)
+            self._watch = threading.Thread(target=_lead, args=(_taken_over(trainer),), daemon=True)
         self._watch.start()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
@@ -64,6 +65,14 @@ def _was_started_by_lightning(trainer: Trainer) -> bool:
 
 def _started(trainer: Trainer) -> Sequence[Popen[bytes]]:
     launcher: Launcher = trainer.strategy.launcher  # type: ignore[assignment]
+    return launcher.procs
+
+
+def _taken_over(trainer: Trainer) -> Sequence[Popen[bytes]]:
+    """The processes that were started; the list that Lightning's watch shares with its launcher is empty then."""
+    launcher: Launcher = trainer.strategy.launcher  # type: ignore[assignment]
+    shared, launcher.procs = launcher.procs, [*launcher.procs]
+    shared.clear()
     return launcher.procs
 
 
