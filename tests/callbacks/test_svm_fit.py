@@ -120,9 +120,9 @@ def test_networks_of_another_precision_are_fitted_tested_and_shown(
     assert model.dtype == {"bf16-true": torch.bfloat16, "64-true": torch.float64}[precision]
     assert svm_of(file)["is_fitted"]
     assert scores_of(model, data, [0, 1]).shape == (2, 3)
-    trainer.test(model, data)
+    trainer.test(model, data, ckpt_path=str(file))
     assert model.test_scores is not None
-    assert len(model.test_scores.labels) == 7
+    assert len(model.test_scores.scores["svm"]) == 7
 
 
 def test_the_network_in_memory_and_the_other_entries_of_a_checkpoint_stay(

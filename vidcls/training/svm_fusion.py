@@ -31,7 +31,8 @@ class SvmFusion(nn.Module):
 
     def forward(self, logits: Tensor) -> Tensor:
         """Logits ``(P, B, K)`` -> decision values ``(B, K)``."""
-        return F.linear(stacked_scores(logits.float().softmax(dim=-1)), self.weight, self.bias)
+        features = stacked_scores(logits.float().softmax(dim=-1))
+        return F.linear(features, self.weight.float(), self.bias.float())  # whatever precision the model is in
 
     def fit(self, probabilities: Tensor, labels: Tensor) -> None:
         """Fit to ``(P, N, K)`` probabilities of training videos and their ``(N,)`` labels, one class against all."""
