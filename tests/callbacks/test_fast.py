@@ -78,6 +78,36 @@ def test_on_a_cpu_the_optimiser_is_one_kernel_unless_precision_is_mixed(
     assert param_group["fused"] is (None if precision == "bf16-mixed" else True)
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("saved", ["plain", "fast"])
+def test_a_training_resumed_in_the_other_memory_format_moves_as_it_would_have(
+    saved: str, clip_dataset: VideoFolder, small_data: MakeData, small_trainer: MakeTrainer, tmp_path: Path
+) -> None:
+    """Two epochs, the second resumed with or without channels-last weights: moments stay with their weights."""
+
+    def fit(run: str, epochs: int, fast: bool, ckpt_path: Path | None = None) -> tuple[VideoClassifier, Trainer]:
+        torch.manual_seed(0)
+        data = small_data(clip_dataset, streams=("rgb", "flow"), flow_len=2)
+        adamw = OptimizationSettings(optimizer="adamw", lr=0.01, schedule="constant")
+        model = TwoStream(
+            class_names=data.class_names, clip=data.clip, spatial="small", temporal="small", optimization=adamw
+        )
+        callbacks = [Fast(compile=False, fused=False)] if fast else []
+        trainer = small_trainer(tmp_path / run, callbacks=callbacks, max_epochs=epochs)
+        trainer.fit(model, data, ckpt_path=str(ckpt_path) if ckpt_path else None)
+        return model, trainer
+
+    _, first = fit("first", 1, saved == "fast")
+    first.save_checkpoint(tmp_path / "first.ckpt")
+    same, _ = fit("same", 2, saved == "fast", tmp_path / "first.ckpt")
+    other, trainer = fit("other", 2, saved != "fast", tmp_path / "first.ckpt")
+    start = torch.load(tmp_path / "first.ckpt", weights_only=True)["state_dict"]
+    for name, weight in same.named_parameters():
+        moved = (weight - start[name]).norm()
+        assert (other.get_parameter(name) - weight).norm() < 0.05 * moved + 1e-6, name
+    assert trainer.optimizers[0].param_groups[0]["fused"] is (True if saved == "fast" else None)
+
+
 def test_weights_of_3d_convolutions_take_the_form_too_and_answers_stay(tmp_path: Path) -> None:
     from vidcls.types import ClipSettings
 
@@ -120,6 +150,8 @@ def test_clipping_and_a_fused_optimiser_in_mixed_precision_are_refused(
     data = small_data(clip_dataset, streams=("rgb", "flow"), flow_len=2)
     model = TwoStream(class_names=data.class_names, clip=data.clip, spatial="small", temporal="small")
     mixed = {"precision": "bf16-mixed", "gradient_clip_val": 1.0, "max_epochs": 1}
+    small_trainer(tmp_path, callbacks=[Fast(compile=False)], **mixed).fit(model, data)  # SGD is never fused
+    model.optimization = OptimizationSettings(optimizer="adamw")
     with pytest.raises(ConfigurationError, match="fused: false"):
         small_trainer(tmp_path, callbacks=[Fast(compile=False)], **mixed).fit(model, data)
     small_trainer(tmp_path, callbacks=[Fast(compile=False, fused=False)], **mixed).fit(model, data)

@@ -53,6 +53,7 @@ def test_every_process_adds_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     processes = [tally_of([0, 2]), tally_of([3], [1])]
 
     def gather(into: list[object], mine: object) -> None:
+        assert mine == (processes[1]._shards, processes[1]._unread)
         into[:] = [(tally._shards, tally._unread) for tally in processes]
 
     monkeypatch.setattr(torch.distributed, "all_gather_object", gather)

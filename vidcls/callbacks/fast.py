@@ -11,7 +11,7 @@ from vidcls.models import VideoClassifier
 
 
 class Fast(Callback):
-    """Channels-last weights, compiled backbones and a fused optimiser.
+    """Channels-last weights, compiled backbones and a fused AdamW.
 
     Names of weights stay as they are, so that checkpoints can be used with and without.
 
@@ -20,7 +20,8 @@ class Fast(Callback):
             layers hand this form on.
         compile: compile every backbone (``torch.compile``); the first step takes a minute more. Needs a C++ compiler on
             a CPU.
-        fused: one kernel for the whole step of AdamW. Without this callback so on a CPU, unless precision is mixed.
+        fused: one kernel for the whole step of AdamW; without this callback AdamW is fused on a CPU alone, unless
+            precision is mixed.
     """
 
     def __init__(self, *, channels_last: bool = True, compile: bool = True, fused: bool = True) -> None:
@@ -36,7 +37,8 @@ class Fast(Callback):
             raise ConfigurationError(
                 f"callbacks.Fast speeds up classifiers of vidcls, not {type(pl_module).__name__}: leave it out"
             )
-        if self.fused and trainer.gradient_clip_val and str(trainer.precision).endswith("mixed"):
+        is_fused = self.fused and pl_module.optimization.optimizer == "adamw"
+        if is_fused and trainer.gradient_clip_val and str(trainer.precision).endswith("mixed"):
             raise ConfigurationError(
                 f"gradient_clip_val and a fused optimiser exclude each other in {trainer.precision}: give Fast "
                 "fused: false, or leave the clipping out"

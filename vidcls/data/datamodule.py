@@ -272,9 +272,8 @@ class VideoDataModule(LightningDataModule):
             batch = mixed(
                 batch, len(self.class_names), mixup_alpha=self.mixup_alpha, cutmix_alpha=self.cutmix_alpha, seed=key
             )
-        return self.trainer.precision_plugin.convert_input(
-            batch
-        )  # Lightning does so while frames are whole numbers yet
+        # Lightning does so before this hook, when frames are whole numbers yet.
+        return self.trainer.precision_plugin.convert_input(batch)
 
     # --- the rest -----------------------------------------------------------------------------------------------
 

@@ -27,7 +27,13 @@ from vidcls.models.parts import HasParts
 from vidcls.models.staged_training import StagedTraining
 from vidcls.training.losses import LossSettings, balanced_weights, weights_by_name
 from vidcls.training.metrics import classification_metrics
-from vidcls.training.optimization import OptimizationSettings, ParameterGroup, build_optimizer, build_schedule
+from vidcls.training.optimization import (
+    OptimizationSettings,
+    ParameterGroup,
+    build_optimizer,
+    build_schedule,
+    settle_restored,
+)
 from vidcls.training.results import MODEL_ROW, TestScores, wrong_scores
 from vidcls.training.tally import TestTally
 from vidcls.training.transfer import TransferSettings
@@ -173,6 +179,11 @@ class VideoClassifier(LightningModule, ABC):
         line = self.staged.described(self) if self.staged is not None else None
         if line is not None:
             rank_zero_info(line)
+
+    def on_train_start(self) -> None:
+        """Fit what a checkpoint brought for the optimisers to this run."""
+        for optimizer in self.trainer.optimizers:
+            settle_restored(optimizer)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Make dropout a function of (seed, epoch, batch, process): a resumed run draws what the whole one drew.

@@ -83,6 +83,25 @@ def build_optimizer(
     return torch.optim.SGD(params, lr=settings.lr, momentum=momentum, weight_decay=settings.weight_decay)
 
 
+def settle_restored(optimizer: torch.optim.Optimizer) -> None:
+    """After a checkpoint was loaded: the optimiser computes as it was built here, on moments that lie as their weights.
+
+    ``load_state_dict`` takes over whether one kernel does the step, and keeps the memory format of the moments; the
+    kernel for CPUs walks memory without a look at it, and would give a moment to another weight.
+    """
+    for group in optimizer.param_groups:
+        group["fused"] = optimizer.defaults["fused"]
+        for parameter in group["params"]:
+            state = optimizer.state.get(parameter, {})
+            for name, value in state.items():
+                if not isinstance(value, torch.Tensor):
+                    continue
+                if value.shape == parameter.shape and value.stride() != parameter.stride():
+                    state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+                elif name == "step":
+                    state[name] = value.to(parameter.device if group["fused"] else "cpu", torch.float32)
+
+
 def build_schedule(optimizer: torch.optim.Optimizer, settings: OptimizationSettings, *, num_steps: int) -> LambdaLR:
     """The learning rate of ``num_steps`` optimiser steps, to be advanced after each of them."""
     return LambdaLR(optimizer, partial(lr_factor, settings=settings, num_steps=num_steps))
