@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from vidcls.training.optimization import OptimizationSettings, build_optimizer, build_schedule, lr_factor
+from vidcls.training.optimization import (
+    OptimizationSettings,
+    build_optimizer,
+    build_schedule,
+    lr_factor,
+    settle_restored,
+)
 
 
 def rates(num_steps: int, **changes: object) -> list[float]:
@@ -80,3 +86,30 @@ def test_adamw_takes_rate_and_decay() -> None:
 def test_settings_without_effect_or_out_of_range_are_refused(changes: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         OptimizationSettings(**changes)
+
+
+def test_a_restored_state_takes_the_kernel_and_the_memory_format_of_this_run() -> None:
+    settings = OptimizationSettings(optimizer="adamw")
+    saved, here = torch.randn(4, 3, 3, 3), torch.zeros(4, 3, 3, 3).contiguous(memory_format=torch.channels_last)
+    optimizers = [
+        build_optimizer([nn.Parameter(w)], settings, fused=fused) for w, fused in ((saved, True), (here, False))
+    ]
+    for optimizer in optimizers:
+        (parameter,) = optimizer.param_groups[0]["params"]
+        parameter.grad = torch.randn(4, 3, 3, 3)
+        optimizer.step()
+    optimizers[1].load_state_dict(optimizers[0].state_dict())
+    settle_restored(optimizers[1])
+    ((parameter, state),) = optimizers[1].state.items()
+    ((_, before),) = optimizers[0].state.items()
+    assert optimizers[1].param_groups[0]["fused"] is None
+    for name in ("exp_avg", "exp_avg_sq"):
+        assert state[name].stride() == parameter.stride() != before[name].stride()
+        assert torch.equal(state[name], before[name])
+    assert state["step"] == 1
+
+
+def test_other_optimisers_are_left_alone() -> None:
+    optimizer = torch.optim.RMSprop([nn.Parameter(torch.zeros(1))])
+    settle_restored(optimizer)
+    assert "fused" not in optimizer.param_groups[0]

@@ -89,6 +89,8 @@ def settle_restored(optimizer: torch.optim.Optimizer) -> None:
     ``load_state_dict`` takes over whether one kernel does the step, and keeps the memory format of the moments; the
     kernel for CPUs walks memory without a look at it, and would give a moment to another weight.
     """
+    if "fused" not in optimizer.defaults:  # another optimiser than ours
+        return
     for group in optimizer.param_groups:
         group["fused"] = optimizer.defaults["fused"]
         for parameter in group["params"]:
