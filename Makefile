@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Which tests, as paths: make test TESTS=tests/video; all of them where nothing is given.
+TESTS ?=
 STAMP := $(VENV)/.installed
 
 .PHONY: setup demo test test-all torture check format constraints clean
@@ -21,7 +23,7 @@ demo: setup
 	$(BIN)/vidcls demo
 
 test: setup
-	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile $(TESTS)
 
 test-all: setup
 	$(BIN)/python -m pytest

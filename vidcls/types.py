@@ -99,7 +99,7 @@ class Sample(TypedDict, total=False):
     label: int
     index: int
     flipped: bool
-    color: Tensor
+    color: tuple[float, ...]
 
 
 class Batch(TypedDict, total=False):
@@ -107,7 +107,9 @@ class Batch(TypedDict, total=False):
 
     ``index`` is the position in the list of videos of that split; ``skipped`` names files that were left out;
     ``unread`` has number, target (-1 where it is not to be counted) and reason of test videos that could not be read;
-    ``target`` ``(B, K)`` float32 says how much of which class is in each clip, where clips were mixed.
+    ``target`` ``(B, K)`` float32 says how much of which class is in each clip, where clips were mixed. ``flipped``,
+    ``color`` and ``mixing_seed`` are what is still to be done to training clips on the device: plain values, since the
+    processor would wait for a GPU to hand them back.
     """
 
     rgb: Tensor
@@ -118,8 +120,9 @@ class Batch(TypedDict, total=False):
     skipped: list[str]
     unread: list[tuple[int, int, str]]
     target: Tensor
-    flipped: Tensor
-    color: Tensor
+    flipped: list[bool]
+    color: list[tuple[float, ...]]
+    mixing_seed: int
 
 
 @runtime_checkable

@@ -172,6 +172,14 @@ def test_the_support_vector_machine_answers_once_it_is_fitted_and_the_mean_until
     assert not torch.equal(model.fuse(parts), model.all_fusions(parts)["mean"])
 
 
+def test_a_model_with_a_fitted_support_vector_machine_is_one_graph() -> None:
+    model = two_stream(fusion="svm").eval()
+    probabilities = torch.stack([p.softmax(-1) for p in model.forward_parts(batch()["rgb"], batch()["flow"]).values()])
+    model.svm.fit(probabilities.detach(), batch()["label"])
+    exported = torch.export.export(model, (batch()["rgb"], batch()["flow"])).module()
+    assert torch.allclose(exported(batch()["rgb"], batch()["flow"]), model(batch()["rgb"], batch()["flow"]), atol=1e-6)
+
+
 @pytest.mark.parametrize("weights", [(-1.0, 1.5), (0.0, 0.0)])
 def test_weights_that_are_no_weights_are_refused(weights: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="fusion_weights must not be negative and not both zero"):

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 
 import pytest
 import torch
+from decoders import skip_if_missing
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from vidcls.data import VideoDataModule
@@ -180,8 +181,7 @@ def jpeg_folder(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_nothing_grows_from_epoch_to_epoch(
     decoder: Backend, clip_folder: Path, jpeg_folder: Path, tmp_path: Path, is_full: bool, tally: Tally
 ) -> None:
-    if decoder == "torchcodec":
-        pytest.importorskip("torchcodec")
+    skip_if_missing(decoder)
     root = jpeg_folder if decoder == "jpeg" else clip_folder
     num_epochs = NUM_EPOCHS_FULL if is_full else NUM_EPOCHS
     found = {}

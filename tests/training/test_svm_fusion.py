@@ -60,4 +60,16 @@ def test_what_was_fitted_travels_with_the_state() -> None:
     fitted.fit(probabilities, labels)
     other.load_state_dict(fitted.state_dict())
     assert bool(other.is_fitted)
+    assert other.answers
     assert torch.equal(other(probabilities.log()), fitted(probabilities.log()))
+
+
+def test_what_was_fitted_can_be_forgotten() -> None:
+    fitted = SvmFusion(2, 3)
+    fitted.fit(*separable(3, [0, 1, 2]))
+    fitted.forget()
+    assert not fitted.answers
+    other = SvmFusion(2, 3)
+    other.fit(*separable(3, [0, 1, 2]))
+    other.load_state_dict(fitted.state_dict())
+    assert not other.answers

@@ -37,7 +37,7 @@ class SvmFit(Callback):
         """Forget what was fitted to the weights of a checkpoint that will not stay as they are."""
         svm = getattr(pl_module, "svm", None)
         if isinstance(svm, SvmFusion):
-            svm.is_fitted.fill_(False)
+            svm.forget()
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Fit, and write the coefficients into the files."""

@@ -18,6 +18,10 @@ from vidcls.types import Batch, Sample, VideoRecord
 
 BadVideos = Literal["error", "skip"]
 BadTestVideos = Literal["wrong", "leave_out", "error"]
+PLAIN: tuple[Literal["flipped", "color"], ...] = (
+    "flipped",
+    "color",
+)  # of a sample: stay plain values in a batch, which never move to a GPU
 NOT_COUNTED = -1  # in the place of a label
 STREAMS: tuple[Literal["rgb", "flow", "flow_frames"], ...] = ("rgb", "flow", "flow_frames")  # those of ClipPixels
 
@@ -192,11 +196,15 @@ def stack_views(pixels: Sequence[ClipPixels]) -> dict[str, Tensor]:
 
 def collate(samples: Sequence[Sample | Skipped | Unread]) -> Batch:
     """Samples -> a batch; what was skipped or not read is named and takes no place."""
-    good = [sample for sample in samples if "label" in sample]
+    read = [sample for sample in samples if "label" in sample]
+    good = [{name: value for name, value in sample.items() if name not in PLAIN} for sample in read]
     skipped = [str(sample["skipped"]) for sample in samples if "skipped" in sample]  # type: ignore[typeddict-item]
     unread = [sample["unread"] for sample in samples if "unread" in sample]  # type: ignore[typeddict-item]
     nothing = torch.empty(0, dtype=torch.long)
     batch: Batch = default_collate(good) if good else {"label": nothing, "index": nothing.clone()}
+    for name in PLAIN:
+        if read and name in read[0]:
+            batch[name] = [sample[name] for sample in read]  # type: ignore[typeddict-item]
     if skipped:
         batch["skipped"] = skipped
     if unread:
@@ -208,11 +216,9 @@ def augmented_batch(batch: Batch) -> Batch:
     """Do to each clip of a batch what its sample left to be done, on the device of the batch."""
     if "flipped" not in batch:
         return batch
-    flips, colors = batch.pop("flipped").tolist(), batch.pop("color", None)
-    drawn = [
-        Augmentation(flipped, color)
-        for flipped, color in zip(flips, [None] * len(flips) if colors is None else colors.cpu(), strict=True)
-    ]
+    flips = batch.pop("flipped")
+    colors = batch.pop("color", [])  # empty without jitter
+    drawn = [Augmentation(flipped, colors[k] if colors else None) for k, flipped in enumerate(flips)]
     clips = [
         augmented(
             ClipPixels(*(batch[name][k].transpose(0, 1) if name in batch else None for name in STREAMS)),

@@ -262,16 +262,21 @@ class VideoDataModule(LightningDataModule):
         if self._train_loader is not None:
             self._train_loader.close()
 
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
+        """Draw how training clips are mixed while the numbers of the videos are still in the processor's memory."""
+        if self.trainer is not None and self.trainer.training and (self.mixup_alpha or self.cutmix_alpha):
+            key = ClipKey(self.seed, self.trainer.current_epoch, int(batch["index"].sum()))
+            batch["mixing_seed"] = key.derived_seed()
+        return batch
+
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Normalise on the device, mirror, colour and mix training clips there; in the precision of the training."""
         batch = normalized(augmented_batch(batch), self.input_settings)
         if self.trainer is None:
             return batch
-        if (self.mixup_alpha or self.cutmix_alpha) and self.trainer.training:
-            key = ClipKey(self.seed, self.trainer.current_epoch, int(batch["index"].sum())).derived_seed()
-            batch = mixed(
-                batch, len(self.class_names), mixup_alpha=self.mixup_alpha, cutmix_alpha=self.cutmix_alpha, seed=key
-            )
+        if "mixing_seed" in batch:
+            seed, alphas = batch.pop("mixing_seed"), (self.mixup_alpha, self.cutmix_alpha)
+            batch = mixed(batch, len(self.class_names), mixup_alpha=alphas[0], cutmix_alpha=alphas[1], seed=seed)
         # Lightning does so before this hook, when frames are whole numbers yet.
         return self.trainer.precision_plugin.convert_input(batch)
 

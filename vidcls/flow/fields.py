@@ -20,6 +20,13 @@ def flip_horizontal(flow: Tensor) -> Tensor:
     return mirrored
 
 
+def flip_vertical(flow: Tensor) -> Tensor:
+    """The flow of the picture upside down, ``(..., 2, H, W)``: rows in reverse, y negated, x as it was."""
+    mirrored = flow.flip(-2)  # a copy
+    mirrored[..., 1, :, :].neg_()
+    return mirrored
+
+
 def resize(flow: Tensor, size: tuple[int, int]) -> Tensor:
     """The flow of the picture at ``size`` = (height, width) px, ``(..., 2, *size)``.
 

@@ -106,9 +106,14 @@ def _at_one_scale(first: Tensor, second: Tensor, flow: Tensor, parameters: dict[
             else:  # a pair that stands still stays as it is
                 flow, dual = torch.where(moving, new, flow), torch.where(moving[:, None], new_dual, dual)
             moving = moving & (change > parameters["epsilon"] ** 2)
-            if not bool(moving.any()):
+            if stands_still(moving):
                 break
     return flow
+
+
+def stands_still(moving: Tensor) -> bool:
+    """Whether no pair moves any more; the only look at values, for which the processor waits for a GPU."""
+    return not bool(moving.any())
 
 
 def _step(

@@ -90,7 +90,7 @@ class VideoClassifier(LightningModule, ABC):
         self.register_buffer("class_weights", weights_by_name(class_names, self.loss_settings))
         self.train_metrics = classification_metrics(self.num_classes, prefix="train/")
         self.val_metrics = classification_metrics(self.num_classes, prefix="val/")
-        self.val_loss = MeanMetric()
+        self.val_loss = MeanMetric(nan_strategy="disable")  # to look for NaN in each step would wait for the GPU
         self._part_metrics = torch.nn.ModuleDict()
         for part in getattr(type(self), "parts", ()):
             self._part_metrics[part] = classification_metrics(self.num_classes, prefix=f"val/{part}_")

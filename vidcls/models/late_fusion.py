@@ -128,7 +128,9 @@ class LateFusion(VideoClassifier):
     def forward(self, rgb: Tensor) -> Tensor:  # type: ignore[override]
         """RGB ``(B, 3, S*T, H, W)`` -> logits ``(B, K)``."""
         clips = split_clips(rgb, self.num_clips)  # (B*S, 3, T, H, W)
-        frames = clips[:, :, spread(clips.shape[2], self.num_towers)]  # (B*S, 3, N, H, W)
+        places = spread(clips.shape[2], self.num_towers)
+        # A list as the index would be copied to the GPU in each step, which waits for it.
+        frames = torch.stack([clips[:, :, place] for place in places], dim=2)  # (B*S, 3, N, H, W)
         maps = self.backbone.maps(as_frames(frames)).unflatten(0, (-1, self.num_towers))  # (B*S, N, D, h, w)
         logits = self.head(self.backbone.read_out(MERGES[self.merge](maps)))  # (B*S, K)
         return average_clips(logits, self.num_clips)  # (B, K)

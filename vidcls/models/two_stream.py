@@ -180,7 +180,7 @@ class TwoStream(VideoClassifier):
         """Logits ``(B, K)`` of the fusion that the configuration names."""
         logits = torch.stack([parts[part] for part in self.parts])  # (2, B, K)
         if self.fusion == "svm":
-            return self.svm(logits) if bool(self.svm.is_fitted) else FIXED_FUSIONS["mean"](logits, self.even_weights)
+            return self.svm(logits) if self.svm.answers else FIXED_FUSIONS["mean"](logits, self.even_weights)
         weights = self.fusion_weights if self.fusion == "weighted" else self.even_weights
         return FIXED_FUSIONS[self.fusion](logits, weights)
 
@@ -191,7 +191,7 @@ class TwoStream(VideoClassifier):
             name: function(logits, self.fusion_weights if name == "weighted" else self.even_weights)
             for name, function in FIXED_FUSIONS.items()
         }
-        return {**rows, "svm": self.svm(logits)} if bool(self.svm.is_fitted) else rows
+        return {**rows, "svm": self.svm(logits)} if self.svm.answers else rows
 
     def train(self, mode: bool = True) -> TwoStream:
         """Set the mode; a stream that is not trained stays in evaluation mode."""

@@ -19,6 +19,14 @@ class MeanClassAccuracy(MulticlassConfusionMatrix):
     is_differentiable = False
     higher_is_better = True
 
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Count the answers to scores ``(N, K)`` against labels ``(N,)``.
+
+        The counts are those of torchmetrics, which asks the GPU for the largest pair of classes and so waits for it.
+        """
+        pairs = target * self.num_classes + preds.argmax(dim=1)
+        self.confmat.view(-1).index_add_(0, pairs, torch.ones_like(pairs))
+
     def compute(self) -> Tensor:
         """A scalar in 0 to 1."""
         return mean_recall(super().compute())
@@ -37,12 +45,13 @@ def mean_recall(confusion: Tensor) -> Tensor:
 
 def classification_metrics(num_classes: int, prefix: str) -> MetricCollection:
     """``top1``, ``top5`` (from six classes on) and ``mean_class_accuracy``, each named with ``prefix``."""
+    # Labels come from the data set's list of classes; to validate them in each step would wait for the GPU.
     metrics: dict[str, Metric | MetricCollection] = {
-        "top1": MulticlassAccuracy(num_classes, top_k=1, average="micro"),
-        "mean_class_accuracy": MeanClassAccuracy(num_classes),
+        "top1": MulticlassAccuracy(num_classes, top_k=1, average="micro", validate_args=False),
+        "mean_class_accuracy": MeanClassAccuracy(num_classes, validate_args=False),
     }
     if num_classes >= TOP5_MIN_CLASSES:
-        metrics["top5"] = MulticlassAccuracy(num_classes, top_k=5, average="micro")
+        metrics["top5"] = MulticlassAccuracy(num_classes, top_k=5, average="micro", validate_args=False)
     return MetricCollection(metrics, prefix=prefix, compute_groups=False)
 
 

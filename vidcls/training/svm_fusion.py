@@ -13,6 +13,8 @@ class SvmFusion(nn.Module):
     """A linear SVM on the stacked, L2-normalised softmax scores of P parts (Simonyan and Zisserman 2014, section 5).
 
     Its coefficients are buffers, so they live in the checkpoint; before :meth:`fit` it answers with all zeros.
+    ``answers`` says whether it was fitted, like the buffer ``is_fitted``, but as a plain value: a branch on a buffer
+    waits for the GPU, and breaks the graph of a compiled or exported model.
 
     Args:
         num_parts: P.
@@ -28,6 +30,7 @@ class SvmFusion(nn.Module):
         self.register_buffer("weight", torch.zeros(num_classes, num_parts * num_classes))
         self.register_buffer("bias", torch.zeros(num_classes))
         self.register_buffer("is_fitted", torch.tensor(False))
+        self.answers = False
 
     def forward(self, logits: Tensor) -> Tensor:
         """Logits ``(P, B, K)`` -> decision values ``(B, K)``."""
@@ -49,6 +52,17 @@ class SvmFusion(nn.Module):
         self.weight.copy_(weight)
         self.bias.copy_(bias)
         self.is_fitted.fill_(True)
+        self.answers = True
+
+    def forget(self) -> None:
+        """Go back to where nothing was fitted."""
+        self.is_fitted.fill_(False)
+        self.answers = False
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+        if f"{prefix}is_fitted" in state_dict:
+            self.answers = bool(state_dict[f"{prefix}is_fitted"])
 
 
 def stacked_scores(probabilities: Tensor) -> Tensor:

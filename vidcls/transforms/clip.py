@@ -35,11 +35,12 @@ class Augmentation(NamedTuple):
     Args:
         flipped: whether it is mirrored left to right.
         color: the order of brightness, contrast, saturation and hue (which is left alone), then the factors of the
-            first three ``(7,)`` float32; None without jitter.
+            first three: seven numbers; None without jitter. They are plain numbers, so that a clip on a GPU can be
+            coloured without waiting for the GPU to give them back.
     """
 
     flipped: bool
-    color: Tensor | None
+    color: tuple[float, ...] | None
 
 
 def train_crop(clip: ClipPixels, settings: TransformSettings, *, seed: int) -> tuple[ClipPixels, Augmentation]:
@@ -51,11 +52,12 @@ def train_crop(clip: ClipPixels, settings: TransformSettings, *, seed: int) -> t
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would note the whole stack for a GPU to come
         streams = _random_crop(_same_size(clip, settings.resize_px), settings)
         flipped = bool(torch.rand(()) < settings.flip_probability)
-        color: Tensor | None = None
+        color: tuple[float, ...] | None = None
         if settings.color_jitter > 0:
             jitter = v2.ColorJitter(*[settings.color_jitter] * 3)
             draw = jitter.make_params([])
-            color = torch.cat([draw["fn_idx"].float(), torch.tensor([draw[name] for name in _COLOR_FACTORS])])
+            factors = torch.tensor([draw[name] for name in _COLOR_FACTORS])  # float32
+            color = (*draw["fn_idx"].tolist(), *factors.tolist())
     return _unwrap(streams), Augmentation(flipped, color)
 
 
@@ -67,7 +69,7 @@ def augmented(clip: ClipPixels, drawn: Augmentation) -> ClipPixels:
         flow_frames = None if flow_frames is None else F.horizontal_flip(flow_frames)
         flow = None if flow is None else F.horizontal_flip(FlowField.wrap(flow)).as_subclass(Tensor)
     if drawn.color is not None and rgb is not None:
-        order, factors = drawn.color[:4].int().tolist(), drawn.color[4:].tolist()
+        order, factors = [int(place) for place in drawn.color[:4]], drawn.color[4:]
         params = {"fn_idx": order, **dict(zip(_COLOR_FACTORS, factors, strict=True)), "hue_factor": None}
         rgb = v2.ColorJitter().transform(rgb, params)
     return ClipPixels(rgb, flow, flow_frames)

@@ -49,7 +49,7 @@ def _horizontal_flip(flow: Tensor) -> Tensor:
 
 @_on_flow(F.vertical_flip)
 def _vertical_flip(flow: Tensor) -> Tensor:
-    return FlowField.wrap(_plain(flow).flip(-2) * torch.tensor([1.0, -1.0]).view(2, 1, 1))
+    return FlowField.wrap(fields.flip_vertical(_plain(flow)))
 
 
 @_on_flow(F.resize)

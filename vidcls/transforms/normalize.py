@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -10,8 +12,8 @@ from vidcls.transforms.settings import TransformSettings
 
 def normalize_rgb(rgb: Tensor, settings: TransformSettings) -> Tensor:
     """RGB ``(..., 3, T, H, W)`` uint8 -> float32, ``(rgb / 255 - mean) / std`` for each channel."""
-    mean = torch.tensor(settings.rgb_mean, device=rgb.device).view(3, 1, 1, 1)
-    std = torch.tensor(settings.rgb_std, device=rgb.device).view(3, 1, 1, 1)
+    mean = constants(settings.rgb_mean, rgb.device).view(3, 1, 1, 1)
+    std = constants(settings.rgb_std, rgb.device).view(3, 1, 1, 1)
     return (rgb.float() / 255 - mean) / std
 
 
@@ -21,3 +23,8 @@ def normalize_flow(flow: Tensor, settings: TransformSettings) -> Tensor:
     if settings.flow_subtract_mean:
         flow = flow - flow.mean(dim=(-2, -1), keepdim=True)
     return flow / settings.flow_std_px
+
+
+def constants(values: Sequence[float], device: torch.device) -> Tensor:
+    """Numbers ``(N,)`` float32 on a device, written there: a tensor copied to a GPU waits until the GPU is idle."""
+    return torch.stack([torch.full((), value, device=device) for value in values])
