@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?=
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-all torture check format constraints clean
+.PHONY: setup demo test test-all torture gpu check format constraints clean
 
 setup: $(STAMP)
 
@@ -31,6 +31,10 @@ test-all: setup
 # Kills, broken files, full disks and long runs by the thousand; the table at the end says what was lost.
 torture: setup
 	VIDCLS_TORTURE=full $(BIN)/python -m pytest tests/torture -n 2 --dist loadfile
+
+# What one GPU gives, in six minutes. Without .venv it takes the Python that is there, which has torch and what vidcls imports.
+gpu:
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu.py --output gpu.json
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -29,7 +29,16 @@ from torch.utils.data import DataLoader, Dataset
 from vidcls.callbacks import MetricsLog, RunFacts, SkippedVideos
 from vidcls.data.network_input import flow_between
 from vidcls.flow import FlowMethod, FlowSettings
-from vidcls.models import Conv3D, EarlyFusion, LateFusion, RecurrentConv, SingleFrame, SlowFusion, TwoStream
+from vidcls.models import (
+    Conv3D,
+    EarlyFusion,
+    LateFusion,
+    RecurrentConv,
+    SingleFrame,
+    SlowFusion,
+    TwoStream,
+    TwoStreamFusion,
+)
 from vidcls.models.classifier import VideoClassifier
 from vidcls.training.optimization import OptimizationSettings, build_optimizer
 from vidcls.types import Batch, ClipSettings
@@ -49,6 +58,7 @@ def models(clip: ClipSettings, backbone: str, backbone_3d: str) -> dict[str, Cal
         "conv3d": lambda: Conv3D(backbone=backbone_3d, **common),  # type: ignore[arg-type]
         "recurrent_conv": lambda: RecurrentConv(backbone=backbone, **common),  # type: ignore[arg-type]
         "two_stream": lambda: TwoStream(spatial=backbone, temporal=backbone, **common),  # type: ignore[arg-type]
+        "two_stream_fusion": lambda: TwoStreamFusion(spatial=backbone, temporal=backbone, **common),  # type: ignore[arg-type]
     }
 
 
