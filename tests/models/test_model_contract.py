@@ -313,3 +313,10 @@ def test_the_loss_is_smoothed_and_weighted_by_class(model: VideoClassifier) -> N
     soft[[0, 1], targets] += 0.8
     expected = -(soft * log_p * weights).sum() / weights[targets].sum()
     assert float(other._loss(logits, targets)) == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_class_weights_that_are_all_alike_change_no_loss_of_plain_or_mixed_labels(model: VideoClassifier) -> None:
+    doubled = small(type(model), CLASSES, CLIP, loss=LossSettings(class_weights=dict.fromkeys(CLASSES, 2.0)))
+    logits = torch.tensor([[1.0, 0.0, 2.0], [0.5, 0.5, 0.0]])
+    for targets in (torch.tensor([0, 1]), torch.tensor([[0.3, 0.7, 0.0], [0.0, 0.5, 0.5]])):
+        assert float(doubled._loss(logits, targets)) == pytest.approx(float(model._loss(logits, targets)), rel=1e-6)

@@ -25,7 +25,7 @@ from vidcls.models.cam_layer import CamLayer, ends_in_average
 from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.models.parts import HasParts
 from vidcls.models.staged_training import StagedTraining
-from vidcls.training.losses import LossSettings, balanced_weights, weights_by_name
+from vidcls.training.losses import LossSettings, balanced_weights, weighted_cross_entropy, weights_by_name
 from vidcls.training.metrics import classification_metrics
 from vidcls.training.optimization import (
     OptimizationSettings,
@@ -358,7 +358,7 @@ class VideoClassifier(LightningModule, ABC):
 
     def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         smoothing = self.loss_settings.label_smoothing
-        return F.cross_entropy(logits, targets, weight=self.class_weights, label_smoothing=smoothing)
+        return weighted_cross_entropy(logits, targets, self.class_weights, label_smoothing=smoothing)
 
 
 def _plain(value: object) -> object:
