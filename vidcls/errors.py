@@ -33,6 +33,10 @@ class CheckpointError(VidclsError):
     """A checkpoint is missing, of another kind, unsafe to load, or contradicts what was asked of it."""
 
 
+class DivergedError(VidclsError):
+    """A training has left the finite numbers; the message says at which step, and what to try."""
+
+
 class ConfigurationError(VidclsError):
     """Settings that are each allowed but contradict each other or the data."""
 

@@ -136,6 +136,14 @@ class DescribesInput(Protocol):
         """Training videos by class, in the order of the class names."""
 
 
+@runtime_checkable
+class ListsVideos(Protocol):
+    """Data that can say which video has which number in a batch's ``index``."""
+
+    def split(self, name: Split) -> list[VideoRecord]:
+        """The videos of one split, in the order of their numbers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """The scores of one video.

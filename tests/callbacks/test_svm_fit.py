@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from torch import Tensor
 
 from vidcls.callbacks import SvmFit
 from vidcls.callbacks.wandb_samples import scores_of
 from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
+from vidcls.errors import DivergedError
 from vidcls.models import SingleFrame, TwoStream, VideoClassifier, load_classifier
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.svm_fusion import SvmFusion
@@ -146,3 +147,27 @@ def test_a_model_without_parts_is_left_alone(
     file = tmp_path / "checkpoints" / "last.ckpt"
     small_trainer(tmp_path, callbacks=[SvmFit([file])]).fit(model, data)
     assert not any(name.startswith("svm") for name in torch.load(file, weights_only=True)["state_dict"])
+
+
+class Spoiled(Callback):
+    """Spoils the weights in a checkpoint at the end of the training."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        content = torch.load(self.file, weights_only=True)
+        content["state_dict"] = {name: value * float("nan") for name, value in content["state_dict"].items()}
+        torch.save(content, self.file)
+
+
+def test_scores_that_are_not_finite_are_an_error_that_names_the_first_video(
+    clip_dataset: VideoFolder, small_data: MakeData, small_trainer: MakeTrainer, tmp_path: Path
+) -> None:
+    data = small_data(clip_dataset, streams=("rgb", "flow"), flow_len=3)
+    model = TwoStream(class_names=data.class_names, clip=data.clip, spatial="small", temporal="small")
+    last = tmp_path / "checkpoints/last.ckpt"
+    trainer = small_trainer(tmp_path, callbacks=[Spoiled(last), SvmFit([last])])
+    with pytest.raises(DivergedError, match=r"the scores of train/left/0\.avi are not finite after 3 steps"):
+        trainer.fit(model, data)
+    assert all(torch.isfinite(parameter).all() for parameter in model.parameters())

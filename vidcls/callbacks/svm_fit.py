@@ -84,7 +84,11 @@ def _of_all_processes(scored: list[Scored], trainer: Trainer) -> list[Scored]:
 
 @torch.inference_mode()
 def _training_scores(model: VideoClassifier, data: VideoDataModule, *, title: str, is_told: bool) -> list[Scored]:
-    """What the parts make of this process's share of the training videos, batch by batch."""
+    """What the parts make of this process's share of the training videos, batch by batch.
+
+    Raises:
+        DivergedError: a video has scores that are not finite.
+    """
     assert isinstance(model, HasParts)
     was_training = model.training
     model.eval()
@@ -97,6 +101,8 @@ def _training_scores(model: VideoClassifier, data: VideoDataModule, *, title: st
         on_device = normalized(moved, data.input_settings)  # never mixed, though a training is running
         parts = model.forward_parts(*(on_device[stream].to(model.dtype) for stream in model.streams))
         shares = torch.stack([parts[part].float().softmax(dim=-1) for part in model.parts]).cpu()  # (P, B, K)
+        model.finite.note_scores(shares.sum(dim=(0, 2)), batch["index"].cpu())
+        model.finite.check_scores(model, "train")
         scored.append((batch["index"].cpu(), shares, batch["label"].cpu()))
     model.train(was_training)
     return scored

@@ -42,7 +42,7 @@ from vidcls.cli.messages import own_message, parser_message
 from vidcls.cli.request import Request, understand
 from vidcls.cli.runs import CHECKPOINTS, CONFIG_FILE
 from vidcls.data import VideoDataModule
-from vidcls.errors import ConfigurationError, VidclsError
+from vidcls.errors import ConfigurationError, DivergedError, VidclsError
 from vidcls.files import write_text
 from vidcls.models import VideoClassifier
 from vidcls.models.checkpoint import import_class, import_model_class
@@ -77,7 +77,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
     try:
         _run(command, request)
     except BaseException as error:
-        request.drop_folder(with_files=isinstance(error, VidclsError))
+        # A training that diverged had begun: its log shows how.
+        request.drop_folder(with_files=isinstance(error, VidclsError) and not isinstance(error, DivergedError))
         raise
     return 0
 

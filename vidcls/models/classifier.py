@@ -23,6 +23,7 @@ from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.layers import Backbone
 from vidcls.models.cam_layer import CamLayer, ends_in_average
 from vidcls.models.checkpoint import FACTS_KEY
+from vidcls.models.finite_guard import FiniteGuard
 from vidcls.models.parts import HasParts
 from vidcls.models.staged_training import StagedTraining
 from vidcls.training.losses import LossSettings, balanced_weights, weighted_cross_entropy, weights_by_name
@@ -90,12 +91,13 @@ class VideoClassifier(LightningModule, ABC):
         self.register_buffer("class_weights", weights_by_name(class_names, self.loss_settings))
         self.train_metrics = classification_metrics(self.num_classes, prefix="train/")
         self.val_metrics = classification_metrics(self.num_classes, prefix="val/")
-        self.val_loss = MeanMetric(nan_strategy="disable")  # to look for NaN in each step would wait for the GPU
+        self.val_loss = MeanMetric(nan_strategy="disable")  # else it drops them, and asks the device in every batch
         self._part_metrics = torch.nn.ModuleDict()
         for part in getattr(type(self), "parts", ()):
             self._part_metrics[part] = classification_metrics(self.num_classes, prefix=f"val/{part}_")
         self.fused_optimizer: bool | None = None  # callbacks.Fast sets it
         self.staged: StagedTraining | None = None
+        self.finite = FiniteGuard()
         self._epoch_of_modes = 0
 
     @property
@@ -166,7 +168,13 @@ class VideoClassifier(LightningModule, ABC):
     # --- training -----------------------------------------------------------------------------------------------
 
     def setup(self, stage: str) -> None:
-        """Take the number of videos by class from the data where classes are to be balanced."""
+        """Take the number of videos by class from the data where classes are to be balanced.
+
+        The seed that dropout follows is noted here: callbacks that try learning rates train before ``on_fit_start``.
+        """
+        self._dropout_seed = torch.initial_seed() % 2**31
+        self.finite.start()
+        self.finite.is_on = stage != "fit"
         data = getattr(self._trainer, "datamodule", None)
         if isinstance(data, DescribesInput):
             self.input_settings = data.describe_input()
@@ -174,8 +182,8 @@ class VideoClassifier(LightningModule, ABC):
                 self.class_weights.copy_(balanced_weights(data.class_counts()))
 
     def on_fit_start(self) -> None:
-        """Note the seed that dropout follows, and say what is frozen."""
-        self._dropout_seed = torch.initial_seed() % 2**31
+        """Watch the losses from now on, and say what is frozen."""
+        self.finite.start()
         line = self.staged.described(self) if self.staged is not None else None
         if line is not None:
             rank_zero_info(line)
@@ -215,6 +223,7 @@ class VideoClassifier(LightningModule, ABC):
         trained = self.trained_parts if isinstance(self, HasParts) else (MODEL_ROW,)
         losses = {row: self._loss(rows[row], batch.get("target", targets)) for row in trained}
         loss = torch.stack(list(losses.values())).sum()
+        self.finite.note_loss(self, loss)
         self.train_metrics.update(rows[MODEL_ROW].float(), targets)
         self.log("train/loss", loss.detach(), on_step=True, on_epoch=False, prog_bar=True)
         if len(losses) > 1:
@@ -227,8 +236,13 @@ class VideoClassifier(LightningModule, ABC):
             for parameter in self.staged.waiting(self.current_epoch):
                 parameter.grad = None
 
+    def on_train_batch_end(self, outputs: object, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """End a training whose loss is no longer finite; see :class:`FiniteGuard` for when that is looked at."""
+        self.finite.after_batch(self, batch_idx)
+
     def on_train_epoch_end(self) -> None:
         """Log the metrics over the training clips of the epoch."""
+        self.finite.check_losses(self)
         # A resumed epoch may have no batch left; of several processes all must take part in computing.
         if self.train_metrics["top1"].update_called or self.trainer.world_size > 1:
             self.log_dict(self.train_metrics.compute())
@@ -248,12 +262,18 @@ class VideoClassifier(LightningModule, ABC):
 
     # --- validation: one clip of each video ---------------------------------------------------------------------
 
+    def on_validation_start(self) -> None:
+        """Validate no weights of a training that has diverged."""
+        self.finite.check_losses(self)
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Count the answers of the model and of its parts; videos that could not be read count as wrong."""
         self._count_unread(batch)
         if len(batch["label"]) == 0:  # there are more processes than batches, or no video could be read
             return
         rows, targets = self._rows(batch, fusions=False), batch["label"]
+        for logits in rows.values():
+            self.finite.note_scores(logits.float().logsumexp(dim=-1), batch.get("index", 0))
         self.val_loss.update(F.cross_entropy(rows[MODEL_ROW].float(), targets, reduction="none"))
         self.val_metrics.update(rows[MODEL_ROW].float(), targets)
         for part, metrics in self._metrics_by_part.items():
@@ -269,7 +289,12 @@ class VideoClassifier(LightningModule, ABC):
                 metrics.update(wrong_scores(targets, self.num_classes), targets)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the metrics over the validation videos."""
+        """Log the metrics over the validation videos.
+
+        Raises:
+            DivergedError: a video has scores that are not finite; CheckpointError outside of a training.
+        """
+        self.finite.check_scores(self, "val")
         for metrics in (self.val_metrics, *self._metrics_by_part.values()):
             self.log_dict(metrics.compute(), prog_bar=metrics is self.val_metrics)
             metrics.reset()
@@ -297,10 +322,18 @@ class VideoClassifier(LightningModule, ABC):
         self._test_tally = TestTally(self.class_names, self.parts if isinstance(self, HasParts) else ())
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Keep the scores of the videos, and note those that could not be read."""
+        """Keep the scores of the videos, and note those that could not be read.
+
+        Raises:
+            CheckpointError: a video has scores that are not finite.
+        """
         self._test_tally.add_unread(batch)
         if len(batch["label"]) > 0:
-            self._test_tally.add(batch, self._score_views(batch))
+            by_view = self._score_views(batch)
+            for scores in by_view.values():
+                self.finite.note_scores(scores.sum(dim=(1, 2)), batch["index"])
+            self._test_tally.add(batch, by_view)  # waits for the device
+            self.finite.check_scores(self, "test")
 
     def on_test_epoch_end(self) -> None:
         """Join the scores of all processes, in the order of the list, and log the table."""
@@ -312,7 +345,13 @@ class VideoClassifier(LightningModule, ABC):
     # --- checkpoints --------------------------------------------------------------------------------------------
 
     def on_save_checkpoint(self, checkpoint: dict[str, object]) -> None:
-        """Write the model's arguments in plain types, and all else that is needed to use it under one key."""
+        """Write the model's arguments in plain types, and all else that is needed to use it under one key.
+
+        Raises:
+            DivergedError: a loss so far, or a weight, is not finite.
+        """
+        self.finite.check_losses(self)
+        self.finite.check_weights(self)
         checkpoint["hyper_parameters"] = {name: _plain(value) for name, value in self.hparams.items()}
         facts = checkpoint.setdefault(FACTS_KEY, {})
         assert isinstance(facts, dict)

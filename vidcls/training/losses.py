@@ -56,9 +56,9 @@ def weighted_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor, *, 
     """Mean cross entropy in which each class has its weight, for plain labels and for mixed ones: a scalar.
 
     With targets q (one-hot for labels), weights w and smoothed targets q' = (1 - s) q + s / K it is
-    ``sum(q' * w * -log p) / sum(q * w)`` over clips and classes: what ``torch.nn.CrossEntropyLoss`` computes for labels.
-    For probabilities torch divides by the number of clips, so that weights of 2 would double the loss of a mixed batch.
-    A common factor of all weights has no effect here. A batch whose classes all weigh 0 has a loss of 0.
+    ``sum(q' * w * -log p) / sum(q * w)`` over clips and classes, as ``torch.nn.CrossEntropyLoss`` has it for labels.
+    For probabilities torch divides by the number of clips, so that weights of 2 would double the loss of a mixed
+    batch. A common factor of all weights has no effect here. A batch whose classes all weigh 0 has a loss of 0.
 
     Several processes, and batches whose gradients are accumulated, each divide by their own sum and are then averaged,
     as in torch and Lightning: with unequal weights that is not quite the mean over all their clips.
