@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 Command = Callable[..., object]
@@ -171,3 +172,22 @@ def test_a_data_set_inherits_nothing_of_the_one_that_it_replaces(
     dataset = yaml.safe_load((tmp_path / "mine" / "config.yaml").read_text())["data"]["dataset"]
     assert dataset["class_path"] == "vidcls.datasets.VideoCsv"
     assert (dataset["init_args"]["path"], dataset["init_args"]["root"]) == (str(file), None)
+
+
+def test_a_checkpoint_from_before_a_setting_existed_goes_on_with_its_default_and_refuses_others(
+    vidcls: Command, tiny: Path, run: Path
+) -> None:
+    """Written without one setting of the optimisation and one of the transform, as an earlier version did."""
+    for file in (run / "checkpoints").iterdir():
+        content = torch.load(file, weights_only=True)
+        del content["hyper_parameters"]["optimization"]["weight_decay_on"]
+        del content["vidcls"]["input"]["transform"]["flip_label_swaps"]
+        torch.save(content, file)
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    del config["model"]["init_args"]["optimization"]["weight_decay_on"]
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    words = ("--run", run, "--ckpt_path", "last", "--trainer.max_epochs", "3")
+    line = vidcls("fit", *words, "--model.optimization.weight_decay_on", "weights").refusal()
+    assert "was trained with --model.optimization.weight_decay_on all, but weights is asked for" in line
+    assert vidcls("fit", *words).status == 0
+    assert vidcls("test", "--config", tiny, "--run", run, "--ckpt_path", "last").status == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -149,6 +150,36 @@ def test_learning_rates_fall_by_the_factor_from_stage_to_stage(tmp_path: Path) -
     }
     counted = sum(len(group["params"]) for group in optimizer.param_groups)
     assert counted == len(list(model.parameters()))
+
+
+def test_biases_without_decay_keep_the_learning_rate_of_their_stage_and_thaw_with_it(tmp_path: Path) -> None:
+    settings = dataclasses.replace(SGD, weight_decay_on="weights")
+    model = single_frame(settings, lr_decay=0.5, freeze="block2", unfreeze={1: "block2"})
+    (optimizer,) = train(model, tmp_path, epochs=1).optimizers
+    groups = {group["name"]: (group["lr"], group["weight_decay"]) for group in optimizer.param_groups}
+    assert groups == {
+        "head": (0.1, 0.01),
+        "head_no_decay": (0.1, 0.0),
+        "backbone.block4": (0.05, 0.01),
+        "backbone.block4_no_decay": (0.05, 0.0),
+        "backbone.block3": (0.025, 0.01),
+        "backbone.block3_no_decay": (0.025, 0.0),
+        "backbone.block2": (0.0125, 0.01),
+        "backbone.block2_no_decay": (0.0125, 0.0),
+    }
+    for group in optimizer.param_groups:
+        assert all((parameter.ndim > 1) == (group["weight_decay"] > 0) for parameter in group["params"])
+
+
+@pytest.mark.parametrize("lr_decay", [1.0, 0.5])
+def test_a_training_without_decay_of_biases_is_resumed_bit_by_bit(lr_decay: float, tmp_path: Path) -> None:
+    settings = dataclasses.replace(SGD, weight_decay_on="weights", weight_decay=0.1)
+    whole, resumed, alike = (single_frame(s, lr_decay=lr_decay) for s in (settings, settings, SGD))
+    train(whole, tmp_path / "whole", epochs=2)
+    train(resumed, tmp_path / "again", epochs=2, resume=tmp_path / "whole/epoch=0.ckpt")
+    assert all(torch.equal(value, whole.state_dict()[name]) for name, value in resumed.state_dict().items())
+    train(alike, tmp_path / "alike", epochs=2)
+    assert not torch.equal(alike.head[1].weight, whole.head[1].weight)
 
 
 def test_the_first_step_moves_weights_by_their_learning_rate(tmp_path: Path) -> None:

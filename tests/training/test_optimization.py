@@ -12,6 +12,8 @@ from vidcls.training.optimization import (
     build_schedule,
     lr_factor,
     settle_restored,
+    split_by_decay,
+    without_decay,
 )
 
 
@@ -113,3 +115,49 @@ def test_other_optimisers_are_left_alone() -> None:
     optimizer = torch.optim.RMSprop([nn.Parameter(torch.zeros(1))])
     settle_restored(optimizer)
     assert "fused" not in optimizer.param_groups[0]
+
+
+class Positions(nn.Module):
+    """A module with weights of two axes that name themselves exempt, as timm's transformers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pos_embed = nn.Parameter(torch.ones(2, 2))
+        self.proj = nn.Parameter(torch.ones(2, 2))
+
+    def no_weight_decay(self) -> set[str]:
+        return {"pos_embed", "cls_token"}
+
+
+def test_what_timm_leaves_out_of_the_decay_is_exempt() -> None:
+    net = nn.ModuleDict({"conv": nn.Conv2d(1, 2, 1), "norm": nn.BatchNorm2d(2), "inner": Positions()})
+    exempt = {name for name, parameter in net.named_parameters() if parameter in without_decay(net)}
+    assert exempt == {"conv.bias", "norm.weight", "norm.bias", "inner.pos_embed"}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_without_gradients_only_what_decays_shrinks_by_rate_times_decay(optimizer: str) -> None:
+    net = nn.Linear(1, 1)
+    settings = OptimizationSettings(
+        optimizer=optimizer,  # type: ignore[arg-type]
+        lr=0.1,
+        weight_decay=0.5,
+        weight_decay_on="weights",
+        momentum=0.0 if optimizer == "sgd" else None,
+    )
+    groups = split_by_decay(
+        [{"params": list(net.parameters()), "lr": settings.lr, "name": "trained"}], without_decay(net)
+    )
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.fill_(1.0)
+            parameter.grad = torch.zeros_like(parameter)
+    built = build_optimizer(groups, settings)
+    built.step()
+    assert (float(net.weight), float(net.bias)) == pytest.approx((0.95, 1.0))
+    decays = [(group["name"], group["weight_decay"]) for group in built.param_groups]
+    assert decays == [("trained", 0.5), ("trained_no_decay", 0.0)]
+
+
+def test_by_default_everything_decays() -> None:
+    assert OptimizationSettings().weight_decay_on == "all"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import yaml
 from jsonargparse import Namespace
 
 from vidcls.cli.runs import CONFIG_FILE
+from vidcls.data import VideoDataModule
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.models.checkpoint import CheckpointFacts, import_class, import_model_class
 from vidcls.models.classifier import VideoClassifier
@@ -49,10 +51,12 @@ def check_against_checkpoint(facts: CheckpointFacts, config: Namespace) -> None:
             f"{facts.path}: holds a {facts.class_path}, but the configuration asks for {given_class}: "
             "use the configuration that it was trained with, or none"
         )
-    free = import_model_class(facts).initial_weights
-    _compare("--model.", facts, facts.model_arguments, _plain(given.init_args), free)
+    model_class = import_model_class(facts)
+    trained = _completed(facts.model_arguments, model_class)
+    _compare("--model.", facts, trained, _plain(given.init_args), model_class.initial_weights)
     if facts.input_settings is not None:
-        _compare("--data.", facts, facts.input_settings, _plain(config.data), FREE_AT_TEST)
+        settings = _completed(facts.input_settings, VideoDataModule)
+        _compare("--data.", facts, settings, _plain(config.data), FREE_AT_TEST)
     names = config.data.class_names
     if names is not None and list(names) != list(facts.class_names):
         raise CheckpointError(
@@ -81,6 +85,32 @@ def check_against_run(run: Path, data: Namespace) -> None:
             f"{run}: was trained with {had} of this data set, but {asked} is asked for: the parts would overlap; "
             "give the same, or --run DIR without --config"
         )
+
+
+def _completed(trained: Mapping[str, object], owner: type) -> dict[str, object]:
+    """What a checkpoint says, with the defaults of those settings that did not exist yet when it was written."""
+    try:
+        hints = get_type_hints(owner.__init__)  # type: ignore[misc]
+    except NameError:  # a class of the user's own, with types that it imports for a checker alone
+        hints = {}
+    completed: dict[str, object] = {}
+    for name, value in trained.items():
+        if isinstance(value, Mapping) and name in hints:
+            for kind in (hints[name], *get_args(hints[name])):  # the settings themselves, or those or None
+                if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+                    value = {**_defaults(kind), **value}
+        completed[name] = value
+    return completed
+
+
+def _defaults(settings: type) -> dict[str, object]:
+    defaults: dict[str, object] = {}
+    for item in dataclasses.fields(settings):
+        if item.default is not dataclasses.MISSING:
+            defaults[item.name] = list(item.default) if isinstance(item.default, tuple) else item.default
+        elif item.default_factory is not dataclasses.MISSING:
+            defaults[item.name] = item.default_factory()
+    return defaults
 
 
 def _compare(

@@ -34,6 +34,8 @@ from vidcls.training.optimization import (
     build_optimizer,
     build_schedule,
     settle_restored,
+    split_by_decay,
+    without_decay,
 )
 from vidcls.training.results import MODEL_ROW, TestScores, wrong_scores
 from vidcls.training.tally import TestTally
@@ -378,10 +380,16 @@ class VideoClassifier(LightningModule, ABC):
     # --- the rest -----------------------------------------------------------------------------------------------
 
     def _trained_parameters(self) -> list[nn.Parameter] | list[ParameterGroup]:
-        """What requires gradients; by stage where their learning rates differ."""
+        """What requires gradients; by stage where learning rates differ, and by whether they decay where that does."""
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        decays_alike, lr = self.optimization.weight_decay_on == "all", self.optimization.lr
         if self.staged is not None and self.transfer.lr_decay < 1:
-            return self.staged.parameter_groups(self.parameters(), self.optimization.lr)
-        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+            groups = self.staged.parameter_groups(self.parameters(), lr)
+        elif decays_alike:
+            return trained
+        else:
+            groups = [{"params": trained, "lr": lr, "name": "trained"}]
+        return groups if decays_alike else split_by_decay(groups, without_decay(self))
 
     @property
     def _metrics_by_part(self) -> dict[str, MetricCollection]:

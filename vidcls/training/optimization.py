@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, TypedDict, cast
+from typing import Literal, NotRequired, TypedDict, cast
 
 import torch
 from torch import nn
@@ -25,6 +25,9 @@ class OptimizationSettings:
         lr: learning rate after the warm-up.
         momentum: of ``sgd`` (.9 where nothing is given); ``adamw`` has none.
         weight_decay: L2 penalty of ``sgd``, decoupled decay of ``adamw``.
+        weight_decay_on: ``all`` parameters, as in the papers that train with ``sgd``; or ``weights`` alone, as in timm:
+            neither biases, nor scales of normalisations and whatever else has one axis, nor what a network of timm
+            exempts.
         schedule: ``constant``, ``cosine`` down to zero (Loshchilov and Hutter 2017), or ``steps``.
         warmup: share of the run, 0 to 1, in which the learning rate grows linearly from zero.
         milestones: shares of the run, 0 to 1, at which ``steps`` multiplies the learning rate by ``gamma``.
@@ -35,6 +38,7 @@ class OptimizationSettings:
     lr: float = 0.01
     momentum: float | None = None
     weight_decay: float = 5e-4
+    weight_decay_on: Literal["all", "weights"] = "all"
     schedule: Literal["constant", "cosine", "steps"] = "cosine"
     warmup: float = 0.0
     milestones: list[float] = field(default_factory=list)
@@ -60,6 +64,35 @@ class ParameterGroup(TypedDict):
     params: list[nn.Parameter]
     lr: float
     name: str
+    weight_decay: NotRequired[float]
+
+
+def without_decay(model: nn.Module) -> set[nn.Parameter]:
+    """The parameters that ``weight_decay_on: weights`` leaves alone, by timm's rule (``param_groups_weight_decay``).
+
+    Biases, whatever has one axis or none, and what a module names in ``no_weight_decay()``, such as the embeddings of
+    positions of a transformer.
+    """
+    exempt = {p for name, p in model.named_parameters() if p.ndim <= 1 or name.endswith(".bias")}
+    for module in model.modules():
+        named = getattr(module, "no_weight_decay", None)
+        if callable(named):
+            inside = dict(module.named_parameters())
+            exempt |= {inside[name] for name in named() if name in inside}
+    return exempt
+
+
+def split_by_decay(groups: Sequence[ParameterGroup], exempt: Set[nn.Parameter]) -> list[ParameterGroup]:
+    """Each group as two: what decays, and behind it what is exempt, under its name with ``_no_decay``."""
+    split: list[ParameterGroup] = []
+    for group in groups:
+        decayed = [parameter for parameter in group["params"] if parameter not in exempt]
+        others = [parameter for parameter in group["params"] if parameter in exempt]
+        if decayed:
+            split.append({**group, "params": decayed})
+        if others:
+            split.append({**group, "params": others, "name": f"{group['name']}_no_decay", "weight_decay": 0.0})
+    return split
 
 
 def build_optimizer(
