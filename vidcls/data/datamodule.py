@@ -224,8 +224,16 @@ class VideoDataModule(LightningDataModule):
             weights = [1 / counts[record.label] for record in records]
         rank, world_size = self._process()
         batches = TrainBatches(
-            len(records), self.batch_size, seed=self.seed, weights=weights, rank=rank, world_size=world_size
+            len(records),
+            self.batch_size,
+            seed=self.seed,
+            weights=weights,
+            is_fixed=self.trainer is not None and self.trainer.overfit_batches > 0,  # type: ignore[attr-defined]
+            rank=rank,
+            world_size=world_size,
         )
+        if self._train_loader is not None:  # of another batch size, where a callback looks for one
+            self._train_loader.close()
         self._train_loader = TrainLoader(self._loader(clips, batches, watch), batches)
         if self._position is not None:
             self._train_loader.load_state_dict(self._position)

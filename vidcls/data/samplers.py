@@ -21,6 +21,8 @@ class TrainBatches(Sampler[list[ClipKey]]):
         batch_size: videos in a batch of one process.
         seed: of the order and of everything random in the samples.
         weights: ``(num_videos,)`` chance of each video to be drawn, with replacement; None shuffles them.
+        is_fixed: every epoch has the order of the first, so that its first batches are those of every epoch
+            (Lightning's ``overfit_batches``); crops and clips are still drawn for each epoch.
         rank: number of this process.
         world_size: number of processes.
     """
@@ -32,6 +34,7 @@ class TrainBatches(Sampler[list[ClipKey]]):
         *,
         seed: int,
         weights: Sequence[float] | None = None,
+        is_fixed: bool = False,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -39,6 +42,7 @@ class TrainBatches(Sampler[list[ClipKey]]):
         self.batch_size = batch_size
         self.seed = seed
         self.weights = weights
+        self.is_fixed = is_fixed
         self.rank = rank
         self.world_size = world_size
         self.epoch = 0
@@ -61,7 +65,8 @@ class TrainBatches(Sampler[list[ClipKey]]):
             yield [ClipKey(self.seed, self.epoch, order[k % len(order)]) for k in range(start, start + shares)]
 
     def _order(self) -> list[int]:
-        generator = torch.Generator().manual_seed(ClipKey(self.seed, self.epoch, -1).derived_seed())
+        epoch = 0 if self.is_fixed else self.epoch
+        generator = torch.Generator().manual_seed(ClipKey(self.seed, epoch, -1).derived_seed())
         if self.weights is None:
             return torch.randperm(self.num_videos, generator=generator).tolist()
         weights = torch.tensor(self.weights, dtype=torch.float64)

@@ -25,6 +25,9 @@ class TrainLoader:
 
     def __init__(self, loader: SturdyLoader, batches: TrainBatches) -> None:
         self.loader = loader
+        if not batches.is_fixed:  # a loader with a data set would be given another order by Lightning
+            self.dataset = loader.loader.dataset
+            """The videos, by whose number a batch size finder knows where to stop."""
         self._batches = batches
         self._handed_out = 0
         self.waited_seconds = 0.0
