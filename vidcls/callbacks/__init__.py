@@ -1,5 +1,6 @@
 """What is logged, written and drawn while a model trains or is tested."""
 
+from vidcls.callbacks.callback_checks import CallbackChecks
 from vidcls.callbacks.end_together import EndTogether
 from vidcls.callbacks.fast import Fast
 from vidcls.callbacks.fit_files import FitFiles
@@ -17,6 +18,7 @@ from vidcls.callbacks.whole_checkpoints import WholeCheckpoints
 
 __all__ = [
     "BestCheckpoint",
+    "CallbackChecks",
     "EndTogether",
     "Fast",
     "FitFiles",

@@ -53,7 +53,7 @@ class BestCheckpoint(ModelCheckpoint):
 
 def last_checkpoints(folder: Path, *, every_n_steps: int | None) -> list[ModelCheckpoint]:
     """What keeps ``last.ckpt``: after every epoch, and where asked for after so many optimiser steps within one."""
-    after_epochs = ModelCheckpoint(
+    after_epochs = _AfterEpochs(
         dirpath=folder, filename="last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
     )
     if every_n_steps is None:
@@ -62,6 +62,13 @@ def last_checkpoints(folder: Path, *, every_n_steps: int | None) -> list[ModelCh
         dirpath=folder, filename="last", every_n_train_steps=every_n_steps, enable_version_counter=False
     )
     return [within_epochs, after_epochs]
+
+
+class _AfterEpochs(ModelCheckpoint):
+    """A class of its own: Lightning tells the states of callbacks in a checkpoint apart by class and settings.
+
+    So a ModelCheckpoint of the user's own with the same settings may stand beside it.
+    """
 
 
 class _WithinEpochs(ModelCheckpoint):

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+import lightning.pytorch
 from lightning.pytorch import Trainer
 
 import vidcls
@@ -29,6 +30,7 @@ READABLE = {
     "dict": "a mapping",
     "PositiveInt": "a whole number above 0",
 }
+_LIGHTNING = Path(lightning.pytorch.__file__).parent
 TOP_LEVEL = (
     "config",
     "model",
@@ -103,6 +105,22 @@ def own_message(error: Exception) -> str | None:
         if frames and frames[-1].filename.startswith(package) and "/cli/" not in frames[-1].filename:
             found = " ".join(str(cause).split())
     return found
+
+
+def refused_by_callback(error: Exception) -> str | None:
+    """What a callback of Lightning says against its settings, the model or the machine; None for other errors.
+
+    They raise all kinds of errors for it, but from their own files, and with a message that was written for users.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    place = Path(frames[-1].filename) if frames else Path()
+    if not str(error) or place.parent not in (
+        _LIGHTNING / "callbacks",
+        _LIGHTNING / "callbacks/progress",
+        _LIGHTNING / "tuner",
+    ):
+        return None
+    return f"trainer.callbacks: {' '.join(str(error).split())}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

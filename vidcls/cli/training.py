@@ -8,6 +8,7 @@ import os
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 
 import yaml
@@ -23,6 +24,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 import vidcls.datasets  # noqa: F401 - so that data sets can be named without their module
 from vidcls.callbacks import (
     BestCheckpoint,
+    CallbackChecks,
     EndTogether,
     FitFiles,
     MetricsLog,
@@ -38,7 +40,7 @@ from vidcls.callbacks import (
 )
 from vidcls.cli.agreement import check_against_checkpoint, check_against_run, check_linked, check_weights_are_given
 from vidcls.cli.configs import with_config_paths
-from vidcls.cli.messages import own_message, parser_message
+from vidcls.cli.messages import own_message, parser_message, refused_by_callback
 from vidcls.cli.request import Request, understand
 from vidcls.cli.runs import CHECKPOINTS, CONFIG_FILE
 from vidcls.data import VideoDataModule
@@ -90,7 +92,15 @@ def _run(command: str, request: Request) -> None:
         raise ConfigurationError(own_message(error) or parser_message(error)) from error
     except MisconfigurationException as error:
         raise ConfigurationError(" ".join(str(error).split())) from error
+    except (AttributeError, ModuleNotFoundError, RuntimeError) as error:
+        refused = refused_by_callback(error)
+        if refused is None:
+            raise
+        raise ConfigurationError(refused) from error
     except ValueError as error:
+        refused = refused_by_callback(error)
+        if refused is not None:
+            raise ConfigurationError(refused) from error
         if "_run_subcommand" in {frame.name for frame in traceback.extract_tb(error.__traceback__)}:
             raise  # in the middle of the work: a mistake of ours, or of the user's own class
         raise ConfigurationError(own_message(error) or parser_message(error)) from error
@@ -183,9 +193,11 @@ class VidclsCLI(LightningCLI):
         self.trainer_defaults["callbacks"] = self._callbacks()
         if self.subcommand != "fit":
             kwargs["enable_checkpointing"] = False
-        return super().instantiate_trainer(
-            logger=self._loggers(config.get("logger")), plugins=_with_whole_checkpoints(config.get("plugins")), **kwargs
-        )
+        loggers, plugins = self._loggers(config.get("logger")), _with_whole_checkpoints(config.get("plugins"))
+        try:
+            return super().instantiate_trainer(logger=loggers, plugins=plugins, **kwargs)
+        except RuntimeError as error:  # two callbacks of one class whose states a checkpoint could not tell apart
+            raise ConfigurationError(f"trainer.callbacks: {' '.join(str(error).split())}") from error
 
     def _callbacks(self) -> list[Callback]:
         assert self.request is not None
@@ -196,6 +208,7 @@ class VidclsCLI(LightningCLI):
             return [EndTogether(), files, WandbMedia(), WandbLooks(folder)]
         return [
             EndTogether(),
+            CallbackChecks(),
             BestCheckpoint(checkpoints, monitor=self._get(self.config, "monitor")),
             *last_checkpoints(checkpoints, every_n_steps=self._get(self.config, "save_every_n_steps")),
             LearningRateMonitor(logging_interval="step"),
@@ -246,11 +259,28 @@ class _ConfigFile(SaveConfigCallback):
         config.ckpt_path = None
         config.run = None
         config.trainer.default_root_dir = str(self.root)
-        text = self.parser.dump(config, skip_none=False)
+        text = self.parser.dump(_with_plain_values(config), skip_none=False)
         write_text(file, text)
         for logger in trainer.loggers:
             if isinstance(logger, WandbRun):
                 logger.log_hyperparams(yaml.safe_load(text))
+
+
+def _with_plain_values(config: Namespace) -> Namespace:
+    """The same with text for members of enumerations, such as a Timer's interval: the parser writes none where the
+    argument is text.
+    """
+
+    def plain(value: object) -> object:
+        if isinstance(value, Namespace):
+            return Namespace({name: plain(item) for name, item in vars(value).items()})
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        return value.value if isinstance(value, Enum) and isinstance(value, str) else value
+
+    found = plain(config)
+    assert isinstance(found, Namespace)
+    return found
 
 
 def _fields_of(clip: ClipSettings) -> Namespace:

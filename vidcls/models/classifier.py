@@ -16,16 +16,19 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric, MetricCollection
 
 import vidcls
-from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.errors import CheckpointError
 from vidcls.layers import Backbone
 from vidcls.models.cam_layer import CamLayer, ends_in_average
 from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.models.finite_guard import FiniteGuard
+from vidcls.models.one_clip import normalising_one_clip
 from vidcls.models.parts import HasParts
 from vidcls.models.staged_training import StagedTraining
+from vidcls.models.step_count import number_of_steps
 from vidcls.training.losses import LossSettings, balanced_weights, weighted_cross_entropy, weights_by_name
 from vidcls.training.metrics import classification_metrics
 from vidcls.training.optimization import (
@@ -33,6 +36,7 @@ from vidcls.training.optimization import (
     ParameterGroup,
     build_optimizer,
     build_schedule,
+    refit_schedule,
     settle_restored,
     split_by_decay,
     without_decay,
@@ -100,12 +104,22 @@ class VideoClassifier(LightningModule, ABC):
         self.fused_optimizer: bool | None = None  # callbacks.Fast sets it
         self.staged: StagedTraining | None = None
         self.finite = FiniteGuard()
+        self._num_steps: int | None = None  # of the schedule; None where its learning rate has changed since
         self._epoch_of_modes = 0
 
     @property
     def num_classes(self) -> int:
         """K."""
         return len(self.class_names)
+
+    @property
+    def logged_names(self) -> list[str]:
+        """The numbers that a training logs, by the names that early stopping and checkpoints may watch."""
+        trained = self.trained_parts if isinstance(self, HasParts) else ()
+        of_parts = [f"train/{part}_loss" for part in trained] if len(trained) > 1 else []
+        metrics = (self.train_metrics, self.val_metrics, *self._metrics_by_part.values())
+        measured = [str(name) for collection in metrics for name in collection]
+        return sorted(["train/loss", *of_parts, "val/loss", *measured], key=lambda name: (name[:4] != "val/", name))
 
     @property
     def backbones(self) -> dict[str, Backbone]:
@@ -190,10 +204,27 @@ class VideoClassifier(LightningModule, ABC):
         if line is not None:
             rank_zero_info(line)
 
+    @property
+    def lr(self) -> float:
+        """The learning rate after the warm-up; a learning rate finder looks for it here, and sets it."""
+        return self.optimization.lr
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        factor = lr / self.optimization.lr
+        self.optimization = dataclasses.replace(self.optimization, lr=lr)
+        for schedule in self._schedules:
+            schedule.base_lrs = [base_lr * factor for base_lr in schedule.base_lrs]
+        self._num_steps = None
+
     def on_train_start(self) -> None:
-        """Fit what a checkpoint brought for the optimisers to this run."""
+        """Fit what a checkpoint brought for the optimisers to this run, and the schedule to what callbacks found."""
         for optimizer in self.trainer.optimizers:
             settle_restored(optimizer)
+        if self.finite.is_on and self._num_steps != (num_steps := number_of_steps(self.trainer)):
+            self._num_steps = num_steps
+            for schedule in self._schedules:
+                refit_schedule(schedule, self.optimization, num_steps=num_steps)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Make dropout a function of (seed, epoch, batch, process): a resumed run draws what the whole one drew.
@@ -221,7 +252,9 @@ class VideoClassifier(LightningModule, ABC):
             return (
                 torch.stack([parameter.sum() for parameter in self.parameters() if parameter.requires_grad]).sum() * 0
             )
-        rows, targets = self._rows(batch, fusions=False), batch["label"]
+        targets = batch["label"]
+        with normalising_one_clip(len(targets)):
+            rows = self._rows(batch, fusions=False)
         trained = self.trained_parts if isinstance(self, HasParts) else (MODEL_ROW,)
         losses = {row: self._loss(rows[row], batch.get("target", targets)) for row in trained}
         loss = torch.stack(list(losses.values())).sum()
@@ -256,10 +289,8 @@ class VideoClassifier(LightningModule, ABC):
         if fused is None:  # several times as fast on a CPU; Lightning cannot clip its gradients in mixed precision
             fused = self.device.type == "cpu" and not str(self.trainer.precision).endswith("mixed")
         optimizer = build_optimizer(self._trained_parameters(), self.optimization, fused=fused)
-        num_steps = self.trainer.estimated_stepping_batches
-        if num_steps == float("inf"):
-            raise ConfigurationError("the schedule needs to know the end: give --trainer.max_epochs or .max_steps")
-        schedule = build_schedule(optimizer, self.optimization, num_steps=int(num_steps))
+        self._num_steps = number_of_steps(self.trainer)
+        schedule = build_schedule(optimizer, self.optimization, num_steps=self._num_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     # --- validation: one clip of each video ---------------------------------------------------------------------
@@ -378,6 +409,12 @@ class VideoClassifier(LightningModule, ABC):
             )
 
     # --- the rest -----------------------------------------------------------------------------------------------
+
+    @property
+    def _schedules(self) -> list[LambdaLR]:
+        """Ours, where no callback has put another in its place."""
+        configs = self.trainer.lr_scheduler_configs if self._trainer is not None else []
+        return [config.scheduler for config in configs if isinstance(config.scheduler, LambdaLR)]
 
     def _trained_parameters(self) -> list[nn.Parameter] | list[ParameterGroup]:
         """What requires gradients; by stage where learning rates differ, and by whether they decay where that does."""

@@ -142,6 +142,15 @@ def build_schedule(optimizer: torch.optim.Optimizer, settings: OptimizationSetti
     return LambdaLR(optimizer, partial(lr_factor, settings=settings, num_steps=num_steps))
 
 
+def refit_schedule(schedule: LambdaLR, settings: OptimizationSettings, *, num_steps: int) -> None:
+    """Let a schedule end after another number of steps, and give its optimiser the learning rates of this step."""
+    schedule.lr_lambdas = [partial(lr_factor, settings=settings, num_steps=num_steps) for _ in schedule.lr_lambdas]
+    for group, base_lr, factor in zip(
+        schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
+    ):
+        group["lr"] = base_lr * factor(schedule.last_epoch)
+
+
 def lr_factor(step: int, *, settings: OptimizationSettings, num_steps: int) -> float:
     """What the learning rate is multiplied by at ``step`` (from 0) of ``num_steps``."""
     num_warmup = round(settings.warmup * num_steps)
