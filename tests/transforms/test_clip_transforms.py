@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import hypothesis
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torchvision.transforms.v2 import functional as F
 
-from vidcls.transforms import ClipPixels, TransformSettings, augmented, normalize_flow, normalize_rgb, train_crop
+from vidcls.transforms import (
+    ClipPixels,
+    FlowField,
+    TransformSettings,
+    augmented,
+    normalize_flow,
+    normalize_rgb,
+    train_crop,
+)
 from vidcls.transforms import test_transform as views_of
+from vidcls.transforms.clip import multi_scale_boxes
 from vidcls.transforms.settings import Crop
 
 
@@ -81,21 +93,48 @@ def test_a_centre_crop_in_training_is_that_of_the_test() -> None:
     assert corner(pixels) == corner(views_of(painted(), settings())[0]) == (8, 18)
 
 
-def test_multi_scale_takes_corners_and_centre_with_sides_at_most_one_scale_apart() -> None:
-    from vidcls.transforms.clip import _draw_multi_scale
+# Wang et al. 2016: sides from {256, 224, 192, 168} of a picture of 256 px, height and width at most one scale apart.
+TSN_SIDES = [
+    (h, w) for i, h in enumerate((256, 224, 192, 168)) for j, w in enumerate((256, 224, 192, 168)) if abs(i - j) <= 1
+]
 
-    torch.manual_seed(0)
-    drawn = {_draw_multi_scale(100, 200) for _ in range(3000)}
-    sides = {(height, width) for _, _, height, width in drawn}
-    one_apart = {(100, 100), (100, 87), (87, 100), (87, 87), (87, 75), (75, 87), (75, 75), (75, 66), (66, 75), (66, 66)}
-    assert sides == one_apart
-    assert {(top, left) for top, left, height, width in drawn if (height, width) == (75, 66)} == {
-        (0, 0),
-        (0, 134),
-        (25, 0),
-        (25, 134),
-        (12, 67),
-    }
+
+def test_every_pair_of_sides_of_multi_scale_has_the_same_share_and_every_place_too() -> None:
+    """The evaluation tools of TSN draw one of the ten valid pairs, and one of the places, each evenly."""
+    boxes = multi_scale_boxes(256, 340)
+    assert len(TSN_SIDES) == 10
+    assert Counter((height, width) for _, _, height, width in boxes) == dict.fromkeys(TSN_SIDES, len(boxes) // 10)
+    for height, width in TSN_SIDES:
+        down, right = 256 - height, 340 - width
+        places = [(top, left) for top, left, *sides in boxes if sides == [height, width]]
+        assert places == [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
+
+
+def test_multi_scale_draws_its_boxes_evenly() -> None:
+    """What the crop shows tells which box it was; 2,000 draws are 200 of each pair, standard deviation 13.4."""
+    chosen = settings(crop_px=(8, 8), train_crop="multi_scale", flip_probability=0.0)
+    clip = painted(32, 60, num_frames=1, num_fields=1)
+    boxes = multi_scale_boxes(32, 60)
+    seen_of = [edges_of(clip, box) for box in boxes]
+    drawn = Counter(edges(train_transform(clip, chosen, seed=seed)[0]) for seed in range(2000))
+    assert set(drawn) == set(seen_of)
+    by_pair: Counter[tuple[int, int]] = Counter()
+    for (_, _, height, width), seen in zip(boxes, seen_of, strict=True):
+        by_pair[height, width] += drawn[seen] / seen_of.count(seen)  # type: ignore[assignment]  # top and bottom can be one
+    assert len(by_pair) == 10
+    assert all(155 <= count <= 245 for count in by_pair.values())
+    assert all(15 <= count / seen_of.count(seen) <= 65 for seen, count in drawn.items())  # mean 40, deviation 6.3
+
+
+def edges(pixels: ClipPixels) -> tuple[float, ...]:
+    """The flow at the first and the last pixel, which tells the place and the sides of the crop."""
+    flow = both(pixels)[1]
+    return (*flow[0, :, 0, 0].tolist(), *flow[0, :, -1, -1].tolist())
+
+
+def edges_of(clip: ClipPixels, box: tuple[int, int, int, int]) -> tuple[float, ...]:
+    resized = F.resized_crop(FlowField.wrap(both(clip)[1]), *box, [8, 8], antialias=True)
+    return edges(ClipPixels(clip.rgb, resized.as_subclass(Tensor)))
 
 
 def test_a_clip_is_mirrored_as_often_as_asked_and_says_so() -> None:

@@ -15,6 +15,9 @@ from vidcls.transforms.settings import TransformSettings
 
 _COLOR_FACTORS = ("brightness_factor", "contrast_factor", "saturation_factor")  # as torchvision's ColorJitter has them
 MULTI_SCALES = (1.0, 0.875, 0.75, 0.66)  # Wang et al. 2016: {256, 224, 192, 168} of 256
+MULTI_SCALE_PAIRS = tuple(
+    (high, wide) for i, high in enumerate(MULTI_SCALES) for j, wide in enumerate(MULTI_SCALES) if abs(i - j) <= 1
+)
 
 
 class ClipPixels(NamedTuple):
@@ -151,7 +154,8 @@ def _random_crop(streams: list[Tensor], settings: TransformSettings) -> list[Ten
         draw = v2.RandomResizedCrop(size, scale=(settings.min_area, 1.0)).make_params([shape_only])
         top, left, high, wide = (draw[name] for name in ("top", "left", "height", "width"))
     else:
-        top, left, high, wide = _draw_multi_scale(height, width)
+        boxes = multi_scale_boxes(height, width)
+        top, left, high, wide = boxes[_draw(len(boxes))]
     return [F.resized_crop(stream, top, left, high, wide, list(size), antialias=True) for stream in streams]
 
 
@@ -159,22 +163,19 @@ def _draw(num_choices: int) -> int:
     return int(torch.randint(num_choices, ()))
 
 
-def _draw_multi_scale(height: int, width: int) -> tuple[int, int, int, int]:
-    """Top, left, height and width: a corner or the centre, sides at most one scale apart."""
-    first = _draw(len(MULTI_SCALES))
-    neighbours = [k for k in (first - 1, first, first + 1) if 0 <= k < len(MULTI_SCALES)]
-    second = neighbours[_draw(len(neighbours))]
-    short_side_px = min(height, width)
-    high, wide = int(short_side_px * MULTI_SCALES[first]), int(short_side_px * MULTI_SCALES[second])
-    corners = [
-        (0, 0),
-        (0, width - wide),
-        (height - high, 0),
-        (height - high, width - wide),
-        ((height - high) // 2, (width - wide) // 2),
-    ]
-    top, left = corners[_draw(len(corners))]
-    return top, left, high, wide
+def multi_scale_boxes(height: int, width: int) -> list[tuple[int, int, int, int]]:
+    """Top, left, height and width of every crop of ``multi_scale``, each as likely as any other.
+
+    The sides are those of TSN's own code: each pair of scales that are at most one apart, ten in all, of the shorter
+    side. The places are those of the paper: the corners and the centre; its code also has eight between them.
+    """
+    boxes = []
+    for scales in MULTI_SCALE_PAIRS:
+        high, wide = (max(1, int(min(height, width) * scale)) for scale in scales)
+        down, right = height - high, width - wide
+        places = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
+        boxes += [(top, left, high, wide) for top, left in places]
+    return boxes
 
 
 def _three(streams: list[Tensor], size: tuple[int, int]) -> list[tuple[int, int]]:

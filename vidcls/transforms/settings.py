@@ -18,7 +18,7 @@ class TransformSettings:
         crop_px: what the network sees, in pixels: one side of a square, or height and width.
         train_crop: where the training crop lies. ``center``; ``random`` anywhere; ``random_resized`` with an area of
             ``min_area`` to 1 of the frame and an aspect of 3/4 to 4/3; ``multi_scale`` a corner or the centre with
-            sides of 1, .875, .75 or .66 of the short side (Wang et al. 2016, TSN).
+            sides of 1, .875, .75 or .66 of the short side, at most one of these steps apart (Wang et al. 2016, TSN).
         min_area: smallest share of the frame that ``random_resized`` may take.
         flip_probability: share of training samples that are mirrored left to right.
         flip_label_swaps: class names that change into each other when mirrored, as ``left_turn: right_turn``;
