@@ -15,6 +15,7 @@ from vidcls.data.finding import Finding
 from vidcls.data.findings import CheckedData, findings
 from vidcls.flow import FlowStore
 from vidcls.flow.precompute import store_video
+from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.source_identity import SourceIdentity
 from vidcls.flow.store_writer import FlowStoreWriter
@@ -198,3 +199,37 @@ def test_flow_that_is_missing_or_of_another_file_or_too_short_is_found_without_o
             ),
         ),
     }
+
+
+@pytest.mark.parametrize(
+    ("cut_values", "shares", "is_problem"),
+    [((0, 0), [], None), ((0, 5), ["0.5 %"], False), ((300, 5), ["30 %", "0.5 %"], True)],
+)
+def test_flow_that_the_bound_cut_is_told_by_video_and_is_a_problem_where_it_is_more_than_a_hundredth_of_all(
+    tmp_path: Path, cut_values: tuple[int, ...], shares: list[str], is_problem: bool | None
+) -> None:
+    settings = FlowSettings("dis")
+    writer = FlowStoreWriter.open(tmp_path / "flow", settings)
+    known, records = {}, []
+    for k, num_cut in enumerate(cut_values):
+        path = tmp_path / f"{k}.avi"
+        path.write_bytes(bytes([k]) * 9)
+        records.append(VideoRecord(path=path, label="", split="train", name=path.name))
+        tally = SaturationTally()
+        tally.add(Saturation(1000, num_cut, (0, num_cut) if num_cut else ()))
+        writer.write(
+            records[-1], torch.full((1, 2, 5, 100), 128, dtype=torch.uint8), height_px=5, width_px=100, tally=tally
+        )
+        identity = SourceIdentity.of(path)
+        health = replace(SOUND, num_frames=2, num_promised=2, digest=str(k), content_digest=str(k))
+        known[path] = CheckedVideo(identity.num_bytes, 1, health, identity.digest)
+    flow_settings = InputSettings(streams=("flow",), clip=ClipSettings(flow_len=1), flow_settings=settings)
+    data = CheckedData(records, known, flow_settings, FlowStore(tmp_path / "flow"), has_labels=False)
+    found = findings(data)
+    advice = "; a bound of 22 px would hold 99.9 %"
+    lines = [f"{share} of the flow values are beyond the bound of 20 px{advice}" for share in shares]
+    assert [line.partition(": ")[2] for finding in found for line in finding.lines] == lines
+    if is_problem is not None:
+        assert (found[0].kind, found[0].is_problem) == ("flow cut", is_problem)
+        assert f"({'15 %' if is_problem else '0.25 %'} of all flow)" in found[0].title
+        assert found[0].remedy.endswith("run scripts/precompute_flow.py again with a bound of 22 px or more")

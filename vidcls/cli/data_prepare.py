@@ -69,12 +69,10 @@ def main(argv: list[str]) -> int:
     if lost:
         raise ConfigurationError(f"{root}: no video of the part {', '.join(sorted(lost))} is in the copy")
     if options.with_flow is not None:
-        flow = precompute(
-            copied,
-            root / "flow",
-            FlowSettings(options.with_flow, short_side_px=options.short_side),
-            num_workers=options.workers,
-        )
+        flow_settings = FlowSettings(options.with_flow, short_side_px=options.short_side)
+        flow = precompute(copied, root / "flow", flow_settings, num_workers=options.workers)
+        for line in flow.saturation_lines(flow_settings.bound_px):
+            print(line)
         if flow.failures:
             status = 1
             print(f"flow of {len(flow.failures)} videos failed: {root / 'flow' / FLOW_FAILURES}")

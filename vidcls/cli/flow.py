@@ -55,7 +55,7 @@ def main(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("stopped: what is finished is kept, and the same command goes on from here", file=sys.stderr)
         raise
-    _tell(report, verified=options.verify)
+    _tell(report, settings.bound_px, verified=options.verify)
     return 1 if report.failures else 0
 
 
@@ -180,8 +180,8 @@ def _records(parser: ArgumentParser, options: Namespace) -> list[VideoRecord]:
     return [VideoRecord(path=options.folder / name, label="", split="train", name=name) for name in names]
 
 
-def _tell(report: Report, *, verified: bool) -> None:
-    """The result in one line, and then every failure."""
+def _tell(report: Report, bound_px: float, *, verified: bool) -> None:
+    """The result in one line, what the bound cut, and then every failure."""
     words = [f"{report.num_done} videos {'verified' if verified else 'computed'} ({report.num_fields} fields)"]
     if not verified:
         words.append(f"{report.num_kept} kept")
@@ -189,6 +189,8 @@ def _tell(report: Report, *, verified: bool) -> None:
         words.append(f"{report.num_fallbacks} read by another decoder than the first")
     words.append(f"{len(report.failures)} failed")
     print(", ".join(words))
+    for line in report.saturation_lines(bound_px):
+        print(line)
     shown = report.failures if verified else report.failures[:NUM_FAILURES_SHOWN]
     for name, reason in shown:
         print(f"failed: {name}: {reason}", file=sys.stderr)

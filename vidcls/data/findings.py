@@ -11,13 +11,16 @@ from vidcls.data.check_labels import imbalance, label_typos, lacking_classes
 from vidcls.data.duplicates import duplicate_findings, group_findings
 from vidcls.data.finding import Finding
 from vidcls.data.settings import InputSettings
-from vidcls.flow import FlowSource
-from vidcls.flow.flow_check import flow_fault
+from vidcls.errors import FlowError
+from vidcls.flow import FlowSettings, FlowSource
+from vidcls.flow.flow_check import flow_fault, flow_saturation
+from vidcls.flow.saturation import TOLD_SHARE, Saturation, percent, rounded_up
 from vidcls.flow.source_identity import SourceIdentity
 from vidcls.types import VideoRecord
 from vidcls.video.health import Fault, Health
 
 Known = Mapping[Path, CheckedVideo]
+PROBLEM_SHARE = 0.01  # of all flow values cut to the bound: less is good to know, as the usual bound of 20 px has it
 
 FAULTS: dict[Fault, tuple[str, str]] = {
     "missing": ("missing", "put the files back, or remove their lines"),
@@ -111,15 +114,35 @@ def _flow(data: CheckedData) -> Iterator[Finding]:
     if data.flow_source is None:
         return
     lines: dict[str, list[str]] = {"missing": [], "stale": []}
+    cut: list[tuple[str, Saturation]] = []
     for record in data.sound:
         checked = data.known[record.path]
         identity = SourceIdentity(checked.num_bytes, checked.source_digest)
         fault = flow_fault(data.flow_source, record, identity=identity, num_frames=checked.health.num_frames)
         if fault is not None:
             lines[fault.kind].append(f"{record.name}: {fault.reason}")
+            continue
+        try:
+            cut.append((record.name, flow_saturation(data.flow_source, record)))
+        except FlowError as error:  # only its fields are damaged, which nothing else here reads
+            lines["stale"].append(f"{record.name}: {error}")
     remedy = "run scripts/precompute_flow.py on the data set again"
     yield from _finding("flow missing", True, "without stored flow", lines["missing"], remedy)
     yield from _finding("flow stale", True, "with stored flow that is not theirs, or damaged", lines["stale"], remedy)
+    yield from _saturated(cut, data.flow_source.settings)
+
+
+def _saturated(counted: Sequence[tuple[str, Saturation]], settings: FlowSettings) -> Iterator[Finding]:
+    """Videos of which the bound cuts more than 0.1 %, most first; a problem where it is more than 1 % of all."""
+    high = sorted((pair for pair in counted if pair[1].is_high), key=lambda pair: (-pair[1].share, pair[0]))
+    whole = sum((found for _, found in counted), Saturation())
+    lines = [f"{name}: {found.describe(settings.bound_px)}" for name, found in high]
+    title = f"with more than {percent(TOLD_SHARE)} of their flow cut to the bound ({percent(whole.share)} of all flow)"
+    advised = whole.advised_bound(settings.bound_px) if whole.is_high else None
+    larger = "a larger bound" if advised is None else f"a bound of {rounded_up(advised):g} px or more"
+    program = "the program that made it" if settings.method == "imported" else "scripts/precompute_flow.py"
+    remedy = f"motion beyond the bound looks slower than it is: where it matters, run {program} again with {larger}"
+    yield from _finding("flow cut", whole.share > PROBLEM_SHARE, title, lines, remedy)
 
 
 def _notes(data: CheckedData) -> Iterator[Finding]:

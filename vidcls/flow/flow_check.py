@@ -1,4 +1,4 @@
-"""A video that was looked at, and the place of stored flow -> whether its flow is there and belongs to it."""
+"""A video that was looked at, and the place of stored flow -> whether its flow is there and whole, and is its own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vidcls.errors import FlowError, MissingFlowError
+from vidcls.flow.codec import dequantize
 from vidcls.flow.flow_file import FlowFile
+from vidcls.flow.saturation import Saturation
 from vidcls.flow.source import FlowSource
 from vidcls.flow.source_identity import SourceIdentity
 from vidcls.flow.store import FlowStore
 from vidcls.types import VideoRecord
+
+_NUM_READ_FIELDS = 3  # of a video whose flow does not say what its bound cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +62,30 @@ def flow_fault(
     if num_fields < num_frames - 1:
         return FlowFault("stale", f"it has {num_fields} fields, the {num_frames} frames need {num_frames - 1}")
     return None
+
+
+def flow_saturation(source: FlowSource, record: VideoRecord) -> Saturation:
+    """What the bound cut of the stored flow of a video: as its file says, else from a few fields of it.
+
+    Args:
+        source: where flow lies.
+        record: a video without a :func:`flow_fault`.
+
+    Raises:
+        FlowError: its flow cannot be read.
+    """
+    if isinstance(source, FlowStore):
+        with FlowFile(source.path_of(record)) as file:
+            if file.header.saturation is not None:
+                return file.header.saturation
+            chosen = _spread(file.num_fields)
+            fields = dequantize(file.codes(chosen), source.settings.bound_px)
+    else:
+        fields = source.fields(record, _spread(source.num_fields(record)))
+    return Saturation.of_stored(fields, source.settings.bound_px)
+
+
+def _spread(num_fields: int) -> list[int]:
+    """Up to three fields: the first, the middle and the last."""
+    num = min(_NUM_READ_FIELDS, num_fields)
+    return [k * (num_fields - 1) // max(1, num - 1) for k in range(num)]

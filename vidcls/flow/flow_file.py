@@ -15,7 +15,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -26,6 +26,7 @@ from torch import Tensor
 
 from vidcls.errors import FlowError
 from vidcls.flow.codec import decode_field, encode_field
+from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import Plain
 from vidcls.flow.source_identity import SourceIdentity
 
@@ -46,6 +47,7 @@ class FlowFileHeader:
         height_px: height of the fields.
         width_px: width of the fields.
         source: the identity of the video.
+        saturation: how many of the values the bound cut; None in files of version 0.1.
     """
 
     settings: dict[str, Plain]
@@ -54,12 +56,14 @@ class FlowFileHeader:
     height_px: int
     width_px: int
     source: SourceIdentity
+    saturation: Saturation | None = None
 
     @classmethod
     def from_json(cls, text: bytes) -> FlowFileHeader:
         """The inverse of ``json.dumps(asdict(header))``; KeyError, TypeError or ValueError where it is none."""
         plain = json.loads(text)
-        return cls(**(plain | {"source": SourceIdentity(**plain["source"])}))
+        saturation = Saturation.from_plain(plain.get("saturation"))
+        return cls(**(plain | {"source": SourceIdentity(**plain["source"]), "saturation": saturation}))
 
 
 class FlowFile:
@@ -154,8 +158,17 @@ class FlowFile:
         )
 
 
-def write_flow_file(file: BinaryIO, fields: Iterable[Tensor], header: FlowFileHeader) -> int:
-    """Write the codes ``(2, h, w)`` uint8 of all fields to an open empty file; returns how many there were."""
+def write_flow_file(
+    file: BinaryIO, fields: Iterable[Tensor], header: FlowFileHeader, *, tally: SaturationTally | None = None
+) -> int:
+    """Write the codes ``(2, h, w)`` uint8 of all fields to an open empty file; returns how many there were.
+
+    Args:
+        file: open for writing.
+        fields: the codes, one field at a time.
+        header: what they are; comes last.
+        tally: what the bound cut of them, known when the last field has come; None leaves the header as it is.
+    """
     file.write(_MAGIC)
     position = len(_MAGIC)
     index: list[tuple[int, int]] = []
@@ -169,6 +182,8 @@ def write_flow_file(file: BinaryIO, fields: Iterable[Tensor], header: FlowFileHe
         file.write(blob)
         position += len(blob)
         index.append((position, zlib.crc32(blob)))
+    if tally is not None:
+        header = replace(header, saturation=tally.total())
     header_json = json.dumps(asdict(header)).encode()
     body = np.array(index, _INDEX_ENTRY).tobytes() + header_json
     file.write(body + _FOOTER.pack(position, len(index), len(header_json), zlib.crc32(body), _MAGIC))

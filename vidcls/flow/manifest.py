@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from vidcls.errors import FlowError
+from vidcls.flow.saturation import Saturation
 from vidcls.flow.settings import FlowSettings, Plain
 
 MANIFEST_NAME = "manifest.json"
@@ -28,6 +29,8 @@ class Manifest:
         num_videos: files at the end of the last complete run of the precomputation; 0 before.
         num_fields: fields in them.
         num_bytes: their size.
+        saturation: how many of their values the bound cut, over the files that say so; None where none does, as in
+            stores of version 0.1.
     """
 
     settings: FlowSettings
@@ -37,6 +40,7 @@ class Manifest:
     num_videos: int = 0
     num_fields: int = 0
     num_bytes: int = 0
+    saturation: Saturation | None = None
 
     @classmethod
     def read(cls, root: Path) -> Manifest:
@@ -58,7 +62,8 @@ class Manifest:
                 "scripts/precompute_flow.py with a new --output"
             )
         try:
-            return cls(**(plain | {"settings": FlowSettings.from_dict(plain["settings"])}))
+            saturation = Saturation.from_plain(plain.get("saturation"))
+            return cls(**(plain | {"settings": FlowSettings.from_dict(plain["settings"]), "saturation": saturation}))
         except (KeyError, TypeError, ValueError) as error:
             raise FlowError(
                 f"{path} is damaged: {error}; run scripts/precompute_flow.py with a new --output"

@@ -15,10 +15,12 @@ from tqdm import tqdm
 
 from vidcls.errors import FlowError
 from vidcls.files import write_csv
+from vidcls.flow.codec import dequantize
 from vidcls.flow.disk_space import SpaceEstimate, estimate_space, megabytes
 from vidcls.flow.estimators import estimate_by
 from vidcls.flow.manifest import Manifest
 from vidcls.flow.on_the_fly import at_stored_size, codes_at_size, codes_of_video
+from vidcls.flow.saturation import TOLD_SHARE, Saturation, SaturationTally, percent
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store import FlowStore
 from vidcls.flow.store_writer import FlowStoreWriter
@@ -29,6 +31,7 @@ from vidcls.video import open_video
 FAILURES_NAME = "failures.csv"
 TORCH_METHODS = ("tvl1", "raft")
 Device = Literal["cpu", "cuda"]
+NUM_SATURATED_SHOWN = 3
 _NUM_RECOMPUTED_FIELDS = 3
 
 
@@ -43,6 +46,9 @@ class Report:
         num_bytes: bytes written.
         num_fallbacks: videos that the first decoder could not read and another could.
         failures: name of a video and why it failed, in order of name.
+        saturation: how many of the flow values of all these videos, kept ones too, the bound cuts; None where there
+            are none, or nothing is known, as of files of version 0.1 that were kept.
+        saturated: the videos of which it cuts more than 0.1 %, most first.
     """
 
     num_done: int = 0
@@ -51,6 +57,21 @@ class Report:
     num_bytes: int = 0
     num_fallbacks: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
+    saturation: Saturation | None = None
+    saturated: list[tuple[str, Saturation]] = field(default_factory=list)
+
+    def saturation_lines(self, bound_px: float) -> list[str]:
+        """What the bound cuts, in one line; and where that is much, the videos of which it cuts most."""
+        if self.saturation is None:
+            return []
+        lines = [self.saturation.describe(bound_px)]
+        if self.saturated:
+            shares = [f"{name} {percent(found.share)}" for name, found in self.saturated[:NUM_SATURATED_SHOWN]]
+            lines.append(
+                f"{len(self.saturated)} videos with more than {percent(TOLD_SHARE)} of their flow values cut to the "
+                f"bound, most in: {', '.join(shares)}"
+            )
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +82,7 @@ class VideoResult:
     num_bytes: int = 0
     kept: bool = False
     fell_back: bool = False
+    saturation: Saturation | None = None
 
 
 def precompute(
@@ -125,13 +147,13 @@ def verify(records: Sequence[VideoRecord], root: Path, *, num_workers: int, devi
 def store_video(writer: FlowStoreWriter, record: VideoRecord, *, device: Device = "cpu") -> VideoResult:
     """Store the flow of one video where it is not there already."""
     if writer.is_current(record):
-        return VideoResult(kept=True)
-    settings = writer.store.settings
+        return VideoResult(kept=True, saturation=writer.saturation_of(record))
+    settings, tally = writer.store.settings, SaturationTally()
     with open_video(record.path) as video:
         height_px, width_px = settings.stored_size(*video.frames([0]).shape[-2:])
-        fields = codes_of_video(video, settings, device=_own_device(device))
-        num_fields, num_bytes = writer.write(record, fields, height_px=height_px, width_px=width_px)
-        return VideoResult(num_fields, num_bytes, fell_back=video.fallbacks > 0)
+        fields = codes_of_video(video, settings, device=_own_device(device), tally=tally)
+        num_fields, num_bytes = writer.write(record, fields, height_px=height_px, width_px=width_px, tally=tally)
+        return VideoResult(num_fields, num_bytes, fell_back=video.fallbacks > 0, saturation=tally.total())
 
 
 def _check_device(device: Device, settings: FlowSettings) -> None:
@@ -156,7 +178,7 @@ def _own_device(device: Device) -> str:
 
 
 def verify_video(store: FlowStore, record: VideoRecord, *, device: Device = "cpu") -> VideoResult:
-    """Read every field of one video, and compute the first, the middle and the last anew.
+    """Read every field of one video, and compute the first, the middle and the last again.
 
     Raises:
         FlowError: anything is wrong with the stored flow.
@@ -166,8 +188,9 @@ def verify_video(store: FlowStore, record: VideoRecord, *, device: Device = "cpu
         num_fields = video.num_frames - 1
         if file.num_fields != num_fields:
             raise FlowError(f"{file.path} has {file.num_fields} fields, but the video has {video.num_frames} frames")
+        bound_px, read = store.settings.bound_px, Saturation(tail=None)
         for index in range(num_fields):
-            file.codes([index])
+            read += Saturation.of_stored(dequantize(file.codes([index]), bound_px), bound_px)
         for index in sorted({num_fields * k // (_NUM_RECOMPUTED_FIELDS - 1) for k in range(_NUM_RECOMPUTED_FIELDS)}):
             index = min(index, num_fields - 1)
             if index >= 0:
@@ -178,7 +201,7 @@ def verify_video(store: FlowStore, record: VideoRecord, *, device: Device = "cpu
                         f"field {index} of {file.path} differs from the same field computed now on the {device}: "
                         "delete it, or verify on the device that it was computed on (--device)"
                     )
-        return VideoResult(num_fields, fell_back=video.fallbacks > 0)
+        return VideoResult(num_fields, fell_back=video.fallbacks > 0, saturation=file.header.saturation or read)
 
 
 def _over_videos(
@@ -186,11 +209,14 @@ def _over_videos(
 ) -> Report:
     results: list[VideoResult] = []
     failures: list[tuple[str, str]] = []
+    counted: dict[str, Saturation] = {}
     seconds_between = 0.2 if sys.stderr.isatty() else 10  # a log file needs no moving picture
     with tqdm(total=len(records), desc=what, unit=" videos", mininterval=seconds_between, dynamic_ncols=True) as bar:
         for outcome in each_video(job, records, num_workers=num_workers):
             if outcome.result is not None:
                 results.append(outcome.result)
+                if outcome.result.saturation is not None:
+                    counted[outcome.record.name] = outcome.result.saturation
             else:
                 failures.append((outcome.record.name, reason_of(outcome)))
             bar.set_postfix_str(f"{sum(r.num_fields for r in results)} fields, {len(failures)} failed", refresh=False)
@@ -202,6 +228,11 @@ def _over_videos(
         num_bytes=sum(r.num_bytes for r in results),
         num_fallbacks=sum(r.fell_back for r in results),
         failures=sorted(failures),
+        saturation=sum(counted.values(), Saturation()) if counted else None,
+        saturated=sorted(
+            ((name, found) for name, found in counted.items() if found.is_high),
+            key=lambda pair: (-pair[1].share, pair[0]),
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from vidcls.files import naming
 from vidcls.flow.flow_file import FlowFile, FlowFileHeader, write_flow_file
 from vidcls.flow.manifest import MANIFEST_NAME, Manifest, installed_versions
 from vidcls.flow.raft_estimator import weights_digest
+from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.source import place_inside
 from vidcls.flow.source_identity import SourceIdentity
@@ -75,8 +76,32 @@ class FlowStoreWriter:
         except FlowError:
             return False
 
-    def write(self, record: VideoRecord, fields: Iterable[Tensor], *, height_px: int, width_px: int) -> tuple[int, int]:
-        """Store the codes ``(2, height_px, width_px)`` uint8 of all fields; returns how many and the file's bytes."""
+    def saturation_of(self, record: VideoRecord) -> Saturation | None:
+        """How many values of this video's flow the bound cut, where there is a file that says so."""
+        try:
+            with self.store.open_file(record) as file:
+                return file.header.saturation
+        except FlowError:
+            return None
+
+    def write(
+        self,
+        record: VideoRecord,
+        fields: Iterable[Tensor],
+        *,
+        height_px: int,
+        width_px: int,
+        tally: SaturationTally | None = None,
+    ) -> tuple[int, int]:
+        """Store the codes ``(2, height_px, width_px)`` uint8 of all fields; returns how many and the file's bytes.
+
+        Args:
+            record: the video.
+            fields: the codes, one field at a time.
+            height_px: height of the fields.
+            width_px: width of the fields.
+            tally: what the bound cut of them, known when the last field has come.
+        """
         manifest = self.store.manifest
         header = FlowFileHeader(
             settings=manifest.settings.to_dict(),
@@ -92,7 +117,7 @@ class FlowStoreWriter:
         temporary = partial / f"{_owner_prefix()}{uuid4().hex}"
         try:
             with naming(path), temporary.open("xb") as file:
-                num_fields = write_flow_file(file, fields, header)
+                num_fields = write_flow_file(file, fields, header, tally=tally)
                 file.flush()
                 os.fsync(file.fileno())
             num_bytes = temporary.stat().st_size
@@ -105,10 +130,13 @@ class FlowStoreWriter:
     def finish(self) -> Manifest:
         """Count what is there into the manifest."""
         num_videos = num_fields = num_bytes = 0
+        counted: list[Saturation] = []
         for path in self.store.root.rglob(f"*{FLOW_SUFFIX}"):
             try:
                 with FlowFile(path) as file:
                     num_fields += file.num_fields
+                    if file.header.saturation is not None:
+                        counted.append(file.header.saturation)
             except FlowError:
                 continue  # of no video of this run; its reader will say so
             num_videos += 1
@@ -119,6 +147,7 @@ class FlowStoreWriter:
             num_videos=num_videos,
             num_fields=num_fields,
             num_bytes=num_bytes,
+            saturation=sum(counted, Saturation()) if counted else None,
         )
         manifest.write(self.store.root)
         return manifest
