@@ -46,6 +46,28 @@ def test_what_contradicts_the_checkpoint_is_refused(
     }
 
 
+def test_what_is_averaged_over_views_is_what_the_checkpoint_says_unless_the_test_says_otherwise(
+    vidcls: Command, tiny: Path, tmp_path: Path, rows_of: Rows
+) -> None:
+    folder = tmp_path / "by_logits"
+    views = ["--data.test_clips", "3"]
+    words = ["--run", folder, "--data.score", "logits", *views, "--trainer.max_steps", "1"]
+    assert vidcls("fit", "--config", tiny, *words).status == 0
+    found = {}
+    for name, said in (("run", ["--run", folder]), ("configuration", ["--config", tiny, "--run", folder, *views])):
+        assert vidcls("test", *said, "--ckpt_path", "last").status == 0  # tiny itself says nothing of it
+        assert json.loads((folder / "test.json").read_text())["score"] == "logits"
+        found[name] = rows_of(folder / "test.csv")
+        for row in found[name]:
+            assert sum(float(row[f"p_{label}"]) for label in ("left", "right", "still")) == pytest.approx(1, abs=1e-6)
+    assert found["run"] == found["configuration"]
+    assert vidcls("test", "--run", folder, "--ckpt_path", "last", "--data.score", "probabilities").status == 0
+    assert json.loads((folder / "test.json").read_text())["score"] == "probabilities"
+    assert rows_of(folder / "test.csv") != found["run"]
+    line = vidcls("test", "--run", folder, "--ckpt_path", "last", "--data.score", "sums").refusal()
+    assert "data.score: expected one of 'probabilities', 'logits', got 'sums'" in line
+
+
 @pytest.mark.parametrize(
     "words",
     [

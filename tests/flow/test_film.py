@@ -78,3 +78,17 @@ def test_the_command_writes_beside_it_and_refuses_what_cannot_be_written(
         error = capsys.readouterr().err
         assert message in error
         assert len(error.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("output", ["flow.png", "flow.mp4"])
+def test_what_a_bound_that_was_given_does_not_hold_is_said(
+    moving: Path, tmp_path: Path, output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Motion of 2 px to the right: half of the values, those of x, are beyond 1 px, and those of y are not."""
+    assert main(["flow", "show", str(moving), "--output", str(tmp_path / output), "--bound", "1"]) == 0
+    line = capsys.readouterr().out.splitlines()[1]
+    share, _, rest = line.partition(" %")
+    assert 42 <= float(share) <= 55
+    assert rest.startswith(" of the flow values are beyond the bound of 1 px; a bound of ")
+    assert main(["flow", "show", str(moving), "--output", str(tmp_path / output), "--bound", "40"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1

@@ -20,6 +20,8 @@ from vidcls.flow.precompute import store_video
 from vidcls.flow.store_writer import FlowStoreWriter
 from vidcls.models import SingleFrame, TwoStream, VideoClassifier
 from vidcls.predict import Predictor
+from vidcls.training.fusion import FIXED_FUSIONS_OF
+from vidcls.training.view_scores import ScoreRule
 from vidcls.transforms import TransformSettings
 from vidcls.types import Prediction, Stream
 from vidcls.video import write_video
@@ -74,6 +76,7 @@ def data_module(
     test_crops: int = 1,
     flow: Path | None = None,
     flow_on: FlowOn = "worker",
+    score: ScoreRule | None = None,
 ) -> VideoDataModule:
     """Two clips of two frames and of four fields for each test video, of 32 px."""
     return VideoDataModule(
@@ -93,6 +96,7 @@ def data_module(
         if flow_on == "device"
         else STORED_FLOW,
         flow_on=flow_on,
+        score=score,
     )
 
 
@@ -166,6 +170,51 @@ def test_a_prediction_equals_the_test_of_that_file(
     predictions = [predictor(video) for video in videos]
     assert [p.label for p in predictions] == [data.class_names[k] for k in expected["model"].argmax(dim=1)]
     assert [p.scores for p in predictions] == [found["model"] for found in rows]
+
+
+@pytest.mark.parametrize("kind", ["SingleFrame", "TwoStream"])
+def test_where_logits_are_averaged_prediction_and_test_are_equal_and_other_than_those_of_probabilities(
+    labelled: VideoCsv, tmp_path: Path, kind: str
+) -> None:
+    streams: tuple[Stream, ...] = ("rgb",) if kind == "SingleFrame" else ("rgb", "flow")
+    found: dict[ScoreRule, dict[str, Tensor]] = {}
+    for rule in ("probabilities", "logits"):
+        data = data_module(labelled, streams, test_crops=3, score=rule)
+        found[rule] = scores_of_test(data, tmp_path / f"{rule}.ckpt")
+        predictor = Predictor(tmp_path / f"{rule}.ckpt", device="cpu", batch_views=4)
+        assert predictor.input_settings.score == rule
+        rows = [predictor.scores_by_row(record.path) for record in data.split("test")]
+        for row, scores in found[rule].items():
+            torch.testing.assert_close(torch.tensor([r[row] for r in rows]), scores, rtol=0, atol=1e-5)
+            torch.testing.assert_close(scores.sum(dim=-1), torch.ones(len(rows)))
+    assert found["logits"].keys() == found["probabilities"].keys()
+    assert (found["logits"]["model"] - found["probabilities"]["model"]).abs().max() > 5e-4  # 50 times the tolerance
+    if kind == "TwoStream":  # the fused rows are means over views and streams of what the parts say before softmax
+        parts = torch.stack([found["logits"][part].log() for part in ("spatial", "temporal")])
+        fusions = FIXED_FUSIONS_OF["logits"]
+        even, weighted = torch.ones(2), torch.tensor([1.0, 1.5])
+        for row, name, weights in (
+            ("mean", "mean", even),
+            ("weighted", "weighted", weighted),
+            ("model", "product", even),
+        ):
+            torch.testing.assert_close(found["logits"][row], fusions[name](parts, weights).softmax(dim=-1))
+
+
+def test_a_checkpoint_of_version_01_which_does_not_say_what_is_averaged_means_probabilities(
+    labelled: VideoCsv, tmp_path: Path
+) -> None:
+    data = data_module(labelled, ("rgb",), test_crops=3)
+    expected = scores_of_test(data, tmp_path / "a.ckpt")["model"]
+    content = torch.load(tmp_path / "a.ckpt", weights_only=True)
+    assert content["vidcls"]["input"].pop("score") == "probabilities"
+    torch.save(content, tmp_path / "old.ckpt")
+    predictor = Predictor(tmp_path / "old.ckpt", device="cpu")
+    assert predictor.input_settings == data.input_settings
+    scores = [predictor(record.path).scores for record in data.split("test")]
+    torch.testing.assert_close(torch.tensor(scores), expected, rtol=0, atol=1e-5)
+    with pytest.raises(CheckpointError, match=r"not understood .*settings.score"):
+        Predictor(changed(tmp_path / "a.ckpt", tmp_path / "b.ckpt", {"score": "sums"}))
 
 
 def test_stored_and_computed_flow_predict_the_same(labelled: VideoCsv, flow_store: Path, tmp_path: Path) -> None:

@@ -82,7 +82,9 @@ def test_a_data_set_goes_in_and_a_store_comes_out_and_one_bad_file_stops_nothing
     out, err = capfd.readouterr()
     assert "6 of 6 videos to do: about" in out
     assert "free" in out
-    assert "5 videos computed (55 fields), 0 kept, 1 failed" in out
+    assert (
+        "5 videos computed (55 fields), 0 kept, 1 failed\n0 % of the flow values are beyond the bound of 10 px" in out
+    )
     assert "failed: class_1/3.mp4: " in err
     assert "Traceback" not in err
     failures = list(csv.DictReader((store_folder / "failures.csv").open()))
@@ -118,6 +120,22 @@ def test_a_data_set_goes_in_and_a_store_comes_out_and_one_bad_file_stops_nothing
     assert "another CRC" in err
     assert "failed: class_0/4.mp4: the flow store" in err
     assert not damaged.with_name("4.mp4.flow").exists()  # nothing was computed
+
+
+def test_a_bound_that_cuts_is_said_by_the_computation_and_by_the_check(
+    script: ModuleType, original_videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Everything slides by 1 px to the left: a bound of half a pixel cuts all of x and nothing of y."""
+    words = ["--folder", str(original_videos), "--output", str(tmp_path / "flow"), "--workers", "1", "--bound", "0.5"]
+    for more in ([], [], ["--verify"]):
+        assert script.main([*words, *more]) == 0
+        line, videos = capsys.readouterr().out.splitlines()[-2:]
+        assert 40 <= float(line.partition(" %")[0]) <= 60
+        assert " of the flow values are beyond the bound of 0.5 px; a bound of " in line
+        assert videos.startswith("6 videos with more than 0.1 % of their flow values cut to the bound, most in: class_")
+    saturation = FlowStore(tmp_path / "flow").manifest.saturation
+    assert saturation is not None
+    assert saturation.num_values == 6 * 11 * 2 * 72 * 64 * 48 // 72
 
 
 def test_after_a_kill_the_same_command_goes_on_and_keeps_what_is_finished(videos: Path, tmp_path: Path) -> None:

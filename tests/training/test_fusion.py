@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from vidcls.training.fusion import FIXED_FUSIONS, mean_of_probabilities, product_of_probabilities
+from vidcls.training.fusion import (
+    FIXED_FUSIONS,
+    FIXED_FUSIONS_OF,
+    mean_of_logits,
+    mean_of_probabilities,
+    product_of_probabilities,
+)
 
 SPATIAL = [0.5, 0.25, 0.25]
 TEMPORAL = [0.1, 0.6, 0.3]
@@ -68,3 +74,15 @@ def test_logits_that_are_very_far_apart_stay_finite() -> None:
     logits = torch.tensor([[[1e4, -1e4, 0.0]], [[-1e4, 1e4, 0.0]]])
     for function in FIXED_FUSIONS.values():
         assert torch.isfinite(function(logits, torch.ones(2)).softmax(dim=-1)).all()
+
+
+def test_a_mean_of_logits_is_a_weighted_mean_of_what_the_parts_say_before_softmax() -> None:
+    logits = torch.tensor([[[1.0, 4.0]], [[6.0, -1.0]]])
+    assert mean_of_logits(logits, torch.tensor([1.0, 1.5]))[0].tolist() == pytest.approx([4.0, 1.0])  # (1 + 9) / 2.5
+
+
+def test_before_softmax_mean_and_product_are_one_fusion_and_every_name_is_there() -> None:
+    logits = torch.randn(2, 50, 7, generator=torch.Generator().manual_seed(0)) * 5
+    fused = {name: function(logits, torch.ones(2)).softmax(-1) for name, function in FIXED_FUSIONS_OF["logits"].items()}
+    assert fused.keys() == FIXED_FUSIONS.keys()
+    torch.testing.assert_close(fused["mean"], fused["product"])

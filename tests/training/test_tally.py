@@ -67,3 +67,14 @@ def test_a_test_that_could_read_nothing_names_the_first_file() -> None:
     tally.add_unread(batch_of([], unread=((0, 0, "none.mp4: no frames"),)))
     with pytest.raises(DecodeError, match="none"):
         tally.total(1)
+
+
+def test_where_logits_are_averaged_the_scores_are_the_softmax_of_their_mean() -> None:
+    tally = TestTally(CLASSES, (), "logits")
+    logits = torch.tensor([[[9.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 3.0, 0.0]]])  # (1, 3, 3)
+    tally.add(batch_of([1]), {"model": logits})
+    found = tally.total(1)
+    assert torch.equal(found.scores["model"][0], torch.tensor([3.0, 2.0, 0.0]).softmax(dim=-1))
+    assert float(found.scores["model"].sum()) == pytest.approx(1.0)
+    assert found.views_right is not None
+    assert found.views_right.tolist() == [[True, False, False]]  # the middle; the first and the last; all

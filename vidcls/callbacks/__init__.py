@@ -4,6 +4,7 @@ from vidcls.callbacks.callback_checks import CallbackChecks
 from vidcls.callbacks.end_together import EndTogether
 from vidcls.callbacks.fast import Fast
 from vidcls.callbacks.fit_files import FitFiles
+from vidcls.callbacks.flow_bound import FlowBound
 from vidcls.callbacks.layer_statistics import LayerStatistics
 from vidcls.callbacks.metrics_log import MetricsLog
 from vidcls.callbacks.run_checkpoints import BestCheckpoint, last_checkpoints
@@ -22,6 +23,7 @@ __all__ = [
     "EndTogether",
     "Fast",
     "FitFiles",
+    "FlowBound",
     "LayerStatistics",
     "MetricsLog",
     "RunFacts",

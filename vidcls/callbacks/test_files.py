@@ -69,6 +69,7 @@ class TestFiles(Callback):
                 for video in scores.unread
             ],
             "views_per_video": data.input_settings.num_views,
+            "score": pl_module.score_rule,
             "class_names": list(scores.class_names),
             "table": table,
             "top1_by_views": scores.top1_by_views(),

@@ -18,7 +18,7 @@ from vidcls.models.classifier import VideoClassifier
 from vidcls.types import ClipSettings
 
 # What a test may look at differently than the training's own settings said; the crops of a test lie in the transform.
-FREE_AT_TEST = ("streams", "test_clips", "decoder", "short_videos", "test_crops")
+FREE_AT_TEST = ("streams", "test_clips", "score", "decoder", "short_videos", "test_crops")
 FOLDS = ("num_folds", "fold")
 
 

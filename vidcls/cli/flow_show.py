@@ -39,6 +39,7 @@ def main(argv: list[str]) -> int:
     add("--weights", help="for raft: raft_small, raft_large or a file of weights")
     options = parser.parse_args(argv)
     from vidcls.flow.film import FILM_SUFFIXES, STRIP_SUFFIXES, write_flow_film
+    from vidcls.flow.saturation import SaturationTally
     from vidcls.flow.settings import FlowSettings
     from vidcls.predict.output import check_place
 
@@ -52,6 +53,9 @@ def main(argv: list[str]) -> int:
         settings = FlowSettings(options.method, short_side_px=options.short_side, weights=options.weights)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
-    files = write_flow_film(options.video, options.output, settings, bound_px=options.bound)
+    tally = SaturationTally()
+    files = write_flow_film(options.video, options.output, settings, bound_px=options.bound, tally=tally)
     print(f"wrote {' and '.join(str(file) for file in files)}")
+    if options.bound is not None and (found := tally.total()).is_high:
+        print(found.describe(options.bound))
     return 0

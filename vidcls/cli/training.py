@@ -27,6 +27,7 @@ from vidcls.callbacks import (
     CallbackChecks,
     EndTogether,
     FitFiles,
+    FlowBound,
     MetricsLog,
     RunFacts,
     SkippedVideos,
@@ -183,6 +184,8 @@ class VidclsCLI(LightningCLI):
             config.data.class_names = list(facts.class_names)
             if facts.input_settings is not None:
                 config.data.flow_settings = _as_namespace(facts.input_settings["flow_settings"])
+                if config.data.score is None:
+                    config.data.score = facts.input_settings.get("score")  # which version 0.1 did not write
             config.ckpt_path = str(facts.path)
         config.trainer.default_root_dir = str(self.request.folder())
 
@@ -205,7 +208,7 @@ class VidclsCLI(LightningCLI):
         checkpoints = folder / CHECKPOINTS
         if self.subcommand != "fit":
             files = TestFiles(folder, checkpoint=facts.path if facts else None)
-            return [EndTogether(), files, WandbMedia(), WandbLooks(folder)]
+            return [EndTogether(), files, FlowBound(), WandbMedia(), WandbLooks(folder)]
         return [
             EndTogether(),
             CallbackChecks(),
@@ -213,6 +216,7 @@ class VidclsCLI(LightningCLI):
             *last_checkpoints(checkpoints, every_n_steps=self._get(self.config, "save_every_n_steps")),
             LearningRateMonitor(logging_interval="step"),
             SkippedVideos(),
+            FlowBound(),
             SvmFit([checkpoints / "best.ckpt", checkpoints / "last.ckpt"]),
             FitFiles(folder),
             RunFacts(folder),

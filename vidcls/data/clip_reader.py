@@ -13,6 +13,7 @@ from torch import Tensor
 from vidcls.data.settings import InputSettings
 from vidcls.errors import DatasetError, DecodeError, FlowError
 from vidcls.flow import FlowSource, flow_as_stored
+from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.transforms import ClipPixels
 from vidcls.types import ClipSettings, VideoRecord
 from vidcls.video import Video, flow_window, open_video, random_clip, segment_clips, stride_frames, uniform_views
@@ -35,6 +36,7 @@ class ClipReader:
         flow_source: where stored flow lies; None computes it from the frames, through the store's own quantisation, so
             that the values are the same.
         known_bad: files that are not opened but refused, with the reasons.
+        tally: is told how many values the bound of the flow cuts, or cut when it was stored.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class ClipReader:
         settings: InputSettings,
         flow_source: FlowSource | None = None,
         known_bad: Mapping[Path, str] | None = None,
+        tally: SaturationTally | None = None,
     ) -> None:
         self.settings = settings
         self.flow_source = flow_source
         self.known_bad = known_bad or {}
+        self.tally = tally
 
     def train_clip(self, record: VideoRecord, generator: torch.Generator) -> ClipPixels:
         """One clip at random (one snippet of each segment where there are several snippets)."""
@@ -130,15 +134,18 @@ class ClipReader:
                     f"{record.path}: has {video.num_frames} frames, but its stored flow is shorter ({error}): compute "
                     "it again"
                 ) from error
+            if self.tally is not None:
+                self.tally.add(Saturation.of_stored(fields, self.flow_source.settings.bound_px))
         else:
             fields = self._computed(video, distinct)
         position = {index: k for k, index in enumerate(distinct)}
         return [fields[[position[index] for index in clip.flow if index is not None]] for clip in clips]
 
     def _computed(self, video: Video, distinct: list[int]) -> Tensor:
-        assert self.settings.flow_settings is not None
-        runs = [flow_as_stored(video.frames(run), self.settings.flow_settings) for run in _runs_of_frames(distinct)]
-        return torch.cat(runs)
+        settings = self.settings.flow_settings
+        assert settings is not None
+        runs = _runs_of_frames(distinct)
+        return torch.cat([flow_as_stored(video.frames(run), settings, tally=self.tally) for run in runs])
 
     def _no_motion(self, video: Video, num_fields: int) -> Tensor:
         assert self.settings.flow_settings is not None

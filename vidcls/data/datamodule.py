@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch import LightningDataModule, Trainer
 from torch.utils.data import DataLoader
 
 from vidcls.data.arguments import check_flow_on, check_ranges, check_swaps, flow_of, folded, matched
@@ -15,7 +15,7 @@ from vidcls.data.clip_dataset import BadTestVideos, BadVideos, ClipKey, TestVide
 from vidcls.data.clip_reader import ClipReader
 from vidcls.data.known_bad import refuse_known_bad
 from vidcls.data.mixing import mixed
-from vidcls.data.network_input import normalized
+from vidcls.data.network_input import normalized, with_flow
 from vidcls.data.samplers import OrderedBatches, TrainBatches
 from vidcls.data.settings import FlowOn, InputSettings
 from vidcls.data.sturdy_loader import SturdyLoader
@@ -24,6 +24,8 @@ from vidcls.data.worker_watch import WorkerWatch
 from vidcls.datasets import VideoDataset
 from vidcls.errors import ConfigurationError, DatasetError
 from vidcls.flow import FlowSettings, FlowSource
+from vidcls.flow.saturation import DeviceTally, Saturation, SaturationTally
+from vidcls.training.view_scores import ScoreRule
 from vidcls.transforms import TransformSettings
 from vidcls.types import Batch, ClipSettings, Split, Stream, VideoRecord
 from vidcls.video.reader import Backend
@@ -45,6 +47,9 @@ class VideoDataModule(LightningDataModule):
             frame, ``error`` refuses the video.
         transform: sizes, crops, flips and normalisation.
         test_clips: clips of each test video, evenly spaced; their scores are averaged.
+        score: what is averaged over clips and crops, and by the fusions ``mean`` and ``weighted`` over two streams:
+            ``probabilities`` after softmax, or ``logits`` before it, as TSN and I3D have it; left out: what the
+            checkpoint says, else probabilities.
         flow: folder of stored flow (scripts/precompute_flow.py), or ``none`` to compute it while loading.
         flow_settings: method, size and bound of flow that is computed while loading; a store brings its own.
         flow_on: where flow without a store is computed: by the ``worker`` that loads, at the size of ``flow_settings``,
@@ -87,6 +92,7 @@ class VideoDataModule(LightningDataModule):
         short_videos: ShortPolicy = "loop",
         transform: TransformSettings | None = None,
         test_clips: int = 1,
+        score: ScoreRule | None = None,
         flow: str | None = None,
         flow_settings: FlowSettings | None = None,
         flow_on: FlowOn = "worker",
@@ -134,6 +140,7 @@ class VideoDataModule(LightningDataModule):
             flow_settings=flow_settings if "flow" in streams else None,
             decoder=decoder,
             flow_on=flow_on,
+            score=score or "probabilities",
         )
         self.batch_size = batch_size
         self.test_batch_size = test_batch_size
@@ -146,6 +153,8 @@ class VideoDataModule(LightningDataModule):
         self.bad_test_videos: BadTestVideos = bad_test_videos
         self.read_limit_seconds = read_limit_seconds
         self.seed = seed
+        self._seen_flow: dict[Split, SaturationTally] = {}  # by the processes that load
+        self._seen_flow_on_device: dict[Split, DeviceTally] = {}
         self._train_loader: TrainLoader | None = None
         self._position: dict[str, int] | None = None  # of a checkpoint, to go on from
         self._known_bad: dict[Path, str] = {}
@@ -167,6 +176,11 @@ class VideoDataModule(LightningDataModule):
         """Training videos by class, in the order of the class names."""
         counts = Counter(record.label for record in self.split("train"))
         return [counts[name] for name in self.class_names]
+
+    def flow_saturation(self, name: Split) -> Saturation:
+        """What the bound cut of the flow that was loaded from a split so far, for this process."""
+        seen = self._seen_flow_on_device if self.input_settings.flow_on == "device" else self._seen_flow
+        return seen[name].total() if name in seen else Saturation()
 
     @property
     def waited_seconds(self) -> float:
@@ -212,7 +226,7 @@ class VideoDataModule(LightningDataModule):
     def train_dataloader(self) -> TrainLoader:
         """Random clips; the same ones whatever the number of workers."""
         records = self.split("train")
-        reader = ClipReader(self.input_settings, self.flow_source, self._known_bad)
+        reader = self._reader("train", self.input_settings)
         is_deferred = self.augment_on == "device"
         watch = self._watch()
         clips = TrainClips(
@@ -279,7 +293,12 @@ class VideoDataModule(LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Normalise on the device, mirror, colour and mix training clips there; in the precision of the training."""
-        batch = normalized(augmented_batch(batch), self.input_settings)
+        is_estimated_here = "flow_frames" in batch
+        batch = with_flow(augmented_batch(batch), self.input_settings)
+        if is_estimated_here and self.trainer is not None and self.input_settings.flow_settings is not None:
+            tally = self._seen_flow_on_device.setdefault(self._running(self.trainer), DeviceTally())
+            tally.add(batch["flow"], self.input_settings.flow_settings.bound_px)
+        batch = normalized(batch, self.input_settings)
         if self.trainer is None:
             return batch
         if "mixing_seed" in batch:
@@ -290,6 +309,16 @@ class VideoDataModule(LightningDataModule):
 
     # --- the rest -----------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def _running(trainer: Trainer) -> Split:
+        return "train" if trainer.training else "test" if trainer.testing else "val"
+
+    def _reader(self, name: Split, settings: InputSettings) -> ClipReader:
+        tally = None
+        if "flow" in settings.streams:
+            tally = self._seen_flow[name] = SaturationTally(self.num_workers)
+        return ClipReader(settings, self.flow_source, self._known_bad, tally)
+
     def _process(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
 
@@ -299,7 +328,7 @@ class VideoDataModule(LightningDataModule):
     def _ordered(
         self, name: Split, settings: InputSettings, bad_videos: BadVideos | BadTestVideos, *, views: bool
     ) -> SturdyLoader:
-        reader, watch = ClipReader(settings, self.flow_source, self._known_bad), self._watch()
+        reader, watch = self._reader(name, settings), self._watch()
         videos = TestVideos(self.split(name), self.class_names, reader, views=views, bad_videos=bad_videos, watch=watch)
         rank, world_size = self._process()
         batches = OrderedBatches(len(videos), self.test_batch_size, rank=rank, world_size=world_size)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, get_args
 
 from vidcls.flow.settings import FlowSettings
+from vidcls.training.view_scores import ScoreRule
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings, Stream
 from vidcls.video.reader import Backend
@@ -29,9 +30,12 @@ class InputSettings:
     flow_settings: FlowSettings | None = None
     decoder: Backend | None = None
     flow_on: FlowOn = "worker"
+    score: ScoreRule = "probabilities"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a clip."""
+        if self.score not in get_args(ScoreRule):
+            raise ValueError(f"score is {self.score!r}; allowed are {', '.join(get_args(ScoreRule))}")
         if self.test_clips < 1:
             raise ValueError(f"test_clips must be at least 1, got {self.test_clips}")
         if "flow" in self.streams and self.flow_settings is None:

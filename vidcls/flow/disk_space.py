@@ -19,6 +19,7 @@ from vidcls.video import open_video
 _NUM_SAMPLED_VIDEOS = 6
 _NUM_SAMPLED_FRAMES = 6
 _MARGIN = 1.2  # the sample may be the easier part
+_INDEX_BYTES, _HEADER_BYTES = 12, 450  # of a field and of a file, beside the fields themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +70,5 @@ def _stored_bytes(record: VideoRecord, settings: FlowSettings) -> float:
         first = (video.num_frames - count) // 2
         codes = codes_of(video.frames(range(first, first + count)), settings)
         sizes = [len(encode_field(field)) for field in codes]
-        return sum(sizes) / max(1, len(sizes)) * (video.num_frames - 1)
+        mean_bytes = sum(sizes) / max(1, len(sizes))
+        return (mean_bytes + _INDEX_BYTES) * (video.num_frames - 1) + _HEADER_BYTES

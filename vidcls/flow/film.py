@@ -17,6 +17,7 @@ from vidcls.flow.estimators import estimate_by
 from vidcls.flow.fields import resize
 from vidcls.flow.on_the_fly import at_stored_size
 from vidcls.flow.pictures import arrow_picture, component_picture, direction_picture
+from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import FlowSettings
 from vidcls.video import open_video, write_video
 
@@ -30,7 +31,14 @@ _DEFAULT_FPS = 25.0  # for files that state none
 _CHUNK_LEN = 16
 
 
-def write_flow_film(video: Path, output: Path, settings: FlowSettings, *, bound_px: float | None = None) -> list[Path]:
+def write_flow_film(
+    video: Path,
+    output: Path,
+    settings: FlowSettings,
+    *,
+    bound_px: float | None = None,
+    tally: SaturationTally | None = None,
+) -> list[Path]:
     """Write the flow of a video as a film of five panels, or as a strip of evenly spaced fields (``.png``).
 
     Panels: the frame; motion to the right bright and to the left dark; downwards bright and upwards dark; direction by
@@ -43,6 +51,7 @@ def write_flow_film(video: Path, output: Path, settings: FlowSettings, *, bound_
         settings: how flow is computed.
         bound_px: the displacement that is shown at full strength; where None, that which 1 % of the strip's vectors
             exceed.
+        tally: is told how many of the values that are drawn are beyond that, and so are drawn at full strength.
 
     Returns:
         the files that were written.
@@ -64,8 +73,10 @@ def write_flow_film(video: Path, output: Path, settings: FlowSettings, *, bound_
     try:
         if output.suffix.lower() in STRIP_SUFFIXES:
             _write_strip([pair[0] for pair in pairs], fields, [int(k) for k in chosen], bound, output)
+            if tally is not None:
+                tally.add(Saturation.of(fields, bound))
         else:
-            write_video(output, _film(video, settings, bound), fps=fps)
+            write_video(output, _film(video, settings, bound, tally), fps=fps)
         with written_whole(numbers) as path:
             np.savez_compressed(path, fields=fields.numpy(), frames=chosen, bound_px=np.array(bound))
     except OSError as error:
@@ -91,13 +102,16 @@ def _field(frames: Tensor, settings: FlowSettings) -> Tensor:
     return resize(estimate_by(at_stored_size(frames, settings), settings), (frames.shape[2], frames.shape[3]))
 
 
-def _film(video: Path, settings: FlowSettings, bound_px: float) -> Iterator[Tensor]:
+def _film(video: Path, settings: FlowSettings, bound_px: float, tally: SaturationTally | None) -> Iterator[Tensor]:
     """Frames ``(3, H, 5W)``; some at a time are in memory, and the last frame of the video has no field."""
     with open_video(video) as opened:
         for start in range(0, opened.num_frames - 1, _CHUNK_LEN):
             stop = min(start + _CHUNK_LEN, opened.num_frames - 1)
             frames = opened.frames(range(start, stop + 1))
-            for frame, field in zip(frames, _field(frames, settings), strict=False):
+            fields = _field(frames, settings)
+            if tally is not None:
+                tally.add(Saturation.of(fields, bound_px))
+            for frame, field in zip(frames, fields, strict=False):
                 joined = torch.cat(panels(frame, field, bound_px), dim=2)
                 yield joined[:, : joined.shape[1] // 2 * 2 or 1, : joined.shape[2] // 2 * 2]
 

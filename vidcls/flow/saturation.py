@@ -128,7 +128,9 @@ class SaturationTally:
 
     def __init__(self, num_workers: int = 0) -> None:
         # values, saturated ones, then the tail; the last row is that of the main process
-        self._rows = torch.zeros(num_workers + 1, 2 + _NUM_STEPS, dtype=torch.int64).share_memory_()
+        self._rows = torch.zeros(num_workers + 1, 2 + _NUM_STEPS, dtype=torch.int64)
+        if num_workers:
+            self._rows.share_memory_()
 
     def add(self, seen: Saturation) -> None:
         """Count it; in a loader worker for that worker."""

@@ -44,6 +44,7 @@ from vidcls.training.optimization import (
 from vidcls.training.results import MODEL_ROW, TestScores, wrong_scores
 from vidcls.training.tally import TestTally
 from vidcls.training.transfer import TransferSettings
+from vidcls.training.view_scores import ScoreRule, video_scores, view_scores
 from vidcls.types import Batch, ClipSettings, DescribesInput, Stream
 
 FACTS_FORMAT = 1
@@ -336,23 +337,30 @@ class VideoClassifier(LightningModule, ABC):
 
     # --- test: every view of each video -------------------------------------------------------------------------
 
+    @property
+    def score_rule(self) -> ScoreRule:
+        """What is averaged over views, and over parts by the fusions ``mean`` and ``weighted``: a data setting."""
+        return "logits" if (self.input_settings or {}).get("score") == "logits" else "probabilities"
+
     def score_videos(self, batch: Batch) -> dict[str, Tensor]:
         """Probabilities ``(B, K)`` by row: the float32 mean of softmax over the V views of each video.
 
-        The streams of the batch are ``(B, V, C, T, H, W)``.
+        Or, by :attr:`score_rule`, softmax of the mean of their logits. The streams of the batch are
+        ``(B, V, C, T, H, W)``.
         """
-        return {row: scores.mean(dim=1) for row, scores in self._score_views(batch).items()}
+        return {row: video_scores(scores, self.score_rule) for row, scores in self.score_views(batch).items()}
 
-    def _score_views(self, batch: Batch) -> dict[str, Tensor]:
-        """Probabilities ``(B, V, K)`` by row."""
+    def score_views(self, batch: Batch) -> dict[str, Tensor]:
+        """Probabilities ``(B, V, K)`` by row, or logits where these are averaged."""
         B, V = batch[self.streams[0]].shape[:2]
         views: dict[str, Tensor] = {name: batch[name].flatten(0, 1) for name in self.streams}  # (B*V, C, T, H, W)
         rows = self._rows(views, fusions=True)
-        return {row: logits.float().softmax(dim=-1).view(B, V, -1) for row, logits in rows.items()}
+        return {row: view_scores(logits, self.score_rule).view(B, V, -1) for row, logits in rows.items()}
 
     def on_test_epoch_start(self) -> None:
         """Begin with no scores."""
-        self._test_tally = TestTally(self.class_names, self.parts if isinstance(self, HasParts) else ())
+        parts = self.parts if isinstance(self, HasParts) else ()
+        self._test_tally = TestTally(self.class_names, parts, self.score_rule)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Keep the scores of the videos, and note those that could not be read.
@@ -362,7 +370,7 @@ class VideoClassifier(LightningModule, ABC):
         """
         self._test_tally.add_unread(batch)
         if len(batch["label"]) > 0:
-            by_view = self._score_views(batch)
+            by_view = self.score_views(batch)
             for scores in by_view.values():
                 self.finite.note_scores(scores.sum(dim=(1, 2)), batch["index"])
             self._test_tally.add(batch, by_view)  # waits for the device

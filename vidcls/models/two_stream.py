@@ -17,7 +17,7 @@ from vidcls.layers.snippets import as_frames, average_clips, split_clips
 from vidcls.models.cam_layer import CamLayer, ends_in_average
 from vidcls.models.checkpoint import load_part
 from vidcls.models.classifier import VideoClassifier
-from vidcls.training.fusion import FIXED_FUSIONS, Fusion
+from vidcls.training.fusion import FIXED_FUSIONS_OF, Fusion
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.svm_fusion import SvmFusion
@@ -36,7 +36,8 @@ class TwoStream(VideoClassifier):
     Carreira and Zisserman: Quo Vadis, Action Recognition?, CVPR 2017).
 
     Deviations from the paper: the flow window is centred on the frame instead of starting there, and every fusion is
-    taken for each view before the views are averaged. The paper trains the streams with ``fusion: mean``.
+    taken for each view before the views are averaged. The paper trains the streams with ``fusion: mean``. With the data
+    setting ``score: logits`` the fusions ``mean`` and ``weighted`` are means of logits, as TSN and I3D have them.
 
     Args:
         class_names: K names in the order of the logits; the data tells them.
@@ -179,17 +180,18 @@ class TwoStream(VideoClassifier):
     def fuse(self, parts: Mapping[str, Tensor]) -> Tensor:
         """Logits ``(B, K)`` of the fusion that the configuration names."""
         logits = torch.stack([parts[part] for part in self.parts])  # (2, B, K)
+        fusions = FIXED_FUSIONS_OF[self.score_rule]
         if self.fusion == "svm":
-            return self.svm(logits) if self.svm.answers else FIXED_FUSIONS["mean"](logits, self.even_weights)
+            return self.svm(logits) if self.svm.answers else fusions["mean"](logits, self.even_weights)
         weights = self.fusion_weights if self.fusion == "weighted" else self.even_weights
-        return FIXED_FUSIONS[self.fusion](logits, weights)
+        return fusions[self.fusion](logits, weights)
 
     def all_fusions(self, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Logits ``(B, K)`` of every fusion; the support vector machine once it is fitted."""
         logits = torch.stack([parts[part] for part in self.parts])  # (2, B, K)
         rows = {
             name: function(logits, self.fusion_weights if name == "weighted" else self.even_weights)
-            for name, function in FIXED_FUSIONS.items()
+            for name, function in FIXED_FUSIONS_OF[self.score_rule].items()
         }
         return {**rows, "svm": self.svm(logits)} if self.svm.answers else rows
 

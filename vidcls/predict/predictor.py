@@ -18,6 +18,7 @@ from vidcls.errors import CheckpointError, ConfigurationError, DatasetError, Flo
 from vidcls.flow.estimators import estimate_by
 from vidcls.models import load_classifier
 from vidcls.training.results import MODEL_ROW
+from vidcls.training.view_scores import video_scores
 from vidcls.types import Batch, Prediction, VideoRecord
 from vidcls.video import open_video, windows
 
@@ -126,21 +127,21 @@ class Predictor:
         return Prediction(path, self.class_names, scores, start_seconds, end_seconds)
 
     def _scores(self, path: Path, frame_range: tuple[int, int] | None) -> dict[str, Tensor]:
-        """Probabilities ``(K,)`` by row: the mean over the views."""
+        """Probabilities ``(K,)`` by row, of all views together."""
         record = VideoRecord(path, label="", split="test", name=path.name)
         streams = stack_views(video_views(self._reader, record, frame_range=frame_range))  # (V, C, T, H, W) each
         V = self.input_settings.num_views
-        mean_by_row: dict[str, Tensor] = {}
+        by_row: dict[str, list[Tensor]] = {}
         with torch.inference_mode():
             for start in range(0, V, self.batch_views):
                 views = slice(start, start + self.batch_views)
                 batch: Batch = {  # type: ignore[assignment]
                     name: stream[None, views].to(self.device) for name, stream in streams.items()
                 }
-                share = len(range(V)[views]) / V
-                for row, scores in self.model.score_videos(normalized(batch, self.input_settings)).items():
-                    mean_by_row[row] = mean_by_row.get(row, 0) + share * scores[0].cpu()  # (K,)
-        return mean_by_row
+                for row, scores in self.model.score_views(normalized(batch, self.input_settings)).items():
+                    by_row.setdefault(row, []).append(scores.cpu())  # (1, V, K)
+        rule = self.model.score_rule
+        return {row: video_scores(torch.cat(scores, dim=1), rule)[0] for row, scores in by_row.items()}
 
 
 def checkpoint_file(path: str | PathLike[str]) -> Path:

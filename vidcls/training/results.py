@@ -111,7 +111,8 @@ def _all_wrong(videos: Sequence[UnreadVideo], like: TestScores) -> TestScores:
 def right_by_views(scores: Tensor, labels: Tensor) -> Tensor:
     """Scores ``(B, V, K)`` of the views and labels ``(B,)`` -> whether the mean of v of them is right ``(B, V)``.
 
-    The v views are spread evenly over all V; one alone is the middle one.
+    Scores are probabilities, or logits where these are averaged: softmax leaves the best class the best. The v views
+    are spread evenly over all V; one alone is the middle one.
     """
     V = scores.shape[1]
     right = []

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vidcls.training.results import MODEL_ROW, TestScores, UnreadVideo, joined, right_by_views
+from vidcls.training.view_scores import ScoreRule, video_scores
 from vidcls.types import Batch
 
 
@@ -17,12 +18,13 @@ class TestTally:
     Args:
         class_names: K names.
         parts: the rows that are parts of the model.
+        rule: what is averaged over the views of a video.
     """
 
     __test__ = False
 
-    def __init__(self, class_names: tuple[str, ...], parts: tuple[str, ...]) -> None:
-        self.class_names, self.parts = class_names, parts
+    def __init__(self, class_names: tuple[str, ...], parts: tuple[str, ...], rule: ScoreRule = "probabilities") -> None:
+        self.class_names, self.parts, self.rule = class_names, parts, rule
         self._shards: list[TestScores] = []
         self._unread: list[UnreadVideo] = []
 
@@ -31,8 +33,8 @@ class TestTally:
         self._unread += [UnreadVideo(*video) for video in batch.get("unread", ())]
 
     def add(self, batch: Batch, by_view: Mapping[str, Tensor]) -> None:
-        """Keep the scores ``(B, V, K)`` of the V views of a batch's videos, by row."""
-        scores = {row: values.mean(dim=1).cpu() for row, values in by_view.items()}
+        """Keep the scores ``(B, V, K)`` of the V views of a batch's videos, by row: probabilities, or logits."""
+        scores = {row: video_scores(values, self.rule).cpu() for row, values in by_view.items()}
         indices, labels = batch["index"].cpu(), batch["label"].cpu()
         views_right = right_by_views(by_view[MODEL_ROW].cpu(), labels)
         self._shards.append(TestScores(self.class_names, indices, labels, scores, self.parts, views_right))
