@@ -1,0 +1,121 @@
+"""How each configuration of a paper tests, as literals with their source; what differs is named in its first lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import yaml
+
+from vidcls.cli.configs import configs_folder
+from vidcls.types import ClipSettings
+
+FILES = {path.stem: path for path in sorted(configs_folder().glob("paper/*.yaml"))}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A test.
+
+    Args:
+        num_clips: of a video.
+        num_crops: of each clip.
+        num_snippets: of each clip.
+        score: what is averaged over clips, crops and streams.
+        fusion: of the streams, where there are two that answer.
+        source: of the paper's own numbers; "not checked" where the text was not at hand.
+        named: words of the header that say what differs from it.
+    """
+
+    num_clips: int
+    num_crops: int
+    source: str
+    named: tuple[str, ...] = ()
+    num_snippets: int = 1
+    score: Literal["probabilities", "logits"] = "probabilities"
+    fusion: str | None = None
+
+
+KARPATHY = Protocol(
+    20,
+    10,
+    "Karpathy et al. 2014: 20 clips x 4 crops and flips, averaged over the video; that they are random: not checked",
+    named=("20 clips", "4 crops and mirror images", "20 clips are evenly spaced, with 10 crops"),
+)
+PROTOCOLS = {
+    "c3d_ucf101": Protocol(
+        10,
+        1,
+        "Tran et al. 2015: 10 clips; that they are random and of one centre crop each: not checked",
+        named=("drawn\nat random; here they are evenly spaced",),
+    ),
+    "conv_fusion_ucf101": Protocol(
+        25,
+        1,
+        "Feichtenhofer et al. 2016: entire frames and their mirror images; the number of frames: not checked",
+        named=("entire frames and to their mirror images; here it is the centre crop of 25 frames, a number of ours",),
+    ),
+    "early_fusion_sports1m": KARPATHY,
+    "gru_rcn_ucf101": Protocol(
+        1,
+        1,
+        "Ballas et al. 2016: T = 10 evenly spaced frames; the number of clips and crops: not checked",
+        named=("The test is ours: one clip of 10 evenly spaced\nframes, centre crop",),
+        num_snippets=10,
+    ),
+    "late_fusion_sports1m": KARPATHY,
+    "single_frame_sports1m": KARPATHY,
+    "slow_fusion_sports1m": KARPATHY,
+    "tsn_two_stream_ucf101": Protocol(
+        8,
+        10,
+        "Wang et al. 2016: 25 snippets x 10 crops, 1 : 1.5; the authors' eval_net.py and eval_scores.py: "
+        "scores of the last layer before softmax are averaged over crops and snippets and added over streams",
+        named=("25\nsnippets, here it is 24 (8 clips of 3)", "averaged before softmax"),
+        num_snippets=3,
+        score="logits",
+        fusion="weighted",
+    ),
+    "two_stream_i3d_ucf101": Protocol(
+        4,
+        1,
+        "Carreira and Zisserman 2017; the authors' kinetics-i3d: whole videos, centre crop of 224, logits added evenly",
+        named=("over the whole video at once; here it is 4 evenly spaced\nclips", "added with equal weights"),
+        score="logits",
+        fusion="mean",
+    ),
+    "two_stream_ucf101": Protocol(
+        25,
+        10,
+        "Simonyan and Zisserman 2014: 25 frames x 10 crops, averaged; fusion by the mean of softmax scores",
+        fusion="mean",
+    ),
+}
+
+
+def test_there_is_a_protocol_for_each_configuration() -> None:
+    assert PROTOCOLS.keys() == FILES.keys()
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_configuration_tests_as_its_paper_does_or_names_the_difference(name: str) -> None:
+    expected, text = PROTOCOLS[name], FILES[name].read_text(encoding="utf-8")
+    config = yaml.safe_load(text)
+    data, model = config["data"], config["model"]["init_args"]
+    assert data.get("test_clips", 1) == expected.num_clips
+    assert data["transform"].get("test_crops", 1) == expected.num_crops
+    assert data.get("num_snippets", ClipSettings().num_snippets) == expected.num_snippets
+    assert data.get("score", "probabilities") == expected.score
+    assert model.get("fusion") == expected.fusion
+    if expected.fusion == "weighted":
+        assert model["fusion_weights"] == [1.0, 1.5]
+    header = "\n".join(line.removeprefix("# ") for line in text.splitlines() if line.startswith("#"))
+    for words in expected.named:
+        assert words in header
+
+
+def test_the_header_of_every_configuration_names_what_deviates() -> None:
+    for path in FILES.values():
+        assert "# Deviations: " in Path(path).read_text(encoding="utf-8")
