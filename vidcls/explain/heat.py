@@ -32,11 +32,13 @@ def heat_maps(
 ) -> dict[str, Tensor]:
     """Heat ``(T, H, W)`` by title: where and when one clip speaks for a class, at the size of the clip.
 
-    ``gradcam`` (Selvaraju et al.: Grad-CAM, ICCV 2017) weighs the maps of a layer by the mean of their gradients;
-    ``cam`` (Zhou et al.: Learning Deep Features for Discriminative Localization, CVPR 2016) by the classifier that sees
-    their mean. ``saliency`` (Simonyan et al. 2014) is the size of the gradient at each pixel,
-    ``integrated_gradients`` (Sundararajan et al., ICML 2017) the size of its integral from a grey clip, times the
-    pixel; ``occlusion`` (Zeiler and Fergus, ECCV 2014) how much the score falls when a box is hidden in all frames.
+    ``gradcam`` (Selvaraju et al.: Grad-CAM, ICCV 2017) weighs the maps of a layer by the mean of their gradients and
+    clamps the sum at 0 (equation 2) before it is enlarged to the size of the clip. ``cam`` (Zhou et al.: Learning Deep
+    Features for Discriminative Localization, CVPR 2016) weighs them by the classifier that sees their mean, and has no
+    clamp: what is below 0 after enlarging is left out. ``saliency`` (Simonyan et al. 2014) is the size of the gradient
+    at each pixel, summed over the channels (the paper takes the largest), ``integrated_gradients`` (Sundararajan et
+    al., ICML 2017) the size of its integral from a grey clip, times the pixel; ``occlusion`` (Zeiler and Fergus, ECCV
+    2014) how much the score falls when a box is hidden in all frames.
     Gradients and occlusion are computed by captum.
 
     Args:
@@ -45,14 +47,14 @@ def heat_maps(
         target: number of the class.
         method: as above.
         layers: of ``gradcam`` and ``cam``; the model's own where None.
-        signed: keep what speaks against the class, as negative heat.
+        signed: keep what speaks against the class, as negative heat; nothing is clamped.
 
     Raises:
         ConfigurationError: ``cam`` on a layer that no classifier sees the mean of.
     """
     if method in LAYER_METHODS:
         layers = model.cam_layers if layers is None else layers
-        heats = {layer.title: _layer_heat(model, streams, target, layer, method) for layer in layers}
+        heats = {layer.title: _layer_heat(model, streams, target, layer, method, signed=signed) for layer in layers}
     else:
         heats = _input_heat(model, streams, target, method)
     return heats if signed else {title: heat.clamp_min(0) for title, heat in heats.items()}
@@ -87,7 +89,7 @@ def score_of(model: VideoClassifier, part: str | None) -> Callable[..., Tensor]:
 
 
 def _layer_heat(
-    model: VideoClassifier, streams: Sequence[Tensor], target: int, layer: CamLayer, method: Method
+    model: VideoClassifier, streams: Sequence[Tensor], target: int, layer: CamLayer, method: Method, *, signed: bool
 ) -> Tensor:
     from captum.attr import LayerActivation, LayerGradCam
 
@@ -100,6 +102,8 @@ def _layer_heat(
             maps = LayerActivation(score, tap).attribute(inputs)
             heat = _weighed(cast(Tensor, maps), _classifier(model, layer), target)
     heat = in_order_of_time(cast(Tensor, heat).detach())[:, 0]  # (n, h, w)
+    if method == "gradcam" and not signed:
+        heat = heat.clamp_min(0)
     stream = streams[model.streams.index(layer.stream)]
     return _as_clip(heat, layer, tuple(stream.shape[2:]), model.clip.num_snippets)
 
