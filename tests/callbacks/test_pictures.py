@@ -42,6 +42,22 @@ def test_a_hundred_classes_have_room_for_their_names(tmp_path: Path) -> None:
     assert min(H, W) > 101 * 15  # letters of 7 pt are 12 px high
 
 
+@pytest.mark.parametrize("num_classes", [151, 1200])
+def test_the_figure_of_many_classes_is_no_larger_than_a_screen_and_has_no_names(
+    num_classes: int, tmp_path: Path
+) -> None:
+    names = [f"class_{k}" for k in range(num_classes)]
+    draw_confusion_matrix(torch.eye(num_classes, dtype=torch.long), names, tmp_path / "confusion.png")
+    picture = decode_image(str(tmp_path / "confusion.png"))[:3]
+    assert max(picture.shape[1:]) <= 1800
+    rows_with_dark_blue = ((picture[2] > picture[0] + 60) & (picture[0] < 60)).any(dim=1)
+    assert int(rows_with_dark_blue.sum()) > 900  # the diagonal is whole, and of pixels of its own
+    with (tmp_path / "confusion.csv").open(newline="") as file:
+        table = list(csv.reader(file))
+    assert table[0] == ["label", *names]
+    assert table[num_classes] == [names[-1], *["0"] * (num_classes - 1), "1"]
+
+
 def test_names_that_do_not_fit_the_matrix_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"the confusion matrix is \(2, 2\), but there are 3 class names"):
         draw_confusion_matrix(torch.eye(2), ["a", "b", "c"], tmp_path / "confusion.png")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 from pathlib import Path
 
 import torch
 
-from vidcls.callbacks.test_files import scores_csv, table_text
+from vidcls.callbacks.test_files import score_rows, table_text
+from vidcls.files import write_csv
 from vidcls.types import VideoRecord
 
 
@@ -19,24 +19,36 @@ def record(name: str, label: str, group: str | None = None) -> VideoRecord:
 def test_a_line_has_the_name_in_the_data_set_the_group_and_the_likeliest_class() -> None:
     records = [record("a/1.avi", "wave", "anna"), record("b/2.avi", "run")]
     scores = torch.tensor([[0.25, 0.75], [0.5, 0.5]])
-    assert scores_csv(records, ["run", "wave"], scores) == (
-        "path,label,group,prediction,p_run,p_wave\na/1.avi,wave,anna,wave,0.25,0.75\nb/2.avi,run,,run,0.5,0.5\n"
-    )
+    assert list(score_rows(records, ["run", "wave"], scores)) == [
+        ["path", "label", "group", "prediction", "p_run", "p_wave"],
+        ["a/1.avi", "wave", "anna", "wave", "0.25", "0.75"],
+        ["b/2.avi", "run", "", "run", "0.5", "0.5"],
+    ]
 
 
-def test_every_probability_is_written_so_that_it_reads_back_equal() -> None:
+def test_every_probability_is_written_so_that_it_reads_back_equal(tmp_path: Path) -> None:
     scores = torch.rand(50, 2, generator=torch.Generator().manual_seed(0))
-    text = scores_csv([record(f"{k}.avi", "a") for k in range(50)], ["a", "b"], scores)
-    rows = list(csv.DictReader(io.StringIO(text)))
+    write_csv(tmp_path / "test.csv", score_rows([record(f"{k}.avi", "a") for k in range(50)], ["a", "b"], scores))
+    with (tmp_path / "test.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
     assert torch.equal(torch.tensor([[float(row["p_a"]), float(row["p_b"])] for row in rows]), scores)
 
 
-def test_names_with_commas_quotes_and_line_breaks_stay_one_cell() -> None:
+def test_names_with_commas_quotes_and_line_breaks_stay_one_cell(tmp_path: Path) -> None:
     odd = 'jump, "high"\nand far'
-    text = scores_csv([record("a,b.avi", odd)], [odd, "run"], torch.tensor([[0.75, 0.25]]))
-    header, row = csv.reader(io.StringIO(text))
+    rows = score_rows([record("a,b.avi", odd)], [odd, "run"], torch.tensor([[0.75, 0.25]]))
+    write_csv(tmp_path / "test.csv", rows)
+    with (tmp_path / "test.csv").open(newline="", encoding="utf-8") as file:
+        header, row = csv.reader(file)
     assert header == ["path", "label", "group", "prediction", f"p_{odd}", "p_run"]
     assert row == ["a,b.avi", odd, "", odd, "0.75", "0.25"]
+
+
+def test_the_scores_of_one_video_at_a_time_are_python_numbers() -> None:
+    """As text, the scores of thousands of classes are larger than memory."""
+    rows = score_rows([record("a.avi", "a")] * 3, ["a", "b"], torch.zeros(3, 2))
+    assert iter(rows) is rows
+    assert [len(next(rows)) for _ in range(4)] == [6, 6, 6, 6]
 
 
 def test_the_fusion_that_is_the_models_answer_is_marked_and_not_shown_twice() -> None:

@@ -22,6 +22,7 @@ FILES_OF_A_TEST = {
     "test_temporal.csv",
     "test_confusion.csv",
     "test_confusion.png",
+    "test_worst_confusions.csv",
 }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
 
 from vidcls.explain.feature_pictures import write_embeddings, write_probes
 from vidcls.explain.features import Features, Probe, collect_features, embeddings, linear_probes
@@ -106,3 +107,22 @@ def test_pictures_have_their_tables_beside_them(tmp_path: Path) -> None:
     assert float(rows[4]["PCA_x"]) == pytest.approx(float(planes["PCA"][4, 0]), rel=1e-4)
     with files[3].open(newline="") as file:
         assert next(csv.DictReader(file))["test_mean_class_accuracy"] == "0.400000"
+
+
+def test_an_embedding_of_many_classes_has_a_layer_for_each_colour_and_shape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    scatter = Axes.scatter
+
+    def counted(axes: Axes, x: np.ndarray, y: np.ndarray, **options: object) -> object:
+        drawn.append(len(x))
+        return scatter(axes, x, y, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Axes, "scatter", counted)
+    labels = np.arange(500) % 400
+    features = Features({}, labels, np.arange(500))
+    names = [f"class_{k}" for k in range(400)]
+    write_embeddings({"PCA": RNG.normal(size=(500, 2))}, features, names, ["a.avi"] * 500, tmp_path)
+    assert len(drawn) == 160  # 20 colours, 8 shapes
+    assert sum(drawn) == 500

@@ -20,6 +20,7 @@ from vidcls.data.clip_reader import ClipReader
 from vidcls.datasets import VideoCsv, VideoFolder
 from vidcls.report.choice import evenly
 from vidcls.report.clip_samples import clip_samples, strip
+from vidcls.report.data_charts import counts_chart
 from vidcls.report.data_page import concerns, span_frames, write_data_page
 from vidcls.report.video_facts import VideoFacts, facts_csv, read_facts
 from vidcls.transforms import TransformSettings
@@ -278,3 +279,12 @@ def test_a_browser_shows_it_and_a_press_plays(page: str, tmp_path: Path, browser
     (tmp_path / "pressed.html").write_text(page.replace("</body>", pressed), encoding="utf-8")
     dom = browser("--dump-dom", (tmp_path / "pressed.html").as_uri())
     assert re.search(r'<body[^>]*data-shown="block"', dom)
+
+
+def test_of_many_classes_it_says_how_many_have_how_many_videos() -> None:
+    counts = {f"class_{k}": {"train": k % 5, "val": 1, "test": 2} for k in range(121)}
+    chart = counts_chart(counts)
+    assert "Sizes of 121 classes: from 0 to 4 training videos, half of them up to 2" in chart
+    assert "class_7" not in chart
+    del counts["class_120"]
+    assert "class_7" in counts_chart(counts)

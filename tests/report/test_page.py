@@ -16,6 +16,7 @@ from vidcls.cli import main
 from vidcls.errors import ConfigurationError
 from vidcls.explain import Explainer
 from vidcls.report import RunFolder, read_run, write_report
+from vidcls.report.charts import confusion_chart
 
 CONFIG = """
 seed_everything: 1
@@ -89,6 +90,49 @@ def test_what_the_pictures_show_lies_beside_the_page_in_numbers(folder: Path) ->
         assert heat["0/spatial_0"].shape == (1, 32, 32)
 
 
+def write_test(folder: Path, num_classes: int) -> None:
+    """The files of a test with two videos of each class: one is right, one is taken for the next class."""
+    names = [f"class_{k:04}" for k in range(num_classes)]
+    with (folder / "test.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "group", "prediction", *(f"p_{name}" for name in names)])
+        for k in range(2 * num_classes):
+            label, prediction = k // 2, (k // 2 + k % 2) % num_classes
+            scores = ["0.5" if other == prediction else "0" for other in range(num_classes)]
+            writer.writerow([f"{k}.avi", names[label], "", names[prediction], *scores])
+    content = {"class_names": names, "model": "SingleFrame", "views_per_video": 1, "unread": []}
+    (folder / "test.json").write_text(json.dumps(content))
+
+
+def test_the_page_of_many_classes_is_small_and_shows_the_worst_of_them(
+    tmp_path: Path, check_page: Callable[[str], None]
+) -> None:
+    num_classes = 160
+    write_test(tmp_path, num_classes)
+    assert main(["report", str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    check_page(page)
+    assert len(page) < 400_000
+    chart = page[page.index("Confusion matrix of") : page.index("Most frequent confusions")]
+    assert chart.count("<path") < 100
+    assert "class_0007" not in chart
+    assert "The first 20 of 160; all are in report_data/worst_confusions.csv" in page
+    assert "The 50 classes with the lowest F1" in page
+    assert "<details><summary>All 160 classes</summary>" in page
+    with (tmp_path / "report_data" / "worst_confusions.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[:2] == [["label", "prediction", "videos", "share"], ["class_0000", "class_0001", "1", "0.5"]]
+    assert len(rows) == 1 + num_classes
+
+
+@pytest.mark.parametrize(("num_classes", "has_names"), [(30, True), (31, True), (150, True), (151, False)])
+def test_a_confusion_matrix_is_cells_up_to_30_classes_and_a_picture_beyond(num_classes: int, has_names: bool) -> None:
+    chart = confusion_chart(np.eye(num_classes, dtype=np.int64), [f"class_{k}" for k in range(num_classes)])
+    assert ("data:image/png;base64," in chart) == (num_classes > 30)
+    assert ("class_7" in chart) == has_names
+    assert len(chart) < 300_000
+
+
 def test_what_names_say_is_text_and_no_markup(folder: Path, tmp_path: Path) -> None:
     run = read_run(folder)
     names = ("<script>alert(1)</script>", *run.class_names[1:])
@@ -133,6 +177,9 @@ def test_a_folder_that_is_no_tested_run_is_refused_in_one_line(
     (damaged / "test.csv").write_text("path,label\n")
     assert main(["report", str(damaged)]) == 2
     assert "test it again" in capsys.readouterr().err
+    (damaged / "test.csv").write_text("path,label,group,prediction,p_left,p_right,p_still\na.avi,left,,left,1,0\n")
+    assert main(["report", str(damaged)]) == 2
+    assert "line 2 has 6 of 7 cells" in capsys.readouterr().err
     (damaged / "test.csv").write_text(f"path,label\n{'a' * 200_000},left\n")  # more than a field of csv may have
     assert main(["report", str(damaged)]) == 2
     assert "test it again" in capsys.readouterr().err

@@ -6,12 +6,14 @@ from sklearn.metrics import balanced_accuracy_score
 
 from vidcls.report.run_folder import Answers
 from vidcls.report.statistics import (
+    NUM_DRAWS,
     accuracies,
     calibration,
     class_rows,
     confusion,
     least_sure_hits,
     surest_mistakes,
+    weakest,
 )
 
 RNG = np.random.default_rng(0)
@@ -44,6 +46,29 @@ def test_the_interval_is_about_two_standard_errors_where_every_video_is_a_group(
     top1 = accuracies(found)[0]
     error = (top1.value * (1 - top1.value) / 400) ** 0.5
     assert (top1.high - top1.low) / 2 == pytest.approx(1.96 * error, rel=0.1)
+
+
+def test_draws_are_those_of_whole_groups_from_one_table_of_all_of_them() -> None:
+    """The same draws at once, as a product of tables of groups and classes, which grows with both."""
+    found = random_answers(120, 7, [f"person{k % 13}" for k in range(120)])
+    names, group = np.unique(found.groups, return_inverse=True)
+    drawn = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=NUM_DRAWS)
+    right = found.predictions == found.labels
+    videos, hits = np.zeros((2, len(names), 7))
+    np.add.at(videos, (group, found.labels), 1)
+    np.add.at(hits, (group, found.labels), right)
+    with np.errstate(invalid="ignore"):
+        recall = np.nanmean((drawn @ hits) / (drawn @ videos), axis=1)
+    top1 = (drawn @ hits).sum(axis=1) / (drawn @ videos).sum(axis=1)
+    for row, values in zip(accuracies(found)[::2], (top1, recall), strict=True):
+        assert (row.low, row.high) == pytest.approx(np.percentile(values, [2.5, 97.5]).tolist(), abs=1e-12)
+
+
+def test_the_weakest_classes_come_first_and_those_without_videos_are_left_out() -> None:
+    found = answers([0, 0, 1, 1, 2], [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0]])
+    rows = weakest(class_rows(found, ("a", "b", "c", "d")), 2)
+    assert [(row.name, row.recall) for row in rows] == [("c", 0.0), ("a", 0.5)]
+    assert [row.name for row in weakest(class_rows(found, ("a", "b", "c", "d")), 9)] == ["c", "a", "b"]
 
 
 def test_alike_videos_of_a_group_make_the_interval_wider() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from vidcls.training.metrics import classification_metrics, mean_recall, score
+from vidcls.training.metrics import CHUNK, classification_metrics, confusion_counts, mean_recall, score
 
 
 def certain(predictions: list[int], num_classes: int) -> torch.Tensor:
@@ -47,3 +48,46 @@ def test_mean_class_accuracy_over_several_updates_is_that_of_all_videos() -> Non
 
 def test_mean_recall_of_nothing_is_zero() -> None:
     assert float(mean_recall(torch.zeros(3, 3))) == 0
+
+
+class Largest(TorchDispatchMode):
+    """Notes how many values the largest tensor has that is made inside it."""
+
+    num_values = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        for tensor in made if isinstance(made, list | tuple) else [made]:
+            if isinstance(tensor, torch.Tensor):
+                self.num_values = max(self.num_values, tensor.numel())
+        return made
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_no_table_of_all_pairs_of_classes_is_made_for_each_video(deterministic: bool) -> None:
+    """With 700 classes it would be half a million numbers for each."""
+    K, N = 40, 2 * CHUNK + 500
+    scores = torch.rand(N, K, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(N) % K
+    torch.use_deterministic_algorithms(deterministic)
+    try:
+        with Largest() as largest:
+            found = score(scores, labels)
+            counts = confusion_counts(scores, labels)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert largest.num_values <= N * K
+    assert torch.equal(counts, torch.from_numpy(confusion_matrix(labels, scores.argmax(dim=1))))
+    right = scores.argmax(dim=1) == labels
+    assert found["top1"] == pytest.approx(float(right.float().mean()))
+    best_five = scores.topk(5, dim=1).indices
+    assert found["top5"] == pytest.approx(float((best_five == labels[:, None]).any(dim=1).float().mean()))
+    assert found["mean_class_accuracy"] == pytest.approx(balanced_accuracy_score(labels, scores.argmax(dim=1)))
+
+
+def test_scoring_makes_no_table_of_all_videos_and_classes() -> None:
+    K, N = 40, 4 * CHUNK
+    scores, labels = torch.rand(N, K), torch.arange(N) % K
+    with Largest() as largest:
+        score(scores, labels)
+    assert largest.num_values < N * K / 2

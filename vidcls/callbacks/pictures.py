@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from torch import Tensor
 
 from vidcls.figures import plain_texts
-from vidcls.files import write_text, written_whole
+from vidcls.files import write_csv, written_whole
+from vidcls.training.confusions import MOST_WITH_NAMES, MOST_WITH_NUMBERS, figure_cells
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MAX_CLASSES_WITH_NUMBERS = 30
 _DPI = 120
+MANY_CLASSES_INCHES = 12.0  # side of the figure whose classes have no names: 1000 cells of a pixel and more
 
 Curve = list[tuple[float, float]]
 
 
 def draw_confusion_matrix(confusion: Tensor, class_names: Sequence[str], path: Path) -> None:
-    """Write a confusion matrix as a picture, and the same as a csv file next to it.
+    """Write a confusion matrix as a figure, and the same as a csv file next to it.
 
-    Colours are shares of the row, so that rare classes show as well as frequent ones; the numbers are counts, written
-    up to 30 classes.
+    Colours are shares of the row, so that rare classes show as well as frequent ones. The counts are written up to 30
+    classes and the names up to 150; the figure of more is no larger than a screen, see :func:`figure_cells`.
 
     Args:
         confusion: ``(K, K)`` counts; rows are true classes, columns are predictions.
@@ -37,37 +39,51 @@ def draw_confusion_matrix(confusion: Tensor, class_names: Sequence[str], path: P
     K = len(class_names)
     if confusion.shape != (K, K):
         raise ValueError(f"the confusion matrix is {tuple(confusion.shape)}, but there are {K} class names")
-    counts = confusion.cpu()
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["label", *class_names])
-    writer.writerows([name, *row] for name, row in zip(class_names, counts.tolist(), strict=True))
-    write_text(path.with_suffix(".csv"), text.getvalue())
+    counts = confusion.cpu().numpy()
+    table = path.with_suffix(".csv")
+    write_csv(
+        table,
+        chain([("label", *class_names)], ((n, *row.tolist()) for n, row in zip(class_names, counts, strict=True))),
+    )
 
-    shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
-    side_inches = max(4.0, (0.45 if K <= MAX_CLASSES_WITH_NUMBERS else 0.17) * K)
-    font_pt = 9 if K <= MAX_CLASSES_WITH_NUMBERS else 7
+    cells = figure_cells(counts)
+    side_inches = MANY_CLASSES_INCHES if K > MOST_WITH_NAMES else max(4.0, _inches_per_class(K) * K)
     figure = _figure(side_inches + 2.5, side_inches + 2.0)
     axes = figure.add_subplot()
-    image = axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(K), class_names, rotation=90, fontsize=font_pt)
-    axes.set_yticks(range(K), class_names, fontsize=font_pt)
+    end = len(cells.shares) * cells.classes_per_cell - 0.5
+    image = axes.imshow(
+        cells.shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest", extent=(-0.5, end, end, -0.5)
+    )
+    correct, total = int(np.trace(counts)), int(counts.sum())
+    title = f"{correct} of {total} right"
+    if K <= MOST_WITH_NAMES:
+        font_pt = 9 if K <= MOST_WITH_NUMBERS else 7
+        axes.set_xticks(range(K), class_names, rotation=90, fontsize=font_pt)
+        axes.set_yticks(range(K), class_names, fontsize=font_pt)
+    else:
+        title += f"\nnumbers of the classes from 0, in the order of {table.name}"
+    if cells.classes_per_cell > 1:
+        C = cells.classes_per_cell
+        title += f"; the colour of {C} x {C} classes is their largest share"
+    axes.set_title(title)
     axes.set_xlabel("prediction")
     axes.set_ylabel("label")
-    correct, total = int(counts.diag().sum()), int(counts.sum())
-    axes.set_title(f"{correct} of {total} right")
     figure.colorbar(image, ax=axes, label="share of the label's videos", shrink=0.6)
-    if K <= MAX_CLASSES_WITH_NUMBERS:
-        for row, column in counts.nonzero().tolist():
-            color = "white" if shares[row, column] > 0.5 else "black"
-            count = int(counts[row, column])
-            axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=font_pt - 1)
-    else:
+    if K <= MOST_WITH_NUMBERS:
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            color = "white" if cells.shares[row, column] > 0.5 else "black"
+            count = str(counts[row, column])
+            axes.text(column, row, count, ha="center", va="center", color=color, fontsize=8)
+    elif K <= MOST_WITH_NAMES:
         axes.set_xticks([k - 0.5 for k in range(1, K)], minor=True)
         axes.set_yticks([k - 0.5 for k in range(1, K)], minor=True)
         axes.grid(which="minor", color="0.9", linewidth=0.4)
         axes.tick_params(which="minor", length=0)
     _save(figure, path)
+
+
+def _inches_per_class(num_classes: int) -> float:
+    return 0.45 if num_classes <= MOST_WITH_NUMBERS else 0.17
 
 
 def draw_curves(metrics_csv: Path, path: Path) -> None:

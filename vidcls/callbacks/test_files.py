@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from vidcls.callbacks.pictures import draw_confusion_matrix
 from vidcls.data import VideoDataModule
-from vidcls.files import write_text
+from vidcls.files import write_csv, write_text
 from vidcls.models.classifier import VideoClassifier
 from vidcls.models.parts import HasParts
+from vidcls.training.confusions import CONFUSION_COLUMNS, worst_confusions
+from vidcls.training.metrics import confusion_counts
 from vidcls.training.results import MODEL_ROW, TestScores
 from vidcls.types import VideoRecord
 
@@ -27,7 +27,8 @@ class TestFiles(Callback):
     """Writes what a test found into the run folder and prints the table.
 
     Files: ``test.csv`` with one line for each video (``path,label,group,prediction,p_<class>...``), one
-    ``test_<part>.csv`` for each part of the model, ``test.json`` with the table, ``test_confusion.png`` and ``.csv``.
+    ``test_<part>.csv`` for each part of the model, ``test.json`` with the table, ``test_confusion.png`` and ``.csv``,
+    ``test_worst_confusions.csv`` with the pairs of classes that were confused, the most frequent first.
     A video that could not be read has ``(unread)`` for a prediction and 0 for its own class, and counts as wrong; in
     ``test.json`` the reason stands under ``unread``.
 
@@ -56,7 +57,7 @@ class TestFiles(Callback):
         unread = {records[video.index].name for video in scores.unread}
         for row in (MODEL_ROW, *scores.parts):
             name = "test.csv" if row == MODEL_ROW else f"test_{row}.csv"
-            write_text(self.run / name, scores_csv(tested, scores.class_names, scores.scores[row], unread))
+            write_csv(self.run / name, score_rows(tested, scores.class_names, scores.scores[row], unread))
         table = scores.table()
         fusion: str | None = getattr(pl_module, "fusion", None) if isinstance(pl_module, HasParts) else None
         content = {
@@ -75,25 +76,24 @@ class TestFiles(Callback):
             "top1_by_views": scores.top1_by_views(),
         }
         write_text(self.run / "test.json", json.dumps(content, indent=2) + "\n")
-        confusion = multiclass_confusion_matrix(scores.scores[MODEL_ROW], scores.labels, len(scores.class_names))
+        confusion = confusion_counts(scores.scores[MODEL_ROW], scores.labels)
         draw_confusion_matrix(confusion, scores.class_names, self.run / "test_confusion.png")
+        worst = worst_confusions(confusion.numpy(), scores.class_names)
+        write_csv(self.run / "test_worst_confusions.csv", [CONFUSION_COLUMNS, *map(astuple, worst)])
         print(table_text(table, fusion=fusion, num_videos=len(tested)))
         for video in scores.unread:
             print(f"{'counted as wrong' if video.counts else 'not counted'}: {video.reason}")
         print(f"written to {self.run}: test.csv, test.json, test_confusion.png")
 
 
-def scores_csv(
+def score_rows(
     records: Sequence[VideoRecord], class_names: Sequence[str], scores: Tensor, unread: Container[str] = ()
-) -> str:
-    """One line for each video, with the probabilities in full; no class is predicted for the names in ``unread``."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "label", "group", "prediction", *(f"p_{name}" for name in class_names)])
-    for record, row in zip(records, scores.tolist(), strict=True):
+) -> Iterator[list[str]]:
+    """A header, and one row for each video, with the probabilities in full; names in ``unread`` have no prediction."""
+    yield ["path", "label", "group", "prediction", *(f"p_{name}" for name in class_names)]
+    for record, row in zip(records, map(Tensor.tolist, scores), strict=True):
         prediction = UNREAD if record.name in unread else class_names[row.index(max(row))]
-        writer.writerow([record.name, record.label, record.group or "", prediction, *(f"{p:.9g}" for p in row)])
-    return text.getvalue()
+        yield [record.name, record.label, record.group or "", prediction, *(f"{p:.9g}" for p in row)]
 
 
 def table_text(table: Mapping[str, Mapping[str, float]], *, fusion: str | None, num_videos: int) -> str:
@@ -111,4 +111,4 @@ def table_text(table: Mapping[str, Mapping[str, float]], *, fusion: str | None, 
     return "\n".join(lines)
 
 
-__all__ = ["TestFiles", "TestScores", "scores_csv", "table_text"]
+__all__ = ["TestFiles", "TestScores", "score_rows", "table_text"]

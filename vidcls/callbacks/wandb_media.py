@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,7 +11,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from vidcls.callbacks.pictures import draw_confusion_matrix
 from vidcls.callbacks.wandb_run import WandbRun
@@ -19,9 +19,11 @@ from vidcls.data import VideoDataModule
 from vidcls.models import VideoClassifier, load_classifier
 from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.report.choice import evenly
-from vidcls.training.metrics import MeanClassAccuracy
+from vidcls.training.confusions import CONFUSION_COLUMNS, worst_confusions
+from vidcls.training.metrics import MeanClassAccuracy, confusion_counts
 from vidcls.training.results import MODEL_ROW
 
+MOST_WORST = 100  # rows in the table of the most frequent confusions
 BEST_FILE_NAME = "best"  # of the ModelCheckpoint that keeps the best weights
 
 
@@ -79,8 +81,9 @@ class WandbMedia(Callback):
         results = wandb.Table(columns=["part", *metrics], data=[[row, *table[row].values()] for row in table])
         logger.experiment.log({"test/results": results, "trainer/global_step": trainer.global_step})
         answers = scores.scores[MODEL_ROW]
-        confusion = multiclass_confusion_matrix(answers, scores.labels, len(scores.class_names))
-        log_confusion(logger, "test", confusion, scores.class_names, step=trainer.global_step)
+        log_confusion(
+            logger, "test", confusion_counts(answers, scores.labels), scores.class_names, step=trainer.global_step
+        )
         data = trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, VideoDataModule):
             records = data.split("test")
@@ -136,13 +139,17 @@ def log_checkpoint(logger: WandbRun, path: Path, callback: ModelCheckpoint) -> N
 
 
 def log_confusion(logger: WandbRun, part: str, confusion: Tensor, class_names: Sequence[str], *, step: int) -> None:
-    """Log counts ``(K, K)`` as the picture ``<part>/confusion`` and the table ``<part>/confusion_counts``."""
+    """Log counts ``(K, K)``: a figure, a table of every cell that is not 0, and one of the most frequent confusions.
+
+    They are called ``<part>/confusion``, ``<part>/confusion_counts`` and ``<part>/worst_confusions``.
+    """
     import wandb
 
     counts = [
         [class_names[row], class_names[column], int(confusion[row, column])]
         for row, column in confusion.nonzero().tolist()
     ]
+    worst = [list(astuple(row)) for row in worst_confusions(confusion.numpy(), class_names, most=MOST_WORST)]
     with TemporaryDirectory() as folder:
         picture = Path(folder) / "confusion.png"
         draw_confusion_matrix(confusion, class_names, picture)
@@ -150,6 +157,7 @@ def log_confusion(logger: WandbRun, part: str, confusion: Tensor, class_names: S
             {
                 f"{part}/confusion": wandb.Image(str(picture)),
                 f"{part}/confusion_counts": wandb.Table(columns=["label", "prediction", "videos"], data=counts),
+                f"{part}/worst_confusions": wandb.Table(columns=list(CONFUSION_COLUMNS), data=worst),
                 "trainer/global_step": step,
             }
         )

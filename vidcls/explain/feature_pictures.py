@@ -54,8 +54,8 @@ def write_embeddings(
     colours = colormaps["tab10" if len(class_names) <= 10 else "tab20"]
     figure = Figure(figsize=(5 * len(planes) + 1.6, 4.6), layout="constrained")
     for axes, (title, points) in zip(figure.subplots(1, len(planes), squeeze=False)[0], planes.items(), strict=True):
-        for number, name in enumerate(class_names):
-            chosen = points[features.labels == number]
+        for number, name in enumerate(class_names[: colours.N * len(MARKERS)]):  # then colours and shapes recur
+            chosen = points[features.labels % (colours.N * len(MARKERS)) == number]
             marker = MARKERS[number // colours.N % len(MARKERS)] if len(class_names) > 10 else MARKERS[number % 8]
             axes.scatter(*chosen.T, s=14, color=colours(number % colours.N), marker=marker, alpha=0.75, label=name)
         axes.set_title(title)

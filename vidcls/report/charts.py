@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from vidcls.figures import plain_texts
 from vidcls.report.statistics import NUM_BINS, Calibration
+from vidcls.training.confusions import MOST_WITH_NAMES, MOST_WITH_NUMBERS, figure_cells
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK = "#010203"  # stands for the colour of the page's text, and is replaced by it
 BLUE, ORANGE = "#3b82c4", "#d9762b"  # told apart in the light, in the dark, and by those who do not see red and green
-MOST_WITH_NUMBERS = 30
+MOST_CELLS = 300  # in a row of a confusion matrix, of a pixel at least on a telephone
+MANY_CLASSES_INCHES = 6.0  # side of a confusion matrix whose classes have no names
 Curve = Sequence[tuple[float, float]]
 
 
@@ -48,23 +50,32 @@ def curves_chart(curves: Mapping[str, Curve]) -> str | None:
 
 
 def confusion_chart(counts: NDArray[np.int64], class_names: Sequence[str]) -> str:
-    """The confusion matrix: colours are shares of the row, numbers are videos."""
+    """The confusion matrix: colours are shares of the row, numbers are videos; of many classes as one picture.
+
+    Names are drawn up to 150 classes; how more share a cell, see :func:`figure_cells`.
+    """
     K = len(class_names)
-    side = max(3.2, (0.5 if K <= MOST_WITH_NUMBERS else 0.13) * K)
+    side = MANY_CLASSES_INCHES if K > MOST_WITH_NAMES else max(3.2, (0.5 if K <= MOST_WITH_NUMBERS else 0.13) * K)
     figure = figure_of(side + 1.6, side + 1.2)
     axes = figure.add_subplot()
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.invert_yaxis()
+    cells = figure_cells(counts, most_cells=MOST_CELLS)
+    if K <= MOST_WITH_NUMBERS:
+        axes.pcolormesh(cells.shares, cmap="Blues", vmin=0, vmax=1)
+        axes.invert_yaxis()
+    else:  # a shape for each cell would be megabytes
+        end = len(cells.shares) * cells.classes_per_cell
+        extent = (0, end, end, 0)
+        axes.imshow(cells.shares, cmap="Blues", vmin=0, vmax=1, interpolation="none", extent=extent)
     axes.set_aspect("equal")
-    size = 9 if K <= MOST_WITH_NUMBERS else 5
-    axes.set_xticks(np.arange(K) + 0.5, class_names, rotation=90, fontsize=size)
-    axes.set_yticks(np.arange(K) + 0.5, class_names, fontsize=size)
+    if K <= MOST_WITH_NAMES:
+        size = 9 if K <= MOST_WITH_NUMBERS else 7
+        axes.set_xticks(np.arange(K) + 0.5, class_names, rotation=90, fontsize=size)
+        axes.set_yticks(np.arange(K) + 0.5, class_names, fontsize=size)
     axes.set_xlabel("prediction")
     axes.set_ylabel("label")
     if K <= MOST_WITH_NUMBERS:
         for row, column in zip(*np.nonzero(counts), strict=True):
-            colour = "white" if shares[row, column] > 0.5 else "black"
+            colour = "white" if cells.shares[row, column] > 0.5 else "black"
             axes.text(
                 column + 0.5, row + 0.5, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=8
             )

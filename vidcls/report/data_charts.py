@@ -14,10 +14,10 @@ MOST_CLASSES = 120
 NUM_BINS = 24
 
 
-def counts_chart(counts: Mapping[str, Mapping[str, int]]) -> str | None:
-    """Videos by class and part, as bars; None for more classes than can be told apart."""
+def counts_chart(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Videos by class and part, as bars; of more classes than can be told apart, how many have how many videos."""
     if len(counts) > MOST_CLASSES:
-        return None
+        return _sizes_chart(counts)
     figure = figure_of(7.5, 0.8 + 0.24 * len(counts))
     axes = figure.add_subplot()
     names = list(counts)
@@ -31,6 +31,20 @@ def counts_chart(counts: Mapping[str, Mapping[str, int]]) -> str | None:
     axes.set_xlabel("videos")
     axes.legend(fontsize=8, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
     return as_svg(figure, f"Videos of {len(names)} classes by part; the table has the same numbers")
+
+
+def _sizes_chart(counts: Mapping[str, Mapping[str, int]]) -> str:
+    figure = figure_of(7.5, 2.9)
+    axes = figure.add_subplot()
+    sizes = {part: np.array([row[part] for row in counts.values()]) for part in SPLITS}
+    bins = np.histogram_bin_edges(np.concatenate(list(sizes.values())), bins=NUM_BINS).tolist()
+    axes.hist(list(sizes.values()), bins=bins, color=(BLUE, GREEN, ORANGE), label=list(sizes))
+    axes.set_xlabel("videos of a class")
+    axes.set_ylabel("classes")
+    axes.legend(fontsize=8, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    low, middle, high = np.percentile(sizes["train"], [0, 50, 100])
+    words = f"from {low:.0f} to {high:.0f} training videos, half of them up to {middle:g}"
+    return as_svg(figure, f"Sizes of {len(counts)} classes: {words}; the table has the same numbers")
 
 
 def lengths_chart(values: Sequence[float], *, unit: str, marked: float | None = None, mark: str = "") -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from vidcls.errors import VidclsError
 from vidcls.explain import Explainer
 from vidcls.explain.pictures import heat_arrays
 from vidcls.files import printable, write_csv, write_text, written_whole
-from vidcls.report.charts import calibration_chart, confusion_chart, curves_chart, views_chart
+from vidcls.report.charts import MOST_CELLS, calibration_chart, confusion_chart, curves_chart, views_chart
 from vidcls.report.html import rendered
 from vidcls.report.run_folder import RunFolder
 from vidcls.report.statistics import (
@@ -23,11 +24,22 @@ from vidcls.report.statistics import (
     confusion,
     least_sure_hits,
     surest_mistakes,
+    weakest,
 )
 from vidcls.report.thumbnails import still_and_heat
+from vidcls.training.confusions import (
+    CONFUSION_COLUMNS,
+    MOST_WITH_NAMES,
+    MOST_WITH_NUMBERS,
+    figure_cells,
+    worst_confusions,
+)
 
 TEMPLATE = "run.html"
 NUM_SHOWN = 12
+MOST_CLASSES_SHOWN = 60  # of more the page shows the weakest, and all of them on demand
+NUM_WEAKEST = 50
+NUM_CONFUSIONS = 20
 CLASS_COLUMNS = ("class", "precision", "recall", "f1", "videos")
 PathOf = Callable[[str], Path | None]
 """The name of a video in a test -> its file; None where it is not known."""
@@ -69,8 +81,8 @@ def write_report(
 ) -> list[Path]:
     """Write the page of a tested run, and what its pictures show in numbers into a folder beside it.
 
-    The folder is called like the page with ``_data`` behind: ``classes.csv``, ``confusion.csv``, ``calibration.csv``,
-    ``views.csv`` where there are several, and ``heat.npz``.
+    The folder is called like the page with ``_data`` behind: ``classes.csv``, ``confusion.csv``,
+    ``worst_confusions.csv``, ``calibration.csv``, ``views.csv`` where there are several, and ``heat.npz``.
 
     Args:
         run: see :func:`vidcls.report.read_run`.
@@ -92,6 +104,7 @@ def write_report(
     counts, rows = confusion(run.answers), class_rows(run.answers, run.class_names)
     by_views = run.test.get("top1_by_views")
     views: list[float] | None = by_views if isinstance(by_views, list) and len(by_views) > 1 else None
+    worst = worst_confusions(counts, run.class_names)
     content = {
         "name": run.folder.resolve().name,
         "family": run.folder.resolve().parent.name,
@@ -100,6 +113,13 @@ def write_report(
         "num_groups": run.answers.num_groups,
         "accuracies": accuracies(run.answers),
         "classes": rows,
+        "weakest": weakest(rows, NUM_WEAKEST) if len(rows) > MOST_CLASSES_SHOWN else None,
+        "confusions": worst[:NUM_CONFUSIONS],
+        "num_confusions": len(worst),
+        "most_with_names": MOST_WITH_NAMES,
+        "most_with_numbers": MOST_WITH_NUMBERS,
+        "classes_per_cell": figure_cells(counts, most_cells=MOST_CELLS).classes_per_cell,
+        "tables": tables_beside(output).name,
         "parts": _parts(run.test),
         "curves": curves_chart(run.curves),
         "confusion": confusion_chart(counts, run.class_names),
@@ -110,9 +130,10 @@ def write_report(
         "mistakes": [shown[k] for k in wrong],
         "hits": [shown[k] for k in unsure],
     }
-    tables: dict[str, list[tuple[object, ...]]] = {
+    tables: dict[str, Iterable[Sequence[object]]] = {
         "classes": [CLASS_COLUMNS, *((r.name, r.precision, r.recall, r.f1, r.support) for r in rows)],
-        "confusion": [("label", *run.class_names), *zip(run.class_names, *counts.T.tolist(), strict=True)],
+        "confusion": chain([("label", *run.class_names)], map(_named, run.class_names, counts)),
+        "worst_confusions": [CONFUSION_COLUMNS, *map(astuple, worst)],
         "calibration": [
             ("confidence", "accuracy", "videos"),
             *zip(found.confidence, found.accuracy, found.counts, strict=True),
@@ -121,15 +142,24 @@ def write_report(
     if views:
         tables["views"] = [("views", "top1"), *enumerate(views, start=1)]
     try:
-        files = _write_numbers(output.with_name(f"{output.stem}_data"), tables, shown)
+        files = _write_numbers(tables_beside(output), tables, shown)
         write_text(output, printable(rendered(TEMPLATE, content)))
     except OSError as error:
         raise VidclsError(f"--output {output}: cannot be written ({error}); give another place") from error
     return [output, *files]
 
 
+def tables_beside(output: Path) -> Path:
+    """The folder with the numbers of a page."""
+    return output.with_name(f"{output.stem}_data")
+
+
+def _named(name: str, counts: NDArray[np.int64]) -> tuple[object, ...]:
+    return name, *counts.tolist()
+
+
 def _write_numbers(
-    folder: Path, tables: Mapping[str, Sequence[Sequence[object]]], shown: Mapping[int, ShownVideo]
+    folder: Path, tables: Mapping[str, Iterable[Sequence[object]]], shown: Mapping[int, ShownVideo]
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []

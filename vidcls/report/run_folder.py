@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,15 +111,29 @@ def read_run(folder: Path) -> RunFolder:
 
 
 def _answers(path: Path, class_names: tuple[str, ...]) -> Answers:
+    """The rows of a ``test.csv``, which with thousands of classes is larger as text than memory: one at a time."""
     number_of = {name: number for number, name in enumerate(class_names)}
+    paths: list[str] = []
+    labels: list[int] = []
+    groups: list[str] = []
+    scores = array("d")
     with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if not rows:
+        rows = csv.reader(file)
+        column_of = {name: number for number, name in enumerate(next(rows, []))}
+        named = [column_of[name] for name in ("path", "label", "group")]
+        scored = [column_of[SCORE_PREFIX + name] for name in class_names]
+        for row in filter(None, rows):
+            if len(row) < len(column_of):
+                raise ValueError(f"line {rows.line_num} has {len(row)} of {len(column_of)} cells")
+            name, label, group = (row[column] for column in named)
+            paths.append(name)
+            labels.append(number_of[label])
+            groups.append(group or name)
+            scores.extend([float(row[column]) for column in scored])
+    if not paths:
         raise ValueError("no video")
-    scores = np.array([[float(row[SCORE_PREFIX + name]) for name in class_names] for row in rows])
-    labels = np.array([number_of[row["label"]] for row in rows])
-    groups = tuple(row["group"] or row["path"] for row in rows)
-    return Answers(tuple(row["path"] for row in rows), labels, groups, scores)
+    table = np.frombuffer(scores, dtype=np.float64).reshape(len(paths), len(class_names))
+    return Answers(tuple(paths), np.array(labels), tuple(groups), table)
 
 
 def _curves(path: Path) -> dict[str, list[tuple[float, float]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,6 @@ NUM_DRAWS = 2000
 CONFIDENCE = 0.95
 NUM_BINS = 10
 TOP_K = 5
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -83,21 +82,18 @@ def accuracies(answers: Answers, *, seed: int = 0) -> list[Accuracy]:
     right = answers.predictions == answers.labels
     rank = (answers.scores > answers.scores[np.arange(len(right)), answers.labels][:, None]).sum(axis=1)
     names, group = np.unique(answers.groups, return_inverse=True)
-    # By group: the numbers of videos and of right ones by class, so that a draw is a product of small tables.
-    tables = {"videos": np.ones(len(right)), "top-1": right, "top-5": rank < TOP_K}
-    by_group = {
-        title: _by_group_and_class(values, group, answers.labels, len(names), K) for title, values in tables.items()
-    }
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=NUM_DRAWS).astype(float)
-    weights = np.concatenate([np.ones((1, len(names))), drawn])  # the first is the test as it was
-    videos = np.tensordot(weights, by_group["videos"], axes=1)  # (draws, K)
-    hits = {title: np.tensordot(weights, by_group[title], axes=1) for title in ("top-1", "top-5")}
-    found = {"top-1": hits["top-1"].sum(axis=1) / videos.sum(axis=1)}
-    if K > TOP_K:
-        found["top-5"] = hits["top-5"].sum(axis=1) / videos.sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found["mean class accuracy"] = np.nanmean(hits["top-1"] / videos, axis=1)
+    found: dict[str, list[float]] = {"top-1": [], "top-5": [], "mean class accuracy": []}
+    for draw in range(1 + NUM_DRAWS):  # one at a time: a table of draws by groups and classes could be gigabytes
+        times = np.ones(len(names)) if draw == 0 else rng.multinomial(len(names), np.full(len(names), 1 / len(names)))
+        weights = times[group].astype(float)  # the first draw is the test as it was
+        videos = np.bincount(answers.labels, weights, minlength=K)
+        hits = np.bincount(answers.labels, weights * right, minlength=K)
+        found["top-1"].append(hits.sum() / videos.sum())
+        found["top-5"].append(weights[rank < TOP_K].sum() / videos.sum())
+        found["mean class accuracy"].append((hits[videos > 0] / videos[videos > 0]).mean())
+    if K <= TOP_K:
+        del found["top-5"]
     tail = 100 * (1 - CONFIDENCE) / 2
     return [
         Accuracy(title, float(values[0]), *(float(v) for v in np.percentile(values[1:], [tail, 100 - tail])))
@@ -130,6 +126,12 @@ def class_rows(answers: Answers, class_names: tuple[str, ...]) -> list[ClassRow]
     return rows
 
 
+def weakest(rows: Sequence[ClassRow], most: int) -> list[ClassRow]:
+    """The classes with the lowest F1, those that were never recognised or predicted first; without test videos none."""
+    tested = [row for row in rows if row.support]
+    return sorted(tested, key=lambda row: (row.f1 or 0.0, row.recall or 0.0))[:most]
+
+
 def calibration(answers: Answers) -> Calibration:
     """Confidence against accuracy in bins of equal width."""
     confidence = answers.scores.max(axis=1)
@@ -151,11 +153,3 @@ def least_sure_hits(answers: Answers, most: int) -> list[int]:
     """Videos that were recognised, the least confident first."""
     right = np.flatnonzero(answers.predictions == answers.labels)
     return [int(k) for k in right[np.argsort(answers.scores.max(axis=1)[right], kind="stable")][:most]]
-
-
-def _by_group_and_class(
-    values: NDArray[np.generic], group: NDArray[np.intp], labels: NDArray[np.int64], num_groups: int, num_classes: int
-) -> Floats:
-    table = np.zeros((num_groups, num_classes))
-    np.add.at(table, (group, labels), values.astype(float))
-    return table

@@ -8,6 +8,7 @@ from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
 TOP5_MIN_CLASSES = 6  # with five classes or fewer the right one is always among the first five
+CHUNK = 256  # videos that are scored at once: torchmetrics makes several tables of all classes for each of them
 
 
 class MeanClassAccuracy(MulticlassConfusionMatrix):
@@ -20,12 +21,12 @@ class MeanClassAccuracy(MulticlassConfusionMatrix):
     higher_is_better = True
 
     def update(self, preds: Tensor, target: Tensor) -> None:
-        """Count the answers to scores ``(N, K)`` against labels ``(N,)``.
+        """Count ``(B, K)`` scores and ``(B,)`` labels.
 
-        The counts are those of torchmetrics, which asks the GPU for the largest pair of classes and so waits for it.
+        torchmetrics' own method asks the GPU for the largest pair of classes and so waits for it, and makes a table of
+        ``(B, K*K)`` where deterministic algorithms are asked for.
         """
-        pairs = target * self.num_classes + preds.argmax(dim=1)
-        self.confmat.view(-1).index_add_(0, pairs, torch.ones_like(pairs))
+        add_confusions(self.confmat, preds.argmax(dim=1), target)
 
     def compute(self) -> Tensor:
         """A scalar in 0 to 1."""
@@ -36,6 +37,19 @@ class MeanClassAccuracy(MulticlassConfusionMatrix):
         raise NotImplementedError("mean class accuracy is one number; draw the confusion matrix instead")
 
 
+def confusion_counts(scores: Tensor, labels: Tensor) -> Tensor:
+    """Counts ``(K, K)`` of ``(N, K)`` scores against ``(N,)`` labels: rows are true classes, columns predictions."""
+    counts = torch.zeros(scores.shape[1], scores.shape[1], dtype=torch.long, device=scores.device)
+    add_confusions(counts, scores.argmax(dim=1), labels)
+    return counts
+
+
+def add_confusions(counts: Tensor, predictions: Tensor, labels: Tensor) -> None:
+    """Add predictions and labels, each ``(N,)``, to counts ``(K, K)`` in place."""
+    cells = labels * len(counts) + predictions
+    counts.view(-1).index_add_(0, cells, torch.ones_like(cells))
+
+
 def mean_recall(confusion: Tensor) -> Tensor:
     """Mean recall of a confusion matrix ``(K, K)`` (rows are true classes) over the classes that occur."""
     support = confusion.sum(dim=1)
@@ -43,20 +57,29 @@ def mean_recall(confusion: Tensor) -> Tensor:
     return recall[support > 0].mean() if bool((support > 0).any()) else torch.zeros((), device=confusion.device)
 
 
-def classification_metrics(num_classes: int, prefix: str) -> MetricCollection:
-    """``top1``, ``top5`` (from six classes on) and ``mean_class_accuracy``, each named with ``prefix``."""
+def classification_metrics(num_classes: int, prefix: str, *, over_processes: bool = True) -> MetricCollection:
+    """``top1``, ``top5`` (from six classes on) and ``mean_class_accuracy``, each named with ``prefix``.
+
+    Args:
+        num_classes: K.
+        prefix: of the names.
+        over_processes: whether all processes are asked for their counts when the metrics are computed.
+    """
     # Labels come from the data set's list of classes; to validate them in each step would wait for the GPU.
+    common = {"num_classes": num_classes, "sync_on_compute": over_processes, "validate_args": False}
     metrics: dict[str, Metric | MetricCollection] = {
-        "top1": MulticlassAccuracy(num_classes, top_k=1, average="micro", validate_args=False),
-        "mean_class_accuracy": MeanClassAccuracy(num_classes, validate_args=False),
+        "top1": MulticlassAccuracy(top_k=1, average="micro", **common),
+        "mean_class_accuracy": MeanClassAccuracy(**common),
     }
     if num_classes >= TOP5_MIN_CLASSES:
-        metrics["top5"] = MulticlassAccuracy(num_classes, top_k=5, average="micro", validate_args=False)
+        metrics["top5"] = MulticlassAccuracy(top_k=5, average="micro", **common)
     return MetricCollection(metrics, prefix=prefix, compute_groups=False)
 
 
 def score(scores: Tensor, labels: Tensor) -> dict[str, float]:
     """The metrics of ``(N, K)`` scores against ``(N,)`` labels, as plain numbers."""
-    metrics = classification_metrics(scores.shape[1], prefix="")
-    computed = metrics(scores, labels)  # compute() would wait for all processes, and one of them may ask alone
+    metrics = classification_metrics(scores.shape[1], prefix="", over_processes=False)  # one of them may ask alone
+    for some, their_labels in zip(scores.split(CHUNK), labels.split(CHUNK), strict=True):
+        metrics.update(some, their_labels)
+    computed = metrics.compute()
     return {name: float(computed[name]) for name in ("top1", "top5", "mean_class_accuracy") if name in computed}
