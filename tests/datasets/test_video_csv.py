@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -90,14 +91,17 @@ def test_a_byte_order_mark_blank_lines_quotes_and_windows_line_ends_are_read(tmp
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (["path,class", "a0.mp4,a"], r"clips\.csv:1: no column label; found path, class"),
-        (["path;label", "a0.mp4;a"], r"clips\.csv:1: .*separate columns by commas"),
+        (
+            ["path,verb", "a0.mp4,a"],
+            r"clips\.csv:1: no column label; found path, verb; add a header .*--data\.dataset\.col",
+        ),
+        (["path;verb", "a0.mp4;a"], r"clips\.csv:1: no column label; found path, verb; add a header"),
         ([], r"clips\.csv:1: no column path or label; found nothing"),
         (["path,label,fps,fps", "a0.mp4,a,1,2"], r"clips\.csv:1: two columns of the same name"),
         (["path,label", "a0.mp4,a", "a1.mp4,"], r"clips\.csv:3: the column label is empty"),
-        (["path,label", "a0.mp4,a", "a1.mp4,a,x"], r"clips\.csv:3: expected 2 cells as in the header, found 3"),
+        (["path,label", "a0.mp4,a", "a1.mp4,a,x"], r"clips\.csv:3: expected 2 cells as in the first row, found 3"),
         (["path,label", 'a0.mp4,"a'], r"clips\.csv:2: not valid csv"),
-        (["path,label,split", "a0.mp4,a,dev"], r"clips\.csv:2: unknown split 'dev'; expected train, val or test"),
+        (["path,label,split", "a0.mp4,a,held out"], r"clips\.csv:2: unknown split 'held out'; expected train, val"),
         (
             ["path,label", "a0.mp4,a", "b0.mp4,b", "./a0.mp4,a"],
             r"clips\.csv:4 lists a0\.mp4 twice, first in .*clips\.csv:2",
@@ -105,7 +109,10 @@ def test_a_byte_order_mark_blank_lines_quotes_and_windows_line_ends_are_read(tmp
         (["path,label", "a0.mp4,a", "a0.mp4,b"], r"clips\.csv:3 lists a0\.mp4 with two labels \('a' and 'b'\)"),
         (["path,label,split", "a0.mp4,a,train", "a0.mp4,a,test"], r"clips\.csv:3 .*two splits \(train and test\)"),
         (["path,label", "a0.mp4,a", "zz.mp4,b"], r"1 of 2 videos are missing: .*clips\.csv:3 -> .*zz\.mp4"),
-        (["path,label", "a0.mp4,a", "x\\b0.mp4,b"], "use forward slashes"),
+        (
+            ["path,label", "a0.mp4,a", "x\\b0.mp4,b"],
+            r"1 of 2 videos are missing: .*csv:3 -> .*/x/b0\.mp4; remove the lines",
+        ),
         (["path,label", "a0.mp4,a", "a1.mp4,a", "a2.mp4,a"], r"only one class, 'a', in .*clips\.csv"),
         (["path,label", "a0.mp4,a"], r"too few videos to cut a test part .*set test_fraction to 0"),
         (["path,label"], r"no videos in .*clips\.csv"),
@@ -136,8 +143,8 @@ def test_of_many_mistakes_the_first_five_are_shown(table: Callable[..., Path]) -
 def test_a_missing_or_binary_file_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"no csv file at .*none\.csv"):
         VideoCsv(tmp_path / "none.csv")
-    (tmp_path / "binary.csv").write_bytes(b"path,label\n\xff\xfe\x00,a\n")
-    with pytest.raises(DatasetError, match=r"binary\.csv: not UTF-8 text"):
+    (tmp_path / "binary.csv").write_bytes(b"path,label\n\xff\xfe,a\n")
+    with pytest.raises(DatasetError, match=r"binary\.csv:2: not UTF-8 text"):
         VideoCsv(tmp_path / "binary.csv")
 
 
@@ -164,6 +171,177 @@ def test_three_hundred_thousand_lines_fit_in_memory(tmp_path: Path, files: Files
     peak_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak_bytes / len(dataset.records) < 1700
+
+
+ROWS = [(n, n[0]) for n in NAMES]
+NUMBERED = [(n, str("ab".index(n[0]))) for n in NAMES]
+
+
+def joined(rows: Iterable[tuple[str, ...]], separator: str, header: str = "") -> str:
+    return "".join(f"{line}\n" for line in [header, *(separator.join(row) for row in rows)] if line)
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        (
+            joined(NUMBERED, " "),
+            "separated by blanks; no header: columns read as path, label",
+        ),  # SlowFast, PyTorchVideo
+        (joined(NUMBERED, " ", "path label"), "separated by blanks"),
+        (
+            joined([(n, "300", k) for n, k in NUMBERED], " "),
+            "separated by blanks; no header: columns read as path, (igno",
+        ),
+        (joined(NUMBERED, ","), "no header: columns read as path, label"),
+        (joined(NUMBERED, "\t"), "separated by tabs; no header: columns read as path, label"),
+        (joined(NUMBERED, ";", "path;label"), "separated by semicolons"),
+        ("sep=;\n" + joined(NUMBERED, ";", "path;label"), "separated by semicolons"),
+        (joined(NUMBERED, "|", "path|label"), "separated by bars"),
+        (joined(NUMBERED, ",", "video_path,class"), "columns: video_path read as path, class read as label"),
+        (joined(NUMBERED, ",", "Filename,Label"), "columns: Filename read as path"),
+        (
+            joined(NUMBERED, ";", "File Name;Category"),
+            "separated by semicolons; columns: File Name read as path, Category",
+        ),
+        ("# made by me\n\n" + joined(NUMBERED, ",", "path,label"), ""),
+        (joined(NUMBERED, ",", "# path,label"), ""),
+        ("\n" + joined(NUMBERED, ",", "path,label"), ""),
+        (joined([(f".\\{n}", k) for n, k in NUMBERED], ",", "path,label"), ""),
+    ],
+)
+def test_lists_of_other_tools_give_the_same_videos(tmp_path: Path, files: Files, text: str, note: str) -> None:
+    files(tmp_path, NAMES)
+    (tmp_path / "list.txt").write_text(text)
+    dataset = VideoCsv(tmp_path / "list.txt")
+    assert [(r.path, r.name, r.label) for r in dataset.records] == [(tmp_path / n, n, k) for n, k in NUMBERED]
+    assert len(dataset.notes) == bool(note)
+    assert all(said.startswith(f"list.txt: {note}") for said in dataset.notes)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_encodings_with_a_byte_order_mark_are_read(tmp_path: Path, files: Files, encoding: str) -> None:
+    names = [f"{label}é{k}.mp4" for label in "ab" for k in range(4)]
+    files(tmp_path, names)
+    mark = "\ufeff" if encoding.endswith("e") else ""
+    (tmp_path / "clips.csv").write_bytes(
+        (mark + joined([(n, n[:2]) for n in names], ",", "path,label")).encode(encoding)
+    )
+    dataset = VideoCsv(tmp_path / "clips.csv")
+    assert [(r.name, r.label) for r in dataset.records] == [(n, n[:2]) for n in names]
+
+
+def test_paths_with_blanks_in_a_list_separated_by_blanks(tmp_path: Path, files: Files) -> None:
+    names = [f"my videos/clip {label} {k}.mp4" for label in "ab" for k in range(4)]
+    files(tmp_path, names)
+    (tmp_path / "train.csv").write_text("".join(f"{name} {name[15]}\n" for name in names))
+    assert [(r.name, r.label) for r in VideoCsv(tmp_path / "train.csv").records] == [(n, n[15]) for n in names]
+
+
+def test_a_list_for_each_split_in_one_folder_is_one_data_set(tmp_path: Path, files: Files, lines: Lines) -> None:
+    files(tmp_path, NAMES)
+    for split, kept in (("train", "0123"), ("val", "4"), ("test", "5")):
+        lines(tmp_path / f"{split}.csv", *(f"{n} {k}" for n, k in NUMBERED if n[1] in kept))
+    dataset = VideoCsv(tmp_path)
+    assert [len(dataset.split(split)) for split in SPLITS] == [8, 2, 2]
+    assert dataset.source == str(tmp_path)
+    alone = VideoCsv(tmp_path / "train.csv")
+    assert len(alone.records) == 8
+    assert alone.notes[1] == (
+        "train.csv alone is cut into train, val and test; to use test.csv, val.csv as the other splits, pass the "
+        f"folder: --data.dataset.path {tmp_path}"
+    )
+    (tmp_path / "training.csv").touch()
+    with pytest.raises(DatasetError, match="several lists of one split"):
+        VideoCsv(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match=r"no list in the folder .*empty: expected train\.csv.*--data video_folder"):
+        VideoCsv(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("columns", "header", "row"),
+    [
+        ({"path": "clip_id", "label": "verb"}, "clip_id,noun,verb", "{path},x,{label}"),
+        ({"label": "verb"}, "filename;label;verb", "{path};wrong;{label}"),
+        ({"path": 1, "label": 2}, "", "7,{path},{label}"),
+        ({"path": 0, "label": 1, "group": 2}, "", "{path} {label} {group}"),
+    ],
+)
+def test_columns_can_be_named(table: Callable[..., Path], columns: dict[str, str | int], header: str, row: str) -> None:
+    body = [row.format(path=n, label=n[0], group=n[1]) for n in NAMES]
+    dataset = VideoCsv(table(*([header] if header else []), *body), columns=columns)
+    assert [(r.name, r.label) for r in dataset.records] == ROWS
+    assert all(r.group == (r.name[1] if "group" in columns else None) for r in dataset.records)
+
+
+@pytest.mark.parametrize(
+    ("words", "splits"),
+    [("training validation testing", SPLITS), ("Train dev Test", SPLITS), ("train_set eval test_set", SPLITS)],
+)
+def test_splits_have_their_usual_names(table: Callable[..., Path], words: str, splits: tuple[str, ...]) -> None:
+    word = dict(zip(splits, words.split(), strict=True))
+    rows = [(n, n[0], word["train" if int(n[1]) < 4 else "val" if n[1] == "4" else "test"]) for n in NAMES]
+    for header in ("path,label,split", "path,label,subset"):
+        dataset = VideoCsv(table(header, *(",".join(row) for row in rows)))
+        assert [len(dataset.split(split)) for split in SPLITS] == [8, 2, 2]
+    dataset = VideoCsv(table(*(" ".join(row) for row in rows)))
+    assert [len(dataset.split(split)) for split in SPLITS] == [8, 2, 2]
+
+
+def test_a_column_called_set_without_splits_in_it_is_a_further_column(table: Callable[..., Path]) -> None:
+    dataset = VideoCsv(table("path,label,set", *(f"{n},{n[0]},s{n[1]}" for n in NAMES)))
+    assert dataset.records[0].extra == {"set": "s0"}
+    assert all(dataset.split(split) for split in SPLITS)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            ["path,label", "a0.mp4,a", "https://example.org/b.mp4,b"],
+            r"csv:3: https://example\.org/b\.mp4 is an address",
+        ),
+        (
+            ["https://example.org/b.mp4 0"],
+            r"csv:1: https://example\.org/b\.mp4 is an address, and remote files are not",
+        ),
+        (["path,label", "C:\\videos\\a0.mp4,a"], r"csv:2: C:\\videos\\a0\.mp4 is a path of a Windows machine"),
+        (["path,label", "C:/videos/a0.mp4,a"], r"csv:2: C:/videos/a0\.mp4 is a path of a Windows machine"),
+        (["a0.mp4,0,1", "b0.mp4,1,1"], r"csv:1: no header, and its 3 columns could mean several things; add a header"),
+        (["a0.mp4 0 1 2", "b0.mp4 1 1 2"], r"csv:1: no header, and its 4 columns could mean several things"),
+        (
+            ["video,filename,label", "a0,a0.mp4,a"],
+            r"csv:1: several columns could be the path: video, filename; name it",
+        ),
+        (["path,label", "a0.mp4,a", "b\0.mp4,b"], r"clips\.csv:3: a NUL byte, which no text has"),
+        (
+            ["path,label,split", "a0.mp4,a,train", "b0.mp4,b,eval"],
+            r"clips\.csv: in the column split, eval could mean val",
+        ),
+    ],
+)
+def test_what_could_mean_two_things_is_refused_in_one_line(
+    table: Callable[..., Path], text: list[str], words: str
+) -> None:
+    with pytest.raises(DatasetError, match=words) as caught:
+        VideoCsv(table(*text))
+    assert "\n" not in str(caught.value)
+
+
+def test_file_names_that_are_no_unicode_are_read_as_the_bytes_that_they_are(tmp_path: Path, files: Files) -> None:
+    files(tmp_path, NAMES)
+    odd = os.fsdecode(b"caf\xe9.mp4")
+    try:
+        (tmp_path / odd).touch()
+    except OSError:
+        pytest.skip("this file system knows Unicode names alone")
+    (tmp_path / "clips.csv").write_bytes(b"path,label\n" + joined(ROWS, ",").encode() + b"caf\xe9.mp4,b\n")
+    assert VideoCsv(tmp_path / "clips.csv").records[-1].path == tmp_path / odd
+    for row in (b"caf\xe9.mp4,caf\xe9", b"gar\xe7on.mp4,b"):
+        (tmp_path / "clips.csv").write_bytes(b"path,label\n" + joined(ROWS, ",").encode() + row + b"\n")
+        with pytest.raises(DatasetError, match=r"clips\.csv:14: not UTF-8 text; save the file as UTF-8"):
+            VideoCsv(tmp_path / "clips.csv")
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)

@@ -82,6 +82,84 @@ def test_a_class_may_be_called_train(tmp_path: Path, files: Files) -> None:
     assert VideoFolder(tmp_path).class_names == ["bus", "train"]
 
 
+def test_which_folder_was_taken_for_a_class_is_said(tmp_path: Path, files: Files) -> None:
+    files(tmp_path, [f"{label}/{k}.mp4" for label in ("bus", "train") for k in range(3)])
+    assert VideoFolder(tmp_path).notes == ("the folder train is used as a class, like bus beside it",)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("training", "validation", "testing"),
+        ("train_set", "valid_set", "test_set"),
+        ("Train", "dev", "Test"),
+        ("TRAINING", "Validate", "evaluation"),
+        ("videos_train", "videos_val", "videos_test"),
+    ],
+)
+def test_parts_with_other_usual_names_are_parts_and_never_classes(
+    tmp_path: Path, files: Files, names: tuple[str, str, str]
+) -> None:
+    files(tmp_path, [f"{part}/{label}/0.mp4" for part in names for label in ("sit", "walk")])
+    dataset = VideoFolder(tmp_path)
+    assert dataset.class_names == ["sit", "walk"]
+    assert splits(dataset) == {
+        f"{part}/{label}/0.mp4": split for part, split in zip(names, SPLITS, strict=True) for label in ("sit", "walk")
+    }
+    assert dataset.notes == (f"folders used as splits: {names[0]} as train, {names[1]} as val, {names[2]} as test",)
+
+
+def test_trainval_is_the_training_part_and_validation_is_cut_from_it(tmp_path: Path, files: Files) -> None:
+    files(tmp_path, [f"{p}/{c}/{k}.mp4" for p in ("trainval", "test") for c in ("sit", "walk") for k in range(10)])
+    dataset = VideoFolder(tmp_path, val_fraction=0.2)
+    assert [len(dataset.split(s)) for s in SPLITS] == [16, 4, 20]
+
+
+def test_parts_inside_the_classes_are_parts_too(tmp_path: Path, files: Files) -> None:
+    names = [
+        f"{label}/{part}/{k}.mp4" for label in ("sit", "walk") for part in ("train", "Val", "testing") for k in "ab"
+    ]
+    files(tmp_path, names)
+    dataset = VideoFolder(tmp_path)
+    assert dataset.class_names == ["sit", "walk"]
+    assert splits(dataset) == {
+        name: {"train": "train", "Val": "val", "testing": "test"}[name.split("/")[1]] for name in names
+    }
+    assert dataset.notes == ("the folders Val, testing, train inside the classes are used as splits",)
+
+
+def test_classes_that_are_called_like_parts_are_named_to_be_classes(tmp_path: Path, files: Files) -> None:
+    files(tmp_path, [f"{label}/{k}.mp4" for label in ("testing", "training", "resting") for k in range(3)])
+    with pytest.raises(DatasetError, match=r"both splits .* where all are classes, --data\.dataset\.classes names"):
+        VideoFolder(tmp_path)
+    dataset = VideoFolder(tmp_path, classes=["testing", "training", "resting"])
+    assert dataset.class_names == ["resting", "testing", "training"]
+
+
+def test_other_suffixes_of_videos_are_read(tmp_path: Path, files: Files) -> None:
+    suffixes = ["divx", "3g2", "f4v", "m2t", "qt", "dv", "mjpeg", "mpv", "vob", "ogv", "rm", "asf", "mxf", "nut", "y4m"]
+    suffixes += ["ivf", "DIVX", "m2v", "h264"]
+    files(tmp_path, [f"{label}/a.{suffix}" for label in ("sit", "walk") for suffix in suffixes])
+    dataset = VideoFolder(tmp_path)
+    assert len(dataset.records) == 2 * len(suffixes)
+    assert dataset.notes == ()
+
+
+def test_files_that_are_passed_over_are_counted_by_suffix(tmp_path: Path, files: Files) -> None:
+    files(tmp_path, [f"{label}/{k}.mp4" for label in ("sit", "walk") for k in range(3)])
+    files(tmp_path, ["sit/a.txt", "walk/b.TXT", "walk/deep/c.srt", "sit/LICENSE", "sit/.hidden", "sit/Thumbs.db"])
+    assert VideoFolder(tmp_path).notes == ("skipped files without a video suffix: .txt (2), no suffix (1), .srt (1)",)
+
+
+@pytest.mark.parametrize("name", ["__MACOSX", ".ipynb_checkpoints", "@eaDir", ".Trash", "$RECYCLE.BIN", "lost+found"])
+def test_folders_of_the_system_are_no_classes_and_hold_no_videos(tmp_path: Path, files: Files, name: str) -> None:
+    files(tmp_path, [f"{label}/{k}.mp4" for label in ("sit", "walk") for k in range(3)])
+    files(tmp_path, [f"{name}/sit/._0.mp4", f"sit/{name}/0.mp4", f"{name}/x.mp4"])
+    dataset = VideoFolder(tmp_path)
+    assert dataset.class_names == ["sit", "walk"]
+    assert len(dataset.records) == 6
+
+
 def test_classes_picks_some_of_the_folders(tmp_path: Path, files: Files) -> None:
     files(tmp_path, [f"{label}/{k}.mp4" for label in ("sit", "walk", "run") for k in range(3)])
     assert VideoFolder(tmp_path, classes=["walk", "run"]).class_names == ["run", "walk"]
@@ -103,12 +181,19 @@ def test_a_link_to_a_folder_is_followed_and_a_circle_ends(tmp_path: Path, files:
     [
         ([], "no videos in"),
         (["sit/a.mp4", "sit/b.mp4", "sit/c.mp4"], "only one class, 'sit'"),
-        (["sit/a.mp4", "walk/notes.txt"], "no video in the class folder .*walk"),
+        (["sit/a.mp4", "walk/notes.txt"], r"no video in the class folder .*walk; .*\(skipped files .*: \.txt \(1\)\)"),
         (["a.mp4", "sit/a.mp4", "walk/b.mp4"], r"videos without a class in .*: a\.mp4; move each"),
         (["train/a.mp4", "train/sit/a.mp4", "test/sit/b.mp4"], r"videos without a class in .*train: a\.mp4"),
-        (["train/sit/a.mp4", "test/sit/b.mp4", "raw/x.mp4"], r"both parts \(test, train\) and other folders \(raw\)"),
+        (["train/sit/a.mp4", "test/sit/b.mp4", "raw/x.mp4"], r"both splits \(test, train\) and other folders \(raw\)"),
+        (["test/sit/a.mp4", "sit/a.mp4", "walk/b.mp4"], r"both splits \(test\) and other folders \(sit, walk\)"),
+        (
+            ["sit/train/a.mp4", "sit/test/b.mp4", "walk/c.mp4"],
+            r"some classes hold splits \(as sit/test\) and others do not",
+        ),
+        (["sit/val/a.mp4", "walk/test/b.mp4"], "holds val, test but no train"),
+        (["train/sit/a.mp4", "eval/sit/b.mp4"], "eval could mean validation or test"),
         (["val/sit/a.mp4", "test/sit/b.mp4"], "holds test, val but no train"),
-        (["train/sit/a.mp4", "val/sit/b.mp4", "validation/sit/c.mp4"], "one part twice: train, val, validation"),
+        (["train/sit/a.mp4", "val/sit/b.mp4", "validation/sit/c.mp4"], "one split twice: val, validation"),
         (["train/sit/a.mp4", "train/sit/b.mp4", "train/run/b.mp4", "test/walk/a.mp4"], r"'walk' \(test, .*walk/a\.mp4"),
     ],
 )

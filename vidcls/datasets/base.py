@@ -32,16 +32,24 @@ class VideoDataset(ABC):
         root: the folder that record names are relative to.
         class_names: sorted; the index of a name is its class index.
         records: every video once, in an order that depends on the data only.
+        source: what to call the data set in messages: its folder, or the list that it was read from.
+        notes: what a reader should know of how the data was understood, a line each; often none.
     """
 
     root: Path
     class_names: list[str]
     records: list[VideoRecord]
+    source: str = ""
+    notes: Sequence[str] = ()
 
     @abstractmethod
-    def __init__(self, root: Path, records: list[VideoRecord]) -> None:
+    def __init__(
+        self, root: Path, records: list[VideoRecord], *, source: str | None = None, notes: Sequence[str] = ()
+    ) -> None:
         self.root = root
         self.records = records
+        self.source = str(root) if source is None else source
+        self.notes = tuple(notes)
         self.class_names = sorted({record.label for record in records})
 
     def prepare(self) -> None:  # noqa: B027 - most data sets lie ready on disk

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vidcls.datasets.text_table import check_unicode, read_text
 from vidcls.errors import DatasetError
 from vidcls.types import Split
 
@@ -83,12 +85,12 @@ def read_lines(file: Path) -> list[tuple[int, str]]:
     """The lines of a text file that are not blank, stripped, each with its line number from 1.
 
     Raises:
-        DatasetError: the file is missing or is not UTF-8 text.
+        DatasetError: the file is missing or is not text.
     """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(
-            f"cannot read the annotation {file}: {error}; check the path and that it is UTF-8 text"
-        ) from error
-    return [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    text = read_text(file)
+    found = []
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        if stripped := line.strip():
+            check_unicode(stripped, f"{file}:{number}")
+            found.append((number, stripped))
+    return found

@@ -13,7 +13,7 @@ from vidcls.datasets.base import VideoDataset, settle
 from vidcls.datasets.checks import first_few
 from vidcls.datasets.entries import Entry, existing_folder
 from vidcls.datasets.splits import check_fractions
-from vidcls.datasets.video_csv import read_csv
+from vidcls.datasets.text_table import read_csv
 from vidcls.datasets.video_files import is_video
 from vidcls.errors import DatasetError
 from vidcls.types import SPLITS, Split

@@ -1,41 +1,53 @@
-"""A csv file -> records: the columns path and label, and where present split and group."""
+"""A csv file or another list of videos -> records: the columns path and label, and where present split and group."""
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidcls.datasets.base import VideoDataset, collector_paused, settle
 from vidcls.datasets.checks import first_few
 from vidcls.datasets.entries import Entry, existing_folder, name_inside
+from vidcls.datasets.list_columns import Columns, is_address, layout_of
+from vidcls.datasets.split_words import splits_of
 from vidcls.datasets.splits import check_fractions
+from vidcls.datasets.text_table import check_unicode, read_text
 from vidcls.errors import DatasetError
-from vidcls.types import Split
+from vidcls.types import SPLITS, Split
 
-SPLIT_WORDS: dict[str, Split] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-KNOWN_COLUMNS = ("path", "label", "split", "group")
+LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".lst", ".list")
 _NO_EXTRA: dict[str, str] = {}  # shared by all records of a csv without further columns
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
 class VideoCsv(VideoDataset):
-    """Videos listed in a csv file with a header, in the order of its lines.
+    """Videos listed in a csv file, in the order of its lines.
 
-    ``path`` and ``label`` are needed. Without ``split`` (train, val or test; validation and valid mean val) the three
-    parts are cut by class and, where there is a column ``group``, by group. With ``split`` but no val in it,
-    validation is cut from the training part in the same way, never from test. Every other column is kept in the
-    record's ``extra``.
+    The plain form is UTF-8 with commas and a header. ``path`` and ``label`` are needed. Without ``split`` (train, val,
+    test, or another usual name such as validation) the three splits are cut by class and, where there is a column
+    ``group``, by group. With ``split`` but no val in it, validation is cut from the training split in the same way,
+    never from test. Every other column is kept in the record's ``extra``.
+
+    Lists of other tools are read too where they can mean one thing only, and `notes` says what was understood: other
+    separators (semicolons, tabs, bars, blanks), UTF-16, comments at the start, usual names of columns (``video_path``,
+    ``filename``, ``class``), and no header: ``path label`` as SlowFast, PyTorchVideo and VideoMAE have it, ``path
+    num_frames label`` with blanks, ``path,label,split``. A folder with ``train.csv``, ``val.csv`` and ``test.csv`` is
+    one data set.
 
     Args:
-        path: the csv file, UTF-8, separated by commas.
+        path: the csv file, or a folder of one for each split.
         root: folder that the paths in the csv are relative to; default: the folder of the csv.
-        val_fraction: share of the videos for validation, where the csv has none; of the training part where test is
+        val_fraction: share of the videos for validation, where the csv has none; of the training split where test is
             given.
         test_fraction: share of the videos for testing, where the csv has no column split.
         seed: of the cut.
-        official_split: keep the split of the csv even where it spreads a group over parts, as those of some published
+        official_split: keep the split of the csv even where it spreads a group over splits, as those of some published
             data sets do; it is logged in place of refused.
+        columns: which columns hold path, label, split and group, by name (``{path: clip, label: verb}``) or, in a list
+            without a header, by position from 0 (``{path: 0, label: 2}``); default: found by name.
 
     Raises:
         DatasetError: the csv is unreadable, or contradicts itself or the files; the message has the line number.
@@ -50,14 +62,18 @@ class VideoCsv(VideoDataset):
         test_fraction: float = 0.15,
         seed: int = 0,
         official_split: bool = False,
+        columns: dict[str, str | int] | None = None,
     ) -> None:
         check_fractions(val_fraction, test_fraction)
         path = Path(path).expanduser()
-        if not path.is_file():
+        files: Mapping[Path, Split | None] = _files_of_splits(path) if path.is_dir() else {path: None}
+        if not path.exists():
             raise DatasetError(f"no csv file at {path}: expected a file with the columns path,label; check the path")
-        folder = existing_folder(path.parent if root is None else root, what="folder of the videos")
+        base = path if path.is_dir() else path.parent
+        folder = existing_folder(base if root is None else root, what="folder of the videos")
         with collector_paused():
-            entries = list(_entries(path, str(folder)))
+            lists = [_List(file, str(folder), split, columns) for file, split in files.items()]
+            entries = [entry for each in lists for entry in each.entries()]
             records = settle(
                 entries,
                 source=str(path),
@@ -66,65 +82,140 @@ class VideoCsv(VideoDataset):
                 seed=seed,
                 official_groups=official_split,
             )
-        super().__init__(folder, records)
+        notes = [note for each in lists for note in each.notes]
+        super().__init__(folder, records, source=str(path), notes=notes + _splits_beside(path, lists[0]))
 
 
-def _entries(file: Path, root: str) -> Iterator[Entry]:
-    source = str(file)
-    rows = read_csv(file)
-    _, header = next(rows, (1, []))
-    columns = _columns(header, source)
-    known = {name: columns.pop(name) for name in KNOWN_COLUMNS if name in columns}
-    for line, row in rows:
-        cells = {name: row[at] for name, at in known.items()}
-        if "" in cells.values():
-            empty = next(name for name, cell in cells.items() if not cell)
-            raise DatasetError(f"{source}:{line}: the column {empty} is empty; fill it or remove the line")
-        path = os.path.normpath(os.path.join(root, cells["path"]))  # noqa: PTH118 - speed, and Path keeps `..`
-        split: Split | None = None
-        if "split" in cells:
-            split = SPLIT_WORDS.get(cells["split"].lower())
-            if split is None:
-                raise DatasetError(f"{source}:{line}: unknown split {cells['split']!r}; expected train, val or test")
-        extra = {name: row[at] for name, at in columns.items()} if columns else _NO_EXTRA
-        yield Entry(path, cells["label"], name_inside(path, root), split, cells.get("group"), source, line, extra)
+@dataclass
+class _List:
+    """One file, and what it turns into.
 
-
-def read_csv(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a csv file that are not blank, cells stripped, each with its line number; the header is the first.
-
-    Raises:
-        DatasetError: the file is not UTF-8 or not csv, or a row has another number of cells than the header.
+    Args:
+        file: the file.
+        root: the folder that its paths are relative to.
+        split: of all its videos, where the file has no such column.
+        columns: see `VideoCsv`.
     """
-    num_columns = 0
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text, strict=True)
+
+    file: Path
+    root: str
+    split: Split | None
+    columns: Columns | None
+    notes: list[str] = field(default_factory=list)
+    has_split: bool = False
+
+    def entries(self) -> Iterator[Entry]:
+        """The videos in the order of the lines."""
+        source, root = str(self.file), self.root
+        text = read_text(self.file)
+        layout = layout_of(text, self.file, root, self.columns)
+        self.notes = [f"{self.file.name}: {note}" for note in layout.notes]
+        self.has_split = "split" in layout.columns or self.split is not None
+        is_text = text.isascii() or not re.search("[\ud800-\udfff]", text)
+        splits = _Splits()
+        for line, row in layout.rows(text, self.file):
+            cells = {name: row[at] for name, at in layout.columns.items()}
+            if "" in cells.values():
+                empty = next(name for name, cell in cells.items() if not cell)
+                raise DatasetError(f"{source}:{line}: the column {empty} is empty; fill it or remove the line")
+            path = _path(cells["path"], root, f"{source}:{line}")
+            if not is_text:  # a file name may be any bytes, and is right where the file is there
+                for cell in row:
+                    if cell != cells["path"] or not os.path.lexists(path):
+                        check_unicode(cell, f"{source}:{line}")
+            extra = {name: row[at] for name, at in layout.extra.items()} if layout.extra else _NO_EXTRA
+            entry = Entry(
+                path, cells["label"], name_inside(path, root), self.split, cells.get("group"), source, line, extra
+            )
+            if "split" in cells:
+                splits.add(cells["split"], entry)
+            yield entry
+        splits.give(source)
+
+
+class _Splits:
+    """The words of a column of splits, each with its entries: what a word means may depend on the others."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, list[Entry]] = {}
+
+    def add(self, word: str, entry: Entry) -> None:
+        """One cell of the column."""
+        self._entries.setdefault(word, []).append(entry)
+
+    def give(self, source: str) -> None:
+        """Set the split of all entries.
+
+        Raises:
+            DatasetError: a word is no split, or could be two.
+        """
         try:
-            for row in reader:
-                if not any(row):
-                    continue
-                num_columns = num_columns or len(row)
-                if len(row) != num_columns:
-                    raise DatasetError(
-                        f"{file}:{reader.line_num}: expected {num_columns} cells as in the header, found {len(row)}; "
-                        'put a cell with a comma into "quotes"'
-                    )
-                yield reader.line_num, [cell.strip() for cell in row]
-        except csv.Error as error:
-            raise DatasetError(f"{file}:{reader.line_num}: not valid csv: {error}; check the quotes") from error
-        except UnicodeDecodeError as error:
-            raise DatasetError(f"{file}: not UTF-8 text ({error.reason}); save it as UTF-8") from error
+            meant = splits_of(self._entries)
+        except DatasetError as error:
+            raise DatasetError(f"{source}: in the column split, {error}") from error
+        for word, entries in self._entries.items():
+            if word not in meant:
+                raise DatasetError(
+                    f"{source}:{entries[0].line}: unknown split {word!r}; expected train, val or test, or another "
+                    "usual name of these"
+                )
+            for entry in entries:
+                entry.split = meant[word]
 
 
-def _columns(header: list[str], source: str) -> dict[str, int]:
-    columns = {name.lower() if name.lower() in KNOWN_COLUMNS else name: at for at, name in enumerate(header)}
-    absent = [name for name in ("path", "label") if name not in columns]
-    if absent:
-        other_comma = len(header) == 1 and (";" in header[0] or "\t" in header[0])
-        hint = "separate columns by commas" if other_comma else "add a header"
+def _path(cell: str, root: str, place: str) -> str:
+    """The absolute path of a file that is listed as ``cell``."""
+    if is_address(cell):
         raise DatasetError(
-            f"{source}:1: no column {' or '.join(absent)}; found {first_few(header) or 'nothing'}; {hint}"
+            f"{place}: {cell} is an address, and remote files are not read: download the videos and list the local "
+            "files"
         )
-    if len(columns) != len(header):
-        raise DatasetError(f"{source}:1: two columns of the same name among {', '.join(header)}; rename one")
-    return columns
+    if os.sep == "/" and _is_strange(cell) and not os.path.lexists(os.path.join(root, cell)):  # noqa: PTH118
+        if _DRIVE.match(cell):
+            raise DatasetError(
+                f"{place}: {cell} is a path of a Windows machine: write paths relative to the folder of the videos, "
+                "and pass that as --data.dataset.root"
+            )
+        cell = os.path.expanduser(cell.replace("\\", "/"))  # noqa: PTH111
+    return os.path.normpath(os.path.join(root, cell))  # noqa: PTH118 - speed, and Path keeps `..`
+
+
+def _is_strange(path: str) -> bool:
+    return "\\" in path or path.startswith("~/") or path[1:3] == ":/"
+
+
+def _files_of_splits(folder: Path) -> dict[Path, Split]:
+    """The lists in a folder that are named after splits: ``train.csv``, ``val.csv``, ``test.csv``."""
+    for suffix in LIST_SUFFIXES:
+        files = {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() == suffix}
+        splits = splits_of(files)
+        if "train" not in splits.values():
+            continue
+        if len(set(splits.values())) < len(splits):
+            names = first_few(files[stem].name for stem in splits)
+            raise DatasetError(
+                f"{folder} holds several lists of one split: {names}; keep one of each, or pass one file"
+            )
+        return {files[stem]: splits[stem] for stem in sorted(splits, key=lambda stem: SPLITS.index(splits[stem]))}
+    raise DatasetError(
+        f"no list in the folder {folder}: expected train.csv, val.csv and test.csv in it, or the path of one csv file; "
+        "for a folder of videos by class use --data video_folder"
+    )
+
+
+def _splits_beside(path: Path, read: _List) -> list[str]:
+    """A line where a list of one split is read alone, and cut, though those of the others lie beside it."""
+    if path.is_dir() or read.has_split:
+        return []
+    stems = {file.stem: file.name for file in sorted(path.parent.glob(f"*{path.suffix}"))}
+    try:
+        splits = splits_of(stems)
+    except DatasetError:
+        return []
+    others = [stems[stem] for stem in splits if stem != path.stem]
+    if path.stem not in splits or not others:
+        return []
+    return [
+        f"{path.name} alone is cut into train, val and test; to use {first_few(others)} as the other splits, pass the "
+        f"folder: --data.dataset.path {path.parent}"
+    ]
