@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -154,6 +155,25 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
     first, again, other = contents("a", 1), contents("b", 1), contents("a", 2)
     assert first == again
     assert all(x != y for x, y in zip(first, other, strict=True))
+
+
+def test_it_writes_into_no_folder_of_others(tmp_path: Path, lines: Callable[..., Path]) -> None:
+    sizes = {"num_train": 8, "num_val": 8, "num_test": 8, "num_frames": 2, "size_px": 32}
+    mine = lines(tmp_path / "mine/walk/a.mp4", "a video of mine")
+    words = r"mine holds other files \(walk\).*your own videos: --data video_folder --data\.dataset\.root .*mine"
+    with pytest.raises(DatasetError, match=words) as caught:
+        MovingShapes(tmp_path / "mine", **sizes)
+    assert "\n" not in str(caught.value)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mine]
+    # A folder of its own, with another seed in it, with what a kill left there, and hidden files of a file manager.
+    MovingShapes(tmp_path / "ours", **sizes).prepare()
+    lines(tmp_path / "ours/.DS_Store", "")
+    (tmp_path / "ours" / ".0123456789abcdef-left").mkdir()
+    MovingShapes(tmp_path / "ours", **sizes, seed=1).prepare()
+    # A user who comes to it late: the videos were written among others by an older version.
+    (tmp_path / "ours/walk").mkdir()
+    with pytest.raises(DatasetError, match=r"ours holds other files \(walk\)"):
+        MovingShapes(tmp_path / "ours", **sizes)
 
 
 def test_parts_share_no_scene(shapes: MovingShapes, decoded: dict[str, Tensor]) -> None:

@@ -203,6 +203,13 @@ def test_each_mistake_is_named(tmp_path: Path, files: Files, names: list[str], w
         VideoFolder(tmp_path)
 
 
+def test_synthetic_videos_among_the_classes_are_no_class(tmp_path: Path, files: Files) -> None:
+    files(tmp_path, [f"{label}/{k}.mp4" for label in ("sit", "walk") for k in range(3)])
+    files(tmp_path, ["0123456789abcdef/train/red_left/0.mp4", "0123456789abcdef/manifest.json"])
+    with pytest.raises(DatasetError, match=r"0123456789abcdef holds synthetic videos .*; remove that folder"):
+        VideoFolder(tmp_path)
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"expected a folder, but .*nowhere does not exist"):
         VideoFolder(tmp_path / "nowhere")

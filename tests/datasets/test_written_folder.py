@@ -8,8 +8,8 @@ import pytest
 from vidcls.datasets.written_folder import MANIFEST, is_whole, write_once
 
 
-def write(folder: Path) -> None:
-    (folder / "deep").mkdir()
+def write(folder: Path, *, made: bool = False) -> None:
+    (folder / "deep").mkdir(parents=made)
     (folder / "deep/a.txt").write_text("a")
     (folder / "b.txt").write_text("b")
 
@@ -36,7 +36,7 @@ def test_interrupted_writing_leaves_nothing_that_looks_whole(tmp_path: Path) -> 
     assert write_once(tmp_path / "data", write)
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut", "changed", "no manifest", "broken manifest"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "changed", "broken manifest"])
 def test_a_folder_that_is_not_whole_is_written_anew(tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "data"
     write_once(folder, write)
@@ -44,8 +44,6 @@ def test_a_folder_that_is_not_whole_is_written_anew(tmp_path: Path, damage: str)
         (folder / "b.txt").unlink()
     elif damage in ("cut", "changed"):
         (folder / "deep/a.txt").write_text("" if damage == "cut" else "x")
-    elif damage == "no manifest":
-        (folder / MANIFEST).unlink()
     else:
         (folder / MANIFEST).write_text('{"deep/a.txt": ')
     assert not is_whole(folder)
@@ -53,6 +51,21 @@ def test_a_folder_that_is_not_whole_is_written_anew(tmp_path: Path, damage: str)
     assert is_whole(folder)
     assert (folder / "deep/a.txt").read_text() == "a"
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_folder_that_was_not_written_here_is_left_alone(tmp_path: Path) -> None:
+    write(folder := tmp_path / "data", made=True)
+    before = sorted(path.name for path in folder.rglob("*"))
+    with pytest.raises(FileExistsError, match="holds other files"):
+        write_once(folder, must_not_run)
+    assert sorted(path.name for path in folder.rglob("*")) == before
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    assert write_once(tmp_path / "data", write)
+    assert is_whole(tmp_path / "data")
 
 
 def test_of_two_writers_at_once_the_first_to_finish_wins_and_nothing_else_stays(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 from vidcls.datasets.checks import first_few, raised_or_noted
 from vidcls.datasets.split_words import splits_of
 from vidcls.datasets.video_files import videos_directly_in, visible_folders
+from vidcls.datasets.written_folder import is_written
 from vidcls.errors import DatasetError
 from vidcls.types import SPLITS, Split
 
+_SYNTHETIC = re.compile("[0-9a-f]{16}")  # the folders of `MovingShapes`
 CLASSES_HINT = "--data.dataset.classes names the folders that are classes"
 
 
@@ -42,6 +45,12 @@ def class_folders(root: Path, classes: Collection[str] | None) -> tuple[list[Cla
             on, or a class that was asked for is not there.
     """
     folders = visible_folders(root)
+    for name in folders:
+        if _SYNTHETIC.fullmatch(name) and is_written(root / name):
+            raise DatasetError(
+                f"{root / name} holds synthetic videos that vidcls wrote (MovingShapes), and is no class; remove that "
+                "folder"
+            )
     splits = splits_of(name for name in folders if name not in (classes or ()))
     if splits and len(splits) == len(folders):
         _check_splits(root, splits)

@@ -7,16 +7,20 @@ import hashlib
 import json
 import logging
 import os
+import re
 from pathlib import Path
 
 from vidcls.datasets.base import VideoDataset
+from vidcls.datasets.checks import first_few
 from vidcls.datasets.moving_scene import APPEARANCES, MOTIONS, make_scenes
-from vidcls.datasets.written_folder import write_once
+from vidcls.datasets.written_folder import may_be_replaced, write_once
 from vidcls.errors import DatasetError
 from vidcls.files import cache_folder
 from vidcls.types import SPLITS, VideoRecord
 
 _log = logging.getLogger(__name__)
+_DIGEST = re.compile("[0-9a-f]{16}")
+_FLOW = re.compile("[0-9a-f]{16}_flow")  # which the demo stores beside the videos
 _VERSION = 1  # of the pictures: a change gives other folders
 CLASSES = tuple(f"{appearance}_{motion}" for appearance in APPEARANCES for motion in MOTIONS)
 FPS = 25
@@ -56,6 +60,7 @@ class MovingShapes(VideoDataset):
 
     Raises:
         ValueError: a number is not a multiple as said above.
+        DatasetError: ``root`` holds anything else than such folders.
     """
 
     def __init__(
@@ -83,14 +88,21 @@ class MovingShapes(VideoDataset):
         parameters = [_VERSION, num_train, num_val, num_test, num_frames, size_px, seed]
         digest = hashlib.blake2b(json.dumps(parameters).encode(), digest_size=8).hexdigest()
         place = cache_folder() / "moving_shapes" if root is None else Path(root).expanduser()
-        folder = Path(os.path.abspath(place)) / digest  # noqa: PTH100
+        place = Path(os.path.abspath(place))  # noqa: PTH100
+        if root is not None and (others := _files_of_others(place)):
+            raise DatasetError(
+                f"{place} holds other files ({first_few(others)}), and MovingShapes writes its synthetic videos into a "
+                f"folder of its own: name an empty or new folder, or, for your own videos: --data video_folder "
+                f"--data.dataset.root {root}"
+            )
+        folder = place / digest
         records = [
             _record(folder, split, label, scene)
             for split in SPLITS
             for label in CLASSES
             for scene in range(sizes[split] // len(CLASSES))
         ]
-        super().__init__(folder, records)
+        super().__init__(folder, records, source=f"(built-in synthetic videos) {folder}")
 
     def prepare(self) -> None:
         """Write the files, unless all of them are there with their content.
@@ -124,6 +136,18 @@ class MovingShapes(VideoDataset):
             table = csv.writer(file)
             table.writerow(["path", "label", "split", "group"])
             table.writerows([record.name, record.label, record.split, record.group] for record in self.records)
+
+
+def _files_of_others(place: Path) -> list[str]:
+    """What lies in the folder and was not written by `MovingShapes`; hidden files do not count."""
+    if not place.is_dir():
+        return []
+    names = [path.name for path in sorted(place.iterdir()) if not path.name.startswith(".")]
+    return [
+        name
+        for name in names
+        if not (_FLOW.fullmatch(name) or (_DIGEST.fullmatch(name) and may_be_replaced(place / name)))
+    ]
 
 
 def _record(folder: Path, split: str, label: str, scene: int) -> VideoRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
@@ -18,13 +19,17 @@ def write_once(folder: Path, write: Callable[[Path], None]) -> bool:
     """Fill ``folder`` by ``write(temporary_folder)`` unless it is whole already; True where it was written now.
 
     The folder gets its name after the last file is closed. Two processes may do this at once: the first to finish
-    wins and the other throws its copy away. A folder that is not whole (cut off, or changed later) is replaced.
+    wins and the other throws its copy away. A folder that was written here and is not whole (changed later) is
+    replaced; any other that is not empty stays as it is.
 
     Raises:
+        FileExistsError: the folder holds files, and was not written here.
         OSError: the folder cannot be written; nothing half-written is left.
     """
     if is_whole(folder):
         return False
+    if not may_be_replaced(folder):
+        raise FileExistsError(errno.EEXIST, "holds other files; name an empty or a new folder", str(folder))
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
     temporary = _beside(folder)
@@ -36,6 +41,16 @@ def write_once(folder: Path, write: Callable[[Path], None]) -> bool:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return True
+
+
+def is_written(folder: Path) -> bool:
+    """Whether the folder was filled by `write_once`, whole or not: it got its name with the manifest in it."""
+    return (folder / MANIFEST).is_file()
+
+
+def may_be_replaced(folder: Path) -> bool:
+    """Whether nobody loses anything where the folder is replaced: it is not there, is empty, or was written here."""
+    return not folder.exists() or is_written(folder) or (folder.is_dir() and not any(folder.iterdir()))
 
 
 def is_whole(folder: Path) -> bool:
