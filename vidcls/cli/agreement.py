@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -12,6 +13,8 @@ from jsonargparse import Namespace
 
 from vidcls.cli.runs import CONFIG_FILE
 from vidcls.data import VideoDataModule
+from vidcls.datasets import VideoDataset
+from vidcls.datasets.checks import first_few
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.models.checkpoint import CheckpointFacts, import_class, import_model_class
 from vidcls.models.classifier import VideoClassifier
@@ -20,6 +23,8 @@ from vidcls.types import ClipSettings
 # What a test may look at differently than the training's own settings said; the crops of a test lie in the transform.
 FREE_AT_TEST = ("streams", "test_clips", "score", "decoder", "short_videos", "test_crops")
 FOLDS = ("num_folds", "fold")
+PLACES = ("root", "path", "annotations")  # of a data set: where it lies
+CUT = ("val_fraction", "test_fraction", "seed", "group_pattern", "fold")  # which of its videos are in which split
 
 
 def check_linked(model: Namespace) -> None:
@@ -64,26 +69,54 @@ def check_against_checkpoint(facts: CheckpointFacts, config: Namespace) -> None:
         )
 
 
-def check_against_run(run: Path, data: Namespace) -> None:
-    """Refuse other folds of the same data set than the run had: its test part would hold videos of the training."""
+def check_against_run(run: Path, data: Namespace, *, is_named: bool) -> None:
+    """Refuse another data set than the run was trained on, unless the user has named it, and other cuts of the same.
+
+    A configuration brings a data set along, which the user may not mean; and of another cut, or another fold, the test
+    split would hold videos of the training.
+
+    Args:
+        run: the folder of the run that the checkpoint belongs to.
+        data: the data section of the command.
+        is_named: whether the command line names the data set, beyond its configurations.
+
+    Raises:
+        ConfigurationError: names both.
+    """
     file = run / CONFIG_FILE
     if not file.is_file():
         return
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     trained = content.get("data") if isinstance(content, dict) else None
     now = _plain(data)
-    if not isinstance(trained, dict) or trained.get("dataset") != _as_yaml(now["dataset"]):
+    if not isinstance(trained, dict):
         return
+    had, asked = _named_dataset(trained.get("dataset")), _named_dataset(_as_yaml(now["dataset"]))
+    if had is None or asked is None:
+        return
+    if had.text != asked.text:
+        if is_named:
+            return
+        raise ConfigurationError(
+            f"{run}: was trained on {had.text}, but the configuration asks for {asked.text}: remove --config to use "
+            "the data set of the run, or name the one that you mean with --data"
+        )
+    for name in CUT:
+        if name in had.arguments and name in asked.arguments and had.arguments[name] != asked.arguments[name]:
+            raise ConfigurationError(
+                f"{run}: was trained on {had.text} with {name} {had.arguments[name]}, but {asked.arguments[name]} is "
+                "asked for: the splits would overlap; give the same, or --run DIR without --config"
+            )
     if any(trained.get(name) != now.get(name) for name in FOLDS):
-        had, asked = (
+        folds, other_folds = (
             " ".join(f"--data.{name} {values.get(name)}" for name in FOLDS)
             if values.get("fold") is not None
             else "no folds"
             for values in (trained, now)
         )
         raise ConfigurationError(
-            f"{run}: was trained with {had} of this data set, but {asked} is asked for: the parts would overlap; "
-            "give the same, or --run DIR without --config"
+            f"{run}: was trained with {folds} of this data set, but {other_folds} is asked for: the splits would "
+            "overlap; give the same, or --run DIR without --config"
         )
 
 
@@ -111,6 +144,32 @@ def _defaults(settings: type) -> dict[str, object]:
         elif item.default_factory is not dataclasses.MISSING:
             defaults[item.name] = item.default_factory()
     return defaults
+
+
+def check_same_classes(facts: CheckpointFacts, dataset: VideoDataset) -> None:
+    """Refuse to train on without some of the classes that the checkpoint knows: they would be forgotten in silence."""
+    absent = [name for name in facts.class_names if name not in dataset.class_names]
+    if absent:
+        raise ConfigurationError(
+            f"{facts.path}: knows the classes {first_few(absent)}, of which {dataset.source or dataset.root} has no "
+            "video: add some, or train a new model without --ckpt_path"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Dataset:
+    """A data set of a configuration: what it is called, by class and places, and its arguments."""
+
+    text: str
+    arguments: Mapping[str, object]
+
+
+def _named_dataset(dataset: object) -> _Dataset | None:
+    if not isinstance(dataset, Mapping) or not isinstance(dataset.get("class_path"), str):
+        return None
+    arguments = dataset.get("init_args") or {}
+    places = [os.path.abspath(str(arguments[name])) for name in PLACES if arguments.get(name)]  # noqa: PTH100
+    return _Dataset(" ".join([dataset["class_path"].rpartition(".")[2], *places]), arguments)
 
 
 def _compare(

@@ -26,6 +26,7 @@ from pathlib import Path
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from vidcls.cli.chosen_dataset import with_one_dataset
 from vidcls.cli.configs import with_config_paths
 from vidcls.datasets import VideoDataset, videos_below
 from vidcls.errors import ConfigurationError, VidclsError
@@ -61,7 +62,9 @@ def main(words: Sequence[str]) -> int:
 
 def _understood(words: Sequence[str]) -> tuple[Namespace, FlowSettings, list[VideoRecord]]:
     try:
-        section, rest = _data_section(with_config_paths(words))
+        words = with_config_paths(words)
+        section, rest = _data_section(words)
+        with_one_dataset(words)  # refuses options of another data set
         parser = _parser()
         options = parser.parse_args(_dataset_words(section) + rest)
         return options, _settings(options, section.get("flow_settings")), _records(parser, options)

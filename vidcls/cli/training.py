@@ -39,8 +39,16 @@ from vidcls.callbacks import (
     WholeCheckpoints,
     last_checkpoints,
 )
-from vidcls.cli.agreement import check_against_checkpoint, check_against_run, check_linked, check_weights_are_given
+from vidcls.cli.agreement import (
+    check_against_checkpoint,
+    check_against_run,
+    check_linked,
+    check_same_classes,
+    check_weights_are_given,
+)
+from vidcls.cli.chosen_dataset import is_dataset_named
 from vidcls.cli.configs import with_config_paths
+from vidcls.cli.data_lines import data_lines
 from vidcls.cli.messages import own_message, parser_message, refused_by_callback
 from vidcls.cli.request import Request, understand
 from vidcls.cli.runs import CHECKPOINTS, CONFIG_FILE
@@ -49,7 +57,7 @@ from vidcls.errors import ConfigurationError, DivergedError, VidclsError
 from vidcls.files import write_text
 from vidcls.models import VideoClassifier
 from vidcls.models.checkpoint import import_class, import_model_class
-from vidcls.types import ClipSettings, Stream
+from vidcls.types import SPLITS, ClipSettings, Split, Stream
 
 # What Lightning and torch say to developers, not to users of ours.
 ADVICE = (
@@ -176,7 +184,7 @@ class VidclsCLI(LightningCLI):
         if facts is not None:
             check_against_checkpoint(facts, config)
             if self.request.existing is not None:
-                check_against_run(self.request.existing, config.data)
+                check_against_run(self.request.existing, config.data, is_named=is_dataset_named(self.request.arguments))
             model_class = import_model_class(facts)
             for name in model_class.initial_weights:
                 if name in config.model.init_args:
@@ -188,6 +196,25 @@ class VidclsCLI(LightningCLI):
                     config.data.score = facts.input_settings.get("score")  # which version 0.1 did not write
             config.ckpt_path = str(facts.path)
         config.trainer.default_root_dir = str(self.request.folder())
+
+    def before_fit(self) -> None:
+        """Say what is trained on; refuse to go on from a checkpoint that knows more classes."""
+        assert self.request is not None
+        if self.request.facts is not None:
+            check_same_classes(self.request.facts, self.datamodule.dataset)
+        self._say_data(SPLITS)
+
+    def before_validate(self) -> None:
+        """Say which videos are scored."""
+        self._say_data(("val",))
+
+    def before_test(self) -> None:
+        """Say which videos are tested."""
+        self._say_data(("test",))
+
+    def _say_data(self, splits: Sequence[Split]) -> None:
+        if self.trainer.is_global_zero:
+            print("\n".join(data_lines(self.datamodule, splits)), flush=True)
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         """The trainer with what every run has: csv log, checkpoints, result files."""

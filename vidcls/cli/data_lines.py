@@ -1,0 +1,33 @@
+"""A data module -> the first lines of a training or test: which videos, of which classes, in which splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vidcls.data import VideoDataModule
+from vidcls.datasets.checks import first_few
+from vidcls.files import printable
+from vidcls.types import SPLITS, Split, VideoRecord
+
+
+def data_lines(data: VideoDataModule, splits: Sequence[Split] = SPLITS) -> list[str]:
+    """What a user looks at to see that these are the videos that they mean, and what was understood of them.
+
+    Args:
+        data: its videos in place.
+        splits: those that the command works on.
+    """
+    dataset = data.dataset
+    names = sorted({record.label for record in data.records}, key=data.class_names.index)
+    lines = [
+        f"data set: {type(dataset).__name__} {dataset.source or dataset.root}: {len(data.records)} videos of "
+        f"{len(names)} classes ({first_few(names)})",
+        "  " + ", ".join(f"{split}: {_counts(data.records, split)}" for split in splits),
+        *(f"  note: {note}" for note in dataset.notes),
+    ]
+    return [printable(" ".join(line.split("\n"))) for line in lines]
+
+
+def _counts(records: Sequence[VideoRecord], split: Split) -> str:
+    labels = [record.label for record in records if record.split == split]
+    return f"{len(labels)} videos of {len(set(labels))} classes" if labels else "no videos"
