@@ -49,6 +49,8 @@ def test_ucf101_folder_and_file_may_differ_in_case_as_in_handstand_pushups(tmp_p
         ("trainlist01.txt", "YoYo/v_YoYo_g02_c09.avi 2", r"1 of 17 videos are missing: .*trainlist01\.txt:13 -> "),
         ("testlist01.txt", "YoYo/v_YoYo_g02_c01.avi", r"testlist01\.txt:5 lists .* in two splits \(train and test\)"),
         ("classInd.txt", "three Yodel", r"classInd\.txt:3: expected a number and a class name"),
+        ("classInd.txt", "3 YoYo", r"classInd\.txt:3: YoYo has the number 3, but 2 above"),
+        ("classInd.txt", "2 Yodel", r"classInd\.txt:3: the number 2 is that of YoYo"),
     ],
 )
 def test_ucf101_names_the_line_of_each_mistake(make: Make, tmp_path: Path, file: str, line: str, words: str) -> None:
@@ -64,6 +66,24 @@ def test_ucf101_refuses_lists_that_spread_a_group(make: Make, tmp_path: Path) ->
     append(tmp_path / "lists/testlist01.txt", "YoYo/v_YoYo_g02_c09.avi")
     with pytest.raises(DatasetError, match=r"groups in two splits: v_YoYo_g02 "):
         UCF101(tmp_path / "UCF-101", tmp_path / "lists")
+
+
+def test_ucf101_has_its_classes_in_the_order_of_the_alphabet_or_of_classind(tmp_path: Path, lines: Lines) -> None:
+    """The order of the numbers, in which heads of others have their logits, is that of no sorting by characters."""
+    official = ["Hammering", "HammerThrow", "JumpingJack", "JumpRope"]
+    lines(tmp_path / "lists/classInd.txt", *(f"{k} {name}" for k, name in enumerate(official, start=1)))
+    names = [f"{c}/v_{c}_g{g:02d}_c01.avi" for c in official for g in (1, 2, 3)]
+    for name in names:
+        lines(tmp_path / "videos" / name)
+    for file, groups in (("trainlist01.txt", "12"), ("testlist01.txt", "3")):
+        lines(tmp_path / "lists" / file, *(name for name in names if name[-9] in groups))
+    by_order = {
+        order: UCF101(tmp_path / "videos", tmp_path / "lists", class_order=order) for order in ("sorted", "official")
+    }
+    assert by_order["sorted"].class_names == ["HammerThrow", "Hammering", "JumpRope", "JumpingJack"]
+    assert by_order["official"].class_names == official
+    assert by_order["sorted"].records == by_order["official"].records
+    assert UCF101(tmp_path / "videos", tmp_path / "lists").class_names == by_order["sorted"].class_names
 
 
 def test_ucf101_without_the_lists_of_a_fold_says_which_file(make: Make, tmp_path: Path) -> None:
@@ -138,7 +158,8 @@ def test_kinetics_counts_clips_that_are_missing(make: Make, tmp_path: Path, capl
     make("Kinetics", tmp_path)
     (tmp_path / "clips/train/abseiling/a-_00000002_000020_000030.mp4").unlink()
     with pytest.raises(
-        DatasetError, match=r"1 of 10 clips are missing in .*train\.csv:4 -> a-_00000002_000020_000030; .*missing=skip"
+        DatasetError,
+        match=r"1 of 10 clips .*train\.csv:4 -> a-_00000002_000020_000030; looked in train/ for .*missing skip",
     ):
         Kinetics(tmp_path / "clips", tmp_path / "csv")
     with caplog.at_level(logging.WARNING):
@@ -167,7 +188,7 @@ def test_kinetics_counts_clips_that_are_missing(make: Make, tmp_path: Path, capl
             ["label,youtube_id,time_start,time_end", ",y,0,10"],
             r"train\.csv:2: the label or the youtube_id is empty",
         ),
-        ("kinetics-400_train.csv", ["label"], r"two csv files for train in .*kinetics-400_train\.csv and train\.csv"),
+        ("kinetics-400_train.csv", ["label"], r"two lists for train in .*kinetics-400_train\.csv and train\.csv"),
     ],
 )
 def test_kinetics_names_the_line_of_each_mistake(
@@ -179,10 +200,60 @@ def test_kinetics_names_the_line_of_each_mistake(
         Kinetics(tmp_path / "clips", tmp_path / "csv")
 
 
+@pytest.mark.parametrize("form", ["csv", "list"])
+def test_kinetics_in_the_layout_of_mmaction2_is_the_same(make: Make, tmp_path: Path, lines: Lines, form: str) -> None:
+    """``videos_train`` and ``videos_val`` by class, the lists beside them or the csv files under another name."""
+    official = make("Kinetics", tmp_path)
+    clips, csv = tmp_path / "clips", tmp_path / "csv"
+    classes = {"abseiling": 0, "air drumming": 1}
+    for split in ("train", "val"):
+        (clips / split).rename(clips / f"videos_{split}")
+    for file in (clips / "videos_val").iterdir():
+        label = "abseiling" if file.name.startswith("VVVVVVVVVV0") else "air drumming"
+        (clips / "videos_val" / label.replace(" ", "_")).mkdir()
+        file.rename(clips / "videos_val" / label.replace(" ", "_") / file.name)
+    if form == "csv":
+        for name in ("train", "validate", "test"):
+            (csv / f"{name}.csv").rename(csv / f"kinetics_{name.removesuffix('idate')}.csv")
+    else:
+        for split in ("train", "val"):
+            found = sorted((clips / f"videos_{split}").rglob("*.m*"))
+            text = [f"{f.parent.name}/{f.name} {classes[f.parent.name.replace('_', ' ')]}" for f in found]
+            lines(clips / f"kinetics400_{split}_list_videos.txt", *text)
+        csv = clips
+    dataset = Kinetics(clips, csv)
+    assert dataset.class_names == official.class_names
+    assert {(r.path.name, r.label, r.split, r.group) for r in dataset.records} == {
+        (r.path.name, r.label, r.split, r.group) for r in official.records
+    }
+    assert all(r.path.is_file() for r in dataset.records)
+
+
+def test_kinetics_names_a_line_that_is_not_mmaction2s(make: Make, tmp_path: Path, lines: Lines) -> None:
+    make("Kinetics", tmp_path)
+    for text, words in (
+        ("clip.mp4 0", r"list_videos\.txt:2: expected a line such as class_name/clip\.mp4 0"),
+        ("abseiling/b.mp4 1", r"list_videos\.txt:2: 'abseiling' has the number 1, but 0 above"),
+    ):
+        lines(tmp_path / "lists/kinetics400_train_list_videos.txt", "abseiling/a.mp4 0", text)
+        with pytest.raises(DatasetError, match=words):
+            Kinetics(tmp_path / "clips", tmp_path / "lists")
+
+
+def test_kinetics_without_folders_of_splits_says_where_it_looked(make: Make, tmp_path: Path) -> None:
+    make("Kinetics", tmp_path)
+    (tmp_path / "clips/train").rename(tmp_path / "clips/elsewhere")
+    with pytest.raises(DatasetError, match=r"8 of 10 clips are missing in .*looked in \./ for <class>/<clip>"):
+        Kinetics(tmp_path / "clips", tmp_path / "csv")
+
+
 def test_kinetics_without_a_training_csv_says_so(make: Make, tmp_path: Path) -> None:
     make("Kinetics", tmp_path)
     (tmp_path / "csv/train.csv").unlink()
-    with pytest.raises(DatasetError, match="no training csv in"):
+    with pytest.raises(
+        DatasetError,
+        match=r"no training list in .*train\.csv.*list_videos\.txt; found test\.csv, validate",
+    ):
         Kinetics(tmp_path / "clips", tmp_path / "csv")
 
 

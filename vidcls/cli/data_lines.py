@@ -18,7 +18,8 @@ def data_lines(data: VideoDataModule, splits: Sequence[Split] = SPLITS) -> list[
         splits: those that the command works on.
     """
     dataset = data.dataset
-    names = sorted({record.label for record in data.records}, key=data.class_names.index)
+    present = {record.label for record in data.records}
+    names = [name for name in data.class_names if name in present]
     lines = [
         f"data set: {type(dataset).__name__} {dataset.source or dataset.root}: {len(data.records)} videos of "
         f"{len(names)} classes ({first_few(names)})",

@@ -1,10 +1,9 @@
-"""Kinetics with its official csv files -> records."""
+"""Kinetics with its official csv files, or MMAction2's lists -> records."""
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -12,43 +11,38 @@ from typing import Literal
 from vidcls.datasets.base import VideoDataset, settle
 from vidcls.datasets.checks import first_few
 from vidcls.datasets.entries import Entry, existing_folder
+from vidcls.datasets.kinetics_lists import clips_in, lists_by_split, split_in
 from vidcls.datasets.splits import check_fractions
-from vidcls.datasets.text_table import read_csv
-from vidcls.datasets.video_files import is_video
+from vidcls.datasets.video_files import is_video, visible_folders
 from vidcls.errors import DatasetError
 from vidcls.types import SPLITS, Split
 
 _log = logging.getLogger(__name__)
-_SPLIT_WORDS: dict[str, Split] = {
-    "train": "train",
-    "val": "val",
-    "validate": "val",
-    "validation": "val",
-    "test": "test",
-}
-_WORD = re.compile(r"(?<![a-z])(train|validation|validate|val|test)(?![a-z])")
 
 
 class Kinetics(VideoDataset):
     """Kinetics-400, -600 or -700 (Kay et al., "The Kinetics Human Action Video Dataset", 2017, and its successors).
 
-    Expects in ``annotations`` the official csv files, one for each part, with train, val (or validate, validation) or
-    test in their names and the columns label, youtube_id, time_start, time_end; and the clips as
-    ``root/train/abseiling/0347ZoDXyP0_000095_000105.mp4`` or without the class folder (its blanks may be
-    underscores), the part's folder named by any of those words, in any video format. The group is the YouTube id.
+    Expects in ``annotations`` the official csv files, one for each split, with train, val (or validate, validation) or
+    test in their names (``kinetics_train.csv``) and the columns label, youtube_id, time_start, time_end; or MMAction2's
+    lists, ``kinetics400_train_list_videos.txt``, whose lines read ``air_drumming/0347ZoDXyP0_000095_000105.mp4 3`` and
+    whose folders are the classes. The clips lie as ``root/train/abseiling/0347ZoDXyP0_000095_000105.mp4`` or without
+    the class folder (its blanks may be underscores), in any video format; the folder of a split has any of those words
+    in its name (``videos_train``, ``train_256``), and where there is none the clips may lie in ``root`` itself. The
+    group is the YouTube id.
     Where the official test has no labels or no csv, the official validation is ``test`` here and ``val`` is cut from
     train, since validation is never the test set; that is logged.
 
     Args:
         root: folder of the part folders.
-        annotations: folder of the csv files.
+        annotations: folder of the csv files or lists.
         missing: what to do about listed clips that are not there (links die): stop with an error, or skip and log
             them with their number.
         val_fraction: share of the training clips for validation, where it is cut.
         seed: of that cut.
 
     Raises:
-        DatasetError: a csv is missing or not as described, or clips are missing and not to be skipped.
+        DatasetError: a list is missing or not as described, or clips are missing and not to be skipped.
     """
 
     def __init__(
@@ -62,17 +56,19 @@ class Kinetics(VideoDataset):
     ) -> None:
         check_fractions(val_fraction)
         folder = existing_folder(root, what="folder of the clips")
-        lists = existing_folder(annotations, what="folder of the csv files")
-        files = _csv_files(lists)
+        lists = existing_folder(annotations, what="folder of the csv files or lists")
+        files = lists_by_split(lists)
         entries: list[Entry] = []
         absent: list[str] = []
+        looked_in: dict[str, None] = {}
         for split in SPLITS:
             if split in files:
-                entries.extend(_entries(folder, files[split], split, absent))
+                entries.extend(_entries(folder, files[split], split, absent, looked_in))
         if absent and missing == "error":
             raise DatasetError(
                 f"{len(absent)} of {len(entries) + len(absent)} clips are missing in {folder}: {first_few(absent)}; "
-                "download them, or leave them out with missing=skip"
+                f"looked in {', '.join(looked_in)} for <class>/<clip>, <class> with blanks or underscores, and for "
+                "<clip>, with any video suffix; download them, or leave them out with --data.dataset.missing skip"
             )
         if absent:
             _log.warning(
@@ -95,53 +91,25 @@ class Kinetics(VideoDataset):
         )
 
 
-def _csv_files(lists: Path) -> dict[Split, Path]:
-    files: dict[Split, Path] = {}
-    for file in sorted(lists.glob("*.csv")):
-        words = _WORD.findall(file.stem.lower())
-        if not words:
-            continue
-        split = _SPLIT_WORDS[words[-1]]
-        if split in files:
-            raise DatasetError(f"two csv files for {split} in {lists}: {files[split].name} and {file.name}; keep one")
-        files[split] = file
-    if "train" not in files:
-        raise DatasetError(f"no training csv in {lists}: expected a file such as train.csv; check the path")
-    return files
-
-
-def _entries(root: Path, file: Path, split: Split, absent: list[str]) -> list[Entry]:
-    rows = read_csv(file)
-    _, header = next(rows, (1, []))
-    needed = ("youtube_id", "time_start", "time_end")
-    if lacking := [name for name in needed if name not in header]:
-        raise DatasetError(f"{file}:1: no column {', '.join(lacking)}; expected label, {', '.join(needed)}, split")
-    if "label" not in header:
-        if split == "test":  # the challenge's test part was published without labels
-            return []
-        raise DatasetError(f"{file}:1: no column label; only the test csv may lack it")
-    label_at, id_at, start_at, end_at = (header.index(name) for name in ("label", *needed))
-    clips = _Clips(_part_folders(root, split))
+def _entries(root: Path, file: Path, split: Split, absent: list[str], looked_in: dict[str, None]) -> list[Entry]:
+    folders = _folders(root, split)
+    clips = _Clips(folders)
     entries: list[Entry] = []
-    for line, row in rows:
-        label, youtube_id = row[label_at], row[id_at]
-        try:
-            stem = f"{youtube_id}_{int(float(row[start_at])):06d}_{int(float(row[end_at])):06d}"
-        except ValueError:
-            raise DatasetError(f"{file}:{line}: expected seconds, found {row[start_at]!r} to {row[end_at]!r}") from None
-        if not label or not youtube_id:
-            raise DatasetError(f"{file}:{line}: the label or the youtube_id is empty; fill it or remove the line")
-        path = clips.find(label, stem)
+    for clip in clips_in(file, split):
+        path = clips.find(clip.label, clip.stem)
         if path is None:
-            absent.append(f"{file}:{line} -> {stem}")
+            absent.append(f"{file}:{clip.line} -> {clip.stem}")
+            looked_in.update((f"{folder.name}/" if folder != root else "./", None) for folder in folders)
         else:
             name = path[len(str(root)) + 1 :].replace(os.sep, "/")
-            entries.append(Entry(path, label, name, split, youtube_id, str(file), line))
+            entries.append(Entry(path, clip.label, name, split, clip.youtube_id, str(file), clip.line))
     return entries
 
 
-def _part_folders(root: Path, split: Split) -> list[Path]:
-    return [root / word for word, part in _SPLIT_WORDS.items() if part == split and (root / word).is_dir()]
+def _folders(root: Path, split: Split) -> list[Path]:
+    """The folders with a name for the split, the plainest first; the root itself where there is none."""
+    names = [name for name in visible_folders(root) if split_in(name) == split]
+    return [root / name for name in sorted(names, key=lambda name: (len(name), name))] or [root]
 
 
 class _Clips:

@@ -31,13 +31,23 @@ class UCF101(VideoDataset):
         fold: which of the three official splits.
         val_fraction: share of the training list for validation.
         seed: of that cut.
+        class_order: ``sorted`` by characters, as all data sets have their classes; or ``official``, by the numbers of
+            classInd.txt, as heads that others have trained have their logits (Hammering and HammerThrow, JumpingJack
+            and JumpRope change places). Weights of others go by position; vidcls itself goes by name.
 
     Raises:
         DatasetError: a list or a video is missing, or a line contradicts classInd.txt.
     """
 
     def __init__(
-        self, root: Path, annotations: Path, *, fold: Literal[1, 2, 3] = 1, val_fraction: float = 0.1, seed: int = 0
+        self,
+        root: Path,
+        annotations: Path,
+        *,
+        fold: Literal[1, 2, 3] = 1,
+        val_fraction: float = 0.1,
+        seed: int = 0,
+        class_order: Literal["sorted", "official"] = "sorted",
     ) -> None:
         check_fractions(val_fraction)
         folder = existing_folder(root, what="folder of the videos")
@@ -48,6 +58,8 @@ class UCF101(VideoDataset):
             *_entries(folder, lists / f"testlist{fold:02d}.txt", "test", classes),
         ]
         super().__init__(folder, settle(entries, source=str(lists), val_fraction=val_fraction, seed=seed))
+        if class_order == "official":
+            self.class_names.sort(key=lambda name: int(classes[name]))
 
 
 def _classes(file: Path) -> dict[str, str]:
@@ -55,9 +67,15 @@ def _classes(file: Path) -> dict[str, str]:
     classes: dict[str, str] = {}
     for line, text in read_lines(file):
         number, _, label = text.partition(" ")
-        if not number.isdigit() or not label.strip():
+        if not number.isdecimal() or not label.strip():
             raise DatasetError(f"{file}:{line}: expected a number and a class name, found {text!r}")
-        classes[label.strip()] = number
+        label = label.strip()
+        if classes.get(label, number) != number:
+            raise DatasetError(f"{file}:{line}: {label} has the number {number}, but {classes[label]} above")
+        if label not in classes and number in classes.values():
+            other = next(name for name, taken in classes.items() if taken == number)
+            raise DatasetError(f"{file}:{line}: the number {number} is that of {other}; correct one of the two lines")
+        classes[label] = number
     return classes
 
 
