@@ -294,6 +294,13 @@ def test_something_something_names_the_item_of_each_mistake(
         SomethingSomething(tmp_path / "videos", tmp_path / "json")
 
 
+def test_something_something_refuses_a_class_that_is_listed_twice(make: Make, tmp_path: Path, lines: Lines) -> None:
+    make("SomethingSomething", tmp_path)
+    lines(tmp_path / "json/something-something-v2-labels.json", '{"Holding": "0", "Putting": "1", "Holding": "2"}')
+    with pytest.raises(DatasetError, match=r"labels\.json: 'Holding' is there twice"):
+        SomethingSomething(tmp_path / "videos", tmp_path / "json")
+
+
 def test_something_something_names_a_broken_and_a_missing_file(make: Make, tmp_path: Path, lines: Lines) -> None:
     make("SomethingSomething", tmp_path)
     file = lines(tmp_path / "json/something-something-v2-train.json", '[{"id": ')

@@ -344,6 +344,15 @@ def test_file_names_that_are_no_unicode_are_read_as_the_bytes_that_they_are(tmp_
             VideoCsv(tmp_path / "clips.csv")
 
 
+def test_labels_that_no_line_can_show_are_refused_where_they_stand(table: Callable[..., Path]) -> None:
+    for label, shown in (('"a\nb"', r"'a\\nb'"), ("a\x1b[31m", r"'a\\x1b\[31m'")):
+        file = table("path,label", "a0.mp4,a", f"a1.mp4,{label}", "b0.mp4,b")
+        words = rf"clips\.csv:[34]: the label {shown} has a control character .*rename the class"
+        with pytest.raises(DatasetError, match=words) as caught:
+            VideoCsv(file, val_fraction=0, test_fraction=0)
+        assert "\n" not in str(caught.value)
+
+
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
 
 

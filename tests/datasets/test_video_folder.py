@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -208,6 +209,19 @@ def test_synthetic_videos_among_the_classes_are_no_class(tmp_path: Path, files: 
     files(tmp_path, ["0123456789abcdef/train/red_left/0.mp4", "0123456789abcdef/manifest.json"])
     with pytest.raises(DatasetError, match=r"0123456789abcdef holds synthetic videos .*; remove that folder"):
         VideoFolder(tmp_path)
+
+
+def test_a_class_folder_must_have_a_name_in_unicode_though_videos_need_none(tmp_path: Path, files: Files) -> None:
+    odd = os.fsdecode(b"caf\xe9")
+    files(tmp_path, [f"{label}/{k}.mp4" for label in ("sit", "walk") for k in range(4)])
+    try:
+        files(tmp_path, [f"walk/{odd}.mp4"])
+    except OSError:
+        pytest.skip("this file system knows Unicode names alone")
+    assert f"walk/{odd}.mp4" in splits(VideoFolder(tmp_path))
+    files(tmp_path, [f"{odd}/0.mp4", f"{odd}/1.mp4"])
+    with pytest.raises(DatasetError, match=r"the label 'caf\\udce9' is not valid Unicode: rename the class"):
+        VideoFolder(tmp_path, val_fraction=0, test_fraction=0)
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from vidcls.datasets.checks import (
     check_duplicates,
     check_files,
     check_groups,
+    check_label_text,
     check_labels,
     check_not_empty,
     raised_or_noted,
@@ -95,6 +96,7 @@ def settle(
     """
     with raised_or_noted():
         check_not_empty(entries, source)
+    check_label_text(entries)
     with raised_or_noted():
         check_duplicates(entries)
     if not files_exist:

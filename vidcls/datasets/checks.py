@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -114,6 +115,23 @@ def check_groups(entries: Sequence[Entry], *, official: bool = False) -> None:
             "splits and cut folds by group with --data.num_folds"
         )
     _log.warning("%s; the official split is kept for comparison with papers, its scores are optimistic", found)
+
+
+def check_label_text(entries: Sequence[Entry]) -> None:
+    """Raise `DatasetError` where a label cannot be shown on a line or written to a file of text."""
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.label in seen:
+            continue
+        seen.add(entry.label)
+        kinds = {unicodedata.category(character) for character in entry.label}
+        if "Cs" in kinds:
+            fault = "is not valid Unicode"
+        elif kinds & {"Cc", "Zl", "Zp"}:
+            fault = "has a control character or a line break"
+        else:
+            continue
+        raise DatasetError(f"{entry.place}: the label {entry.label!a} {fault}: rename the class")
 
 
 def check_labels(entries: Sequence[Entry], source: str) -> None:

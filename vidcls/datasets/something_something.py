@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 from vidcls.datasets.base import VideoDataset, settle
@@ -55,12 +56,22 @@ def _read(lists: Path, stem: str) -> tuple[Path, object]:
     for file in candidates:
         if file.is_file():
             try:
-                return file, json.loads(file.read_text(encoding="utf-8-sig"))
+                return file, json.loads(file.read_text(encoding="utf-8-sig"), object_pairs_hook=partial(_unique, file))
             except ValueError as error:  # not json, or not UTF-8
                 raise DatasetError(f"{file}: not valid json: {error}; download it again") from error
     raise DatasetError(
         f"no {stem}.json in {lists}: expected {' or '.join(file.name for file in candidates)}; check the path"
     )
+
+
+def _unique(file: Path, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A json object; json itself would let the last of two equal names win."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DatasetError(f"{file}: {twice!r} is there twice; keep one")
+    return found
 
 
 def _entries(root: Path, lists: Path, stem: str, split: Split, known: set[str]) -> list[Entry]:
