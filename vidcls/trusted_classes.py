@@ -1,7 +1,8 @@
 """An import path that stands in a configuration or a checkpoint -> whether it may be imported.
 
-Both are passed from hand to hand, and to import a class is to run its module. So a file may name classes of the
-libraries that vidcls stands on, and of the packages that the user has allowed; nothing else of it is imported.
+Both are passed from hand to hand, and to import a class is to run its module. So a file may name classes of vidcls, of
+the modules of its libraries that define callbacks, layers, optimizers and the like, and of the packages that the user
+has allowed; nothing else is imported. :mod:`vidcls.trusted_settings` says what such a name must lead to.
 """
 
 from __future__ import annotations
@@ -12,27 +13,42 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from vidcls.errors import CheckpointError, ConfigurationError
 
-TRUSTED = ("lightning", "pytorch_lightning", "torch", "torchmetrics", "torchvision", "vidcls", "wandb")
-# What loads, compiles or starts something within those; no setting of a training is found there.
-REFUSED = (
-    "lightning.pytorch.cli",
-    "torch.classes",
-    "torch.distributed.elastic",
-    "torch.distributed.launcher",
-    "torch.distributed.run",
-    "torch.fx",
-    "torch.hub",
-    "torch.jit",
-    "torch.load",
-    "torch.multiprocessing",
-    "torch.ops",
-    "torch.package",
-    "torch.serialization",
-    "torch.utils.cpp_extension",
-    "vidcls.cli",
-    "vidcls.compare",
-    "vidcls.demo",
+PACKAGES = ("lightning", "pytorch_lightning", "torch", "torchmetrics", "torchvision", "vidcls")
+_OF_LIGHTNING = (
+    "accelerators",
+    "callbacks",
+    "loggers.CSVLogger",
+    "loggers.csv_logs",
+    "loggers.TensorBoardLogger",
+    "loggers.tensorboard",
+    "plugins",
+    "profilers",
+    "strategies",
 )
+# Modules that define what a training is put together from. A name is added here, none is taken out elsewhere.
+HOMES = (
+    *(f"{package}.{part}" for package in ("lightning.pytorch", "pytorch_lightning") for part in _OF_LIGHTNING),
+    *(
+        f"{package}.{part}"
+        for package in ("lightning.fabric", "lightning_fabric")
+        for part in ("accelerators", "plugins")
+    ),
+    *(f"torch.{name}" for name in ("bfloat16", "dtype", "float16", "float32", "float64")),
+    "torch.distributed.fsdp.api",
+    "torch.nn",
+    "torch.optim",
+    *(f"torchmetrics.{part}" for part in ("aggregation", "classification", "clustering", "collections", "regression")),
+    "torchvision.models",
+    "torchvision.ops",
+    "torchvision.transforms",
+    *(f"vidcls.{part}" for part in ("callbacks", "data", "datasets", "flow", "layers", "models", "training")),
+    "vidcls.transforms",
+    "vidcls.types",
+)
+# Where names of those modules are found as well.
+DOORS = ("torch.distributed.fsdp", "torchmetrics")
+# Loggers that a file could make send to any address.
+LOGGERS = ("lightning.pytorch.loggers", "pytorch_lightning.loggers")
 # Python itself and the parser: whole packages of what runs, reads and deletes.
 NEVER_ALLOWED = frozenset({*sys.stdlib_module_names, "jsonargparse"})
 OPTION = "--allow-class"
@@ -60,29 +76,36 @@ def allowed_classes() -> list[str]:
     return list(_allowed)
 
 
-def is_trusted(class_path: str) -> bool:
-    """Whether a file may name this class: the longest of the known prefixes decides, in whole words.
+def is_allowed(path: str) -> bool:
+    """Whether the user has allowed this class or function, or a package that it lies in."""
+    return _is_below(path, _allowed)
 
-    >>> is_trusted("torch.optim.SGD"), is_trusted("torchevil.SGD"), is_trusted("torch.hub.load")
+
+def is_trusted(class_path: str) -> bool:
+    """Whether a file may name this class, as far as its name tells; prefixes count in whole words.
+
+    >>> is_trusted("torch.optim.SGD"), is_trusted("torchevil.optim.SGD"), is_trusted("torch.hub.load")
     (True, False, False)
     """
-    parts = class_path.split(".")
-    for length in range(len(parts), 0, -1):
-        prefix = ".".join(parts[:length])
-        if prefix in _allowed or prefix in TRUSTED:
-            return True
-        if prefix in REFUSED:
-            return False
-    return False
+    return _is_below(class_path, (*HOMES, *_allowed))
 
 
 def refusal(class_path: str) -> str:
     """Why a file may not name a class, and what to do where it should."""
     package = class_path.partition(".")[0]
-    if package in TRUSTED or package in NEVER_ALLOWED:
-        return f"{class_path} is nothing that a configuration or a checkpoint may name"
+    if _is_below(class_path, LOGGERS):
+        return (
+            f"{class_path} would send to whatever server the configuration names; where you trust it, add {OPTION} "
+            f"{class_path.rpartition('.loggers')[0]}.loggers"
+        )
+    if package in PACKAGES or package in NEVER_ALLOWED:
+        return (
+            f"{class_path} is nothing that a configuration or a checkpoint may name: expected a class of vidcls, "
+            "torch.nn, torch.optim, torchvision.transforms, torchmetrics, or a callback, logger, strategy, plugin or "
+            "profiler of lightning.pytorch"
+        )
     return (
-        f"{class_path} belongs to none of {', '.join(TRUSTED)}: a file that names it would run its code; where you "
+        f"{class_path} belongs to none of {', '.join(PACKAGES)}: a file that names it would run its code; where you "
         f"trust it, add {OPTION} {package}"
     )
 
@@ -105,8 +128,18 @@ def check_checkpoint_names(source: object, class_path: str, arguments: Mapping[s
         CheckpointError: with what to add.
     """
     for named in (class_path, *_class_paths(arguments)):
-        if not is_trusted(named) and named.rpartition(".")[0] not in sys.modules:
+        if not is_trusted(named) and not _is_of_the_program(named):
             raise CheckpointError(f"{source}: its model names a class that is not imported: {refusal(named)}")
+
+
+def _is_of_the_program(class_path: str) -> bool:
+    """Whether the program has imported the module, which is neither Python's own nor one of the libraries here."""
+    package = class_path.partition(".")[0]
+    return package not in (*PACKAGES, *NEVER_ALLOWED) and class_path.rpartition(".")[0] in sys.modules
+
+
+def _is_below(path: str, prefixes: Iterable[str]) -> bool:
+    return any(path == prefix or path.startswith(f"{prefix}.") for prefix in prefixes)
 
 
 def _class_paths(value: object) -> Iterator[str]:

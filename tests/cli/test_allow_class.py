@@ -129,9 +129,11 @@ def test_the_refusal_says_what_to_add_and_with_it_the_training_runs(
         "builtins.exec",
         "pickle.loads",
         "torch.hub.load",
+        "lightning.pytorch.serve.ServableModuleValidator",
         "torch.load",
         "torch.serialization.load",
-        "torch.utils.cpp_extension.load_inline",
+        "torch.utils.collect_env.run",
+        "torch.nn.init.torch.hub.load",
         "torch.os.system",
         "lightning.pytorch.cli.LightningCLI",
         "lightning.pytorch.trainer.trainer.os.system",
@@ -146,7 +148,7 @@ def test_what_runs_something_is_refused_wherever_it_stands(
     vidcls: Command, tiny: Path, tmp_path: Path, path: str, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called: list[object] = []
-    for target in ("os.system", "torch.hub.load", "torch.load", "subprocess.Popen"):
+    for target in ("torch.utils.collect_env.run", "os.system", "torch.hub.load", "torch.load", "subprocess.Popen"):
         monkeypatch.setattr(target, lambda *words, **_: called.append(words))
 
     def change(content: dict[str, object]) -> None:
@@ -160,6 +162,28 @@ def test_what_runs_something_is_refused_wherever_it_stands(
     line = vidcls("fit", "--config", edited(tiny, tmp_path / "theirs.yaml", change)).refusal()
     assert "vidcls: error: " in line
     assert called == []
+
+
+def test_a_function_of_ones_own_is_called_where_the_package_is_allowed(
+    vidcls: Command, tiny: Path, tmp_path: Path, planted: str
+) -> None:
+    file = edited(tiny, tmp_path / "mine.yaml", lambda content: PLACES["called back"](content, planted))
+    assert f"add --allow-class {planted}" in vidcls("fit", "--config", file).refusal()
+    outcome = vidcls("fit", "--config", file, "--allow-class", planted, "--trainer.max_epochs", "1")
+    assert outcome.status == 0, outcome
+
+
+@pytest.mark.parametrize("address", ["memory://runs", "http://localhost:9/runs", "simplecache::memory://runs"])
+def test_nothing_is_written_to_an_address_that_a_file_names(
+    vidcls: Command, tiny: Path, tmp_path: Path, address: str
+) -> None:
+    def change(content: dict[str, object]) -> None:
+        logger = {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": address}}
+        content["trainer"].update(logger=logger)  # type: ignore[attr-defined]
+
+    line = vidcls("fit", "--config", edited(tiny, tmp_path / "theirs.yaml", change)).refusal()
+    said = f"trainer.logger.save_dir: {address!r} is an address, which no setting fetches: pass a local path"
+    assert line == f"vidcls: error: {said}"
 
 
 def test_whole_words_of_a_name_count(vidcls: Command, tiny: Path, tmp_path: Path) -> None:

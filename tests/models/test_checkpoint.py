@@ -146,7 +146,7 @@ def test_facts_that_are_incomplete_are_refused(checkpoint: Path, tmp_path: Path,
     ("class_path", "words"),
     [
         ("no.such.Module", "add --allow-class no"),
-        ("vidcls.no.such.Module", "cannot be imported"),
+        ("vidcls.models.no.such.Module", "cannot be imported"),
         ("vidcls.models.two_stream.ThreeStream", "cannot be imported"),
         ("vidcls.types.VideoRecord", "is not a VideoClassifier"),
     ],

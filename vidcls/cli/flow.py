@@ -34,6 +34,7 @@ from vidcls.flow.manifest import MANIFEST_NAME
 from vidcls.flow.precompute import FAILURES_NAME, Report, precompute, verify
 from vidcls.flow.settings import COMPUTED_METHODS, FlowSettings
 from vidcls.flow.store import FlowStore
+from vidcls.trusted_settings import made_from
 from vidcls.types import VideoRecord
 
 DATASET_KEY = "data.dataset"
@@ -171,8 +172,7 @@ def _records(parser: ArgumentParser, options: Namespace) -> list[VideoRecord]:
     if (options.folder is None) == (options.data.dataset is None):
         raise ConfigurationError(f"give either --{DATASET_KEY} (or a configuration with one) or --folder, and not both")
     if options.folder is None:
-        instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes  # the name before 4.49
-        dataset = instantiate(options).data.dataset
+        dataset = made_from(parser, options).data.dataset
         dataset.prepare()
         return list(dataset.records)
     if not options.folder.is_dir():

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from vidcls.errors import ConfigurationError
-from vidcls.trusted_classes import NEVER_ALLOWED, OPTION, REFUSED, TRUSTED, allow_classes, allowed_classes
+from vidcls.trusted_classes import DOORS, HOMES, NEVER_ALLOWED, OPTION, PACKAGES, allow_classes, allowed_classes
 
 # A class behind these was typed by the user; --config, --data and --trainer name files, which others may have written.
 CLASS_OPTIONS = ("--model", "--data.dataset", "--trainer.")
@@ -78,7 +78,7 @@ def _packages_within(value: object) -> Iterator[str]:
     if isinstance(value, str):
         parts = value.split(".")
         is_path = len(parts) > 1 and all(part.isidentifier() for part in parts)
-        if is_path and parts[0] not in TRUSTED and parts[0] not in NEVER_ALLOWED:
+        if is_path and parts[0] not in PACKAGES and parts[0] not in NEVER_ALLOWED:
             yield parts[0]
     elif isinstance(value, dict):
         for item in value.values():
@@ -93,8 +93,8 @@ def _guard_parser(before: Sequence[str]) -> None:
     from jsonargparse import set_parsing_settings
 
     set_parsing_settings(
-        import_path_denylist=["*", *REFUSED, *before],
-        import_path_allowlist=[*TRUSTED, *allowed_classes()],
+        import_path_denylist=["*", *before],
+        import_path_allowlist=[*HOMES, *DOORS, *allowed_classes()],
         config_read_mode_urls_enabled=False,
         config_read_mode_fsspec_enabled=False,
         instantiate_subclass_spec_in_any=False,

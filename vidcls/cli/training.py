@@ -57,6 +57,7 @@ from vidcls.errors import ConfigurationError, DivergedError, VidclsError
 from vidcls.files import write_text
 from vidcls.models import VideoClassifier
 from vidcls.models.checkpoint import import_class, import_model_class
+from vidcls.trusted_settings import check_settings
 from vidcls.types import SPLITS, ClipSettings, Split, Stream
 
 # What Lightning and torch say to developers, not to users of ours.
@@ -215,6 +216,11 @@ class VidclsCLI(LightningCLI):
     def _say_data(self, splits: Sequence[Split]) -> None:
         if self.trainer.is_global_zero:
             print("\n".join(data_lines(self.datamodule, splits)), flush=True)
+
+    def instantiate_classes(self) -> None:
+        """Make what was parsed; nothing is made where a file names what it must not."""
+        check_settings(self.config)
+        super().instantiate_classes()
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         """The trainer with what every run has: csv log, checkpoints, result files."""

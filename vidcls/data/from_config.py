@@ -11,6 +11,7 @@ from vidcls.data.datamodule import VideoDataModule
 from vidcls.datasets import VideoDataset
 from vidcls.errors import ConfigurationError, DatasetError
 from vidcls.trusted_classes import refusal_in
+from vidcls.trusted_settings import made_from
 from vidcls.types import VideoRecord
 
 
@@ -23,7 +24,7 @@ def videos_of(data: Mapping[str, object]) -> list[VideoRecord]:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--dataset", type=VideoDataset)
     try:
-        dataset = parser.instantiate_classes(parser.parse_object({"dataset": data.get("dataset")})).dataset
+        dataset = made_from(parser, parser.parse_object({"dataset": data.get("dataset")})).dataset
         num_folds, fold = data.get("num_folds"), data.get("fold")
         assert isinstance(num_folds, int | None)
         assert isinstance(fold, int | None)
@@ -42,7 +43,7 @@ def data_module_of(data: Mapping[str, object], **changes: object) -> VideoDataMo
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(VideoDataModule, "data", sub_configs=True)
     try:
-        module: VideoDataModule = parser.instantiate_classes(parser.parse_object({"data": {**data, **changes}})).data
+        module: VideoDataModule = made_from(parser, parser.parse_object({"data": {**data, **changes}})).data
     except (ArgumentError, ValueError) as error:
         reason = refusal_in(error) or " ".join(str(error).split())
         raise ConfigurationError(f"the data of the run cannot be used: {reason}") from error

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from vidcls.flow.settings import FlowSettings
 from vidcls.training.view_scores import ScoreRule
 from vidcls.transforms import TransformSettings
+from vidcls.trusted_settings import made_from
 from vidcls.types import ClipSettings, Stream
 from vidcls.video.reader import Backend
 from vidcls.video.sampling import ShortPolicy, stride_frames
@@ -84,4 +85,4 @@ class InputSettings:
         rest["clip"] = {name: rest.pop(name) for name in ("num_snippets", "clip_len", "stride", "flow_len")}
         parser = ArgumentParser(exit_on_error=False)
         parser.add_argument("--settings", type=InputSettings)
-        return parser.instantiate_classes(parser.parse_object({"settings": rest})).settings
+        return made_from(parser, parser.parse_object({"settings": rest})).settings

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from vidcls.errors import CheckpointError
 from vidcls.trusted_classes import check_checkpoint_names
+from vidcls.trusted_settings import made_from
 from vidcls.types import ClipSettings
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def instantiate_model(
 
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(model_class, "model", skip=set(LINKED_ARGUMENTS), instantiate=False)
-    parsed = parser.instantiate_classes(parser.parse_object({"model": dict(arguments)}))
+    parsed = made_from(parser, parser.parse_object({"model": dict(arguments)}))
     return model_class(class_names=list(class_names), clip=clip, **vars(parsed.model))
 
 
