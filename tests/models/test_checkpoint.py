@@ -157,6 +157,65 @@ def test_a_class_that_cannot_be_had_is_named(checkpoint: Path, tmp_path: Path, c
         load_classifier(changed(checkpoint, tmp_path, vidcls=facts))
 
 
+HOSTILE_FACTS: dict[str, tuple[object, str]] = {
+    "class_names twice": (["left", "left", "still"], "the class name 'left' stands twice"),
+    "class_names number": (["left", 1, "still"], "class names must be text, got 1"),
+    "class_names text": ("abc", "class names must be a list of text"),
+    "class_names line": (["left", "ri\nght", "still"], "has a line break"),
+    "class_names empty": (["left", "", "still"], "a class name must have 1 to"),
+    "class_path number": (5, "class_path is int"),
+    "clip text": ({"clip_len": "1"}, "clip holds more than whole numbers"),
+    "clip unknown": ({"clips": 1}, "unexpected keyword argument 'clips'"),
+    "clip list": ([1], "clip holds more than whole numbers"),
+    "input tensor": ({"transform": {"crop_px": torch.zeros(1)}}, "input holds Tensor, expected plain values"),
+    "input text": ("abc", "input is no mapping by name"),
+    "wandb_run_id list": (["a"], "wandb_run_id is list"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_FACTS)
+def test_facts_that_are_not_what_they_should_be_are_one_line(checkpoint: Path, tmp_path: Path, name: str) -> None:
+    value, words = HOSTILE_FACTS[name]
+    facts = {**torch.load(checkpoint, weights_only=True)["vidcls"], name.split()[0]: value}
+    with pytest.raises(CheckpointError) as error:
+        load_classifier(changed(checkpoint, tmp_path, vidcls=facts))
+    assert words in str(error.value)
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "words"),
+    [
+        ("hyper_parameters", {"spatial": torch.zeros(1)}, "hyper_parameters holds Tensor, expected plain values"),
+        ("hyper_parameters", [1], "hyper_parameters is no mapping by name"),
+        ("state_dict", {"a": 1}, "state_dict holds more than tensors by name"),
+        ("state_dict", [torch.zeros(1)], "state_dict holds more than tensors by name"),
+        ("global_step", "5", "global_step is str"),
+    ],
+)
+def test_entries_that_are_not_what_they_should_be_are_one_line(
+    checkpoint: Path, tmp_path: Path, entry: str, value: object, words: str
+) -> None:
+    with pytest.raises(CheckpointError, match=words) as error:
+        load_classifier(changed(checkpoint, tmp_path, **{entry: value}))
+    assert str(error.value).isprintable()
+
+
+def test_arguments_of_a_larger_model_than_the_weights_are_take_no_memory(checkpoint: Path, tmp_path: Path) -> None:
+    """The first layer of the temporal stream would take a hundred terabytes."""
+    facts = torch.load(checkpoint, weights_only=True)["vidcls"]
+    facts["clip"] = {**facts["clip"], "flow_len": 2**36}
+    with pytest.raises(CheckpointError, match=r"its weights do not fit .*TwoStream \(.* has the size"):
+        load_classifier(changed(checkpoint, tmp_path, vidcls=facts))
+
+
+def test_a_function_in_the_arguments_of_a_checkpoint_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    arguments = torch.load(checkpoint, weights_only=True)["hyper_parameters"]
+    arguments["loss"] = {"class_path": "torch.utils.collect_env.run"}
+    with pytest.raises(CheckpointError, match=r"torch\.utils\.collect_env\.run is nothing that"):
+        load_classifier(changed(checkpoint, tmp_path, hyper_parameters=arguments))
+
+
 def test_weights_of_another_shape_and_arguments_that_do_not_exist_are_refused(checkpoint: Path, tmp_path: Path) -> None:
     content = torch.load(checkpoint, weights_only=True)
     arguments = dict(content["hyper_parameters"])

@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vidcls.errors import FlowError
+from vidcls.errors import CheckpointError, FlowError
 from vidcls.flow.settings import FlowSettings
+from vidcls.weights_file import read_weights_file
 
 if TYPE_CHECKING:
     from torchvision.models.optical_flow import RAFT
@@ -113,16 +113,13 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise FlowError(f"the weights of flow method raft are not there: {path}; give raft_small, raft_large or a file")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:  # torch's own message tells how to load it all the same
-        raise FlowError(
-            f"{path} cannot be read as weights of flow method raft: more than tensors is in it, which could run code, "
-            "and is refused (or it is damaged): give a file of weights saved by torchvision's RAFT"
-        ) from error
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise FlowError(
-            f"{path} cannot be read as weights of flow method raft: {str(error).splitlines()[0]}"
-        ) from error
+        state = read_weights_file(
+            path,
+            complaint="cannot be read as weights of flow method raft",
+            expected="pass a file of weights saved by torchvision's RAFT",
+        )
+    except CheckpointError as error:
+        raise FlowError(str(error)) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise FlowError(f"{path} is no dictionary of tensors: give a file of weights saved by torchvision's RAFT")
     return state

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from vidcls.errors import CheckpointError
 from vidcls.layers.backbones.base import READ_OUT, Backbone
 from vidcls.layers.stems import replace_stem
+from vidcls.weights_file import read_weights_file
 
 CHECKPOINT_SUFFIX = ".ckpt"
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # under which others keep their weights
@@ -54,19 +53,13 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     Raises:
         CheckpointError: there is no such file, or it holds anything but tensors by name.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: no such file of weights") from error
-    except pickle.UnpicklingError as error:  # torch's own message tells how to load it all the same
-        raise CheckpointError(
-            f"{path}: holds no weights that can be read: more than tensors is in it, which could run code, and is "
-            "refused (or it is damaged): give a file as torch.save(network.state_dict(), path) writes"
-        ) from error
-    except (RuntimeError, EOFError, LookupError, ValueError, TypeError, OSError) as error:
-        raise CheckpointError(f"{path}: holds no weights that can be read ({_first_line(error)})") from error
+    content = read_weights_file(
+        path,
+        complaint="holds no weights that can be read",
+        expected="pass a file as torch.save(network.state_dict(), path) writes",
+    )
     wrapper = next((name for name in WRAPPERS if isinstance(content, Mapping) and name in content), None)
-    state = content[wrapper] if wrapper else content
+    state = content[wrapper] if wrapper and isinstance(content, Mapping) else content
     if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise CheckpointError(
             f"{path}: does not hold tensors by name, as torch.save(network.state_dict(), path) writes"
@@ -150,7 +143,3 @@ def shown(names: Sequence[str]) -> str:
     """The first names and how many more."""
     more = len(names) - NUM_NAMES_SHOWN
     return ", ".join(names[:NUM_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

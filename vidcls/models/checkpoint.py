@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import importlib
-import pickle
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import UnionType
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from vidcls.errors import CheckpointError
+from vidcls.class_names import checked_class_names
+from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.trusted_classes import check_checkpoint_names
 from vidcls.trusted_settings import made_from
 from vidcls.types import ClipSettings
+from vidcls.weights_file import read_weights_file
 
 if TYPE_CHECKING:
     from vidcls.models.classifier import VideoClassifier
 
 FACTS_KEY = "vidcls"  # the one key of a checkpoint that is ours
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -62,37 +65,63 @@ def read_checkpoint(path: str | Path) -> CheckpointFacts:
         raise CheckpointError(f"{path}: no such checkpoint")
     if not zipfile.is_zipfile(path):  # what torch.save writes; torch would complain in several lines of its own
         raise CheckpointError(f"{path}: is not a readable checkpoint (damaged, or a file of another kind)")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path}: holds more than tensors and plain values, which could run code, and is refused "
-            "(or it is damaged): use a checkpoint that vidcls wrote"
-        ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise CheckpointError(f"{path}: is not a readable checkpoint ({str(error).splitlines()[0]})") from error
+    content = read_weights_file(path)
     facts = content.get(FACTS_KEY) if isinstance(content, dict) else None
-    if not isinstance(facts, dict) or "class_path" not in facts:
+    if not isinstance(content, dict) or not isinstance(facts, dict) or "class_path" not in facts:
         raise CheckpointError(
             f"{path}: was not written by vidcls (it has no {FACTS_KEY!r} entry): train with vidcls fit"
         )
     try:
         return CheckpointFacts(
             path=path,
-            class_path=facts["class_path"],
-            class_names=tuple(facts["class_names"]),
-            clip=ClipSettings(**facts["clip"]),
-            model_arguments=dict(content.get("hyper_parameters", {})),
-            input_settings=facts.get("input"),
-            wandb_run_id=facts.get("wandb_run_id"),
-            state_dict=content["state_dict"],
-            global_step=content["global_step"],
+            class_path=_of_kind(facts["class_path"], str, "class_path"),
+            class_names=checked_class_names(facts["class_names"]),
+            clip=ClipSettings(**_counts(facts["clip"])),
+            model_arguments=_plain(content.get("hyper_parameters", {}), "hyper_parameters"),
+            input_settings=_plain(facts["input"], "input") if facts.get("input") is not None else None,
+            wandb_run_id=_of_kind(facts.get("wandb_run_id"), str | None, "wandb_run_id"),
+            state_dict=_tensors(content["state_dict"]),
+            global_step=_of_kind(content["global_step"], int, "global_step"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path}: its {FACTS_KEY!r} entry cannot be used ({type(error).__name__}: {error}): "
             "use the version of vidcls that wrote it, or train again"
         ) from error
+
+
+def _of_kind(value: Kind, kind: type[Kind] | UnionType, name: str) -> Kind:
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} is {type(value).__name__}")
+    return value
+
+
+def _plain(values: object, name: str) -> dict[str, object]:
+    """A mapping by name to what YAML could hold as well, at any depth."""
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise ValueError(f"{name} is no mapping by name")
+    waiting: list[object] = list(values.values())
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple):
+            waiting += value
+        elif not isinstance(value, str | int | float | None):
+            raise ValueError(f"{name} holds {type(value).__name__}, expected plain values")
+    return values
+
+
+def _counts(values: object) -> dict[str, int]:
+    if not isinstance(values, dict) or not all(isinstance(value, int) for value in values.values()):
+        raise ValueError("clip holds more than whole numbers by name")
+    return values
+
+
+def _tensors(state: object) -> dict[str, Tensor]:
+    if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
+        raise ValueError("state_dict holds more than tensors by name")
+    return state
 
 
 def load_classifier(path: str | Path) -> VideoClassifier:
@@ -109,6 +138,8 @@ def build_classifier(facts: CheckpointFacts) -> VideoClassifier:
     """The trained model that ``facts`` describe, on the CPU and in evaluation mode."""
     model_class = import_model_class(facts)
     arguments = {k: v for k, v in facts.model_arguments.items() if k not in model_class.initial_weights}
+    if model_class.__module__.startswith("vidcls."):
+        _check_sizes(model_class, facts, arguments)
     model = _instantiate(model_class, facts, arguments)
     try:
         model.load_state_dict(facts.state_dict)
@@ -145,6 +176,25 @@ def import_class(class_path: str) -> type:
     return found
 
 
+def _check_sizes(model_class: type[VideoClassifier], facts: CheckpointFacts, arguments: dict[str, object]) -> None:
+    """Refuse arguments that mean larger layers than the weights have, before memory is taken for them."""
+    with torch.device("meta"):
+        sketch = _instantiate(model_class, facts, arguments)
+    reason = _misfit(facts.state_dict, sketch.state_dict())
+    if reason is not None:
+        raise CheckpointError(f"{facts.path}: its weights do not fit {facts.class_path} ({reason})")
+
+
+def _misfit(given: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str | None:
+    """The first tensor that is missing, unknown or of another size; None where all fit."""
+    for name in (*own, *given):
+        if name not in given or name not in own:
+            return f"{name} is {'missing' if name in own else 'unknown'}"
+        if given[name].shape != own[name].shape:
+            return f"{name} has the size {tuple(given[name].shape)}, expected {tuple(own[name].shape)}"
+    return None
+
+
 def _instantiate(
     model_class: type[VideoClassifier], facts: CheckpointFacts, arguments: dict[str, object]
 ) -> VideoClassifier:
@@ -152,6 +202,8 @@ def _instantiate(
 
     try:
         return instantiate_model(model_class, facts.class_names, facts.clip, arguments)
+    except ConfigurationError as error:
+        raise CheckpointError(f"{facts.path}: {facts.class_path} is not built from its arguments: {error}") from error
     except (ArgumentError, TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise CheckpointError(

@@ -20,6 +20,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric, MetricCollection
 
 import vidcls
+from vidcls.class_names import checked_class_names
 from vidcls.errors import CheckpointError
 from vidcls.layers import Backbone
 from vidcls.models.cam_layer import CamLayer, ends_in_average
@@ -83,6 +84,7 @@ class VideoClassifier(LightningModule, ABC):
         transfer: TransferSettings | None = None,
     ) -> None:
         super().__init__()
+        checked_class_names(class_names)
         if len(class_names) < 2:
             raise ValueError(f"a classifier needs at least two classes, got {class_names}")
         if not isinstance(clip, ClipSettings):

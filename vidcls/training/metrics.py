@@ -65,14 +65,19 @@ def classification_metrics(num_classes: int, prefix: str, *, over_processes: boo
         prefix: of the names.
         over_processes: whether all processes are asked for their counts when the metrics are computed.
     """
+
     # Labels come from the data set's list of classes; to validate them in each step would wait for the GPU.
-    common = {"num_classes": num_classes, "sync_on_compute": over_processes, "validate_args": False}
+    def accuracy(top_k: int) -> MulticlassAccuracy:
+        return MulticlassAccuracy(
+            num_classes, top_k=top_k, average="micro", validate_args=False, sync_on_compute=over_processes
+        )
+
     metrics: dict[str, Metric | MetricCollection] = {
-        "top1": MulticlassAccuracy(top_k=1, average="micro", **common),
-        "mean_class_accuracy": MeanClassAccuracy(**common),
+        "top1": accuracy(1),
+        "mean_class_accuracy": MeanClassAccuracy(num_classes, validate_args=False, sync_on_compute=over_processes),
     }
     if num_classes >= TOP5_MIN_CLASSES:
-        metrics["top5"] = MulticlassAccuracy(top_k=5, average="micro", **common)
+        metrics["top5"] = accuracy(5)
     return MetricCollection(metrics, prefix=prefix, compute_groups=False)
 
 
