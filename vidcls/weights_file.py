@@ -48,6 +48,7 @@ _GLOBALS = frozenset(
         *(f"torch._utils _rebuild_{kind}" for kind in ("tensor", "tensor_v2", "tensor_v3")),
     }
 )
+_OTHER_CALLS = frozenset({"STACK_GLOBAL", "INST", "OBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4"})  # not by torch.save
 _UNREADABLE = (
     ArithmeticError,
     AssertionError,
@@ -96,17 +97,17 @@ def read_weights_file(
         _check_file(path)
         content: object = torch.load(path, map_location="cpu", weights_only=True)
         _check_content(content, path.stat().st_size)
+        return content
     except _Refused as error:
-        raise CheckpointError(f"{path}: {complaint}: {error}: {expected}") from error
-    except (pickle.UnpicklingError, _CodeError) as error:  # torch's own message tells how to load it all the same
-        raise CheckpointError(
-            f"{path}: holds more than tensors and plain values, which could run code, and is refused (or it is "
-            f"damaged): {expected}"
-        ) from error
+        message = f"{complaint}: {error}: {expected}"
+    except (pickle.UnpicklingError, _CodeError):  # torch's own message tells how to load it all the same
+        message = (
+            "holds more than tensors and plain values, which could run code, and is refused (or it is damaged): "
+            f"{expected}"
+        )
     except _UNREADABLE as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{path}: {complaint} ({reason})") from error
-    return content
+        message = f"{complaint} ({(str(error).splitlines() or [type(error).__name__])[0]})"
+    raise CheckpointError(f"{path}: {message}")  # here, so that no message of theirs is taken for the innermost
 
 
 class _Frugal(BufferedReader):
@@ -156,7 +157,7 @@ def _check_pickles(file: IO[bytes], num_pickles: int) -> None:
             num_left -= 1
             if num_left < 0:
                 raise _Refused(f"it holds more than {MAX_INSTRUCTIONS:,} values and parts of values")
-            if opcode.name == "GLOBAL" and not _is_of_tensors(str(argument)):
+            if opcode.name in _OTHER_CALLS or (opcode.name == "GLOBAL" and not _is_of_tensors(str(argument))):
                 raise _CodeError(str(argument))
 
 
