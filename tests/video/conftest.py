@@ -25,6 +25,12 @@ class Clip:
     fps: float
     refused_by: frozenset[str] = frozenset()
     """Decoders that are known not to read it: they must say so, and never hand out other frames."""
+    shown_at: tuple[float, ...] | None = None
+    """Seconds of each frame; None where they are even."""
+
+    @property
+    def frame_seconds(self) -> list[float]:
+        return list(self.shown_at) if self.shown_at else [i / self.fps for i in range(len(self.frames))]
 
 
 def ramp_frames(num_frames: int = NUM_FRAMES, height: int = 48, width: int = 64) -> Tensor:
@@ -165,7 +171,8 @@ def _variable_rate(folder: Path) -> Clip:
     frames = ramp_frames()
     pts = [t if t < 10 else 10 + 3 * (t - 10) for t in range(len(frames))]  # 25 per second, then a third of it
     encode(folder / "vfr.mp4", frames, pts=pts, options={"g": "12", "bf": "2", "crf": "12"})
-    return Clip(folder / "vfr.mp4", frames, 25 * 30 / 68)  # 68 ticks, the last frame lasting one
+    fps = 25 * 30 / 68  # 68 ticks, the last frame lasting one
+    return Clip(folder / "vfr.mp4", frames, fps, shown_at=tuple(tick / 25 for tick in pts))
 
 
 def _cut(folder: Path) -> Clip:

@@ -40,6 +40,7 @@ def test_it_gives_the_frames_that_were_written_in_any_order(path: Path) -> None:
     reader, written = JpegReader(path), scene().float()
     assert reader.num_frames == NUM_FRAMES
     assert reader.fps == pytest.approx(30000 / 1001)
+    assert reader.frame_seconds == pytest.approx([i * 1001 / 30000 for i in range(NUM_FRAMES)])
     info = reader.info
     assert (info.height_px, info.width_px, info.codec) == (48, 64, "mjpeg")
     for indices in ([0, 1, 2], [19, 0, 7, 7], random.Random(0).sample(range(NUM_FRAMES), NUM_FRAMES)):

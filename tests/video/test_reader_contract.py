@@ -90,6 +90,14 @@ def test_the_facts_are_those_of_the_written_video(name, clip) -> None:
         assert info.codec in expected
 
 
+@pytest.mark.parametrize("name", BACKENDS)
+def test_each_frame_has_the_second_at_which_it_is_shown(name, clip) -> None:
+    with closing(_open(name, clip)) as reader:
+        seconds = reader.frame_seconds
+        assert seconds[0] == 0.0
+        assert seconds == pytest.approx(clip.frame_seconds, abs=1e-3)  # a tick of Matroska's and FLV's clocks
+
+
 @pytest.mark.parametrize("name", [backend for backend in BACKENDS if backend != "pyav"])
 def test_decoders_agree_within_one_of_255(name, clip) -> None:
     everything = range(len(clip.frames))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vidcls.errors import DecodeError, MissingExtraError
 from vidcls.types import VideoInfo
-from vidcls.video.packets import first_line, stream_facts
+from vidcls.video.packets import first_line, list_packets, stream_facts
 
 MOST_STATED = 1000  # frames in the header to each in the file; sound files have 1
 
@@ -51,6 +51,11 @@ class DecordReader:
         """All facts; decodes the first frame for its upright size."""
         height_px, width_px = self.frames([0]).shape[-2:]
         return VideoInfo(self.num_frames, self.fps, height_px, width_px, self._facts.codec)
+
+    @property
+    def frame_seconds(self) -> list[float]:
+        """When each frame is shown; lists the packets of the file."""
+        return list_packets(self._path).frame_seconds
 
     def frames(self, indices: Sequence[int]) -> Tensor:
         """The frames at ``indices``, ``(T, 3, H, W)`` uint8."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vidcls.errors import DecodeError
 from vidcls.types import VideoInfo
-from vidcls.video.packets import first_line
+from vidcls.video.packets import even_seconds, first_line
 
 SUFFIX = ".jpeg.avi"
 """Files of this name are tried with this reader first; ``vidcls data prepare`` writes them."""
@@ -67,6 +67,11 @@ class JpegReader:
     def info(self) -> VideoInfo:
         """All facts; decodes nothing."""
         return VideoInfo(self.num_frames, self.fps, self._facts.height_px, self._facts.width_px, "mjpeg")
+
+    @property
+    def frame_seconds(self) -> list[float]:
+        """When each frame is shown: evenly."""
+        return even_seconds(self.num_frames, self.fps)
 
     def frames(self, indices: Sequence[int]) -> Tensor:
         """The frames at ``indices``, ``(T, 3, H, W)`` uint8."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vidcls.types import VideoInfo
+from vidcls.video.packets import even_seconds
 
 
 class MemoryReader:
@@ -29,6 +30,11 @@ class MemoryReader:
     def info(self) -> VideoInfo:
         """All facts; the codec is ``raw``."""
         return VideoInfo(self.num_frames, self.fps, self._frames.shape[2], self._frames.shape[3], "raw")
+
+    @property
+    def frame_seconds(self) -> list[float]:
+        """When each frame is shown: evenly."""
+        return even_seconds(self.num_frames, self.fps)
 
     def frames(self, indices: Sequence[int]) -> Tensor:
         """A copy of the frames at ``indices``, ``(T, 3, H, W)`` uint8.

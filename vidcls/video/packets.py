@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -53,6 +54,30 @@ class PacketList:
     """Presentation times in the stream's clock, sorted; empty where they are unknown and frames must be counted."""
     key_frames: list[int]
     """Indices of frames at which decoding may start, sorted; 0 is always one."""
+    clock: Fraction
+    """Seconds of one tick."""
+
+    @property
+    def frame_seconds(self) -> list[float]:
+        """When each frame is shown, in seconds after the first one; from the frame rate where times are unknown.
+
+        Raises:
+            DecodeError: the file states neither times nor a frame rate; says so, but not of which file.
+        """
+        if not self.pts:
+            return even_seconds(self.facts.num_frames, self.facts.fps)
+        return [(pts - self.pts[0]) * self.clock.numerator / self.clock.denominator for pts in self.pts]
+
+
+def even_seconds(num_frames: int, fps: float) -> list[float]:
+    """When each frame is shown, in seconds after the first one, where all are shown for the same time.
+
+    Raises:
+        DecodeError: there are several frames and no frame rate; says so, but not of which file.
+    """
+    if num_frames > 1 and fps <= 0:
+        raise DecodeError("states neither a frame rate nor when its frames are shown")
+    return [i / fps if i else 0.0 for i in range(num_frames)]
 
 
 def list_packets(path: Path) -> PacketList:
@@ -69,7 +94,7 @@ def list_packets(path: Path) -> PacketList:
             container_name, is_reordered = str(container.format.name), bool(stream.codec_context.has_b_frames)
             codec = str(stream.codec_context.codec.canonical_name)
             stated_fps = float(stream.average_rate or stream.guessed_rate or 0)
-            seconds_per_tick, num_stated = float(stream.time_base or 1), int(stream.frames)
+            clock, num_stated = Fraction(stream.time_base or 1), int(stream.frames)
     except av.FFmpegError as error:
         raise DecodeError(first_line(error)) from error
     shown = [packet for packet in packets if not packet.is_discard]
@@ -80,11 +105,11 @@ def list_packets(path: Path) -> PacketList:
         facts = StreamFacts(
             len(shown), num_stated, stated_fps, codec, container_name, has_exact_times=False, has_closed_groups=False
         )
-        return PacketList(facts, pts=[], key_frames=[0])
+        return PacketList(facts, pts=[], key_frames=[0], clock=clock)
     place_of: dict[int | None, int] = {time: i for i, time in enumerate(pts)}
     keys = [(i, place_of[packet.pts]) for i, packet in enumerate(shown) if packet.is_keyframe]
     duration = pts[-1] - pts[0] + max((packet.duration or 0 for packet in shown if packet.pts == pts[-1]), default=0)
-    counted_fps = len(shown) / (duration * seconds_per_tick) if duration else 0.0
+    counted_fps = len(shown) / float(duration * clock) if duration else 0.0
     facts = StreamFacts(
         len(shown),
         num_stated,
@@ -94,7 +119,7 @@ def list_packets(path: Path) -> PacketList:
         has_exact_times=container_name in _TIMED_CONTAINERS,
         has_closed_groups=len(shown) == len(packets) and all(in_file == on_screen for in_file, on_screen in keys),
     )
-    return PacketList(facts, pts, sorted({0} | {on_screen for _, on_screen in keys}))
+    return PacketList(facts, pts, sorted({0} | {on_screen for _, on_screen in keys}), clock)
 
 
 def stream_facts(path: Path) -> StreamFacts:

@@ -42,7 +42,7 @@ class PyavReader:
     def __init__(self, path: Path) -> None:
         self._av = import_av()
         self._path = path
-        packets = list_packets(path)
+        self._packets = packets = list_packets(path)
         self._facts = packets.facts
         self.num_frames = packets.facts.num_frames
         self.fps = packets.facts.fps
@@ -59,6 +59,11 @@ class PyavReader:
         """All facts; decodes the first frame, which carries the rotation tag."""
         height_px, width_px = self.frames([0]).shape[-2:]
         return VideoInfo(self.num_frames, self.fps, height_px, width_px, self._facts.codec)
+
+    @property
+    def frame_seconds(self) -> list[float]:
+        """When each frame is shown."""
+        return self._packets.frame_seconds
 
     def frames(self, indices: Sequence[int]) -> Tensor:
         """The frames at ``indices``, ``(T, 3, H, W)`` uint8."""

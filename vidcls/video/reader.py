@@ -6,6 +6,7 @@ a file which one of them refuses is still read by the next::
     with open_video("clip.mp4") as video:
         video.num_frames, video.fps        # cheap, all that sampling needs
         rgb = video.frames([0, 4, 8])      # (3, 3, H, W) uint8
+        video.frame_seconds                # when each is shown: reads the file without decoding it
         video.info                         # height, width and codec too: decodes a frame, so not for every sample
 """
 
@@ -50,6 +51,14 @@ class VideoReader(Protocol):
     @property
     def info(self) -> VideoInfo:
         """All facts, upright; may cost the decoding of one frame."""
+
+    @property
+    def frame_seconds(self) -> list[float]:
+        """When each frame is shown, in seconds after frame 0; may list the packets of the file, decodes nothing.
+
+        Raises:
+            DecodeError: the file states neither times nor a frame rate; says so, but not of which file.
+        """
 
     def frames(self, indices: Sequence[int]) -> Tensor:
         """The frames at ``indices`` in the order asked, ``(T, 3, H, W)`` uint8 RGB, upright.
@@ -118,6 +127,17 @@ class Video:
             DecodeError: no decoder can read the file.
         """
         return replace(self._attempt(lambda reader: reader.info), num_frames=self._num_frames, fps=self._fps)
+
+    @property
+    def frame_seconds(self) -> list[float]:
+        """When each of the ``num_frames`` frames is shown, in seconds after frame 0, which has 0.0; never falling.
+
+        True for variable rates too, where ``index / fps`` is not. Reads the whole file without decoding it.
+
+        Raises:
+            DecodeError: the file states neither the times of its frames nor a frame rate; names the file.
+        """
+        return self._attempt(lambda reader: reader.frame_seconds)
 
     def frames(self, indices: Sequence[int]) -> Tensor:
         """The frames at ``indices``, in the order asked, ``(T, 3, H, W)`` uint8 RGB, upright.

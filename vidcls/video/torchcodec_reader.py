@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vidcls.errors import DecodeError, MissingExtraError
 from vidcls.types import VideoInfo
-from vidcls.video.packets import first_line, stream_facts
+from vidcls.video.packets import first_line, list_packets, stream_facts
 
 INSTALL = "run: pip install 'vidcls[torchcodec]', and install FFmpeg's libraries (Debian, Ubuntu: apt install ffmpeg)"
 
@@ -25,6 +25,7 @@ class TorchcodecReader:
 
     def __init__(self, path: Path) -> None:
         torchcodec = _import_torchcodec()
+        self._path = path
         self._facts = stream_facts(path)
         if not self._facts.has_exact_times:
             raise DecodeError(f"is not trusted to find frames in this kind of {self._facts.container} file")
@@ -42,6 +43,11 @@ class TorchcodecReader:
         """All facts; decodes the first frame, whose size is the upright one."""
         height_px, width_px = self.frames([0]).shape[-2:]
         return VideoInfo(self.num_frames, self.fps, height_px, width_px, self._facts.codec)
+
+    @property
+    def frame_seconds(self) -> list[float]:
+        """When each frame is shown; lists the packets of the file."""
+        return list_packets(self._path).frame_seconds
 
     def frames(self, indices: Sequence[int]) -> Tensor:
         """The frames at ``indices``, ``(T, 3, H, W)`` uint8."""
