@@ -41,5 +41,9 @@ class ConfigurationError(VidclsError):
     """Settings that are each allowed but contradict each other or the data."""
 
 
+class FolderInUseError(VidclsError):
+    """Another process is writing to the folder; the message names the process, its host and its command."""
+
+
 class MissingExtraError(VidclsError):
     """An optional package or system library is not installed; the message gives the command that installs it."""

@@ -110,3 +110,30 @@ def test_known_bad_are_the_unreadable_files_that_have_not_changed(
     paths["repaired"].write_bytes(b"more bytes than before")
     assert known_bad(records) == {paths["bad"]: "for a test"}
     assert known_bad(records, decoder="pyav") == {}
+
+
+def test_of_two_checks_at_once_both_results_are_kept(tmp_path: Path, video: Path) -> None:
+    other = video.with_name("b.mp4")
+    other.write_bytes(b"more bytes")
+    first, second = CheckCache(tmp_path / "cache"), CheckCache(tmp_path / "cache")
+    assert first.find(video) is None and second.find(other) is None  # noqa: PT018 - both have looked
+    first.add(video, checked(video))
+    second.add(other, checked(other))
+    first.save()
+    second.save()
+    found = CheckCache(tmp_path / "cache")
+    assert (found.find(video), found.find(other)) == (checked(video), checked(other))
+
+
+def test_a_cache_that_cannot_be_written_is_said_once_and_what_was_found_stays(
+    tmp_path: Path, video: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    cache = CheckCache(tmp_path / "file" / "cache")
+    for _ in range(2):
+        cache.add(video, checked(video))
+        cache.save()
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert f"{tmp_path / 'file' / 'cache'} cannot be written to" in said
+    assert "--cache FOLDER" in said
+    assert cache.find(video) == checked(video)

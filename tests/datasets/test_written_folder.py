@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from vidcls.datasets import written_folder
 from vidcls.datasets.written_folder import MANIFEST, is_whole, write_once
 
 
@@ -87,3 +88,21 @@ def test_leftovers_of_a_killed_process_are_removed_later(tmp_path: Path) -> None
     os.utime(old, (0, 0))
     write_once(tmp_path / "data", write)
     assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_a_writer_whose_damaged_folder_another_moves_aside_at_that_moment_puts_its_own_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, moved = tmp_path / "data", tmp_path / "moved"
+    folder.mkdir()
+    (folder / "half").touch()
+
+    def looked_at(path: Path) -> bool:
+        found = is_whole(path)
+        if list(tmp_path.glob(".data-*/b.txt")) and not moved.exists():  # between the look and the move of this writer
+            folder.rename(moved)
+        return found
+
+    monkeypatch.setattr(written_folder, "is_whole", looked_at)
+    assert write_once(folder, write)
+    assert is_whole(folder)

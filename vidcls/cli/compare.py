@@ -58,6 +58,20 @@ def main(argv: list[str], *, execute: Execute | None = None, measure: Measure | 
         VidclsError: bad options, configurations that cannot be compared, a run folder with other settings.
     """
     options, passed_on = _parsed(argv)
+    from vidcls.folder_lock import FolderLock
+
+    with FolderLock(options.runs or options.output):
+        return _compare(argv, options, passed_on, execute=execute, measure=measure)
+
+
+def _compare(
+    argv: Sequence[str],
+    options: Namespace,
+    passed_on: Sequence[str],
+    *,
+    execute: Execute | None,
+    measure: Measure | None,
+) -> int:
     from vidcls.compare.comparison import write_comparison
     from vidcls.compare.cost import measure_in_process
     from vidcls.compare.run import execute_command

@@ -66,6 +66,8 @@ def main(argv: list[str]) -> int:
     if options.fix_list is not None and not data.has_labels:
         raise ConfigurationError(f"--fix-list: {options.source} has no classes, so that no list of labels can be made")
     folder = _cache_folder(options.cache)
+    if options.cache is not None and folder is not None:
+        check_place(folder / "any", [], option="--cache")
     cache = CheckCache(folder, decoder=data.settings.decoder)
     files = _checked(data, cache, options)
     data = CheckedData(data.records, files.by_path, data.settings, data.flow_source, refusals, data.has_labels)

@@ -32,20 +32,30 @@ def main(argv: list[str]) -> int:
     """Probe and draw; returns the exit status.
 
     Raises:
-        VidclsError: bad options, no such run or layer, or a video that cannot be read.
+        VidclsError: bad options, no such run or layer, a video that cannot be read, or another command is writing to
+            the folder.
     """
     options = _parsed(argv)
     from vidcls.cli.runs import CONFIG_FILE, run_of
-    from vidcls.explain import Explainer
-    from vidcls.explain.feature_pictures import write_embeddings, write_probes
-    from vidcls.explain.features import embeddings, linear_probes
+    from vidcls.folder_lock import FolderLock
     from vidcls.predict.predictor import checkpoint_file
 
     run = run_of(checkpoint_file(options.run))
     if run is None:
         raise ConfigurationError(f"{options.run}: no run with a {CONFIG_FILE}, which says what its videos are")
+    folder = options.output or run / DEFAULT_FOLDER
+    with FolderLock(folder):
+        _probe(options, run / CONFIG_FILE, folder)
+    return 0
+
+
+def _probe(options: Namespace, config: Path, folder: Path) -> None:
+    from vidcls.explain import Explainer
+    from vidcls.explain.feature_pictures import write_embeddings, write_probes
+    from vidcls.explain.features import embeddings, linear_probes
+
     explainer = Explainer(options.run, device=options.device)
-    data = _data(run / CONFIG_FILE, explainer, options)
+    data = _data(config, explainer, options)
     found = {part: _features(explainer, data, part) for part in ("train", "test")}
     layers = list(found["test"].by_layer)
     layer = options.layer or layers[-2]  # the deepest before the logits
@@ -56,14 +66,12 @@ def main(argv: list[str]) -> int:
     print(f"{'layer':{width}}  features  train  test   (mean class accuracy of a linear probe)")
     for probe in probes:
         print(f"{probe.layer:{width}}  {probe.num_features:8d}  {probe.train_accuracy:.3f}  {probe.test_accuracy:.3f}")
-    folder = options.output or run / DEFAULT_FOLDER
     names = explainer.predictor.class_names
     files = write_probes(probes, folder, num_classes=len(names))
     planes = embeddings(found["test"].by_layer[layer])
     paths = [record.name for record in data.split("test")]
     files += write_embeddings(planes, found["test"], names, paths, folder)
     print(f"wrote {', '.join(str(file) for file in files)}")
-    return 0
 
 
 def _parsed(argv: list[str]) -> Namespace:

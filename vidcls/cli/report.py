@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
 from vidcls.errors import ConfigurationError, VidclsError
+
+if TYPE_CHECKING:
+    from vidcls.report import RunFolder
 
 DESCRIPTION = """One HTML page about a tested run, which needs no network and no other file: accuracies with intervals,
 classes, calibration, streams and fusion, the surest mistakes and the least sure hits with heat maps, curves, speed,
@@ -33,14 +38,24 @@ def main(argv: list[str]) -> int:
     output: Path = options.output or options.run / PAGE_FILE
     if output.suffix.lower() not in (".html", ".htm"):
         raise ConfigurationError(f"--output {output}: suffix is {output.suffix!r}; allowed are .html and .htm")
-    from tqdm import tqdm
-
-    from vidcls.explain import Explainer
+    from vidcls.folder_lock import FolderLock
     from vidcls.predict.output import check_place
-    from vidcls.report import read_run, write_report
+    from vidcls.report import read_run
+    from vidcls.report.page import tables_beside
 
     check_place(output, [], option="--output")
     run = read_run(options.run)
+    with FolderLock(tables_beside(output)):
+        _write(run, output, options)
+    return 0
+
+
+def _write(run: RunFolder, output: Path, options: Namespace) -> None:
+    from tqdm import tqdm
+
+    from vidcls.explain import Explainer
+    from vidcls.report import write_report
+
     explainer: Explainer | None = None
     reason = "the checkpoint that was tested is gone"
     if run.checkpoint is not None:
@@ -60,7 +75,6 @@ def main(argv: list[str]) -> int:
         num_shown=options.num_shown,
     )
     print(f"wrote {output} and {files[1].parent} ({output.stat().st_size / 1e6:.1f} MB)")
-    return 0
 
 
 def _paths(config_text: str) -> dict[str, Path]:

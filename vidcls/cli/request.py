@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -16,6 +17,7 @@ from vidcls.cli.chosen_dataset import with_one_dataset
 from vidcls.cli.configs import configs_folder
 from vidcls.cli.runs import CONFIG_FILE, DEFAULT_ROOT, check_name, find_checkpoint, make_folder, new_run, run_of
 from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.folder_lock import LOCK_FILES, FolderLock
 from vidcls.models.checkpoint import CheckpointFacts, import_model_class, read_checkpoint
 
 LINKED = {
@@ -40,6 +42,7 @@ class Request:
         existing: the folder of a run that this command goes on in; None makes a new one.
         wanted: the folder that was asked for with ``--run``, for a new run.
         facts: the checkpoint to start from.
+        facts_written_at: date of its file when it was read, in nanoseconds.
     """
 
     command: str
@@ -49,7 +52,9 @@ class Request:
     existing: Path | None = None
     wanted: Path | None = None
     facts: CheckpointFacts | None = None
+    facts_written_at: int | None = None
     _folder: Path | None = field(default=None, repr=False)
+    _lock: FolderLock | None = field(default=None, repr=False)
 
     @property
     def goes_on(self) -> bool:
@@ -57,10 +62,20 @@ class Request:
         return self.existing is not None
 
     def folder(self) -> Path:
-        """The run folder; a new one is made when first asked for."""
+        """The run folder, locked until `release` is called; a new one is made when first asked for.
+
+        Raises:
+            FolderInUseError: another process is writing to it.
+            ConfigurationError: it cannot be made, or is not empty.
+        """
         if self._folder is None:
-            self._folder = self.existing or self._new_folder()
+            self._folder = self._new_folder() if self.existing is None else self._existing_folder(self.existing)
         return self._folder
+
+    def release(self) -> None:
+        """Let other commands write to the run folder."""
+        if self._lock is not None:
+            self._lock.release()
 
     def drop_folder(self, *, with_files: bool) -> None:
         """Remove the folder of a new run in which nothing was written, and those above it that this leaves empty.
@@ -71,12 +86,30 @@ class Request:
         folder = self._folder
         if self.existing is not None or folder is None or not folder.is_dir() or _is_launched():
             return
-        if with_files and {path.name for path in folder.iterdir()} <= set(FIRST_FILES):
-            for path in folder.iterdir():
-                path.unlink()
-        for level in (folder, folder.parent, folder.parent.parent):
-            if level.is_dir() and level != Path.cwd() and not any(level.iterdir()):
-                level.rmdir()
+        if with_files and {path.name for path in folder.iterdir()} <= {*FIRST_FILES, *LOCK_FILES}:
+            for name in FIRST_FILES:
+                (folder / name).unlink(missing_ok=True)
+        self.release()
+        with suppress(OSError):  # not empty, or another process was here first
+            for level in (folder, folder.parent, folder.parent.parent):
+                if level != Path.cwd():
+                    level.rmdir()
+
+    def _existing_folder(self, folder: Path) -> Path:
+        """The folder of an earlier training, which a validation only reads."""
+        if self.command != "validate":
+            self._claim(folder)
+        if self.facts is not None and _written_at(self.facts.path) != self.facts_written_at:
+            self.release()
+            raise CheckpointError(f"{self.facts.path}: another process has just written it: give the command again")
+        return folder
+
+    def _claim(self, folder: Path) -> None:
+        """Lock the folder, for all processes of this training: its first one does it."""
+        if _is_first_process():
+            lock = FolderLock(folder)
+            lock.acquire()
+            self._lock = lock
 
     def _new_folder(self) -> Path:
         if _is_launched():  # all processes must mean the same folder
@@ -87,16 +120,20 @@ class Request:
                     "started by a launcher or on several nodes: give --run DIR, the folder of this run"
                 )
             make_folder(self.wanted)
+            self._claim(self.wanted)
             return self.wanted
         if self.wanted is not None:
-            if self.wanted.is_dir() and any(self.wanted.iterdir()):
+            make_folder(self.wanted)
+            self._claim(self.wanted)  # before its files are looked at: another training may be writing them
+            if {path.name for path in self.wanted.iterdir()} - LOCK_FILES:
+                self.release()
                 raise ConfigurationError(
                     f"--run {self.wanted}: is not empty: go on in it with --ckpt_path last, or name a new folder"
                 )
-            make_folder(self.wanted)
             folder = self.wanted
         else:
             folder = new_run(self.root, self.name)
+            self._claim(folder)
         os.environ[RUN_OF_PARENT] = str(folder)
         return folder
 
@@ -129,10 +166,12 @@ def understand(command: str, arguments: Sequence[str]) -> Request:
     if run is not None and wanted is not None and not run.is_dir():
         raise CheckpointError(f"--run {run}: no such folder")
 
-    facts = existing = None
+    facts = existing = written_at = None
     before: list[str] = []
     if wanted is not None:
-        facts = read_checkpoint(find_checkpoint(wanted, root=root, name=name, run=run))
+        checkpoint = find_checkpoint(wanted, root=root, name=name, run=run)
+        written_at = _written_at(checkpoint)
+        facts = read_checkpoint(checkpoint)
         import_model_class(facts)
         existing = run_of(facts.path) or run
         if run is not None and existing is not None and existing.resolve() != run.resolve():
@@ -156,6 +195,7 @@ def understand(command: str, arguments: Sequence[str]) -> Request:
         existing=existing,
         wanted=run if facts is None else None,
         facts=facts,
+        facts_written_at=written_at,
     )
 
 
@@ -163,6 +203,18 @@ def _is_launched() -> bool:
     """Whether Lightning, torchrun, SLURM or a script on several nodes started this process among others."""
     several_tasks = int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ
     return several_tasks or any(name in os.environ for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK"))
+
+
+def _written_at(path: Path) -> int | None:
+    return path.stat().st_mtime_ns if path.is_file() else None
+
+
+def _is_first_process() -> bool:
+    """Whether this process is the only one of its training, or the first of all."""
+    names = ["RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK"]
+    if int(os.environ.get("SLURM_NTASKS", "1")) > 1:
+        names.append("SLURM_PROCID")
+    return all(os.environ.get(name, "0") == "0" for name in names)
 
 
 class _FirstParser(argparse.ArgumentParser):

@@ -92,6 +92,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
         # A training that diverged had begun: its log shows how.
         request.drop_folder(with_files=isinstance(error, VidclsError) and not isinstance(error, DivergedError))
         raise
+    finally:
+        request.release()
     return 0
 
 

@@ -24,6 +24,7 @@ from typing import Literal
 from vidcls.compare.plan import PlannedRun
 from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
+from vidcls.folder_lock import FolderLock
 from vidcls.trusted_classes import OPTION, allowed_classes
 
 CheckpointName = Literal["best", "last"]
@@ -103,8 +104,9 @@ def take(step: Step, run: PlannedRun, execute: Execute) -> str | None:
         KeyboardInterrupt: the user stopped it.
     """
     if step.is_training and not (run.folder / LAST).is_file() and run.folder.is_dir():
-        _check_nothing_is_lost(run.folder)
-        shutil.rmtree(run.folder)  # stopped before the first checkpoint
+        with FolderLock(run.folder):  # another command may be training there
+            _check_nothing_is_lost(run.folder)
+            shutil.rmtree(run.folder)  # stopped before the first checkpoint
     run.folder.parent.mkdir(parents=True, exist_ok=True)
     log = run.folder.with_name(f"{run.folder.name}.{step.command[0]}.log")  # a new run wants its folder empty
     started, status = time.monotonic(), INTERRUPTED

@@ -11,16 +11,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from vidcls.errors import ConfigurationError
 from vidcls.files import cache_folder, write_text
+from vidcls.folder_lock import FolderLock
 from vidcls.types import VideoRecord
 from vidcls.video.health import Health, decoder_versions
 from vidcls.video.reader import Backend
 
 FORMAT = 1
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,9 @@ class CheckCache:
     def __init__(self, folder: Path | None, *, decoder: Backend | None = None) -> None:
         self.folder = folder
         self.decoder = decoder
+        self._is_unwritable = False
         self._shards: dict[str, dict[str, CheckedVideo]] = {}
-        self._changed: set[str] = set()
+        self._changed: dict[str, set[str]] = {}  # names of files by their folder
 
     def find(self, path: Path, *, most_seconds: float = 0.0) -> CheckedVideo | None:
         """What is known of the file as it is now; None where nothing is, or where more time is given than then."""
@@ -84,21 +89,42 @@ class CheckCache:
     def add(self, path: Path, checked: CheckedVideo) -> None:
         """Keep what was found, from the next `save` on for good."""
         self._shard(path)[path.name] = checked
-        self._changed.add(str(path.parent))
+        self._changed.setdefault(str(path.parent), set()).add(path.name)
 
     def save(self) -> None:
-        """Write what is new, each JSON file whole or not at all; OSError where that is impossible."""
-        if self.folder is None:
+        """Write what is new, each JSON file whole or not at all, beside what other processes have written meanwhile.
+
+        Where that is impossible a warning says so, once, and nothing is kept: what was found is worth more.
+        """
+        if self.folder is None or not self._changed or self._is_unwritable:
             return
-        for place in sorted(self._changed):
-            plain = {
-                "format": FORMAT,
-                "decoders": decoder_versions(),
-                "folder": place,
-                "videos": {name: asdict(checked) for name, checked in self._shards[place].items()},
-            }
-            write_text(self._file(place), json.dumps(plain))
-        self._changed.clear()
+        try:
+            self._write(self.folder)
+        except (OSError, ConfigurationError) as error:
+            self._is_unwritable = True
+            _log.warning(
+                "what was found is not kept: %s cannot be written to (%s); pass --cache FOLDER, or --cache none",
+                self.folder,
+                getattr(error.__cause__ or error, "strerror", None) or error,
+            )
+
+    def _write(self, folder: Path) -> None:
+        lock = FolderLock(folder)
+        lock.acquire(wait=True)
+        try:
+            for place, names in sorted(self._changed.items()):
+                shard = self._shards[place]
+                shard = _read(self._file(place)) | {name: shard[name] for name in names}
+                plain = {
+                    "format": FORMAT,
+                    "decoders": decoder_versions(),
+                    "folder": place,
+                    "videos": {name: asdict(checked) for name, checked in shard.items()},
+                }
+                write_text(self._file(place), json.dumps(plain))
+            self._changed.clear()
+        finally:
+            lock.release()
 
     def _shard(self, path: Path) -> dict[str, CheckedVideo]:
         place = str(path.parent)

@@ -58,7 +58,6 @@ def check_files(
 
     Raises:
         MissingExtraError: the decoder that the cache is for is not installed.
-        OSError: the cache cannot be written.
     """
     distinct = {record.path: record for record in records}
     found: dict[Path, CheckedVideo] = {}

@@ -9,6 +9,7 @@ import platform
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def known_speed(
         if speed is None or file is None:
             return speed
         measured[key] = [speed.clips_per_second, speed.num_clips]
-        write_text(file, json.dumps(dict(list(measured.items())[-MOST_KEPT:])))
+        with suppress(OSError):  # then it is measured again the next time
+            write_text(file, json.dumps(dict(list(measured.items())[-MOST_KEPT:])))
     clips_per_second, num_clips = measured[key]
     return LoadingSpeed(clips_per_second, int(num_clips))
 

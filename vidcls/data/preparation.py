@@ -18,6 +18,7 @@ from vidcls.errors import DecodeError
 from vidcls.files import printable
 from vidcls.flow.source_identity import SourceIdentity
 from vidcls.flow.worker_pool import each_video, reason_of
+from vidcls.folder_lock import FolderLock
 from vidcls.types import VideoRecord
 from vidcls.video import Video, open_video, write_video
 
@@ -54,9 +55,14 @@ def prepare(records: Sequence[VideoRecord], root: Path, settings: PrepareSetting
         num_workers: number of processes; 0 works in this one.
 
     Raises:
+        FolderInUseError: another command is writing to it.
         DatasetError: the folder has a copy with other settings or of other videos, or the disk is full.
     """
-    folder = PreparedFolder.open(root, settings, records)
+    with FolderLock(root):
+        return _prepare(records, PreparedFolder.open(root, settings, records), num_workers)
+
+
+def _prepare(records: Sequence[VideoRecord], folder: PreparedFolder, num_workers: int) -> Preparation:
     nameless = [record for record in records if not _is_text(record.name)]
     failures = [(printable(r.name), f"{printable(r.name)}: its name is no valid text: rename it") for r in nameless]
     found = {record.name: row for record in records if (row := folder.current(record)) is not None}

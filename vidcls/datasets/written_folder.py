@@ -8,6 +8,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -69,11 +70,14 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
     except OSError:
         if is_whole(folder):  # another process was first
             return
-        if not folder.exists():
-            raise
     aside = _beside(folder)
-    folder.rename(aside)  # not whole
-    temporary.rename(folder)
+    with suppress(FileNotFoundError):  # another process has just moved it
+        folder.rename(aside)  # not whole
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if not is_whole(folder):
+            raise
     shutil.rmtree(aside, ignore_errors=True)
 
 

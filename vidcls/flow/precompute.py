@@ -25,6 +25,7 @@ from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store import FlowStore
 from vidcls.flow.store_writer import FlowStoreWriter
 from vidcls.flow.worker_pool import each_video, reason_of
+from vidcls.folder_lock import FolderLock
 from vidcls.types import VideoRecord
 from vidcls.video import open_video
 
@@ -111,19 +112,21 @@ def precompute(
 
     Raises:
         FlowError: the store has other settings, or the disk lacks room or is full.
+        FolderInUseError: another command is writing to the store.
         MissingExtraError: the method needs a package that is not installed.
     """
     _check_device(device, settings)
     estimate_by(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), settings)  # says now what no video could change
-    writer = FlowStoreWriter.open(root, settings)
-    missing = [r for r in records if not writer.store.has_file(r)]
-    if missing:
-        space = estimate_space(missing, settings, root)
-        tell(_space_line(space, len(missing), len(records)))
-        space.check(root)
-    report = _over_videos(partial(store_video, writer, device=device), records, num_workers, what="flow")
-    _write_failures(root, report.failures)
-    tell(_store_line(root, writer.finish()))
+    with FolderLock(root):
+        writer = FlowStoreWriter.open(root, settings)
+        missing = [r for r in records if not writer.store.has_file(r)]
+        if missing:
+            space = estimate_space(missing, settings, root)
+            tell(_space_line(space, len(missing), len(records)))
+            space.check(root)
+        report = _over_videos(partial(store_video, writer, device=device), records, num_workers, what="flow")
+        _write_failures(root, report.failures)
+        tell(_store_line(root, writer.finish()))
     return report
 
 
