@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,6 +127,21 @@ def test_a_stride_in_seconds_follows_the_frame_rate(reader_of: OfVideo) -> None:
         reader = reader_of(31, fps=fps, clip=ClipSettings(clip_len=3, flow_len=2), stride_seconds=0.2)
         frames = values(reader.test_clips(RECORD)[0])[0]
         assert frames == expected
+
+
+def test_a_stride_in_seconds_follows_the_time_of_a_variable_rate(
+    reader_of: OfVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [0.2 * i for i in range(10)] + [2 + 0.05 * i for i in range(20)]  # 10 frames in 2 s, then 20 in 1 s
+    monkeypatch.setattr(MemoryReader, "frame_seconds", property(lambda _: seconds))
+    reader = reader_of(30, fps=10.0, clip=ClipSettings(clip_len=6, flow_len=2), stride_seconds=0.5)
+    frames = values(reader.test_clips(RECORD)[0])[0]
+    gaps = [seconds[after] - seconds[before] for before, after in itertools.pairwise(frames)]
+    assert all(0.3 <= gap <= 0.7 for gap in gaps)
+    assert frames[0] < 3
+    assert seconds[frames[-1]] > 2.5
+    clip = values(reader.train_clip(RECORD, generator(0)))[0]
+    assert all(0.3 <= seconds[b] - seconds[a] <= 0.7 for a, b in itertools.pairwise(clip))
 
 
 @pytest.mark.parametrize(("short", "expected"), [("loop", [0, 1, 2, 0, 1]), ("last", [0, 1, 2, 2, 2])])

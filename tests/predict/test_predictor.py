@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 import torch
 from lightning.pytorch import Trainer
@@ -23,8 +26,8 @@ from vidcls.predict import Predictor
 from vidcls.training.fusion import FIXED_FUSIONS_OF
 from vidcls.training.view_scores import ScoreRule
 from vidcls.transforms import TransformSettings
-from vidcls.types import Prediction, Stream
-from vidcls.video import write_video
+from vidcls.types import Prediction, Stream, VideoInfo
+from vidcls.video import DecoderFallbackWarning, VideoReader, reader, write_video
 
 STEPS_PX = {"down": (2, 0), "right": (0, 2), "still": (0, 0)}
 CLASSES = tuple(STEPS_PX)
@@ -267,6 +270,82 @@ def test_the_last_window_ends_with_the_video_and_is_as_long_as_the_others(
     assert _times(predictor.timeline(path, 0.8, 0.3)) == [(0.0, 0.8), (0.3, 1.1), (0.6, 1.4)]
     assert _times(predictor.timeline(path, 60.0)) == [(0.0, 1.4)]
     assert len(predictor.timeline(path, 0.001)) == 14  # never less than a frame
+
+
+def test_the_windows_of_a_variable_rate_are_those_of_its_time(rgb_checkpoint: Path, tmp_path: Path) -> None:
+    down, right = square_clip("down", 50, num_frames=20), square_clip("right", 51, num_frames=20)
+    seconds = [0.2 * i for i in range(20)] + [4 + 0.05 * i for i in range(20)]  # 20 frames in 4 s, then 20 in 1 s
+    path = tmp_path / "variable.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = *down.shape[2:], "bgr0"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for rgb, shown in zip(torch.cat([down, right]), seconds, strict=True):
+            frame = av.VideoFrame.from_ndarray(rgb.permute(1, 2, 0).contiguous().numpy(), format="rgb24")
+            frame.pts, frame.time_base = round(1000 * shown), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    predictor = Predictor(rgb_checkpoint, device="cpu")
+    found = predictor.timeline(path, 1.0)
+    assert _times(found) == [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0)]
+    write_video(tmp_path / "last.mkv", right, codec="ffv1", fps=20)
+    assert found[4].scores == pytest.approx(predictor(tmp_path / "last.mkv").scores, abs=1e-5)
+    assert predictor(path).end_seconds == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("streams", ["rgb", "rgb and flow"])
+def test_a_timeline_opens_the_video_once_and_decodes_each_frame_once(
+    rgb_checkpoint: Path,
+    two_stream_checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    streams: str,
+) -> None:
+    path = tmp_path / "long.avi"
+    write_video(path, square_clip("down", 50, num_frames=300), codec="mjpeg", fps=FPS)
+    opened: list[Path] = []
+    asked: list[int] = []
+
+    class Counting(reader.DecordReader):
+        def __init__(self, path: Path) -> None:
+            opened.append(path)
+            super().__init__(path)
+
+        def frames(self, indices: Sequence[int]) -> Tensor:
+            asked.extend(indices)
+            return super().frames(indices)
+
+        @property
+        def info(self) -> VideoInfo:
+            return VideoInfo(self.num_frames, self.fps, 40, 56, "mjpeg")
+
+    predictor = Predictor(rgb_checkpoint if streams == "rgb" else two_stream_checkpoint, device="cpu")
+    expected = predictor.timeline(path, 2.0, 0.7)
+    monkeypatch.setitem(reader.BACKENDS, "decord", Counting)
+    windows = predictor.each_window(path, 2.0, 0.7)
+    first = next(windows)
+    assert max(asked) < 25  # it comes before the rest of the video is read
+    assert [first, *windows] == expected
+    assert opened == [path]
+    assert asked == sorted(set(asked))
+
+
+def test_a_decoder_that_failed_is_not_tried_again_for_each_window(
+    rgb_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "long.avi"
+    write_video(path, square_clip("down", 50, num_frames=60), codec="mjpeg", fps=FPS)
+    attempts: list[Path] = []
+
+    def refuse(path: Path) -> VideoReader:
+        attempts.append(path)
+        raise DecodeError("not today")
+
+    monkeypatch.setitem(reader.BACKENDS, "decord", refuse)
+    with pytest.warns(DecoderFallbackWarning) as caught:
+        assert len(Predictor(rgb_checkpoint, device="cpu").timeline(path, 0.5)) == 12
+    assert len(attempts) == 1
+    assert len([one for one in caught if one.category is DecoderFallbackWarning]) == 1
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,19 @@ def test_a_file_that_is_read_chunk_by_chunk_is_decoded_once(
         assert len(seen) == reader.num_frames
 
 
+def test_requests_that_go_forward_decode_every_frame_at_most_twice(
+    clip_of: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = clip_of("h264 with B-frames and a long GOP").path  # type: ignore[attr-defined]
+    with closing(PyavReader(path)) as reader:
+        whole: Tensor = reader.frames(range(reader.num_frames))
+    with closing(PyavReader(path)) as reader:
+        seen = counted(reader, monkeypatch)
+        for first in range(0, reader.num_frames - 1, 3):  # one of three frames is left out
+            assert torch.equal(reader.frames([first, first + 1]), whole[first : first + 2])
+        assert len(seen) <= 2 * reader.num_frames
+
+
 def test_a_reader_is_gone_with_its_last_user_and_its_converter_with_its_closing(
     clip_of: Callable[[str], object],
 ) -> None:

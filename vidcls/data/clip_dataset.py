@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from vidcls.data.clip_reader import ClipReader
+from vidcls.data.settings import InputSettings
 from vidcls.data.worker_watch import WorkerWatch
 from vidcls.errors import DecodeError, MissingFlowError
 from vidcls.transforms import Augmentation, ClipPixels, augmented, test_transform, train_crop
@@ -164,7 +165,7 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
             if index in self.unreadable:
                 raise DecodeError(self.unreadable[index])
             with self.watch.reading(index):
-                pixels = video_views(self.reader, record)
+                pixels = views_of(self.reader.test_clips(record), self.reader.settings)
         except (DecodeError, MissingFlowError) as error:
             if self.bad_videos == "error":
                 raise
@@ -175,12 +176,9 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
         return _sample(pixels, self.target_of[record.label], index, views=self.views)
 
 
-def video_views(
-    reader: ClipReader, record: VideoRecord, *, frame_range: tuple[int, int] | None = None
-) -> list[ClipPixels]:
-    """The views of a video, or of a range of its frames: clips x crops at the network's size."""
-    clips = reader.test_clips(record, frame_range=frame_range)
-    return [crop for clip in clips for crop in test_transform(clip, reader.settings.transform)]
+def views_of(clips: Sequence[ClipPixels], settings: InputSettings) -> list[ClipPixels]:
+    """The views of a video: clips x crops at the network's size."""
+    return [crop for clip in clips for crop in test_transform(clip, settings.transform)]
 
 
 def stack_views(pixels: Sequence[ClipPixels]) -> dict[str, Tensor]:

@@ -16,8 +16,18 @@ from vidcls.flow import FlowSource, flow_as_stored
 from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.transforms import ClipPixels
 from vidcls.types import ClipSettings, VideoRecord
-from vidcls.video import Video, flow_window, open_video, random_clip, segment_clips, stride_frames, uniform_views
+from vidcls.video import (
+    Video,
+    VideoReader,
+    flow_window,
+    open_video,
+    random_clip,
+    segment_clips,
+    stride_frames,
+    uniform_views,
+)
 from vidcls.video.sampling import ShortPolicy
+from vidcls.video.timing import FrameTimes, frame_times
 
 
 @dataclass(frozen=True)
@@ -50,78 +60,124 @@ class ClipReader:
         self.flow_source = flow_source
         self.known_bad = known_bad or {}
         self.tally = tally
+        self._times: dict[Path, tuple[int, FrameTimes | None]] = {}
 
     def train_clip(self, record: VideoRecord, generator: torch.Generator) -> ClipPixels:
         """One clip at random (one snippet of each segment where there are several snippets)."""
-        clip = self.settings.clip
+        clip, short = self.settings.clip, self.settings.short_videos
 
-        def choose(num_frames: int, stride: Fraction) -> list[ClipIndices]:
-            short = self.settings.short_videos
+        def choose(num_frames: int, stride: Fraction) -> list[list[int]]:
             if clip.num_snippets == 1:
-                snippets = [random_clip(num_frames, clip.clip_len, stride, generator=generator, short=short)]
-            else:
-                snippets = segment_clips(
-                    num_frames, clip.num_snippets, clip.clip_len, stride, generator=generator, short=short
-                )
-            return [with_flow(snippets, num_frames, clip, short)]
+                return [random_clip(num_frames, clip.clip_len, stride, generator=generator, short=short)]
+            return segment_clips(num_frames, clip.num_snippets, clip.clip_len, stride, generator=generator, short=short)
 
-        return self._read(record, choose)[0][1]
+        with self.open(record) as video:
+            snippets = self._chosen(video, record, (0, video.num_frames), choose)
+            return self.pixels(video, record, [self._with_flow(video, record, snippets)])[0]
 
     def test_clips(self, record: VideoRecord, *, frame_range: tuple[int, int] | None = None) -> list[ClipPixels]:
-        """The ``test_clips`` evenly spaced clips of a video, or of its frames ``[start, stop)``.
+        """The ``test_clips`` evenly spaced clips of a video, or of its frames ``[start, stop)``."""
+        with self.open(record) as video:
+            return self.pixels(video, record, self.test_indices(video, record, frame_range=frame_range))
 
-        With several snippets the snippets are spaced evenly, and dealt to the clips in turn.
+    def open(self, record: VideoRecord) -> Video:
+        """The video of a record, to be used in a ``with`` block.
+
+        Raises:
+            DecodeError: it cannot be opened, or is known to be unreadable.
         """
-        return [pixels for _, pixels in self.located_test_clips(record, frame_range=frame_range)]
-
-    def located_test_clips(
-        self, record: VideoRecord, *, frame_range: tuple[int, int] | None = None
-    ) -> list[tuple[ClipIndices, ClipPixels]]:
-        """The same with the frames and fields of the video that each clip is made of."""
-        clip = self.settings.clip
-
-        def choose(num_frames: int, stride: Fraction) -> list[ClipIndices]:
-            first, stop = frame_range or (0, num_frames)
-            short, num_clips = self.settings.short_videos, self.settings.test_clips
-            if clip.num_snippets > 1 and num_clips == 1:  # the middle of each segment
-                snippets = segment_clips(
-                    stop - first, clip.num_snippets, clip.clip_len, stride, generator=None, short=short
-                )
-            else:
-                num_snippets = num_clips * clip.num_snippets
-                snippets = uniform_views(stop - first, num_snippets, clip.clip_len, stride, short=short)
-            snippets = [[first + index for index in snippet] for snippet in snippets]
-            return [with_flow(snippets[k::num_clips], num_frames, clip, short) for k in range(num_clips)]
-
-        return self._read(record, choose)
-
-    def _read(
-        self, record: VideoRecord, choose: Callable[[int, Fraction], list[ClipIndices]]
-    ) -> list[tuple[ClipIndices, ClipPixels]]:
         if record.path in self.known_bad:
             raise DecodeError(f"{record.path}: is known to be unreadable ({self.known_bad[record.path]})")
-        with open_video(record.path, self.settings.decoder) as video:
-            try:
-                stride = stride_frames(self.settings.clip.stride, self.settings.stride_seconds, video.fps)
-                clips = choose(video.num_frames, stride)
-            except DatasetError as error:
-                raise DatasetError(f"{record.path}: {error}") from error
-            nothing: list[Tensor | None] = [None] * len(clips)
-            sees_flow = "flow" in self.settings.streams
-            is_late = self.settings.flow_on == "device"
-            rgb = self._frames(video, [c.rgb for c in clips]) if "rgb" in self.settings.streams else nothing
-            flow = self._flow(video, record, clips) if sees_flow and not is_late else nothing
-            ends = self._frames(video, [_ends(c.flow) for c in clips]) if sees_flow and is_late else nothing
-        return [(clip, ClipPixels(*streams)) for clip, *streams in zip(clips, rgb, flow, ends, strict=True)]
+        return open_video(record.path, self.settings.decoder)
 
-    def _frames(self, video: Video, wanted: Sequence[list[int]]) -> list[Tensor | None]:
+    def test_indices(
+        self, video: VideoReader, record: VideoRecord, *, frame_range: tuple[int, int] | None = None
+    ) -> list[ClipIndices]:
+        """Which frames the clips of a test are made of: evenly spaced in a video, or in its frames ``[start, stop)``.
+
+        With several snippets the snippets are spaced evenly, and dealt to the clips in turn.
+
+        Raises:
+            DatasetError: the video is too short for a clip, and that is refused.
+        """
+        clip, short, num_clips = self.settings.clip, self.settings.short_videos, self.settings.test_clips
+
+        def choose(num_frames: int, stride: Fraction) -> list[list[int]]:
+            if clip.num_snippets > 1 and num_clips == 1:  # the middle of each segment
+                return segment_clips(num_frames, clip.num_snippets, clip.clip_len, stride, generator=None, short=short)
+            return uniform_views(num_frames, num_clips * clip.num_snippets, clip.clip_len, stride, short=short)
+
+        snippets = self._chosen(video, record, frame_range or (0, video.num_frames), choose)
+        return [self._with_flow(video, record, snippets[k::num_clips]) for k in range(num_clips)]
+
+    def frames_of(self, clips: Sequence[ClipIndices]) -> set[int]:
+        """All frames of the video that :meth:`pixels` decodes for these clips."""
+        found = {index for clip in clips for index in clip.rgb} if "rgb" in self.settings.streams else set()
+        if "flow" in self.settings.streams and self.flow_source is None:
+            found |= {index for clip in clips for index in _ends(clip.flow)}
+        return found or {0}
+
+    def pixels(self, video: VideoReader, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[ClipPixels]:
+        """The clips themselves, read from the open video of a record.
+
+        Raises:
+            DecodeError: a frame cannot be decoded.
+            FlowError: stored flow is missing or does not fit the video.
+        """
+        nothing: list[Tensor | None] = [None] * len(clips)
+        sees_flow = "flow" in self.settings.streams
+        is_late = self.settings.flow_on == "device"
+        rgb = self._frames(video, [c.rgb for c in clips]) if "rgb" in self.settings.streams else nothing
+        flow = self._flow(video, record, clips) if sees_flow and not is_late else nothing
+        ends = self._frames(video, [_ends(c.flow) for c in clips]) if sees_flow and is_late else nothing
+        return [ClipPixels(*streams) for streams in zip(rgb, flow, ends, strict=True)]
+
+    def _chosen(
+        self,
+        video: VideoReader,
+        record: VideoRecord,
+        frame_range: tuple[int, int],
+        choose: Callable[[int, Fraction], list[list[int]]],
+    ) -> list[list[int]]:
+        """The frames of each snippet, of which ``choose`` says the places among those of the range.
+
+        A stride in seconds counts in the time of the video, which in one of variable rate is not that of its frames.
+        """
+        first, stop = frame_range
+        shown: Sequence[int] = range(first, stop)
+        fps = video.fps
+        try:
+            times = None if self.settings.stride_seconds is None else self._uneven_times(video, record)
+            if times is not None:
+                shown, fps = times.evenly(first, stop)
+            stride = stride_frames(self.settings.clip.stride, self.settings.stride_seconds, fps)
+            return [[shown[place] for place in snippet] for snippet in choose(stop - first, stride)]
+        except DatasetError as error:
+            raise DatasetError(f"{record.path}: {error}") from error
+
+    def _uneven_times(self, video: VideoReader, record: VideoRecord) -> FrameTimes | None:
+        """When the frames of a video are shown; None where they are shown evenly. Kept, for it costs a reading."""
+        num_frames, times = self._times.get(record.path, (-1, None))
+        if num_frames != video.num_frames:
+            found = frame_times(video) if video.fps > 0 else None
+            times = None if found is None or found.is_even else found
+            self._times[record.path] = video.num_frames, times
+        return times
+
+    def _with_flow(self, video: VideoReader, record: VideoRecord, snippets: Sequence[list[int]]) -> ClipIndices:
+        try:
+            return with_flow(snippets, video.num_frames, self.settings.clip, self.settings.short_videos)
+        except DatasetError as error:
+            raise DatasetError(f"{record.path}: {error}") from error
+
+    def _frames(self, video: VideoReader, wanted: Sequence[list[int]]) -> list[Tensor | None]:
         """RGB ``(T, 3, H, W)`` by clip; a frame that several clips share is decoded once."""
         distinct = sorted({index for indices in wanted for index in indices})
         frames = video.frames(distinct)
         position = {index: k for k, index in enumerate(distinct)}
         return [frames if indices == distinct else frames[[position[i] for i in indices]] for indices in wanted]
 
-    def _flow(self, video: Video, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[Tensor | None]:
+    def _flow(self, video: VideoReader, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[Tensor | None]:
         """Flow ``(F, 2, h, w)`` by clip, stored or computed."""
         distinct = sorted({index for clip in clips for index in clip.flow if index is not None})
         if not distinct:  # a video of one frame: nothing moves
@@ -141,13 +197,13 @@ class ClipReader:
         position = {index: k for k, index in enumerate(distinct)}
         return [fields[[position[index] for index in clip.flow if index is not None]] for clip in clips]
 
-    def _computed(self, video: Video, distinct: list[int]) -> Tensor:
+    def _computed(self, video: VideoReader, distinct: list[int]) -> Tensor:
         settings = self.settings.flow_settings
         assert settings is not None
         runs = _runs_of_frames(distinct)
         return torch.cat([flow_as_stored(video.frames(run), settings, tally=self.tally) for run in runs])
 
-    def _no_motion(self, video: Video, num_fields: int) -> Tensor:
+    def _no_motion(self, video: VideoReader, num_fields: int) -> Tensor:
         assert self.settings.flow_settings is not None
         info = video.info
         size = self.settings.flow_settings.stored_size(info.height_px, info.width_px)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
 from torch import Tensor
 
 from vidcls.data.clip_dataset import stack_views
-from vidcls.data.clip_reader import ClipReader
+from vidcls.data.clip_reader import ClipIndices, ClipReader
 from vidcls.data.network_input import flow_between, normalized
 from vidcls.errors import ConfigurationError
 from vidcls.explain.heat import LAYER_METHODS, METHODS, Method, find_layer, heat_maps
@@ -18,7 +18,7 @@ from vidcls.explain.over_time import TimeEffects, time_effects
 from vidcls.predict.predictor import Device, Predictor
 from vidcls.transforms import Box, ClipPixels, centre_box, test_transform
 from vidcls.types import Prediction, Stream, VideoRecord
-from vidcls.video import open_video
+from vidcls.video.timing import frame_times
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,13 @@ class Explainer:
         layers = self.model.cam_layers if layer is None else (find_layer(self.model, layer),)
         if class_name is not None:
             self._target(class_name)
-        prediction = self.predictor(path)
+        record = VideoRecord(path, label="", split="test", name=path.name)
+        with self._reader.open(record) as opened:
+            indices = self._reader.test_indices(opened, record)
+            pixels_of = self._reader.pixels(opened, record, indices)
+            info = opened.info
+            end_seconds = frame_times(opened).end_seconds if opened.fps else 0.0
+        prediction = self.predictor.prediction_of(path, pixels_of, end_seconds=end_seconds)
         class_name = prediction.label if class_name is None else class_name
         target = self._target(class_name)
         stream_of: dict[str, Stream] = (
@@ -134,15 +140,12 @@ class Explainer:
             else {stream: stream for stream in self.model.streams}
         )
         clips: list[ClipHeat] = []
-        for frames, pixels in self._clips(path):
+        for frames, pixels in self._clips(indices, pixels_of):
             heats = heat_maps(self.model, self._streams(pixels), target, method=method, layers=layers)
             on_cpu = {title: heat.float().cpu() for title, heat in heats.items()}
             clips.append(ClipHeat(frames, pixels, on_cpu, stream_of))
-        with open_video(path) as opened:
-            size = (opened.info.height_px, opened.info.width_px)
-            num_frames, fps = opened.num_frames, opened.fps
-        box = centre_box(size, self.predictor.input_settings.transform)
-        return Explanation(path, method, class_name, prediction, tuple(clips), box, num_frames, fps)
+        box = centre_box((info.height_px, info.width_px), self.predictor.input_settings.transform)
+        return Explanation(path, method, class_name, prediction, tuple(clips), box, info.num_frames, info.fps)
 
     def over_time(
         self, video: str | PathLike[str], *, class_name: str | None = None, num_parts: int | None = None
@@ -155,8 +158,13 @@ class Explainer:
         """
         if class_name is not None:
             self._target(class_name)
-        clips = self._clips(Path(video))
-        class_name = self.predictor(video).label if class_name is None else class_name
+        record = VideoRecord(Path(video), label="", split="test", name=Path(video).name)
+        with self._reader.open(record) as opened:
+            indices = self._reader.test_indices(opened, record)
+            pixels = self._reader.pixels(opened, record, indices)
+        clips = self._clips(indices, pixels)
+        if class_name is None:
+            class_name = self.predictor.prediction_of(record.path, pixels).label
         streams = self._streams(clips[len(clips) // 2][1])
         return class_name, time_effects(self.model, streams, self._target(class_name), num_parts=num_parts)
 
@@ -171,14 +179,13 @@ class Explainer:
             )
         return names.index(class_name)
 
-    def _clips(self, path: Path) -> list[tuple[dict[Stream, tuple[int, ...]], ClipPixels]]:
-        """The frames of each clip by stream, and its centre crop."""
-        from dataclasses import replace
-
+    def _clips(
+        self, indices_of: Sequence[ClipIndices], pixels_of: Sequence[ClipPixels]
+    ) -> list[tuple[dict[Stream, tuple[int, ...]], ClipPixels]]:
+        """The frames of each clip by stream, and its centre crop, in order of time."""
         centre = replace(self.predictor.input_settings.transform, test_crops=1)
-        record = VideoRecord(path, label="", split="test", name=path.name)
         found: list[tuple[dict[Stream, tuple[int, ...]], ClipPixels]] = []
-        for indices, pixels in self._reader.located_test_clips(record):
+        for indices, pixels in zip(indices_of, pixels_of, strict=True):
             frames: dict[Stream, tuple[int, ...]] = {}
             if "rgb" in self.model.streams:
                 frames["rgb"] = tuple(indices.rgb)

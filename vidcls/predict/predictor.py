@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentError
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,16 +13,18 @@ import torch
 from torch import Tensor
 
 from vidcls.data import InputSettings
-from vidcls.data.clip_dataset import stack_views, video_views
-from vidcls.data.clip_reader import ClipReader
+from vidcls.data.clip_dataset import stack_views, views_of
+from vidcls.data.clip_reader import ClipIndices, ClipReader
 from vidcls.data.network_input import normalized
-from vidcls.errors import CheckpointError, ConfigurationError, DatasetError, FlowError
+from vidcls.errors import CheckpointError, ConfigurationError, FlowError
 from vidcls.flow.estimators import estimate_by
 from vidcls.models import load_classifier
 from vidcls.training.results import MODEL_ROW
 from vidcls.training.view_scores import video_scores
+from vidcls.transforms import ClipPixels
 from vidcls.types import Batch, Prediction, VideoRecord
-from vidcls.video import open_video, windows
+from vidcls.video.in_order import in_order
+from vidcls.video.timing import frame_times
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -65,23 +69,50 @@ class Predictor:
         Raises:
             DecodeError: the video is missing or cannot be read.
             DatasetError: it is too short for a clip and the checkpoint was trained to refuse such videos.
+            CheckpointError: the network answers with NaN or infinity.
         """
-        scores = self.scores_by_row(video)[MODEL_ROW]
-        num_frames, fps = _length(Path(video))
-        return self._prediction(Path(video), scores, (0, num_frames), fps)
+        record = _record(video)
+        with self._reader.open(record) as opened:
+            clips = self._reader.pixels(opened, record, self._reader.test_indices(opened, record))
+            end_seconds = frame_times(opened).end_seconds if opened.fps else 0.0
+        return self.prediction_of(record.path, clips, end_seconds=end_seconds)
 
     def scores_by_row(self, video: str | PathLike[str]) -> dict[str, tuple[float, ...]]:
         """K probabilities by row of the test's table: ``model``, then its parts (``spatial``) and its fusions.
 
         Raises:
-            DecodeError, DatasetError: as in calling it.
+            DecodeError, DatasetError, CheckpointError: as in calling it.
         """
-        return {row: tuple(scores.tolist()) for row, scores in self._scores(Path(video), None).items()}
+        record = _record(video)
+        clips = self._reader.test_clips(record)
+        return {row: tuple(scores.tolist()) for row, scores in self._scores(record.path, clips).items()}
+
+    def prediction_of(
+        self, path: Path, clips: Sequence[ClipPixels], *, start_seconds: float = 0.0, end_seconds: float = 0.0
+    ) -> Prediction:
+        """The scores of clips that were read from a video by the settings of the checkpoint.
+
+        Raises:
+            CheckpointError: the network answers with NaN or infinity.
+        """
+        scores = self._scores(path, clips)[MODEL_ROW]
+        return Prediction(path, self.class_names, tuple(scores.tolist()), start_seconds, end_seconds)
 
     def timeline(
         self, video: str | PathLike[str], window_seconds: float, hop_seconds: float | None = None
     ) -> list[Prediction]:
-        """The scores of each window of a long video, in order of time.
+        """The scores of each window of a long video, in order of time; see :meth:`each_window`."""
+        return list(self.each_window(video, window_seconds, hop_seconds))
+
+    def each_window(
+        self,
+        video: str | PathLike[str],
+        window_seconds: float,
+        hop_seconds: float | None = None,
+        *,
+        progress: Callable[[int], object] = int,
+    ) -> Iterator[Prediction]:
+        """The scores of each window of a long video as they come, in order of time.
 
         A window is scored like a video of its own, except that flow at its ends may look at the frames beside it. Only
         the last one is moved back to end with the video, so that all are equally long (a shorter video is one window)::
@@ -90,15 +121,19 @@ class Predictor:
             |---------|---------|                       0-4, 4-8 and
                                   |---------|           7-11
 
+        The video is opened once and decoded in order, so that memory does not depend on its length. Seconds are those
+        at which its frames are shown, whatever their rate.
+
         Args:
             video: the file.
-            window_seconds: length of a window, rounded to frames.
+            window_seconds: length of a window, rounded to frames where these are shown evenly.
             hop_seconds: from the start of one window to that of the next, at most ``window_seconds``; None puts them
                 end to end.
+            progress: is told the number of windows before the first one is scored.
 
         Raises:
-            DecodeError: as in calling it.
-            DatasetError: as in calling it, or the file states no frame rate.
+            DecodeError: as in calling it, or the file states neither a frame rate nor the times of its frames.
+            DatasetError, CheckpointError: as in calling it.
         """
         hop_seconds = window_seconds if hop_seconds is None else hop_seconds
         if not 0 < hop_seconds <= window_seconds < float("inf"):
@@ -106,30 +141,31 @@ class Predictor:
                 f"window_seconds is {window_seconds:g} and hop_seconds {hop_seconds:g}; both must be above 0 and the "
                 "hop not longer than the window, or frames are left out"
             )
-        path = Path(video)
-        num_frames, fps = _length(path)
-        if not fps:
-            raise DatasetError(f"{path}: the file states no frame rate, so seconds cannot be cut; predict it whole")
-        window_len = min(max(1, round(window_seconds * fps)), num_frames)
-        hop = min(max(1, round(hop_seconds * fps)), window_len)
-        starts = [min(start, num_frames - window_len) for start, _ in windows(num_frames, window_len, hop)]
-        ranges = [(start, start + window_len) for start in starts]
-        rows = [self._scores(path, frame_range)[MODEL_ROW] for frame_range in ranges]
-        return [
-            self._prediction(path, tuple(scores.tolist()), frame_range, fps)
-            for scores, frame_range in zip(rows, ranges, strict=True)
-        ]
+        return self._each_window(_record(video), window_seconds, hop_seconds, progress)
 
-    def _prediction(
-        self, path: Path, scores: tuple[float, ...], frame_range: tuple[int, int], fps: float
-    ) -> Prediction:
-        start_seconds, end_seconds = (frame / fps if fps else 0.0 for frame in frame_range)
-        return Prediction(path, self.class_names, scores, start_seconds, end_seconds)
+    def _each_window(
+        self, record: VideoRecord, window_seconds: float, hop_seconds: float, progress: Callable[[int], object]
+    ) -> Iterator[Prediction]:
+        reader = self._reader
+        with reader.open(record) as opened:
+            windows = frame_times(opened).windows(window_seconds, hop_seconds)
+            progress(len(windows))
+            planned: deque[list[ClipIndices]] = deque()  # of the windows whose frames were asked for
 
-    def _scores(self, path: Path, frame_range: tuple[int, int] | None) -> dict[str, Tensor]:
+            def needed() -> Iterator[set[int]]:
+                for window in windows:
+                    planned.append(reader.test_indices(opened, record, frame_range=(window.first, window.stop)))
+                    yield reader.frames_of(planned[-1])
+
+            for window, held in zip(windows, in_order(opened, needed()), strict=True):
+                clips = reader.pixels(held, record, planned.popleft())
+                yield self.prediction_of(
+                    record.path, clips, start_seconds=window.start_seconds, end_seconds=window.end_seconds
+                )
+
+    def _scores(self, path: Path, clips: Sequence[ClipPixels]) -> dict[str, Tensor]:
         """Probabilities ``(K,)`` by row, of all views together."""
-        record = VideoRecord(path, label="", split="test", name=path.name)
-        streams = stack_views(video_views(self._reader, record, frame_range=frame_range))  # (V, C, T, H, W) each
+        streams = stack_views(views_of(clips, self.input_settings))  # (V, C, T, H, W) each
         V = self.input_settings.num_views
         by_row: dict[str, list[Tensor]] = {}
         with torch.inference_mode():
@@ -141,7 +177,18 @@ class Predictor:
                 for row, scores in self.model.score_views(normalized(batch, self.input_settings)).items():
                     by_row.setdefault(row, []).append(scores.cpu())  # (1, V, K)
         rule = self.model.score_rule
-        return {row: video_scores(torch.cat(scores, dim=1), rule)[0] for row, scores in by_row.items()}
+        of_video = {row: video_scores(torch.cat(scores, dim=1), rule)[0] for row, scores in by_row.items()}
+        if not all(bool(scores.isfinite().all()) for scores in of_video.values()):
+            raise CheckpointError(
+                f"{self.path}: its scores of {path} are NaN or infinite, so that they mean nothing; use a checkpoint "
+                "from before the training diverged, or train again with a smaller learning rate"
+            )
+        return of_video
+
+
+def _record(video: str | PathLike[str]) -> VideoRecord:
+    path = Path(video)
+    return VideoRecord(path, label="", split="test", name=path.name)
 
 
 def checkpoint_file(path: str | PathLike[str]) -> Path:
@@ -160,12 +207,6 @@ def checkpoint_file(path: str | PathLike[str]) -> Path:
             "(runs/NAME/TIME)"
         )
     return best
-
-
-def _length(path: Path) -> tuple[int, float]:
-    """Frames, and frames per second (0 where the file states none)."""
-    with open_video(path) as video:
-        return video.num_frames, video.fps
 
 
 def _torch_device(device: Device) -> torch.device:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,8 @@ from vidcls.errors import DecodeError, MissingExtraError
 from vidcls.types import VideoInfo
 from vidcls.video.packets import first_line, list_packets, stream_facts
 
+LEAP_LEN = 16  # frames that decord is told to skip at a time: it writes a line to stderr wherever it gives up
+MOST_VAIN_LEAPS = 20  # without a frame, before the decoder is taken to have no more
 MOST_STATED = 1000  # frames in the header to each in the file; sound files have 1
 
 
@@ -85,11 +88,37 @@ class DecordReader:
         if self._has_exact_seeks and len(self._decoder) != self.num_frames:
             raise DecodeError(f"counts {len(self._decoder)} frames where the packets of the file are {self.num_frames}")
         self._next_index = 0
+        self._key_frames = [0, *self._decoder.get_key_indices()]
+
+    def _go_to(self, index: int) -> None:
+        """Make ``index`` the next frame that decord gives.
+
+        A skip that finds no frame ready ten thousand times over (as where frames are large or the machine is busy, in
+        videos of more packets than that) is given up without a word, and the frame that decord then hands out is one on
+        the way. So it is asked where it stands, and told to go on until it is there.
+        """
+        key_frame = self._key_frames[bisect_right(self._key_frames, index) - 1]
+        start = self._position if key_frame <= self._position <= index else key_frame
+        for waypoint in (*range(start + LEAP_LEN, index, LEAP_LEN), index):
+            self._decoder.seek_accurate(waypoint)
+            num_vain = 0
+            while self._position < waypoint:
+                before = self._position
+                self._decoder.seek_accurate(waypoint)
+                num_vain = num_vain + 1 if self._position == before else 0
+                if num_vain > MOST_VAIN_LEAPS:
+                    raise DecodeError(f"finds no way to frame {index} behind frame {before}")
+
+    @property
+    def _position(self) -> int:
+        """The frame that decord decodes next; one more where it keeps a key frame that it looked at."""
+        return int(self._decord.video_reader._CAPI_VideoReaderGetCurrentPosition(self._decoder._handle))
 
     def _picture(self, index: int) -> np.ndarray:
         """Frame ``index`` as ``(H, W, 3)`` uint8."""
         if self._has_exact_seeks:
-            padded = self._decoder[index].asnumpy()
+            self._go_to(index)
+            padded = self._decoder.next().asnumpy()
         else:
             if index < self._next_index:
                 self._open()

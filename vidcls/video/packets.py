@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vidcls.errors import DecodeError, MissingExtraError
 
@@ -43,6 +43,15 @@ class StreamFacts:
         in the file     I0 P3 B1 B2 | I6 B4 B5 P9 ...      the fifth in the file is the key frame,
         on the screen   0  1  2  3  | 4  5  6  7  ...      but frame 6 on the screen
     """
+
+
+class _Packet(NamedTuple):
+    """What is kept of a packet; FFmpeg's own has its bytes too, so that a list of them would be the whole file."""
+
+    pts: int | None
+    duration: int | None
+    is_keyframe: bool
+    is_discard: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +99,11 @@ def list_packets(path: Path) -> PacketList:
     try:
         container, stream = open_best_stream(path)
         with container:
-            packets = [packet for packet in container.demux(stream) if packet.size]
+            packets = [
+                _Packet(packet.pts, packet.duration, packet.is_keyframe, packet.is_discard)
+                for packet in container.demux(stream)
+                if packet.size
+            ]
             container_name, is_reordered = str(container.format.name), bool(stream.codec_context.has_b_frames)
             codec = str(stream.codec_context.codec.canonical_name)
             stated_fps = float(stream.average_rate or stream.guessed_rate or 0)

@@ -49,6 +49,7 @@ class PyavReader:
         self._pts, self._key_frames = packets.pts, packets.key_frames
         self._index_of_pts: dict[int | None, int] = {pts: i for i, pts in enumerate(packets.pts)}
         self._next_index = 0  # of the frame that decoding gives next
+        self._last_asked = -1
         self._needed: set[int | None] = set()  # timestamps that are decoded in any case; none: all are
         self._to_rgb: Graph | None = None
         self._decoded: Iterator[VideoFrame] = iter(())
@@ -81,15 +82,18 @@ class PyavReader:
         self._container.close()
 
     def _need(self, indices: set[int]) -> None:
-        """Say what the next frames are for; what was left out for the last ones is behind, so start anew.
+        """Say which frames are asked for; after frames were left undecoded, decoding starts again at a key frame.
 
-        Neighbours that go on where decoding stands leave nothing out, so that a whole file is decoded once.
+        Neighbours that go on where decoding stands leave nothing out, and neither do requests that follow each other in
+        order of time, so that a whole file is decoded once.
         """
+        first = min(indices)
+        is_forward = first > self._last_asked >= 0
+        goes_on = is_forward or (first == self._next_index and max(indices) - first < len(indices))
+        self._last_asked = max(indices)
         if self._needed:
             self._next_index = self.num_frames  # behind every frame
         self._needed.clear()
-        first = min(indices)
-        goes_on = first == self._next_index and max(indices) - first < len(indices)
         if self._pts and self._facts.codec in _SKIPPING_CODECS and not goes_on:
             self._needed.update(self._pts[index] for index in indices)
 

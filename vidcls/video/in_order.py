@@ -1,0 +1,134 @@
+"""An open video and the frames that each of its windows needs -> those frames, window by window, each decoded once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from vidcls.types import VideoInfo
+from vidcls.video.reader import VideoReader
+
+MOST_AHEAD_BYTES = 512 * 2**20  # of frames that only later windows need
+
+
+class HeldFrames:
+    """Some frames of an open video, in memory, behind the protocol of the decoders.
+
+    Args:
+        video: the open video, which is asked for everything else.
+    """
+
+    def __init__(self, video: VideoReader) -> None:
+        self._video = video
+        self._last: tuple[dict[int, int], Tensor] = ({}, torch.empty(0))  # places in what was decoded last, and that
+        self._by_index: dict[int, Tensor] = {}
+
+    @property
+    def num_frames(self) -> int:
+        """Of the whole video."""
+        return self._video.num_frames
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+        return self._video.fps
+
+    @property
+    def info(self) -> VideoInfo:
+        """All facts."""
+        return self._video.info
+
+    @property
+    def frame_seconds(self) -> list[float]:
+        """When each frame of the whole video is shown."""
+        return self._video.frame_seconds
+
+    @property
+    def held(self) -> Collection[int]:
+        """The indices of the frames that are in memory."""
+        return self._by_index.keys()
+
+    def frames(self, indices: Sequence[int]) -> Tensor:
+        """The frames at ``indices``, ``(T, 3, H, W)`` uint8; all of them must be held."""
+        places, frames = self._last
+        if all(index in places for index in indices):  # in the memory layout in which the decoder gave them
+            return frames[[places[index] for index in indices]]
+        return torch.stack([self._by_index[index] for index in indices])
+
+    def close(self) -> None:
+        """Let go of the frames; the video stays open."""
+        self._last = ({}, torch.empty(0))
+        self._by_index.clear()
+
+    def decode(self, indices: Sequence[int]) -> None:
+        """Take more frames from the video, in rising order."""
+        frames = self._video.frames(indices)
+        self._last = ({index: place for place, index in enumerate(indices)}, frames)
+        self._by_index.update(zip(indices, frames, strict=True))
+
+    def keep(self, wanted: Collection[int]) -> None:
+        """Let go of all frames but these."""
+        self._by_index = {index: frame for index, frame in self._by_index.items() if index in wanted}
+
+
+def in_order(
+    video: VideoReader, needed: Iterable[Collection[int]], *, most_ahead_bytes: int = MOST_AHEAD_BYTES
+) -> Iterator[HeldFrames]:
+    """For each window the frames that it needs, decoded in order of time through the whole video.
+
+    Frames that a window passes on the way and a later one needs are kept for that, so that windows may overlap and no
+    decoder has to go back. Frames that none needs are left to the decoder to skip.
+
+    Args:
+        video: the open video.
+        needed: the indices of the frames of each window, the windows in order of time; at least one in each.
+        most_ahead_bytes: of frames kept for later windows; where windows overlap so much that this is not enough, some
+            are decoded again.
+
+    Raises:
+        DecodeError: a frame cannot be decoded; the windows before it were handed out.
+    """
+    coming = iter(needed)
+    ahead: deque[frozenset[int]] = deque()
+    held = HeldFrames(video)
+    frame_bytes = 0
+    while True:
+        if not ahead:
+            following = next(coming, None)
+            if following is None:
+                return
+            ahead.append(frozenset(following))
+        window = ahead.popleft()
+        wanted = set(window)
+        last = max(window)
+        if not frame_bytes:
+            info = video.info
+            frame_bytes = 3 * info.height_px * info.width_px
+        most_frames = len(window) + most_ahead_bytes // frame_bytes
+        for later in _starting_before(last, ahead, coming):
+            on_the_way = {index for index in later if index <= last}
+            if len(wanted | on_the_way) > most_frames:
+                break
+            wanted |= on_the_way
+        held.keep(wanted)
+        missing = sorted(wanted.difference(held.held))
+        if missing:
+            held.decode(missing)
+        yield held
+
+
+def _starting_before(
+    last: int, ahead: deque[frozenset[int]], coming: Iterator[Collection[int]]
+) -> Iterator[frozenset[int]]:
+    """The windows to come that need a frame up to ``last``; takes them from ``coming`` into ``ahead`` as needed."""
+    yield from (window for window in tuple(ahead) if min(window) <= last)
+    while not ahead or min(ahead[-1]) <= last:
+        following = next(coming, None)
+        if following is None:
+            return
+        ahead.append(frozenset(following))
+        if min(ahead[-1]) <= last:
+            yield ahead[-1]
