@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +22,7 @@ from vidcls.datasets import VideoFolder
 from vidcls.models import SingleFrame
 from vidcls.predict import Predictor
 from vidcls.transforms import TransformSettings
+from vidcls.types import Prediction
 from vidcls.video import open_video, write_video
 
 
@@ -127,9 +133,97 @@ def test_another_decoder_taking_over_is_said(
     assert "not today" in warnings[0]
 
 
+def test_rows_stay_where_a_timeline_is_interrupted(
+    run_folder: Path,
+    videos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    each_window = Predictor.each_window
+
+    def interrupted(*arguments: object, **options: object) -> Iterator[Prediction]:
+        found = each_window(*arguments, **options)  # type: ignore[arg-type]
+        yield next(found)
+        yield next(found)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Predictor, "each_window", interrupted)
+    words = ["--window-seconds", 0.2, "--output", tmp_path / "t.csv"]
+    assert predict(run_folder, *words, videos / "a.avi") == 130
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 2
+    assert captured.err.splitlines() == [f"vidcls: interrupted: the 2 rows so far are in {tmp_path / 't.partial.csv'}"]
+    assert len((tmp_path / "t.partial.csv").read_text().splitlines()) == 3
+    assert not (tmp_path / "t.csv").exists()
+
+
+def test_the_windows_before_the_damage_of_a_video_are_kept_and_it_is_said(
+    run_folder: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = bytearray((videos / "a.avi").read_bytes())
+    for start in [k for k in range(len(content) - 8) if content[k : k + 4] == b"00dc"][6:12]:
+        content[start + 8 : start + 200] = bytes(192)  # pictures 6 to 11 are no JPEG any more
+    (videos / "half.avi").write_bytes(content)
+    words = ["--window-seconds", 0.2, "--output", tmp_path / "t.csv"]
+    assert predict(run_folder, *words, videos / "half.avi") == 2
+    captured = capsys.readouterr()
+    num_rows = len(captured.out.splitlines())
+    assert 1 <= num_rows <= 3
+    assert captured.err.count("\n") == 1
+    assert f"the {num_rows} rows before it are in {tmp_path / 't.partial.csv'}" in captured.err
+    assert not (tmp_path / "t.csv").exists()
+    assert predict(run_folder, *words, videos / "half.avi", videos / "a.avi") == 1
+    captured = capsys.readouterr()
+    assert f"(after {num_rows} windows, which are kept)" in captured.err
+    assert len((tmp_path / "t.csv").read_text().splitlines()) == 1 + num_rows + 6
+    assert not (tmp_path / "t.partial.csv").exists()
+
+
+def test_odd_names_are_read_printed_and_written_whatever_the_encoding_of_the_terminal(
+    run_folder: Path, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "gehen 😀"
+    folder.mkdir()
+    names = [b"line\nbreak.avi", "日本.avi".encode()] + ([b"caf\xe9.avi"] if os.name == "posix" else [])
+    for name in names:
+        try:
+            shutil.copy(videos / "a.avi", os.fsencode(folder) + b"/" + name)
+        except OSError:
+            pytest.skip("this file system takes UTF-8 names only")
+    for encoding in ("cp1252", "ascii", "utf-8"):
+        out = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="\n")
+        monkeypatch.setattr(sys, "stdout", out)
+        assert predict(run_folder, folder, "--output", tmp_path / "s.csv") == 0
+        lines = out.buffer.getvalue().decode(encoding).splitlines()
+        assert len(lines) == 3
+        assert sum("caf\\udce9.avi" in line for line in lines) == 1
+        assert sum("line\\nbreak.avi" in line for line in lines) == 1
+        with (tmp_path / "s.csv").open(encoding="utf-8", newline="") as file:
+            paths = [row["path"] for row in csv.DictReader(file)]
+        assert paths == [str(folder / name) for name in ("caf\\udce9.avi", "line\nbreak.avi", "日本.avi")]
+
+
+def test_scores_that_are_no_numbers_are_an_error_that_names_the_checkpoint(
+    run_folder: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = torch.load(run_folder / "checkpoints" / "best.ckpt", weights_only=True)
+    weights = {name: weight for name, weight in content["state_dict"].items() if name.endswith("weight")}
+    for factor, words in ((1e25, "its scores of .* are NaN or infinite"), (float("nan"), "hold NaN or infinity")):
+        content["state_dict"] |= {name: weight * factor for name, weight in weights.items()}
+        torch.save(content, tmp_path / "spoilt.ckpt")
+        assert predict(tmp_path / "spoilt.ckpt", videos / "a.avi", "--output", tmp_path / "p.json") == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert re.search(rf"spoilt\.ckpt: .*{words}.*smaller learning rate", captured.err)
+        assert captured.err.count("\n") == 1
+        assert not (tmp_path / "p.json").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["RUN", "https://example.org/v.mp4"], "https://example.org/v.mp4: is an address"),
         (["RUN", "gone.mp4"], "gone.mp4: no such file or folder"),
         (["RUN", "EMPTY"], "no video in this folder"),
         (["gone.ckpt", "A"], "gone.ckpt: no such checkpoint"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -248,3 +249,16 @@ def test_a_user_defined_model_outside_the_package_is_loaded_by_its_path(
     loaded = load_classifier(tmp_path / "theirs.ckpt")
     assert isinstance(loaded, SingleFrame)
     assert type(loaded).__name__ == "TheirNet"
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_weights_that_are_no_numbers_are_refused_with_the_name_of_the_file(
+    checkpoint: Path, tmp_path: Path, value: str
+) -> None:
+    weights = {name: weight.clone() for name, weight in read_checkpoint(checkpoint).state_dict.items()}
+    name = next(name for name in weights if name.startswith("heads.spatial.") and name.endswith("weight"))
+    weights[name].view(-1)[3] = float(value)
+    with pytest.raises(
+        CheckpointError, match=rf"changed\.ckpt: 1 of its weights hold NaN.*{re.escape(name)}.*diverged"
+    ):
+        load_classifier(changed(checkpoint, tmp_path, state_dict=weights))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from vidcls.errors import DatasetError
-from vidcls.predict.inputs import find_videos, names_below_common_folder
+from vidcls.predict.inputs import find_videos, names_below_common_folder, video_file
 
 
 @pytest.fixture
@@ -58,3 +59,48 @@ def test_names_are_relative_to_the_folder_that_all_share() -> None:
         "y/a.mp4",
         "b.mp4",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("https://example.org/v.mp4", r"^https://example\.org/v\.mp4: is an address; .*download it first"),
+        ("s3://bucket/v.mp4", r"^s3://bucket/v\.mp4: is an address"),
+        ("rtsp://camera/stream", r"^rtsp://camera/stream: is a live stream; .*record it first"),
+        ("file:///tmp/v.mp4", r"^file:///tmp/v\.mp4: is an address; pass the path after file://"),
+        ("-", "^-: means standard input; .*write the video to a file first"),
+        ("/dev/null", "^/dev/null: is a pipe or a device"),
+        ("pipe", "^pipe: is a pipe or a device"),
+        ("0", "^0: looks like the number of a camera; .*record it first"),
+        ("@l.txt", r'^@l\.txt: looks like a list of files; .*cat "l\.txt"'),
+        ("l.txt", r"^l\.txt: is a list and no video"),
+        ("frames", r"frames: has 3 pictures and no video; .*ffmpeg -framerate"),
+    ],
+)
+def test_what_is_no_file_is_refused_in_a_line_that_says_what_is_possible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("l.txt").write_text("a.mp4\nb.mp4\n")
+    Path("frames").mkdir()
+    for k in range(3):
+        Path(f"frames/img_{k}.jpg").touch()
+    with pytest.raises(DatasetError, match=words) as caught:
+        find_videos([name])
+    assert "\n" not in str(caught.value)
+    if name not in ("frames", "l.txt"):
+        with pytest.raises(DatasetError, match=words):
+            video_file(name)
+
+
+def test_a_file_whose_name_looks_like_something_else_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("0", "@home.mp4"):
+        Path(name).touch()
+        assert find_videos([name]) == [Path(name)]
+        assert video_file(name) == Path(name)
+    with pytest.raises(DatasetError, match="is a folder; name one video in it"):
+        video_file(str(tmp_path))

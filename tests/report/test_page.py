@@ -183,6 +183,11 @@ def test_a_folder_that_is_no_tested_run_is_refused_in_one_line(
     (damaged / "test.csv").write_text(f"path,label\n{'a' * 200_000},left\n")  # more than a field of csv may have
     assert main(["report", str(damaged)]) == 2
     assert "test it again" in capsys.readouterr().err
+    header, first, *others = (folder / "test.csv").read_text().splitlines()
+    spoilt = ",".join([*first.split(",")[:4], *["nan"] * (len(header.split(",")) - 4)])
+    (damaged / "test.csv").write_text("\n".join([header, spoilt, *others]) + "\n")
+    assert main(["report", str(damaged)]) == 2
+    assert f"the scores of 1 of {len(others) + 1} videos are NaN or infinite" in capsys.readouterr().err
     shutil.copy(folder / "test.csv", damaged)
     (damaged / "metrics.csv").write_text("step,train/loss\n1,nothing\n")
     assert main(["report", str(damaged)]) == 2

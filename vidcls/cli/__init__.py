@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from vidcls import __version__
+from vidcls.console import say, tolerate_any_text
 from vidcls.errors import VidclsError
 from vidcls.files import FULL_DISK
 
@@ -42,6 +43,7 @@ BAD_INPUT = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status: 0 done, 1 partly failed, 2 bad input."""
+    tolerate_any_text()
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     if debug:
@@ -207,5 +209,5 @@ def _last_line(error: VidclsError) -> str:
 
 
 def _fail(message: str) -> int:
-    print(f"vidcls: error: {message}", file=sys.stderr)
+    say(f"vidcls: error: {message}", file=sys.stderr)
     return BAD_INPUT

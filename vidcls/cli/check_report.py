@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from vidcls.console import say, visible
 from vidcls.data.check_labels import class_counts
 from vidcls.data.finding import Finding
 from vidcls.data.findings import CheckedData
 from vidcls.data.loading_speed import LoadingSpeed
-from vidcls.files import printable
 from vidcls.types import SPLITS
 
 MOST_CLASSES = 40
@@ -43,7 +43,8 @@ def print_report(
     known = len({record.path for record in data.records}) - num_opened
     verdict = f"{len(problems)} kinds of problems" if len(problems) != 1 else "1 kind of problem"
     lines += ["", f"{verdict if problems else 'sound'}; {num_opened} files opened, {known} known; {seconds:.1f} s"]
-    print(printable("\n".join(lines)))
+    for line in lines:
+        say(line)
 
 
 def as_plain(
@@ -83,7 +84,7 @@ def as_plain(
 def _listed(found: Sequence[Finding], most_lines: int) -> Iterator[str]:
     for finding in found:
         yield f"  {finding.title}" + (f" ({finding.remedy})" if finding.remedy else "")
-        yield from (f"    {' '.join(line.split())}" for line in finding.lines[:most_lines])
+        yield from (f"    {line}" for line in finding.lines[:most_lines])
         if len(finding.lines) > most_lines:
             yield f"    and {len(finding.lines) - most_lines} more: --json has all"
     yield ""
@@ -120,10 +121,10 @@ def _summary(data: CheckedData, speed: LoadingSpeed | None) -> Iterator[tuple[st
 def _class_table(data: CheckedData) -> Iterator[str]:
     counts = class_counts(data.records)
     names = list(counts)[:MOST_CLASSES]
-    width = max(len("class"), *(len(name) for name in names))
+    width = max(len("class"), *(len(visible(name)) for name in names))
     yield f"  {'class':<{width}}" + "".join(f"{part:>8}" for part in SPLITS)
     for name in names:
-        yield f"  {name:<{width}}" + "".join(f"{counts[name][part]:>8}" for part in SPLITS)
+        yield f"  {visible(name):<{width}}" + "".join(f"{counts[name][part]:>8}" for part in SPLITS)
     if len(counts) > MOST_CLASSES:
         yield f"  and {len(counts) - MOST_CLASSES} classes more: --json has all"
     totals = [sum(row[part] for row in counts.values()) for part in SPLITS]

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count, positive_seconds
 from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_of
+from vidcls.console import say
 from vidcls.errors import ConfigurationError
-from vidcls.files import printable, write_text
+from vidcls.files import write_text
 
 if TYPE_CHECKING:
     from vidcls.data.check_cache import CheckCache
@@ -80,7 +81,7 @@ def main(argv: list[str]) -> int:
     print_report(data, found, speed, num_opened=files.num_opened, seconds=seconds, most_lines=options.most_lines)
     if options.json is not None:
         write_text(options.json, as_plain(data, found, speed, num_opened=files.num_opened, seconds=seconds))
-        print(f"wrote {options.json}")
+        say(f"wrote {options.json}")
     if options.fix_list is not None:
         fixed = fix_list(data.records, data.known)
         write_fix_list(fixed, options.fix_list, root)
@@ -134,10 +135,11 @@ def _cache_folder(given: str | None) -> Path | None:
 
 
 def _print_fix_list(fixed: FixList, output: Path, root: Path, *, has_flow: bool) -> None:
-    print(f"\nwrote {output}: {len(fixed.kept)} videos, {len(fixed.left_out)} left out, {len(fixed.moved)} moved")
+    print()
+    say(f"wrote {output}: {len(fixed.kept)} videos, {len(fixed.left_out)} left out, {len(fixed.moved)} moved")
     for what, pairs in (("left out", fixed.left_out), ("moved", fixed.moved)):
         for name, reason in pairs:
-            print(printable(f"  {what}: {name}: {reason}"))
+            say(f"  {what}: {name}: {reason}")
     if fixed.is_recut:
         print(
             "  it names no parts: groups were spread so widely that the parts are cut anew, by group, when it is loaded"
@@ -145,7 +147,7 @@ def _print_fix_list(fixed: FixList, output: Path, root: Path, *, has_flow: bool)
     words = f"--data video_csv --data.dataset.path {shlex.quote(str(output))}"
     if has_flow and output.parent.resolve() != root.resolve():
         words += f" --data.dataset.root {shlex.quote(str(root))}"  # the names by which the flow is found
-    print(f"train on it with: {words}")
+    say(f"train on it with: {words}")
 
 
 def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:

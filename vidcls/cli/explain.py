@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
+from vidcls.console import say
 from vidcls.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ def main(argv: list[str]) -> int:
     options = _parsed(argv)
     if options.output is None and options.over_time is None and options.kernels is None:
         options.output = DEFAULT_OUTPUT
+    from vidcls.predict.inputs import video_file
+
+    if options.video is not None:
+        options.video = video_file(options.video)
     _check_outputs(options)
     from vidcls.explain import Explainer
 
@@ -49,8 +54,10 @@ def main(argv: list[str]) -> int:
         explanation = explainer(
             options.video, method=options.method, class_name=options.class_name, layer=options.layer
         )
-        print(f"{explanation.video}  {explanation.class_name} {explanation.score:.4f}  ", end="")
-        print(f"(predicted: {explanation.prediction.label})  heat: {', '.join(explanation.titles)}")
+        say(
+            f"{explanation.video}  {explanation.class_name} {explanation.score:.4f}  "
+            f"(predicted: {explanation.prediction.label})  heat: {', '.join(explanation.titles)}"
+        )
         _say(write_heat(explanation, options.output))
     if options.over_time is not None:
         from vidcls.explain.time_picture import write_time_effects
@@ -59,8 +66,10 @@ def main(argv: list[str]) -> int:
             options.video, class_name=options.class_name, num_parts=options.num_parts
         )
         shuffled = sum(effects.shuffled) / len(effects.shuffled)
-        print(f"{class_name} in the middle clip: {effects.whole:.4f}  reversed {effects.reversed:.4f}  ", end="")
-        print(f"shuffled {shuffled:.4f}  least with a part hidden {min(effects.hidden):.4f}")
+        say(
+            f"{class_name} in the middle clip: {effects.whole:.4f}  reversed {effects.reversed:.4f}  "
+            f"shuffled {shuffled:.4f}  least with a part hidden {min(effects.hidden):.4f}"
+        )
         _say(write_time_effects(effects, class_name, options.over_time))
     return 0
 
@@ -69,7 +78,7 @@ def _parsed(argv: list[str]) -> Namespace:
     parser = OneLineParser("explain", DESCRIPTION)
     add = parser.add_argument
     add("checkpoint", metavar="CKPT", type=Path, help="a checkpoint, or the folder of a run, for its best one")
-    add("video", metavar="VIDEO", type=Path, nargs="?", help="the video to explain")
+    add("video", metavar="VIDEO", nargs="?", help="the video to explain")
     add("--method", choices=METHOD_NAMES, default="gradcam", help="how heat is found (default gradcam)")
     add("--class", dest="class_name", metavar="NAME", help="the class to explain (default: the predicted one)")
     add("--layer", metavar="NAME", help="of gradcam and cam: a layer of the model (default: the model's choice)")
@@ -111,4 +120,4 @@ def _check_outputs(options: Namespace) -> None:
 
 
 def _say(files: Sequence[Path]) -> None:
-    print(f"wrote {' and '.join(str(file) for file in files)}")
+    say(f"wrote {' and '.join(str(file) for file in files)}")

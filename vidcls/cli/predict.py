@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 import warnings
 from argparse import Namespace
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count, positive_seconds
-from vidcls.errors import ConfigurationError, DatasetError, DecodeError
+from vidcls.console import say
+from vidcls.errors import ConfigurationError, DatasetError, DecodeError, VidclsError
 
 if TYPE_CHECKING:
     from vidcls.predict import Predictor
-    from vidcls.predict.output import PredictionReport
+    from vidcls.predict.output import PredictionFile
     from vidcls.types import Prediction
 
 DESCRIPTION = """Label videos with a trained model, in the way in which its test scored videos.
@@ -23,6 +24,9 @@ DESCRIPTION = """Label videos with a trained model, in the way in which its test
   vidcls predict runs/two_stream/2026-11-20_10-00-00 new.mp4
   vidcls predict best.ckpt clips 'more/*.mp4' --output scores.csv
   vidcls predict best.ckpt long.mp4 --window-seconds 2 --output timeline.json --overlay labelled.mp4
+
+Rows come as they are found; until all are there, --output scores.csv is called scores.partial.csv, which stays where
+the command is interrupted.
 
 Exit status: 0 all predicted, 1 some videos could not be read (listed at the end), 2 bad input."""
 PARTLY_FAILED = 1
@@ -36,6 +40,14 @@ class _Job:
     overlay: Path | None
 
 
+@dataclass
+class _Found:
+    """What is to be said in the end."""
+
+    fallbacks: dict[str, None] = field(default_factory=dict)  # each once, in order
+    failures: list[tuple[Path, str]] = field(default_factory=list)
+
+
 def main(argv: list[str]) -> int:
     """Predict all videos; returns the exit status.
 
@@ -45,7 +57,7 @@ def main(argv: list[str]) -> int:
     options = _parsed(argv)
     from vidcls.predict import Predictor
     from vidcls.predict.inputs import find_videos
-    from vidcls.predict.output import PredictionReport, check_output, write_report
+    from vidcls.predict.output import PredictionFile, check_output
 
     videos = find_videos(options.videos)
     if options.output is not None:
@@ -53,17 +65,32 @@ def main(argv: list[str]) -> int:
     overlays = [None] * len(videos) if options.overlay is None else _overlay_paths(options.overlay, videos)
     jobs = [_Job(video, overlay) for video, overlay in zip(videos, overlays, strict=True)]
     predictor = Predictor(options.checkpoint, device=options.device)
-    report = PredictionReport(predictor.path, predictor.class_names)
-    fallbacks = _predict_all(predictor, jobs, options, report)
-    for line in fallbacks:
-        print(f"vidcls: warning: {line}", file=sys.stderr)
-    if options.output is not None and report.predictions:
-        write_report(report, options.output, top_k=options.top_k)
-    if report.failures:
-        print(f"vidcls: {len(report.failures)} of {len(jobs)} videos failed:", file=sys.stderr)
-        for _, reason in report.failures:
-            print(f"  {' '.join(reason.split())}", file=sys.stderr)
-    return PARTLY_FAILED if report.failures else 0
+    if options.output is None:
+        return _told(_predict_all(predictor, jobs, options, None), len(jobs))
+    with PredictionFile(options.output, predictor.path, predictor.class_names, top_k=options.top_k) as file:
+        try:
+            found = _predict_all(predictor, jobs, options, file)
+            file.finish(found.failures)
+        except KeyboardInterrupt:
+            if file.num_rows:
+                say(f"vidcls: interrupted: the {file.num_rows} rows so far are in {file.partial}", file=sys.stderr)
+            raise
+        except VidclsError as error:
+            if not file.num_rows:
+                raise
+            raise type(error)(f"{error}; the {file.num_rows} rows before it are in {file.partial}") from error
+    return _told(found, len(jobs))
+
+
+def _told(found: _Found, num_videos: int) -> int:
+    """Say what another decoder read and what failed; returns the exit status."""
+    for line in found.fallbacks:
+        say(f"vidcls: warning: {line}", file=sys.stderr)
+    if found.failures:
+        say(f"vidcls: {len(found.failures)} of {num_videos} videos failed:", file=sys.stderr)
+        for _, reason in found.failures:
+            say(f"  {reason}", file=sys.stderr)
+    return PARTLY_FAILED if found.failures else 0
 
 
 def _parsed(argv: list[str]) -> Namespace:
@@ -114,49 +141,62 @@ def _overlay_paths(wanted: Path, videos: Sequence[Path]) -> list[Path]:
     return paths
 
 
-def _predict_all(predictor: Predictor, jobs: Sequence[_Job], options: Namespace, report: PredictionReport) -> list[str]:
-    """Fill the report and print a line for each prediction at once; returns what fell back to another decoder.
+def _predict_all(predictor: Predictor, jobs: Sequence[_Job], options: Namespace, file: PredictionFile | None) -> _Found:
+    """Print a line for each prediction, and write it to the file, as it comes.
 
     A video that cannot be read goes to the failures, and is raised where it is the only one.
     """
     from tqdm import tqdm
 
-    from vidcls.predict.output import printable, table_line
+    from vidcls.console import visible
+    from vidcls.predict.output import table_line
     from vidcls.predict.overlay import write_overlay
     from vidcls.video import DecoderFallbackWarning
 
-    path_width = min(60, max(len(printable(job.video)) for job in jobs))
-    fallbacks: dict[str, None] = {}  # each once, in order
+    has_windows = options.window_seconds is not None
+    path_width = min(60, max(len(visible(str(job.video))) for job in jobs))
+    found = _Found()
+
+    def take(prediction: Prediction) -> None:
+        line = table_line(prediction, top_k=options.top_k, path_width=path_width, with_time=has_windows)
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()
+        if file is not None:
+            file.add(prediction)
+
     for job in tqdm(jobs, unit="video", leave=False, disable=True if len(jobs) == 1 else None):  # None: on terminals
+        num_rows = 0
+        kept: list[Prediction] = []
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", DecoderFallbackWarning)
-                predictions = _predicted(predictor, job.video, options)
+                with tqdm(unit="window", leave=False, disable=None if has_windows else True) as bar:
+                    for prediction in _predicted(predictor, job.video, options, bar.reset):
+                        take(prediction)
+                        bar.update()
+                        num_rows += 1
+                        if job.overlay is not None:
+                            kept.append(prediction)
                 if job.overlay is not None:
-                    write_overlay(job.video, predictions, job.overlay)
+                    write_overlay(job.video, kept, job.overlay)
         except (DecodeError, DatasetError) as error:
             if len(jobs) == 1:
                 raise
-            report.failures.append((job.video, str(error)))
+            before = f" (after {num_rows} windows, which are kept)" if has_windows and num_rows else ""
+            found.failures.append((job.video, f"{error}{before}"))
             continue
         for warning in caught:
             if issubclass(warning.category, DecoderFallbackWarning):
-                fallbacks[str(warning.message)] = None
+                found.fallbacks[str(warning.message)] = None
             else:
                 warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-        for prediction in predictions:
-            line = table_line(
-                prediction,
-                top_k=options.top_k,
-                path_width=path_width,
-                with_time=options.window_seconds is not None,
-            )
-            tqdm.write(line, file=sys.stdout)
-        report.predictions.extend(predictions)
-    return list(fallbacks)
+    return found
 
 
-def _predicted(predictor: Predictor, video: Path, options: Namespace) -> list[Prediction]:
+def _predicted(
+    predictor: Predictor, video: Path, options: Namespace, progress: Callable[[int], object]
+) -> Iterator[Prediction]:
     if options.window_seconds is None:
-        return [predictor(video)]
-    return predictor.timeline(video, options.window_seconds, options.hop_seconds)
+        yield predictor(video)
+    else:
+        yield from predictor.each_window(video, options.window_seconds, options.hop_seconds, progress=progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,7 +112,10 @@ def read_run(folder: Path) -> RunResult:
         settings = yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))
         test = json.loads((folder / TEST_FILE).read_text(encoding="utf-8"))
         with (folder / "test.csv").open(newline="", encoding="utf-8") as file:
-            answers = {row["path"]: (row["label"], row["prediction"]) for row in csv.DictReader(file)}
+            rows = list(csv.DictReader(file))
+        answers = {row["path"]: (row["label"], row["prediction"]) for row in rows}
+        if not all(math.isfinite(float(p)) for row in rows for name, p in row.items() if name.startswith("p_")):
+            raise ValueError("test.csv has scores that are NaN or infinite, since its training diverged")
         curve = read_curve(folder / METRICS_FILE)
         tested = tested_checkpoint(folder)
         record = read_record(folder)

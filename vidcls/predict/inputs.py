@@ -11,6 +11,10 @@ from vidcls.datasets import videos_below
 from vidcls.datasets.video_files import is_video
 from vidcls.errors import DatasetError
 
+FRAME_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
+LIST_SUFFIXES = (".txt", ".lst", ".list", ".csv", ".tsv", ".json", ".m3u", ".m3u8")
+POSSIBLE = "predict reads video files, folders of them and patterns such as 'clips/*.mp4'"
+
 
 def find_videos(wanted: Sequence[str]) -> list[Path]:
     """The videos that are meant, in the order given, each once.
@@ -19,7 +23,8 @@ def find_videos(wanted: Sequence[str]) -> list[Path]:
     or ``clips/**/*.mp4`` gives the videos and folders that match, for shells that do not expand it.
 
     Raises:
-        DatasetError: something is not there, or a folder or pattern has no video.
+        DatasetError: something is not there, is no file (an address, standard input, a pipe, a camera, a list of files,
+            a folder of frames), or a folder or pattern has no video.
     """
     found: dict[str, Path] = {}  # by real path, so that a link and its target count once
     for name in wanted:
@@ -39,19 +44,82 @@ def names_below_common_folder(paths: Sequence[Path]) -> list[str]:
     return [Path(os.path.relpath(path, common)).as_posix() for path in absolute]
 
 
+def video_file(name: str) -> Path:
+    """The one file that is meant.
+
+    Raises:
+        DatasetError: it is no file, as in :func:`find_videos`, or a folder.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        raise DatasetError(f"{name}: is a folder; name one video in it")
+    reason = _why_no_file(name)
+    if reason is not None:
+        raise DatasetError(f"{name}: {reason}")
+    if not path.exists():
+        raise DatasetError(f"{name}: no such file; check the path")
+    return path
+
+
+def _why_no_file(name: str) -> str | None:
+    """What a name is that stands for no file, and how to get one from it; None for a file, or a path to nowhere."""
+    path = Path(name).expanduser()
+    scheme, is_address, _ = name.partition("://")
+    if is_address and scheme.replace("+", "").replace("-", "").isalnum() and not path.exists():
+        if scheme.lower() == "file":
+            return "is an address; pass the path after file:// alone"
+        if scheme.lower() in ("rtsp", "rtmp", "rtp", "udp", "srt"):
+            return f"is a live stream; {POSSIBLE}: record it first (ffmpeg -i ADDRESS -t 60 -c copy clip.mp4)"
+        return f"is an address; {POSSIBLE}: download it first (curl -O ADDRESS)"
+    if name == "-" or (path.exists() and not path.is_file() and not path.is_dir()):
+        what = "means standard input" if name == "-" else "is a pipe or a device"
+        return f"{what}; {POSSIBLE}: write the video to a file first (cat > clip.mp4)"
+    if name.isdecimal() and not path.exists():
+        return (
+            f"looks like the number of a camera; {POSSIBLE}: record it first (ffmpeg -f v4l2 -i /dev/video0 clip.mp4)"
+        )
+    if name.startswith("@") and not path.exists():
+        return f'looks like a list of files; {POSSIBLE}: pass the names in it (vidcls predict CKPT $(cat "{name[1:]}"))'
+    return None
+
+
+def _why_no_video(folder: Path) -> str:
+    """What a folder without a video has in the place of one."""
+    frames = sum(path.suffix.lower() in FRAME_SUFFIXES for path in folder.iterdir())
+    if frames > 1:
+        return (
+            f"has {frames} pictures and no video; {POSSIBLE}: make a video of the pictures first "
+            "(ffmpeg -framerate 25 -pattern_type glob -i '*.jpg' -qscale 2 clip.mp4)"
+        )
+    return "there is no video in this folder; check the path and the files' suffixes"
+
+
 def _videos_of(name: str) -> Iterator[Path]:
     path = Path(name).expanduser()
+    reason = _why_no_file(name)
+    if reason is not None:
+        raise DatasetError(f"{name}: {reason}")
     if path.is_dir():
         videos = _videos_in_folder(path)
         if not videos:
-            raise DatasetError(f"{path}: there is no video in this folder; check the path and the files' suffixes")
+            raise DatasetError(f"{path}: {_why_no_video(path)}")
         yield from videos
+    elif path.is_file() and path.suffix.lower() in LIST_SUFFIXES and _is_text(path):
+        raise DatasetError(
+            f"{name}: is a list and no video; {POSSIBLE}: pass the names in it (vidcls predict CKPT $(cat LIST))"
+        )
     elif path.exists():
         yield path
     elif glob.has_magic(name):
         yield from _videos_by_pattern(path)
     else:
-        raise DatasetError(f"{path}: no such file or folder; check the path")
+        raise DatasetError(f"{name}: no such file or folder; check the path")
+
+
+def _is_text(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(4096)
+    return bool(start) and b"\0" not in start
 
 
 def _videos_in_folder(folder: Path) -> list[Path]:

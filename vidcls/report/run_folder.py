@@ -133,6 +133,13 @@ def _answers(path: Path, class_names: tuple[str, ...]) -> Answers:
     if not paths:
         raise ValueError("no video")
     table = np.frombuffer(scores, dtype=np.float64).reshape(len(paths), len(class_names))
+    spoilt = ~np.isfinite(table).all(axis=1)
+    if spoilt.any():
+        raise ConfigurationError(
+            f"{path}: the scores of {spoilt.sum()} of {len(paths)} videos are NaN or infinite (the first is "
+            f"{paths[int(spoilt.argmax())]}): the training diverged; train again with a smaller learning rate, "
+            "and test that"
+        )
     return Answers(tuple(paths), np.array(labels), tuple(groups), table)
 
 

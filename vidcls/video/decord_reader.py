@@ -74,9 +74,12 @@ class DecordReader:
 
     @property
     def _errors(self) -> tuple[type[Exception], ...]:
-        """What decord raises; AssertionError and StopIteration where there is no frame, or none any more."""
-        decord = self._decord
-        return decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, AssertionError, StopIteration
+        """What decord raises; AssertionError and StopIteration where there is no frame, or none any more.
+
+        UnicodeEncodeError where the name of the file is not valid UTF-8, which it cannot open.
+        """
+        decord, frame_errors = self._decord, (AssertionError, StopIteration)
+        return decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, UnicodeEncodeError, *frame_errors
 
     def _open(self) -> None:
         """Start decoding at frame 0."""
