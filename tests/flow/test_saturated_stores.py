@@ -65,8 +65,7 @@ def test_what_the_bound_cuts_is_counted_for_each_video_and_for_the_store(
     ]
     assert report.saturation_lines(20.0) == [
         LINE,
-        "2 videos with more than 0.1 % of their flow values cut to the bound, most in: "
-        "quicker.avi 30 %, quick.avi 10 %",
+        "videos of which it cuts more than 0.1 %: 2, most in quicker.avi 30 %, quick.avi 10 %",
     ]
     store = FlowStore(tmp_path / "flow")
     assert store.manifest.saturation == report.saturation

@@ -201,3 +201,34 @@ def test_dropout_follows_the_epoch_and_the_batch(
 
     assert drawn((2, 3)) == drawn((2, 3))
     assert drawn((2, 3)) != drawn(change((2, 3)))
+
+
+@pytest.mark.parametrize("fusion", ["mean", "product", "weighted", "svm"])
+def test_where_logits_are_averaged_every_row_is_the_softmax_of_a_mean_over_views(fusion: str) -> None:
+    """Four views of one video; the parts, the fixed fusions by hand, and the decision values of a fitted SVM."""
+    model = two_stream(fusion=fusion).eval()
+    model.heads["spatial"][1].weight.data.mul_(50)  # or all views would say much the same
+    views = batch()
+    with torch.no_grad():
+        parts = model.forward_parts(views["rgb"], views["flow"])
+        model.svm.fit(torch.stack([parts[part].softmax(-1) for part in model.parts]), views["label"])
+        by_probabilities = model.score_videos({name: views[name][None] for name in ("rgb", "flow")})  # type: ignore[typeddict-item]
+        model.input_settings = {"score": "logits"}
+        found = model.score_videos({name: views[name][None] for name in ("rgb", "flow")})  # type: ignore[typeddict-item]
+        decisions = model.svm(torch.stack([parts[part] for part in model.parts]))
+        alone = model(views["rgb"], views["flow"])
+    spatial, temporal = parts["spatial"].mean(dim=0), parts["temporal"].mean(dim=0)
+    expected = {
+        "spatial": spatial,
+        "temporal": temporal,
+        "mean": (spatial + temporal) / 2,
+        "product": (spatial + temporal) / 2,
+        "weighted": (spatial + 1.5 * temporal) / 2.5,
+        "svm": decisions.mean(dim=0),
+    }
+    expected["model"] = expected[fusion]
+    assert found.keys() == expected.keys() == by_probabilities.keys()
+    for row, mean in expected.items():
+        torch.testing.assert_close(found[row][0], mean.softmax(dim=-1), rtol=1e-4, atol=1e-5)
+    assert (found["mean"] - by_probabilities["mean"]).abs().max() > 1e-3
+    torch.testing.assert_close(alone.mean(dim=0).softmax(-1), found["model"][0], rtol=1e-4, atol=1e-5)

@@ -132,7 +132,7 @@ def test_a_bound_that_cuts_is_said_by_the_computation_and_by_the_check(
         line, videos = capsys.readouterr().out.splitlines()[-2:]
         assert 40 <= float(line.partition(" %")[0]) <= 60
         assert " of the flow values are beyond the bound of 0.5 px; a bound of " in line
-        assert videos.startswith("6 videos with more than 0.1 % of their flow values cut to the bound, most in: class_")
+        assert videos.startswith("videos of which it cuts more than 0.1 %: 6, most in class_")
     saturation = FlowStore(tmp_path / "flow").manifest.saturation
     assert saturation is not None
     assert saturation.num_values == 6 * 11 * 2 * 72 * 64 * 48 // 72

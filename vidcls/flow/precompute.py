@@ -68,10 +68,8 @@ class Report:
         lines = [self.saturation.describe(bound_px)]
         if self.saturated:
             shares = [f"{name} {percent(found.share)}" for name, found in self.saturated[:NUM_SATURATED_SHOWN]]
-            lines.append(
-                f"{len(self.saturated)} videos with more than {percent(TOLD_SHARE)} of their flow values cut to the "
-                f"bound, most in: {', '.join(shares)}"
-            )
+            num, least = len(self.saturated), percent(TOLD_SHARE)
+            lines.append(f"videos of which it cuts more than {least}: {num}, most in {', '.join(shares)}")
         return lines
 
 
