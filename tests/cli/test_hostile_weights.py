@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +105,26 @@ def test_a_page_and_a_table_go_without_such_a_checkpoint(
         outcome = vidcls("compare", "--runs", run.parent)
         assert (outcome.status, "best.ckpt: " in outcome.out) == (1, True)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["predict", "fit", "spatial stream", "spatial weights", "Conv3D", "a large backbone", "flow show"]
+)
+def test_a_small_file_that_becomes_large_is_refused_by_one_line(
+    vidcls: Command, tiny: Path, run: Path, tmp_path: Path, clip_folder: Path, name: str
+) -> None:
+    file = tmp_path / ("theirs.ckpt" if name in CHECKPOINT_COMMANDS else "theirs.pth")
+    with (
+        zipfile.ZipFile(run / "checkpoints" / "best.ckpt") as archive,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as compressed,
+    ):
+        for record in archive.namelist():
+            compressed.writestr(record.replace("best/", "theirs/", 1), archive.read(record))
+    stands_for = {"F": file, "V": clip_folder / "test" / "left" / "0.avi", "C": tiny, "R": run, "D": clip_folder}
+    words = {**CHECKPOINT_COMMANDS, **WEIGHTS_COMMANDS}[name].split()
+    line = vidcls(*(stands_for.get(word, word) for word in words)).refusal()
+    assert f"{file.name}: " in line
+    assert "its records are compressed, which torch.save never does" in line
 
 
 def test_the_payload_would_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from vidcls.data import VideoDataModule
 from vidcls.files import write_text
+from vidcls.settings_file import read_json
 from vidcls.training.machine import this_machine
 from vidcls.types import Batch
 
@@ -180,7 +181,7 @@ def _hint(share: float, trainer: Trainer) -> str:
 def read_run_facts(path: Path) -> list[dict[str, object]]:
     """The trainings that a ``run.json`` tells of; none where there is no such file or it is damaged."""
     try:
-        trainings = json.loads(path.read_text(encoding="utf-8"))["trainings"]
+        trainings = read_json(path)["trainings"]
     except (OSError, ValueError, KeyError, TypeError):
         return []
     return [facts for facts in trainings if isinstance(facts, dict)]

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args, get_type_hints
 
-import yaml
 from jsonargparse import Namespace
 
 from vidcls.cli.runs import CONFIG_FILE
@@ -18,6 +17,7 @@ from vidcls.datasets.checks import first_few
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.models.checkpoint import CheckpointFacts, import_class, import_model_class
 from vidcls.models.classifier import VideoClassifier
+from vidcls.settings_file import read_settings
 from vidcls.types import ClipSettings
 
 # What a test may look at differently than the training's own settings said; the crops of a test lie in the transform.
@@ -86,8 +86,7 @@ def check_against_run(run: Path, data: Namespace, *, is_named: bool) -> None:
     file = run / CONFIG_FILE
     if not file.is_file():
         return
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    trained = content.get("data") if isinstance(content, dict) else None
+    trained = read_settings(file).get("data")
     now = _plain(data)
     if not isinstance(trained, dict):
         return

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from vidcls.errors import ConfigurationError
+from vidcls.settings_file import one_line, parse_yaml, read_yaml
 
 SOURCES = ("--config", "-c", "--data")
 # The data sets with the configurations that choose them, those that a user is most likely to mean first.
@@ -112,9 +113,9 @@ def _separated(argument: str) -> list[str]:
 def _content(value: str) -> dict[str, object]:
     """A configuration, given as a file or as text."""
     try:
-        content = yaml.safe_load(Path(value).read_text(encoding="utf-8") if not value.startswith("{") else value)
+        content = parse_yaml(value) if value.startswith("{") else read_yaml(Path(value))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{value}: cannot be read as YAML ({' '.join(str(error).split())})") from error
+        raise ConfigurationError(f"{value}: cannot be read as YAML: {one_line(error)}") from error
     if content is not None and not isinstance(content, dict):
         raise ConfigurationError(
             f"{value}: is no configuration: expected keys with values, found {str(content)[:60]!r}"

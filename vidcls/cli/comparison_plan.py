@@ -26,6 +26,7 @@ from vidcls.data.from_config import videos_of
 from vidcls.errors import ConfigurationError
 from vidcls.models import VideoClassifier
 from vidcls.models.checkpoint import import_class
+from vidcls.settings_file import read_yaml
 
 
 def plan_of(options: Namespace, passed_on: Sequence[str]) -> list[PlannedRun]:
@@ -123,8 +124,8 @@ def _free(planned: Mapping[str, object]) -> list[str]:
 def _content(config: Path) -> Mapping[str, object]:
     """The configuration in a run folder."""
     try:
-        return _as_mapping(yaml.safe_load(config.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, TypeError) as error:
+        return _as_mapping(read_yaml(config))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
         raise ConfigurationError(f"{config}: is no configuration that vidcls wrote: move its folder away") from error
 
 

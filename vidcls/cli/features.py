@@ -88,12 +88,11 @@ def _parsed(argv: list[str]) -> Namespace:
 
 def _data(config: Path, explainer: Explainer, options: Namespace) -> VideoDataModule:
     """The run's data set, its clips as the checkpoint says."""
-    import yaml
-
     from vidcls.data.from_config import data_module_of
+    from vidcls.settings_file import read_settings, section
 
     return data_module_of(
-        yaml.safe_load(config.read_text(encoding="utf-8"))["data"],
+        section(read_settings(config), "data", config),
         streams=list(explainer.model.streams),
         class_names=list(explainer.predictor.class_names),
         test_batch_size=options.batch_size,

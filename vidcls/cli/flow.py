@@ -23,7 +23,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from vidcls.cli.chosen_dataset import with_one_dataset
@@ -34,6 +33,7 @@ from vidcls.flow.manifest import MANIFEST_NAME
 from vidcls.flow.precompute import FAILURES_NAME, Report, precompute, verify
 from vidcls.flow.settings import COMPUTED_METHODS, FlowSettings
 from vidcls.flow.store import FlowStore
+from vidcls.settings_file import read_settings
 from vidcls.trusted_settings import made_from
 from vidcls.types import VideoRecord
 
@@ -118,24 +118,13 @@ def _data_section(words: list[str]) -> tuple[dict[str, object], list[str]]:
     given, rest = files.parse_known_args(words)
     section: dict[str, object] = {}
     for path in given.config:
-        data = _yaml_mapping(path).get("data") or {}
+        data = read_settings(Path(path)).get("data") or {}
         if not isinstance(data, dict):
             raise ConfigurationError(f"{path}: the section data is no mapping; expected data: with dataset: in it")
         section |= data
     for path in given.data:
-        section |= _yaml_mapping(path)
+        section |= read_settings(Path(path))
     return section, rest
-
-
-def _yaml_mapping(path: str) -> dict[str, object]:
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigurationError(f"the configuration {path} cannot be read: {reason}") from error
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"the configuration {path} is no mapping of keys to values")
-    return content
 
 
 def _dataset_words(section: dict[str, object]) -> list[str]:

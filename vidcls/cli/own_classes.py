@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from vidcls.errors import ConfigurationError
+from vidcls.settings_file import parse_yaml, within_limits
 from vidcls.trusted_classes import DOORS, HOMES, NEVER_ALLOWED, OPTION, PACKAGES, allow_classes, allowed_classes
 
 # A class behind these was typed by the user; --config, --data and --trainer name files, which others may have written.
@@ -67,7 +69,7 @@ def _typed(words: Sequence[str]) -> Iterator[str]:
 def _packages(value: str) -> Iterator[str]:
     if value.lstrip().startswith(("{", "[")):
         try:
-            yield from _packages_within(yaml.safe_load(value))
+            yield from _packages_within(parse_yaml(value))
         except yaml.YAMLError:
             return  # the parser will say so
     elif not Path(value).exists():
@@ -89,9 +91,12 @@ def _packages_within(value: object) -> Iterator[str]:
 
 
 def _guard_parser(before: Sequence[str]) -> None:
-    """Have the parser import what is trusted and no more, read local files only, and make no class unasked."""
-    from jsonargparse import set_parsing_settings
+    """Have the parser import what is trusted and no more, read small local files only, and make no class unasked."""
+    from jsonargparse import get_loader, set_loader, set_parsing_settings
 
+    loader = get_loader("yaml")
+    if not (isinstance(loader, partial) and loader.func is within_limits):
+        set_loader("yaml", partial(within_limits, load=loader), (yaml.YAMLError,))
     set_parsing_settings(
         import_path_denylist=["*", *before],
         import_path_allowlist=[*HOMES, *DOORS, *allowed_classes()],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
+from vidcls.cli.runs import CONFIG_FILE
 from vidcls.errors import ConfigurationError, VidclsError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _write(run: RunFolder, output: Path, options: Namespace) -> None:
             reason = str(error)
     if explainer is None:
         print(f"vidcls: warning: {reason}: the page has no heat maps", file=sys.stderr)
-    paths = _paths(run.config_text)
+    paths = _paths(run.config_text, run.folder / CONFIG_FILE)
     files = write_report(
         run,
         output,
@@ -77,17 +78,17 @@ def _write(run: RunFolder, output: Path, options: Namespace) -> None:
     print(f"wrote {output} and {files[1].parent} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
-def _paths(config_text: str) -> dict[str, Path]:
+def _paths(config_text: str, source: Path) -> dict[str, Path]:
     """The files of the data set's test videos by name; none where the configuration does not say."""
-    import yaml
-
     from vidcls.data.from_config import videos_of
     from vidcls.errors import DatasetError
+    from vidcls.settings_file import section, settings_in
 
     if not config_text:
         return {}
     try:
-        return {record.name: record.path for record in videos_of(yaml.safe_load(config_text)["data"])}
-    except DatasetError as error:
+        data = section(settings_in(config_text, source), "data", source)
+        return {record.name: record.path for record in videos_of(data)}
+    except (ConfigurationError, DatasetError) as error:
         print(f"vidcls: warning: {error}: the page has no heat maps", file=sys.stderr)
         return {}

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-import yaml
-
 from vidcls.cli.chosen_dataset import with_one_dataset
 from vidcls.cli.configs import configs_folder
 from vidcls.cli.runs import CONFIG_FILE, DEFAULT_ROOT, check_name, find_checkpoint, make_folder, new_run, run_of
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.folder_lock import LOCK_FILES, FolderLock
 from vidcls.models.checkpoint import CheckpointFacts, check_finite, import_model_class, read_checkpoint
+from vidcls.settings_file import read_settings
 
 LINKED = {
     "data.streams": "the model tells the data what it sees",
@@ -147,11 +146,11 @@ def understand(command: str, arguments: Sequence[str]) -> Request:
     """
     given, others = _options().parse_known_args(list(arguments))
     configs = [Path(path) for path in given.config]
-    contents = [_content(path) for path in configs]
-    data_files: list[dict[str, object]] = [{"data": _content(Path(path))} for path in given.data]
+    contents = [read_settings(path) for path in configs]
+    data_files: list[dict[str, object]] = [{"data": read_settings(Path(path))} for path in given.data]
     _refuse_linked(others, [*contents, *data_files])
     trainer_files: list[dict[str, object]] = [
-        {"trainer": _content(Path(path))} for path in given.trainer if Path(path).is_file()
+        {"trainer": read_settings(Path(path))} for path in given.trainer if Path(path).is_file()
     ]
     name = given.name if given.name is not None else _last(content.get("name") for content in contents)
     if name is None and configs:
@@ -233,19 +232,6 @@ def _options() -> argparse.ArgumentParser:
         parser.add_argument(f"--{option}")
     parser.add_argument("--trainer.default_root_dir", dest="default_root_dir")
     return parser
-
-
-def _content(path: Path) -> dict[str, object]:
-    """The mapping in a YAML file."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(content, dict):
-        raise ConfigurationError(
-            f"{path}: expected keys with values, such as model: TwoStream; found {str(content)[:60]!r}"
-        )
-    return content
 
 
 def _root_in(contents: Sequence[dict[str, object]]) -> str | None:

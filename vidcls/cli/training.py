@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
-import yaml
 from jsonargparse import ArgumentError, Namespace, set_parsing_settings
 from jsonargparse.typing import PositiveInt
 from lightning.fabric.plugins import CheckpointIO
@@ -57,6 +56,7 @@ from vidcls.errors import ConfigurationError, DivergedError, VidclsError
 from vidcls.files import write_text
 from vidcls.models import VideoClassifier
 from vidcls.models.checkpoint import import_class, import_model_class
+from vidcls.settings_file import parse_yaml
 from vidcls.trusted_settings import check_settings
 from vidcls.types import SPLITS, ClipSettings, Split, Stream
 
@@ -302,7 +302,9 @@ class _ConfigFile(SaveConfigCallback):
         write_text(file, text)
         for logger in trainer.loggers:
             if isinstance(logger, WandbRun):
-                logger.log_hyperparams(yaml.safe_load(text))
+                settings = parse_yaml(text)
+                assert isinstance(settings, dict)
+                logger.log_hyperparams(settings)
 
 
 def _with_plain_values(config: Namespace) -> Namespace:

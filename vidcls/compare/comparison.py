@@ -19,6 +19,7 @@ from vidcls.compare.results import RunResult, by_model, found_runs
 from vidcls.compare.table import ModelRow, Runs, as_csv, as_markdown, as_text, model_row
 from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
+from vidcls.settings_file import read_json
 from vidcls.training.machine import Machine, this_machine
 
 JSON_FILE = "comparison.json"
@@ -112,7 +113,7 @@ def write_comparison(
 def _commands(folder: Path, now: Command, *, trains: bool) -> list[Command]:
     """All commands that made these runs; one that was given again counts once, with its time added."""
     file = folder / JSON_FILE
-    known = json.loads(file.read_text(encoding="utf-8"))["commands"] if file.is_file() else []
+    known = read_json(file)["commands"] if file.is_file() else []
     earlier = [Command(**command) for command in known]
     if not trains:
         return earlier or [now]

@@ -12,6 +12,7 @@ from vidcls.compare.results import RunResult
 from vidcls.compare.settings import LINKED, first_difference, section
 from vidcls.errors import VidclsError
 from vidcls.files import write_text
+from vidcls.settings_file import read_json
 from vidcls.training.machine import Machine, this_machine
 
 COSTS_FILE = "costs.json"
@@ -88,7 +89,7 @@ def _subject(run: RunResult, request: CostRequest) -> dict[str, object]:
 def _read(file: Path, subjects: Mapping[str, dict[str, object]]) -> tuple[Machine | None, dict[str, Cost]]:
     if not file.is_file():
         return None, {}
-    content = json.loads(file.read_text(encoding="utf-8"))
+    content = read_json(file)
     kept = {
         name: Cost(**content["models"][name]["cost"])
         for name, subject in subjects.items()

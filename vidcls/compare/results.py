@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
 
 from vidcls.compare.accuracy import Answers
 from vidcls.compare.clips import num_videos
@@ -18,6 +15,7 @@ from vidcls.compare.improving import still_improving
 from vidcls.compare.run import CONFIG_FILE, LAST, TEST_FILE, read_record, tested_checkpoint
 from vidcls.compare.settings import LINKED, NO_EFFECT_ON_RESULTS, OF_ONE_RUN, PLACES, first_difference, section
 from vidcls.errors import ConfigurationError, VidclsError
+from vidcls.settings_file import read_json, read_settings
 
 METRICS_FILE = "metrics.csv"
 VALIDATION_ACCURACY = "val/top1"
@@ -109,8 +107,8 @@ def read_run(folder: Path) -> RunResult:
         ConfigurationError: a file of it is missing or is not what vidcls wrote.
     """
     try:
-        settings = yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        test = json.loads((folder / TEST_FILE).read_text(encoding="utf-8"))
+        settings = read_settings(folder / CONFIG_FILE)
+        test = read_json(folder / TEST_FILE)
         with (folder / "test.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         answers = {row["path"]: (row["label"], row["prediction"]) for row in rows}
@@ -122,7 +120,7 @@ def read_run(folder: Path) -> RunResult:
         class_names, num_views = tuple(test["class_names"]), int(test["views_per_video"])
         if not answers:
             raise ValueError("test.csv has no video")
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ConfigurationError(f"{folder}: its results cannot be read ({reason}): test it again") from error
     checkpoint = folder / LAST.parent / f"{tested or 'best'}.ckpt"

@@ -25,6 +25,7 @@ from vidcls.compare.plan import PlannedRun
 from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
 from vidcls.folder_lock import FolderLock
+from vidcls.settings_file import read_json
 from vidcls.trusted_classes import OPTION, allowed_classes
 
 CheckpointName = Literal["best", "last"]
@@ -141,7 +142,7 @@ def execute_command(words: Sequence[str], log: Path) -> int:
 def tested_checkpoint(folder: Path) -> str | None:
     """``best``, ``last`` or the name of another checkpoint that a run was tested with; None before its test."""
     try:
-        content = json.loads((folder / TEST_FILE).read_text(encoding="utf-8"))
+        content = read_json(folder / TEST_FILE)
     except FileNotFoundError:
         return None
     return Path(content["checkpoint"]).stem if content.get("checkpoint") else None
@@ -150,7 +151,7 @@ def tested_checkpoint(folder: Path) -> str | None:
 def read_record(folder: Path) -> Record:
     """What an earlier comparison noted; an empty one for a run that was made by hand."""
     try:
-        return Record(**json.loads((folder / RECORD_FILE).read_text(encoding="utf-8")))
+        return Record(**read_json(folder / RECORD_FILE))
     except FileNotFoundError:
         return Record()
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from vidcls.errors import ConfigurationError
 from vidcls.files import cache_folder, write_text
 from vidcls.folder_lock import FolderLock
+from vidcls.settings_file import read_json
 from vidcls.types import VideoRecord
 from vidcls.video.health import Health, decoder_versions
 from vidcls.video.reader import Backend
@@ -161,7 +162,7 @@ def known_bad(records: Iterable[VideoRecord], *, decoder: Backend | None = None)
 def _read(file: Path) -> dict[str, CheckedVideo]:
     """The entries of a JSON file; none where it is not there, damaged, of another format or of other decoders."""
     try:
-        plain = json.loads(file.read_text(encoding="utf-8"))
+        plain = read_json(file)
         if (plain["format"], plain["decoders"]) != (FORMAT, decoder_versions()):
             return {}
         return {name: _checked(entry) for name, entry in plain["videos"].items()}

@@ -21,6 +21,7 @@ from vidcls.data.settings import InputSettings
 from vidcls.errors import VidclsError
 from vidcls.files import write_text
 from vidcls.flow import FlowSource
+from vidcls.settings_file import read_json
 from vidcls.types import VideoRecord
 
 NUM_SAMPLED = 24
@@ -111,7 +112,7 @@ def _read(file: Path | None) -> dict[str, list[float]]:
     if file is None:
         return {}
     try:
-        plain = json.loads(file.read_text(encoding="utf-8"))
+        plain = read_json(file)
         return {key: [float(speed), int(num)] for key, (speed, num) in plain.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -14,6 +14,7 @@ from vidcls.errors import DatasetError, FlowError
 from vidcls.files import remove_leftovers, write_csv, write_text
 from vidcls.flow.source import place_inside
 from vidcls.flow.source_identity import SourceIdentity
+from vidcls.settings_file import read_json
 from vidcls.types import VideoRecord
 from vidcls.video.jpeg_reader import SUFFIX
 
@@ -170,7 +171,7 @@ class PreparedFolder:
 
 def _check_manifest(path: Path, expected: dict[str, object]) -> None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
     except ValueError as error:
         raise DatasetError(f"{path}: cannot be understood: give another folder, or delete it") from error
     if not isinstance(found, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from vidcls.datasets.checks import first_few
 from vidcls.datasets.entries import Entry, existing_folder
 from vidcls.datasets.splits import check_fractions
 from vidcls.errors import DatasetError
+from vidcls.settings_file import read_json
 from vidcls.types import Split
 
 _PREFIX = "something-something-v2-"  # of the first release; the later one calls the files labels.json, train.json, ...
@@ -56,7 +56,7 @@ def _read(lists: Path, stem: str) -> tuple[Path, object]:
     for file in candidates:
         if file.is_file():
             try:
-                return file, json.loads(file.read_text(encoding="utf-8-sig"), object_pairs_hook=partial(_unique, file))
+                return file, read_json(file, object_of=partial(_unique, file))
             except ValueError as error:  # not json, or not UTF-8
                 raise DatasetError(f"{file}: not valid json: {error}; download it again") from error
     raise DatasetError(

@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+from vidcls.settings_file import read_json
+
 MANIFEST = "manifest.json"
 _LEFTOVER_SECONDS = 3600  # no writing of ours takes an hour
 
@@ -57,7 +59,7 @@ def may_be_replaced(folder: Path) -> bool:
 def is_whole(folder: Path) -> bool:
     """Whether every file that the manifest lists is there with its content."""
     try:
-        digests = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        digests = read_json(folder / MANIFEST)
         return bool(digests) and all(_digest(folder / name) == digest for name, digest in digests.items())
     except (OSError, ValueError, AttributeError):  # missing, not json, not an object
         return False

@@ -29,6 +29,7 @@ from vidcls.flow.codec import decode_field, encode_field
 from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import Plain
 from vidcls.flow.source_identity import SourceIdentity
+from vidcls.settings_file import parse_json
 
 _MAGIC = b"VIDFLOW1"
 _FOOTER = struct.Struct("<QIII8s")
@@ -61,7 +62,7 @@ class FlowFileHeader:
     @classmethod
     def from_json(cls, text: bytes) -> FlowFileHeader:
         """The inverse of ``json.dumps(asdict(header))``; KeyError, TypeError or ValueError where it is none."""
-        plain = json.loads(text)
+        plain = parse_json(text)
         saturation = Saturation.from_plain(plain.get("saturation"))
         return cls(**(plain | {"source": SourceIdentity(**plain["source"]), "saturation": saturation}))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from vidcls.errors import FlowError
 from vidcls.flow.saturation import Saturation
 from vidcls.flow.settings import FlowSettings, Plain
+from vidcls.settings_file import read_json
 
 MANIFEST_NAME = "manifest.json"
 FORMAT = "vidcls flow store"
@@ -51,8 +52,8 @@ class Manifest:
         """
         path = root / MANIFEST_NAME
         try:
-            plain = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            plain = read_json(path)
+        except (OSError, ValueError) as error:
             raise FlowError(f"{root} is no flow store: {path} cannot be read ({error}); check the path") from error
         if not isinstance(plain, dict) or plain.pop("format", None) != FORMAT:
             raise FlowError(f"{path} is not the manifest of a flow store: expected format {FORMAT!r}; check the path")

@@ -74,7 +74,7 @@ def read_checkpoint(path: str | Path) -> CheckpointFacts:
     try:
         return CheckpointFacts(
             path=path,
-            class_path=_of_kind(facts["class_path"], str, "class_path"),
+            class_path=_import_path(facts["class_path"]),
             class_names=checked_class_names(facts["class_names"]),
             clip=ClipSettings(**_counts(facts["clip"])),
             model_arguments=_plain(content.get("hyper_parameters", {}), "hyper_parameters"),
@@ -110,6 +110,12 @@ def _plain(values: object, name: str) -> dict[str, object]:
         elif not isinstance(value, str | int | float | None):
             raise ValueError(f"{name} holds {type(value).__name__}, expected plain values")
     return values
+
+
+def _import_path(value: object) -> str:
+    if not isinstance(value, str) or not all(part.isidentifier() for part in value.split(".")):
+        raise ValueError(f"class_path is {ascii(value)[:60]}, expected a dotted name")
+    return value
 
 
 def _counts(values: object) -> dict[str, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidcls.errors import ConfigurationError
+from vidcls.settings_file import parse_json, read_json
 
 TEST_FILE = "test.json"
 SCORES_FILE = "test.csv"
@@ -92,7 +92,7 @@ def read_run(folder: Path) -> RunFolder:
             "--ckpt_path best)"
         )
     try:
-        test = json.loads((folder / TEST_FILE).read_text(encoding="utf-8"))
+        test = read_json(folder / TEST_FILE)
         class_names = tuple(test["class_names"])
         answers = _answers(folder / SCORES_FILE, class_names)
     except (ValueError, KeyError, TypeError, csv.Error) as error:
@@ -160,7 +160,7 @@ def _curves(path: Path) -> dict[str, list[tuple[float, float]]]:
 
 def _trainings(path: Path) -> tuple[Mapping[str, object], ...]:
     try:
-        found = json.loads(_text(path) or "{}").get("trainings", [])
+        found = parse_json(_text(path) or "{}").get("trainings", [])
     except (ValueError, AttributeError):
         return ()
     return tuple(training for training in found if isinstance(training, dict))
