@@ -63,14 +63,17 @@ def cache_folder() -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """``text`` as the whole content of ``path``, in UTF-8."""
+    """``text`` as the whole content of ``path``, in UTF-8; what is no valid text, as in some names, as an escape."""
     with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """Rows, the header among them, as the whole content of a csv file in UTF-8."""
-    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    """Rows, the header among them, as the whole content of a csv file in UTF-8, as :func:`write_text` does."""
+    with (
+        written_whole(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 

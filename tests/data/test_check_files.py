@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from vidcls.data.check_cache import CheckCache
-from vidcls.data.check_files import check_files
+from vidcls.data.check_files import allowed_seconds, check_files
 from vidcls.errors import MissingExtraError
 from vidcls.types import VideoRecord
 
@@ -140,3 +140,8 @@ def test_a_decoder_that_is_not_installed_is_no_fault_of_the_files(tmp_path: Path
     with pytest.raises(MissingExtraError, match="the decoder cannot be imported"):
         check_files(records, cache, num_workers=1, most_seconds=60, job=fake.examined)
     assert cache.find(tmp_path / "extra.mp4") is None
+
+
+def test_a_large_file_is_given_the_time_in_which_a_slow_disk_gives_its_bytes() -> None:
+    assert allowed_seconds(60, 2_000) == pytest.approx(60, abs=0.01)
+    assert allowed_seconds(60, 6_000_000_000) == pytest.approx(360)

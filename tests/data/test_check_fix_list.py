@@ -10,7 +10,7 @@ from vidcls.data.check_cache import CheckedVideo
 from vidcls.data.fix_list import fix_list, write_fix_list
 from vidcls.datasets import VideoCsv
 from vidcls.errors import DatasetError
-from vidcls.types import Split, VideoRecord
+from vidcls.types import SPLITS, Split, VideoRecord
 from vidcls.video.health import Health
 
 
@@ -144,3 +144,15 @@ def test_parts_that_were_drawn_without_a_look_at_the_groups_are_cut_anew_by_grou
         parts_of.setdefault(record.group, set()).add(record.split)
     assert len(parts_of) == 16
     assert all(len(parts) == 1 for parts in parts_of.values())
+
+
+def test_a_file_whose_name_is_no_text_is_left_out_for_no_list_can_hold_it(tmp_path: Path) -> None:
+    names = [f"{split}_{label}.mp4" for split in SPLITS for label in ("sit", "walk")]
+    rows = [(name, name[:-4].partition("_")[2], name.partition("_")[0], None, SOUND) for name in names]
+    records, known = listed(tmp_path, *rows)  # type: ignore[arg-type]
+    odd = VideoRecord(tmp_path / "caf\udce9.mp4", "sit", "train", "caf\udce9.mp4", None, {"scene": "c"})
+    known[odd.path] = CheckedVideo(9, 9, of("odd"))
+    fixed = fix_list([*records, odd], known)
+    assert fixed.left_out == [("caf\udce9.mp4", "its name is no valid text: rename it")]
+    write_fix_list(fixed, tmp_path / "fixed.csv", tmp_path)
+    assert sorted(record.name for record in VideoCsv(tmp_path / "fixed.csv").records) == sorted(names)

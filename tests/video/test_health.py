@@ -110,12 +110,30 @@ def test_copies_have_the_same_digest_and_the_same_frames_in_another_container_th
     assert a.content_digest == b.content_digest == copy.content_digest != other.content_digest
 
 
-def test_of_a_video_that_takes_too_long_the_end_is_read_and_the_rest_is_counted(
-    sound: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("gop", "num_unread"), [(4, 16), (1000, 20)])
+def test_of_a_video_that_takes_too_long_the_end_is_read_where_it_is_cheap_and_the_rest_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gop: int, num_unread: int
 ) -> None:
     monkeypatch.setattr("vidcls.video.health.CHUNK_BYTES", 4 * 3 * 40 * 56)  # four frames
-    health = examine(sound, most_seconds=0)
-    assert (health.fault, health.num_unread, health.num_readable, health.num_frames) == ("", 20, 4, 24)
+    write_video(tmp_path / "long.mp4", moving(24), gop=gop, b_frames=0)
+    health = examine(tmp_path / "long.mp4", most_seconds=0)
+    assert (health.fault, health.num_unread, health.num_readable, health.num_frames) == (
+        "",
+        num_unread,
+        24 - num_unread,
+        24,
+    )
+
+
+def test_a_video_that_was_not_read_whole_is_not_called_black_or_frozen_and_has_no_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = torch.cat([torch.zeros(8, *SIZE, dtype=torch.uint8), moving(24), torch.zeros(8, *SIZE, dtype=torch.uint8)])
+    write_video(tmp_path / "dark_at_first.mp4", frames, gop=4, b_frames=0)
+    monkeypatch.setattr("vidcls.video.health.CHUNK_BYTES", 4 * 3 * 40 * 56)
+    health = examine(tmp_path / "dark_at_first.mp4", most_seconds=0)
+    assert health.num_unread == 32
+    assert (health.is_black, health.is_frozen, health.content_digest) == (False, False, "")
 
 
 def test_a_file_that_may_not_be_read_says_so(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:

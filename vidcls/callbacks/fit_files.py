@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from vidcls.callbacks.metrics_log import METRICS_FILE
 from vidcls.callbacks.pictures import draw_curves, read_curves
 from vidcls.callbacks.run_facts import RUN_FILE
+from vidcls.console import say
 from vidcls.files import remove_leftovers
 from vidcls.trusted_classes import OPTION, allowed_classes
 
@@ -36,7 +37,7 @@ class FitFiles(Callback):
             return
         for name in (*FILES, RUN_FILE):
             remove_leftovers(self.run / name)
-        print(f"run folder: {self.run}")
+        say(f"run folder: {self.run}")
         num_steps = int(trainer.estimated_stepping_batches)
         if num_steps < FEW_STEPS:
             print(
@@ -54,10 +55,10 @@ class FitFiles(Callback):
         if metrics.is_file() and read_curves(metrics).keys() & {"train/loss", "val/loss"}:
             draw_curves(metrics, self.run / CURVES_FILE)
         written = [name for name in FILES if (self.run / name).is_file()]
-        print(f"trained: {self.run} ({', '.join(written)})")
+        say(f"trained: {self.run} ({', '.join(written)})")
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
         """Say how a training that was stopped by hand goes on."""
         if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero and (self.run / LAST).is_file():
             allowed = "".join(f" {OPTION} {prefix}" for prefix in allowed_classes())
-            print(f"stopped: {self.run}: vidcls fit --run {self.run} --ckpt_path last{allowed} goes on")
+            say(f"stopped: {self.run}: vidcls fit --run {self.run} --ckpt_path last{allowed} goes on")

@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from vidcls.callbacks.pictures import draw_confusion_matrix
+from vidcls.console import say
 from vidcls.data import VideoDataModule
 from vidcls.files import write_csv, write_text
 from vidcls.models.classifier import VideoClassifier
@@ -82,8 +83,8 @@ class TestFiles(Callback):
         write_csv(self.run / "test_worst_confusions.csv", [CONFUSION_COLUMNS, *map(astuple, worst)])
         print(table_text(table, fusion=fusion, num_videos=len(tested)))
         for video in scores.unread:
-            print(f"{'counted as wrong' if video.counts else 'not counted'}: {video.reason}")
-        print(f"written to {self.run}: test.csv, test.json, test_confusion.png")
+            say(f"{'counted as wrong' if video.counts else 'not counted'}: {video.reason}")
+        say(f"written to {self.run}: test.csv, test.json, test_confusion.png")
 
 
 def score_rows(

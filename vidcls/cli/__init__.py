@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from vidcls import __version__
-from vidcls.console import say, tolerate_any_text
+from vidcls.console import say, tolerate_any_text, visible
 from vidcls.errors import VidclsError
 from vidcls.files import FULL_DISK
 
@@ -197,6 +197,15 @@ def _show_notes() -> None:
     if os.environ.get("LOCAL_RANK", "0") == "0" and logging.lastResort is not None:
         logging.getLogger("vidcls").setLevel(logging.INFO)
         logging.lastResort.setLevel(logging.INFO)
+        logging.lastResort.setFormatter(_VisibleFormatter())
+
+
+class _VisibleFormatter(logging.Formatter):
+    """Notes name files and classes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if record.exc_info else visible(text)
 
 
 def _last_line(error: VidclsError) -> str:

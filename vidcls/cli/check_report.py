@@ -42,7 +42,10 @@ def print_report(
         lines += ["", *_class_table(data)]
     known = len({record.path for record in data.records}) - num_opened
     verdict = f"{len(problems)} kinds of problems" if len(problems) != 1 else "1 kind of problem"
-    lines += ["", f"{verdict if problems else 'sound'}; {num_opened} files opened, {known} known; {seconds:.1f} s"]
+    is_read = not any(data.health(record).num_unread for record in data.records)
+    if not problems:
+        verdict = "sound" if is_read else "sound as far as it was read"
+    lines += ["", f"{verdict}; {num_opened} files opened, {known} known; {seconds:.1f} s"]
     for line in lines:
         say(line)
 
@@ -95,7 +98,11 @@ def _summary(data: CheckedData, speed: LoadingSpeed | None) -> Iterator[tuple[st
     num_frames = sum(health.num_frames for health in healths)
     minutes = sum(health.num_frames / health.fps for health in healths if health.fps > 0) / 60
     num_bytes = sum(health.num_bytes for health in healths)
-    yield "videos", f"{len(data.records)}, of which {len(healths)} can be read whole"
+    num_whole = sum(not health.num_unread for health in healths)
+    in_part = (
+        f"; {len(healths) - num_whole} read in part, too long for the time allowed" if num_whole < len(healths) else ""
+    )
+    yield "videos", f"{len(data.records)}, of which {num_whole} can be read whole{in_part}"
     if not healths:
         return
     lengths = sorted(health.num_frames for health in healths)

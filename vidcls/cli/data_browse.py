@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
 from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_of
+from vidcls.console import say
 from vidcls.errors import ConfigurationError
 
 DESCRIPTION = """One HTML page about a data set before training, which needs no network and no other file: what should
@@ -48,7 +49,7 @@ def main(argv: list[str]) -> int:
         most_read=options.max_opened,
         num_samples=options.num_samples,
     )
-    print(f"wrote {', '.join(str(file) for file in files)} ({output.stat().st_size / 1e6:.1f} MB)")
+    say(f"wrote {', '.join(str(file) for file in files)} ({output.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 

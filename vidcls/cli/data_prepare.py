@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from vidcls.cli.argument_parser import OneLineParser, positive_count
 from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_of
 from vidcls.cli.flow_show import METHODS
+from vidcls.console import say
 from vidcls.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def main(argv: list[str]) -> int:
     print(_summary(done, root))
     status = 1 if done.failures else 0
     if done.failures:
-        print(f"{len(done.failures)} videos failed and are not in the copy: {root / FAILURES}")
+        say(f"{len(done.failures)} videos failed and are not in the copy: {root / FAILURES}")
     words = f"--data video_csv --data.dataset.path {shlex.quote(str(root / CLIPS))}"
     is_spread = spreads_groups(source)
     if is_spread:
@@ -75,9 +76,9 @@ def main(argv: list[str]) -> int:
             print(line)
         if flow.failures:
             status = 1
-            print(f"flow of {len(flow.failures)} videos failed: {root / 'flow' / FLOW_FAILURES}")
+            say(f"flow of {len(flow.failures)} videos failed: {root / 'flow' / FLOW_FAILURES}")
         words += f" --data.flow {shlex.quote(str(root / 'flow'))}"
-    print(f"train on it with: {words}")
+    say(f"train on it with: {words}")
     return status
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
+from vidcls.console import say
 from vidcls.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _probe(options: Namespace, config: Path, folder: Path) -> None:
     planes = embeddings(found["test"].by_layer[layer])
     paths = [record.name for record in data.split("test")]
     files += write_embeddings(planes, found["test"], names, paths, folder)
-    print(f"wrote {', '.join(str(file) for file in files)}")
+    say(f"wrote {', '.join(str(file) for file in files)}")
 
 
 def _parsed(argv: list[str]) -> Namespace:

@@ -27,6 +27,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from vidcls.cli.chosen_dataset import with_one_dataset
 from vidcls.cli.configs import with_config_paths
+from vidcls.console import say
 from vidcls.datasets import VideoDataset, videos_below
 from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.flow.manifest import MANIFEST_NAME
@@ -185,7 +186,7 @@ def _tell(report: Report, bound_px: float, *, verified: bool) -> None:
         print(line)
     shown = report.failures if verified else report.failures[:NUM_FAILURES_SHOWN]
     for name, reason in shown:
-        print(f"failed: {name}: {reason}", file=sys.stderr)
+        say(f"failed: {name}: {reason}", file=sys.stderr)
     if len(shown) < len(report.failures):
         print(f"and {len(report.failures) - len(shown)} more: see {FAILURES_NAME} in the store", file=sys.stderr)
 

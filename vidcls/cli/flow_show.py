@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count, positive_pixels
+from vidcls.console import say
 from vidcls.errors import ConfigurationError
 
 DESCRIPTION = """The optical flow of a video: the frame, motion in x, motion in y, direction by colour, and arrows.
@@ -55,7 +56,7 @@ def main(argv: list[str]) -> int:
         raise ConfigurationError(str(error)) from error
     tally = SaturationTally()
     files = write_flow_film(options.video, options.output, settings, bound_px=options.bound, tally=tally)
-    print(f"wrote {' and '.join(str(file) for file in files)}")
+    say(f"wrote {' and '.join(str(file) for file in files)}")
     if options.bound is not None and (found := tally.total()).is_high:
         print(found.describe(options.bound))
     return 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
 from vidcls.cli.runs import CONFIG_FILE
+from vidcls.console import say
 from vidcls.errors import ConfigurationError, VidclsError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _write(run: RunFolder, output: Path, options: Namespace) -> None:
         except VidclsError as error:  # such as flow that another tool made: new videos cannot be looked at
             reason = str(error)
     if explainer is None:
-        print(f"vidcls: warning: {reason}: the page has no heat maps", file=sys.stderr)
+        say(f"vidcls: warning: {reason}: the page has no heat maps", file=sys.stderr)
     paths = _paths(run.config_text, run.folder / CONFIG_FILE)
     files = write_report(
         run,
@@ -75,7 +76,7 @@ def _write(run: RunFolder, output: Path, options: Namespace) -> None:
         progress=lambda videos: tqdm(videos, desc="looking", unit="video", disable=None),
         num_shown=options.num_shown,
     )
-    print(f"wrote {output} and {files[1].parent} ({output.stat().st_size / 1e6:.1f} MB)")
+    say(f"wrote {output} and {files[1].parent} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
 def _paths(config_text: str, source: Path) -> dict[str, Path]:
@@ -90,5 +91,5 @@ def _paths(config_text: str, source: Path) -> dict[str, Path]:
         data = section(settings_in(config_text, source), "data", source)
         return {record.name: record.path for record in videos_of(data)}
     except (ConfigurationError, DatasetError) as error:
-        print(f"vidcls: warning: {error}: the page has no heat maps", file=sys.stderr)
+        say(f"vidcls: warning: {error}: the page has no heat maps", file=sys.stderr)
         return {}

@@ -20,6 +20,7 @@ from vidcls.video.health import Health
 
 SAVED_EVERY_SECONDS = 30.0
 SHARE_FOR_READING = 0.5  # of the time allowed: then a long video is not taken for one that hangs
+SLOW_DISK_BYTES = 20e6  # a second: all bytes of a file are read several times, whatever its frames take
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def check_files(
         records: the videos; a file that several of them name is read once.
         cache: what is known already; takes what is new.
         num_workers: number of processes.
-        most_seconds: that a file may take.
+        most_seconds: that a file may take, besides the time in which a slow disk gives its bytes.
         progress: is told of each number of files that are done.
         anew: read all files, whatever is known.
         job: what reads a file; None for :func:`vidcls.flow.examined.examined`.
@@ -78,10 +79,13 @@ def check_files(
     todo = [distinct[path] for path in waiting]
     try:
         for outcome in each_video(
-            job, todo, num_workers=min(num_workers, max(1, len(todo))), seconds_each=most_seconds
+            job,
+            todo,
+            num_workers=min(num_workers, max(1, len(todo))),
+            seconds_each=lambda record: allowed_seconds(most_seconds, waiting[record.path][0]),
         ):
             path = outcome.record.path
-            health, digest = _result(outcome, most_seconds)
+            health, digest = _result(outcome, allowed_seconds(most_seconds, waiting[path][0]))
             found[path] = CheckedVideo(*waiting[path], health, digest, most_seconds)
             if not _was_killed(outcome):
                 cache.add(path, found[path])
@@ -95,13 +99,18 @@ def check_files(
     return CheckedFiles(found, len(waiting))
 
 
+def allowed_seconds(most_seconds: float, num_bytes: int) -> float:
+    """The time after which a process that reads a file is taken to hang: a large one takes long on a slow disk."""
+    return most_seconds + num_bytes / SLOW_DISK_BYTES
+
+
 def _result(outcome: Outcome[Examined], most_seconds: float) -> tuple[Health, str]:
     if outcome.result is not None:
         return outcome.result.health, outcome.result.source_digest
     if isinstance(outcome.error, MissingExtraError):
         raise outcome.error  # the decoder that was asked for is not there: no fault of the file
     if isinstance(outcome.error, TimeoutError):
-        return Health("hang", f"it was not read within {most_seconds:g} seconds, and its process was ended"), ""
+        return Health("hang", f"it was not read within {most_seconds:.3g} seconds, and its process was ended"), ""
     if isinstance(outcome.error, ProcessExpired):
         return Health("crash", f"the process that read it ended by {_death(outcome.error)}"), ""
     return Health("undecodable", reason_of(outcome).removeprefix(f"{outcome.record.path}: ")), ""

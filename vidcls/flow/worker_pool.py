@@ -45,7 +45,7 @@ def each_video(
     records: Iterable[VideoRecord],
     *,
     num_workers: int,
-    seconds_each: float | None = None,
+    seconds_each: Callable[[VideoRecord], float] | float | None = None,
 ) -> Iterator[Outcome[Result]]:
     """The outcome of ``job(record)`` for every record, as they come.
 
@@ -56,7 +56,7 @@ def each_video(
         job: what to do with a video; it can be pickled.
         records: the videos.
         num_workers: number of processes; 0 works in this one, which then dies with a decoder that does.
-        seconds_each: the most that a video may take in a process; None for no limit.
+        seconds_each: the most that a video may take in a process, or what says so of each; None for no limit.
     """
     if num_workers == 0:
         yield from (_done_here(job, record) for record in records)
@@ -66,7 +66,8 @@ def each_video(
         running: dict[Future[Result], VideoRecord] = {}
         while True:
             for record in islice(waiting, num_workers + 1 - len(running)):  # one more, so that none waits for us
-                running[_scheduled(pool, job, record, seconds_each)] = record
+                seconds = seconds_each(record) if callable(seconds_each) else seconds_each
+                running[_scheduled(pool, job, record, seconds)] = record
             if not running:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:

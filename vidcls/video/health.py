@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import warnings
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -15,11 +16,13 @@ from torch.nn import functional as F
 
 from vidcls.errors import DecodeError
 from vidcls.video.container_facts import container_facts
+from vidcls.video.packets import list_packets
 from vidcls.video.reader import Backend, Video, open_video
 
 Fault = Literal["", "missing", "empty", "no video", "undecodable", "damaged", "crash", "hang"]
 
 CHUNK_BYTES = 64 * 2**20  # of frames in memory at a time
+SHARE_FOR_END = 0.5  # of the time for reading, on top of it: for the last frames of a video that is too long
 BLOCK_PX = 8  # side of the squares whose means are compared, so that noise of single pixels does not count
 LOOKED_AT_PX = 256  # most samples along the shorter side of a picture for that
 BLACK = 16  # of 255: the level of black of video
@@ -37,11 +40,12 @@ class Health:
         reason: of the fault, in one line, without the path.
         num_bytes: size of the file.
         digest: of all its bytes.
-        content_digest: of every fourth pixel of all frames: equal for copies in another container.
+        content_digest: of every fourth pixel of all frames: equal for copies in another container. Empty where some
+            were not read, as ``is_black`` and ``is_frozen`` are False then.
         num_promised: frames that the header states.
         num_frames: frames that the packets of the file announce, which is what clips are drawn from.
         num_readable: frames from the first on that can be decoded.
-        num_unread: frames in the middle that were passed over, since the video is too long for the time allowed.
+        num_unread: frames that were passed over, since the video is too long for the time allowed.
         fps: frames per second, 0 where unknown.
         height_px: upright.
         width_px: upright.
@@ -88,7 +92,8 @@ def examine(path: Path, *, decoder: Backend | None = None, most_seconds: float =
     Args:
         path: the file.
         decoder: the one to use; None tries them in turn, as a training does.
-        most_seconds: of a video that takes longer, only the last frames are read after so many seconds.
+        most_seconds: of a video whose decoding takes longer, only the last frames are read after so many seconds, where
+            they can be had within half of that.
     """
     try:
         num_bytes = path.stat().st_size
@@ -120,7 +125,7 @@ def examine(path: Path, *, decoder: Backend | None = None, most_seconds: float =
         return replace(health, fault="no video", reason=f"there is {found}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that another decoder took over stands in the result
-        return _decoded(path, health, decoder, facts.num_missing, time.monotonic() + most_seconds)
+        return _decoded(path, health, decoder, facts.num_missing, most_seconds)
 
 
 def decoder_versions() -> dict[str, str]:
@@ -134,7 +139,7 @@ def decoder_versions() -> dict[str, str]:
     return found
 
 
-def _decoded(path: Path, health: Health, decoder: Backend | None, num_missing: int, deadline: float) -> Health:
+def _decoded(path: Path, health: Health, decoder: Backend | None, num_missing: int, most_seconds: float) -> Health:
     try:
         with open_video(path, decoder) as video:
             health = replace(
@@ -145,21 +150,28 @@ def _decoded(path: Path, health: Health, decoder: Backend | None, num_missing: i
             except DecodeError as error:
                 return replace(health, fault="undecodable", reason=_reason(error, path))
             health = replace(health, height_px=info.height_px, width_px=info.width_px, codec=info.codec)
-            return replace(_whole(video, health, path, deadline), decoder=video.backend)
+            return replace(_whole(video, health, path, most_seconds), decoder=video.backend)
     except DecodeError as error:
         return replace(health, fault="undecodable", reason=_reason(error, path))
 
 
-def _whole(video: Video, health: Health, path: Path, deadline: float) -> Health:
-    """With every frame decoded."""
+def _whole(video: Video, health: Health, path: Path, most_seconds: float) -> Health:
+    """With every frame decoded, or those that the time allows.
+
+    What is said of all frames of a video, such as that they are black, is left open where some were passed over.
+    """
     chunk_len = max(1, CHUNK_BYTES // (3 * health.height_px * health.width_px))
     pictures = _Pictures()
     num_unread = 0
+    started = time.monotonic()
     for first in range(0, video.num_frames, chunk_len):
         indices = range(first, min(first + chunk_len, video.num_frames))
-        if indices.stop < video.num_frames and time.monotonic() > deadline:
-            num_unread += len(indices)
-            continue
+        seconds = time.monotonic() - started
+        if first > 0 and seconds > most_seconds:
+            affordable = max(2 * chunk_len, pictures.num_frames / seconds * SHARE_FOR_END * most_seconds)
+            if indices.stop < video.num_frames or _frames_to(indices, path) > affordable:
+                num_unread += len(indices)
+                continue
         try:
             pictures.add(video.frames(indices))
         except DecodeError:
@@ -170,14 +182,19 @@ def _whole(video: Video, health: Health, path: Path, deadline: float) -> Health:
                     reason = f"frame {index} cannot be decoded: {_reason(error, path)}"
                     found = replace(health, fault="damaged", reason=reason)
                     return replace(found, num_readable=index - num_unread, num_unread=num_unread)
-    return replace(
-        health,
-        num_readable=video.num_frames - num_unread,
-        num_unread=num_unread,
-        content_digest=pictures.digest,
-        is_black=pictures.is_black,
-        is_frozen=pictures.is_frozen,
-    )
+    found = replace(health, num_readable=video.num_frames - num_unread, num_unread=num_unread)
+    if num_unread:
+        return found
+    return replace(found, content_digest=pictures.digest, is_black=pictures.is_black, is_frozen=pictures.is_frozen)
+
+
+def _frames_to(indices: range, path: Path) -> int:
+    """How many frames have to be decoded for these, from the key frame before them on."""
+    try:
+        key_frames = list_packets(path).key_frames
+    except DecodeError:  # a copy of JPEG pictures, of which each stands alone, has a list of its own
+        return len(indices)
+    return indices.stop - key_frames[bisect_right(key_frames, indices.start) - 1]
 
 
 class _Pictures:

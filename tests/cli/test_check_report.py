@@ -1,0 +1,45 @@
+"""What ``vidcls data check`` prints of what it found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vidcls.cli.check_report import print_report
+from vidcls.data import InputSettings
+from vidcls.data.check_cache import CheckedVideo
+from vidcls.data.findings import CheckedData, findings
+from vidcls.types import VideoRecord
+from vidcls.video.health import Health
+
+
+def report(names: dict[str, Health]) -> None:
+    records = [VideoRecord(Path(name), "walk", "train", name) for name in names]
+    known = {Path(name): CheckedVideo(9, 9, health) for name, health in names.items()}
+    data = CheckedData(records, known, InputSettings(streams=("rgb",)), has_labels=False)
+    print_report(data, findings(data), None, num_opened=len(names), seconds=1.0, most_lines=10)
+
+
+def health(num_unread: int = 0, **facts: object) -> Health:
+    size = {"num_promised": 100, "num_frames": 100, "num_readable": 100 - num_unread, "num_unread": num_unread}
+    return Health(**size, fps=25.0, height_px=4, width_px=4, codec="h264", decoder="decord", **facts)  # type: ignore[arg-type]
+
+
+def test_a_video_that_was_read_in_part_is_not_said_to_be_read_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    report({"long.mp4": health(60, digest="a"), "short.mp4": health(digest="b")})
+    lines = capsys.readouterr().out.splitlines()
+    assert "  videos    2, of which 1 can be read whole; 1 read in part, too long for the time allowed" in lines
+    assert "    long.mp4: 60 of 100 frames" in lines
+    assert lines[-1].startswith("sound as far as it was read; 2 files opened")
+    report({"short.mp4": health(digest="b")})
+    lines = capsys.readouterr().out.splitlines()
+    assert "  videos    1, of which 1 can be read whole" in lines
+    assert lines[-1].startswith("sound; 1 files opened")
+
+
+def test_names_of_strangers_make_no_lines_and_no_escape_sequences(capsys: pytest.CaptureFixture[str]) -> None:
+    report({"a\nb\x1b[2J.mp4": Health("empty", "the file is empty"), "caf\udce9.mp4": Health("missing", "gone")})
+    lines = capsys.readouterr().out.splitlines()
+    assert "    a\\nb\\x1b[2J.mp4: the file is empty" in lines
+    assert "    caf\\udce9.mp4: gone" in lines
