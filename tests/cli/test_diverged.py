@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,3 +59,20 @@ def test_scores_of_a_checkpoint_with_nan_are_an_error_that_names_it_and_the_firs
     video = {"test": "test/left/0.avi", "validate": "val/left/0.avi"}[command]
     assert f"{best}: the scores of {video} are not finite; the weight {name} is not" in line
     assert {path.name for path in run.iterdir()} == before
+
+
+@pytest.mark.slow
+def test_all_processes_of_a_training_that_diverges_end_with_its_line(tiny: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys\n\nfrom vidcls.cli import main\n\nif __name__ == '__main__':\n    sys.exit(main())\n"
+    )
+    words = ["fit", "--config", tiny, "--data.batch_size", 2, "--model.optimization.lr", "1e30", "--run", "mine"]
+    words += ["--trainer.devices", 2, "--trainer.strategy", "ddp"]
+    command = [str(word) for word in (sys.executable, program, *words)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "training diverged: the loss is not finite at step 1 of epoch 0" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "trained" not in done.stdout
+    assert not (tmp_path / "mine/checkpoints").exists()
