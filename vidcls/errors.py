@@ -1,5 +1,11 @@
 """One tree of errors that the world can cause; every one reaches the user as a single line and exit status 2."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+MOST_NAMES = 12  # in one message
+
 
 class VidclsError(Exception):
     """Something outside the program is wrong: a file, a data set, a checkpoint, a missing package.
@@ -47,3 +53,20 @@ class FolderInUseError(VidclsError):
 
 class MissingExtraError(VidclsError):
     """An optional package or system library is not installed; the message gives the command that installs it."""
+
+
+def listed(names: Sequence[str], *, start: int = 0) -> str:
+    """Names for a message of one line: all of a few, or twelve from number ``start`` on and how many there are."""
+    if len(names) <= MOST_NAMES:
+        return ", ".join(names)
+    start = min(start, len(names) - 1)
+    where = f", from number {start} on" if start else ""
+    return f"{', '.join(names[start : start + MOST_NAMES])}, ... ({len(names)} in all{where})"
+
+
+def unlike(names: Sequence[str], others: Sequence[str]) -> tuple[str, str]:
+    """Two lists of names that differ, each for a message of one line; long ones from the first difference on."""
+    same = [name == other for name, other in zip(names, others, strict=False)]
+    start = same.index(False) if False in same else len(same)
+    texts = [listed([repr(name) for name in some], start=start) for some in (names, others)]
+    return f"[{texts[0]}]", f"[{texts[1]}]"

@@ -14,7 +14,7 @@ from vidcls.cli.runs import CONFIG_FILE
 from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoDataset
 from vidcls.datasets.checks import first_few
-from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.errors import CheckpointError, ConfigurationError, unlike
 from vidcls.models.checkpoint import CheckpointFacts, import_class, import_model_class
 from vidcls.models.classifier import VideoClassifier
 from vidcls.settings_file import read_settings
@@ -64,9 +64,8 @@ def check_against_checkpoint(facts: CheckpointFacts, config: Namespace) -> None:
         _compare("--data.", facts, settings, _plain(config.data), FREE_AT_TEST)
     names = config.data.class_names
     if names is not None and list(names) != list(facts.class_names):
-        raise CheckpointError(
-            f"{facts.path}: knows the classes {list(facts.class_names)}, --data.class_names says {names}"
-        )
+        known, wanted = unlike(facts.class_names, names)
+        raise CheckpointError(f"{facts.path}: knows the classes {known}, --data.class_names says {wanted}")
 
 
 def check_against_run(run: Path, data: Namespace, *, is_named: bool) -> None:

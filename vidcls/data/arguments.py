@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vidcls.datasets.folds import refold
-from vidcls.errors import ConfigurationError, DatasetError
+from vidcls.errors import ConfigurationError, DatasetError, listed
 from vidcls.flow import FlowSettings, FlowSource, open_flow_store
 from vidcls.transforms import TransformSettings
 from vidcls.types import Stream, VideoRecord
@@ -27,7 +27,7 @@ def matched(wanted: list[str] | None, found: list[str]) -> list[str]:
     unknown = sorted(set(found) - set(wanted))
     if unknown:
         raise DatasetError(
-            f"the data has the class {unknown[0]!r}, which the model does not know (it knows {', '.join(wanted)}): "
+            f"the data has the class {unknown[0]!r}, which the model does not know (it knows {listed(wanted)}): "
             "leave these videos out, or train a model on them"
         )
     return list(wanted)
@@ -39,8 +39,7 @@ def check_swaps(transform: TransformSettings, class_names: Sequence[str]) -> Non
     unknown = sorted(named - set(class_names))
     if unknown:
         raise ConfigurationError(
-            f"transform.flip_label_swaps names {unknown[0]!r}, which is no class: "
-            f"the classes are {', '.join(class_names)}"
+            f"transform.flip_label_swaps names {unknown[0]!r}, which is no class: the classes are {listed(class_names)}"
         )
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vidcls.class_names import checked_class_names
-from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.errors import CheckpointError, ConfigurationError, unlike
 from vidcls.trusted_classes import check_checkpoint_names
 from vidcls.trusted_settings import made_from
 from vidcls.types import ClipSettings
@@ -265,7 +265,8 @@ def load_part(path: str | Path, part: str, net: nn.Module, head: nn.Module, clas
     """
     facts = read_checkpoint(path)
     if facts.class_names != class_names:
-        raise CheckpointError(f"{path}: knows the classes {list(facts.class_names)}, the data has {list(class_names)}")
+        known, found = unlike(facts.class_names, class_names)
+        raise CheckpointError(f"{path}: knows the classes {known}, the data has {found}")
     prefixes = {net: (f"nets.{part}.", "backbone."), head: (f"heads.{part}.", "head.")}
     for module, candidates in prefixes.items():
         prefix = next((p for p in candidates if any(key.startswith(p) for key in facts.state_dict)), None)

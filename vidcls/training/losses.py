@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vidcls.errors import listed
+
 
 @dataclass(frozen=True)
 class LossSettings:
@@ -40,7 +42,7 @@ def weights_by_name(class_names: Sequence[str], settings: LossSettings) -> Tenso
     """Weights ``(K,)`` in the order of ``class_names``; errors on a name that is not a class."""
     unknown = sorted(set(settings.class_weights) - set(class_names))
     if unknown:
-        raise ValueError(f"loss.class_weights names {unknown[0]!r}, which is no class: use {', '.join(class_names)}")
+        raise ValueError(f"loss.class_weights names {unknown[0]!r}, which is no class: use {listed(class_names)}")
     return torch.tensor([settings.class_weights.get(name, 1.0) for name in class_names])
 
 
