@@ -19,6 +19,10 @@ class DecodeError(VidclsError):
     """A video could not be opened or its frames could not be read; the message names the file and each reason."""
 
 
+class NotAVideoError(DecodeError):
+    """A file that no decoder is to read: a playlist that names other files, an image, audio with a cover picture."""
+
+
 class DatasetError(VidclsError):
     """A data set contradicts itself or its files; the message names the file and, where there is one, the line."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -44,6 +45,12 @@ def ramp_frames(num_frames: int = NUM_FRAMES, height: int = 48, width: int = 64)
         frames[t, 1] = (level + 20 * y[:, None] / height + 0 * x).round().byte()
         frames[t, 2] = (level + 30 * x / width + 0 * y[:, None]).round().byte()
     return frames
+
+
+def grainy_frames(num_frames: int = NUM_FRAMES, height: int = 120, width: int = 160) -> Tensor:
+    """The same with grain that takes a codec many bytes."""
+    grain = torch.randint(-12, 13, (num_frames, 1, height, width), generator=torch.Generator().manual_seed(0))
+    return (ramp_frames(num_frames, height, width) + grain).clamp(0, 255).byte()
 
 
 def encode(
@@ -192,6 +199,140 @@ def _rotated(degrees: int) -> Callable[[Path], Clip]:
     return make
 
 
+def _copy(source: Path, path: Path, change: Callable[[int, bytes, bool], bytes | None]) -> None:
+    """Copy packets; ``change`` gets a packet's place, data and whether it is a key, and gives None to leave it out."""
+    av = pytest.importorskip("av")
+    with av.open(str(source)) as container, av.open(str(path), "w") as target:
+        stream = container.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        for i, packet in enumerate(packet for packet in container.demux(stream) if packet.size):
+            data = change(i, bytes(packet), packet.is_keyframe)
+            if data is None:
+                continue
+            changed = av.Packet(data)
+            changed.pts, changed.dts, changed.time_base = packet.pts, packet.dts, packet.time_base
+            changed.duration, changed.is_keyframe, changed.stream = packet.duration, packet.is_keyframe, copy
+            target.mux(changed)
+
+
+def _from_second_key() -> Callable[[int, bytes, bool], bytes | None]:
+    keys: list[int] = []
+
+    def change(i: int, data: bytes, is_key: bool) -> bytes | None:
+        if is_key:
+            keys.append(i)
+        return data if len(keys) > 1 else None
+
+    return change
+
+
+def _cut_in_open_group(folder: Path) -> Clip:
+    """The second key frame is shown after two frames that refer to the group before, which is not there."""
+    frames = ramp_frames()
+    options = {
+        "x264-params": "open-gop=1:keyint=8:min-keyint=8:bframes=2:b-adapt=0:b-pyramid=0:scenecut=0",
+        "crf": "12",
+    }
+    encode(folder / "open.mkv", frames, options=options)
+    _copy(folder / "open.mkv", folder / "cut.mkv", _from_second_key())
+    return Clip(folder / "cut.mkv", frames[8:], 25.0, frozenset({"decord", "torchcodec"}))
+
+
+def _cut_in_open_group_program_stream(folder: Path) -> Clip:
+    frames = ramp_frames()
+    options = {"g": "9", "bf": "2", "qmin": "2", "qmax": "2", "sc_threshold": "1000000000"}
+    encode(folder / "open.ts", frames, codec="mpeg2video", options=options)
+    _copy(folder / "open.ts", folder / "cut.mpg", _from_second_key())
+    return Clip(folder / "cut.mpg", frames[9:], 25.0, frozenset({"decord", "torchcodec"}))
+
+
+def _cut_inside_group(folder: Path) -> Clip:
+    frames = ramp_frames()
+    encode(folder / "whole.mkv", frames, options={"x264-params": "keyint=8:scenecut=0:bframes=0", "crf": "12"})
+    _copy(folder / "whole.mkv", folder / "cut.mkv", lambda i, data, is_key: data if i >= 5 else None)
+    return Clip(folder / "cut.mkv", frames[8:], 25.0, frozenset({"decord", "torchcodec"}))
+
+
+def _gradual_refresh(folder: Path) -> Clip:
+    """Key frames that are not right before some frames later."""
+    frames = ramp_frames(height=64, width=128)
+    options = {"x264-params": "intra-refresh=1:keyint=12:bframes=0:scenecut=0", "crf": "12"}
+    encode(folder / "refresh.mp4", frames, options=options)
+    return Clip(folder / "refresh.mp4", frames, 25.0, frozenset({"torchcodec"}))
+
+
+def _empty_mpeg4_frames(folder: Path) -> Clip:
+    """As Xvid writes them in place of a frame that equals the last one: a header that says "not coded"."""
+    empty = (5, 6, 20)
+    frames = ramp_frames()
+    for t in empty:
+        frames[t] = frames[t - 1]
+    write_video(folder / "full.avi", frames, codec="mpeg4", gop=8, b_frames=0, quality=2)
+
+    def change(i: int, data: bytes, is_key: bool) -> bytes:
+        if i not in empty:
+            return data
+        at = data.index(b"\0\0\1\xb6") + 4
+        bits = "".join(f"{byte:08b}" for byte in data[at : at + 12])
+        end = bits.index("0", 2) + 1 + 1 + 5 + 1  # kind, seconds, marker, time of 25 in a second, marker
+        bits = bits[:end] + "0" + "0" + "1" * (-(end + 2) % 8)
+        return data[:at] + int(bits, 2).to_bytes(len(bits) // 8, "big")
+
+    _copy(folder / "full.avi", folder / "empty.avi", change)
+    shown = [t for t in range(NUM_FRAMES) if t not in empty]
+    return Clip(
+        folder / "empty.avi",
+        frames[shown],
+        25 * len(shown) / NUM_FRAMES,
+        frozenset({"decord", "torchcodec"}),
+        shown_at=tuple(t / 25 for t in shown),
+    )
+
+
+def _palette(folder: Path) -> Clip:
+    """8 bits with a table of colours in the header, as ImageJ and old cameras write them: rows from the bottom up."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+    grey = ramp_frames()[:, 0]
+    T, H, W = grey.shape
+    frames = torch.stack([grey, 255 - grey, grey], dim=1)
+    colours = b"".join(bytes((i, 255 - i, i, 0)) for i in range(256))
+    main = struct.pack("<14I", 40_000, 0, 0, 0x10, T, 0, 1, 0, W, H, 0, 0, 0, 0)
+    stream = b"vids" + bytes(4) + struct.pack("<IHHIIIIIIII4H", 0, 0, 0, 0, 1, 25, 0, T, W * H, 0, 0, 0, 0, W, H)
+    form = struct.pack("<IiiHHIIiiII", 40, W, H, 1, 8, 0, W * H, 0, 0, 256, 0) + colours
+    lists = chunk(b"LIST", b"strl" + chunk(b"strh", stream) + chunk(b"strf", form))
+    pictures = [chunk(b"00db", picture.flip(0).numpy().tobytes()) for picture in grey]
+    index = b"".join(b"00db" + struct.pack("<III", 0x10, 4 + i * len(pictures[0]), W * H) for i in range(T))
+    parts = [
+        chunk(b"LIST", b"hdrl" + chunk(b"avih", main) + lists),
+        chunk(b"LIST", b"movi" + b"".join(pictures)),
+        chunk(b"idx1", index),
+    ]
+    (folder / "palette.avi").write_bytes(chunk(b"RIFF", b"AVI " + b"".join(parts)))
+    return Clip(folder / "palette.avi", frames, 25.0, frozenset({"decord", "torchcodec"}))
+
+
+def _program_stream(folder: Path) -> Clip:
+    """As DVDs have it: video packets between others, the first of them a while after the start of the clock."""
+    frames = grainy_frames(40)
+    options = {"g": "12", "bf": "2", "qmin": "2", "qmax": "2"}
+    encode(folder / "dvd.vob", frames, codec="mpeg2video", options=options, container_format="vob")
+    return Clip(folder / "dvd.vob", frames, 25.0, frozenset({"decord", "torchcodec"}))
+
+
+def _raw_motion_jpeg(folder: Path) -> Clip:
+    """JPEG pictures one after the other, as network cameras send them: no index, no times."""
+    frames = grainy_frames()
+    write_video(folder / "camera.avi", frames, codec="mjpeg", quality=2)
+    av = pytest.importorskip("av")
+    with av.open(str(folder / "camera.avi")) as container:
+        pictures = [bytes(packet) for packet in container.demux(container.streams.video[0])]
+    (folder / "camera.mjpeg").write_bytes(b"".join(pictures))
+    return Clip(folder / "camera.mjpeg", frames, 25.0, frozenset({"decord", "torchcodec"}))
+
+
 MAKERS: dict[str, Callable[[Path], Clip]] = {
     "h264 with B-frames and a long GOP": _h264_b_frames_long_gop,
     "h264 with short GOPs at 29.97 fps": _h264_short_gop,
@@ -208,6 +349,14 @@ MAKERS: dict[str, Callable[[Path], Clip]] = {
     "lossless": _lossless,
     "variable rate": _variable_rate,
     "cut without encoding": _cut,
+    "cut in an open group": _cut_in_open_group,
+    "cut in an open group, program stream": _cut_in_open_group_program_stream,
+    "cut inside a group": _cut_inside_group,
+    "h264 with a gradual refresh": _gradual_refresh,
+    "mpeg4 with empty frames": _empty_mpeg4_frames,
+    "8 bits with a palette": _palette,
+    "mpeg program stream": _program_stream,
+    "raw motion jpeg": _raw_motion_jpeg,
     "rotated by 90": _rotated(90),
     "rotated by 180": _rotated(180),
     "rotated by 270": _rotated(270),

@@ -58,6 +58,12 @@ class _Packet:
         _Packet.num_alive += 1
         _Packet.most_alive = max(_Packet.most_alive, _Packet.num_alive)
 
+    def __bytes__(self) -> bytes:
+        return b""
+
+    def has_sidedata(self, _: str) -> bool:
+        return False
+
     def __del__(self) -> None:
         _Packet.num_alive -= 1
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.errors import DecodeError
-from vidcls.video.packets import first_line, import_av, open_best_stream
+from vidcls.video.containers import best_stream, first_line, import_av, is_cover, open_best_stream, open_container
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -24,7 +24,7 @@ class ContainerFacts:
     """What a file says of itself, without decoding but for its first frame.
 
     Args:
-        stream_kinds: such as ``("video", "audio")``, sorted.
+        stream_kinds: such as ``("video", "audio")``, sorted; cover pictures are not counted.
         container: FFmpeg's name of the format.
         num_missing: frames that the header states and the file does not hold: it was cut off. Exact where a number of
             frames is stated (MP4, MOV, AVI); else from the stated duration (Matroska, WebM, FLV), from 5 % of it on.
@@ -47,21 +47,20 @@ def container_facts(path: Path) -> ContainerFacts:
     """
     av = import_av()
     try:
-        with av.open(str(path)) as container:
-            kinds = tuple(sorted({str(stream.type) for stream in container.streams}))
+        with open_container(path) as container:
+            kinds = tuple(sorted({str(stream.type) for stream in container.streams if not is_cover(stream)}))
             name = str(container.format.name)
             if "video" not in kinds:
                 return ContainerFacts(kinds, name)
             times = _shown_times(container)
         return ContainerFacts(kinds, name, _num_missing(path), _rotation(path), _is_uneven(times))
     except av.FFmpegError as error:
-        raise DecodeError(first_line(error).removesuffix(f": {str(path)!r}")) from error
+        raise DecodeError(first_line(error)) from error
 
 
 def _shown_times(container: InputContainer) -> list[int]:
     """The presentation times of the best video stream in ticks of its clock, sorted."""
-    stream = container.streams.best("video")
-    assert stream is not None
+    stream = best_stream(container)
     return sorted({p.pts for p in container.demux(stream) if p.size and not p.is_discard and p.pts is not None})
 
 
@@ -76,8 +75,8 @@ def _is_uneven(times: list[int]) -> bool:
 
 def _num_missing(path: Path) -> int:
     """Frames that the header states beyond those that are there."""
-    with import_av().open(str(path), options={"ignore_editlist": "1"}) as container:  # which hides frames on purpose
-        stream = container.streams.best("video")
+    with open_container(path, ignore_editlist="1") as container:  # which hides frames on purpose
+        stream = best_stream(container)
         num_stated, num_packets, end_seconds = stream.frames, 0, 0.0
         for packet in container.demux():
             if packet.size and packet.pts is not None and packet.time_base is not None:

@@ -16,10 +16,14 @@ from torch import Tensor
 
 from vidcls.errors import DecodeError, MissingExtraError
 from vidcls.types import VideoInfo
-from vidcls.video.packets import first_line, list_packets, stream_facts
+from vidcls.video.containers import first_line, utf8_file_name
+from vidcls.video.packets import list_packets, stream_facts
 
 LEAP_LEN = 16  # frames that decord is told to skip at a time: it writes a line to stderr wherever it gives up
 MOST_VAIN_LEAPS = 20  # without a frame, before the decoder is taken to have no more
+# Program and transport streams have no index. decord seeks to their beginning by a search for time stamps, which ends
+# behind the first group of pictures, or not, as the multiplexer spaced its packets.
+_WITHOUT_INDEX = {"mpeg": "MPEG program streams", "mpegts": "MPEG-TS"}
 MOST_STATED = 1000  # frames in the header to each in the file; sound files have 1
 
 
@@ -35,16 +39,24 @@ class DecordReader:
 
     def __init__(self, path: Path) -> None:
         self._decord = _import_decord()
-        self._path = path
+        self._path, self._name = path, utf8_file_name(path)
         self._facts = stream_facts(path)
-        if self._facts.container == "mpegts":
-            raise DecodeError("is not trusted with MPEG-TS, whose first frames it loses")
+        if self._facts.container in _WITHOUT_INDEX:
+            kind = _WITHOUT_INDEX[self._facts.container]
+            raise DecodeError(f"is not trusted with {kind}, whose first frames it loses")
+        if self._facts.caveat:
+            raise DecodeError(f"is not trusted with {self._facts.caveat}")
         if self._facts.num_stated > MOST_STATED * self._facts.num_frames:
             raise DecodeError(
                 f"is not trusted with a header that states {self._facts.num_stated} frames where the file has "
                 f"{self._facts.num_frames}: it takes memory for all of them, and ends the process where there is none"
             )
-        self._has_exact_seeks = self._facts.has_exact_times and self._facts.has_closed_groups
+        self._has_exact_seeks = (
+            self._facts.has_exact_times
+            and self._facts.has_closed_groups
+            and not self._facts.has_hidden_frames
+            and not self._facts.has_gradual_refresh
+        )
         self.num_frames = self._facts.num_frames
         self.fps = self._facts.fps
         self._open()
@@ -74,18 +86,15 @@ class DecordReader:
 
     @property
     def _errors(self) -> tuple[type[Exception], ...]:
-        """What decord raises; AssertionError and StopIteration where there is no frame, or none any more.
-
-        UnicodeEncodeError where the name of the file is not valid UTF-8, which it cannot open.
-        """
-        decord, frame_errors = self._decord, (AssertionError, StopIteration)
-        return decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, UnicodeEncodeError, *frame_errors
+        """What decord raises; AssertionError and StopIteration where there is no frame, or none any more."""
+        decord = self._decord
+        return decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, AssertionError, StopIteration
 
     def _open(self) -> None:
         """Start decoding at frame 0."""
         try:
             # A fault_tol of less than one frame: never a neighbour in place of a frame that cannot be decoded.
-            self._decoder = self._decord.VideoReader(str(self._path), num_threads=1, fault_tol=1e-9)
+            self._decoder = self._decord.VideoReader(self._name, num_threads=1, fault_tol=1e-9)
         except self._errors as error:
             raise DecodeError(_reason(error)) from error
         if self._has_exact_seeks and len(self._decoder) != self.num_frames:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from vidcls.errors import DecodeError
 from vidcls.types import VideoInfo
-from vidcls.video.packets import even_seconds, first_line
+from vidcls.video.containers import first_line
+from vidcls.video.packets import even_seconds
 
 SUFFIX = ".jpeg.avi"
 """Files of this name are tried with this reader first; ``vidcls data prepare`` writes them."""

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from vidcls.errors import DecodeError
 from vidcls.types import VideoInfo
-from vidcls.video.packets import first_line, import_av, list_packets, open_best_stream
+from vidcls.video.containers import first_line, import_av, open_best_stream
+from vidcls.video.packets import list_packets
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -122,19 +123,24 @@ class PyavReader:
 
     def _start_at(self, key_frame: int) -> None:
         """Make decoding go on from a key frame: by a seek, or by opening the file again for the first one."""
-        if key_frame == 0:
-            self.close()
-            self._open()
-        else:
-            self._container.seek(self._pts[key_frame], stream=self._stream)
-            self._decode_from(key_frame)
+        if key_frame > 0:
+            try:
+                self._container.seek(self._pts[key_frame], stream=self._stream)
+            except self._av.FFmpegError:
+                self._key_frames = [0]  # files without any index, such as raw Motion JPEG, are read in order
+            else:
+                self._decode_from(key_frame)
+                return
+        self.close()
+        self._open()
 
     def _open(self) -> None:
         self._container, self._stream = open_best_stream(self._path)
         self._decode_from(0)
 
     def _decode_from(self, index: int) -> None:
-        self._decoded = _decode(self._container, self._stream, self._needed)
+        num_forgiven = self._packets.num_before_key if index == 0 else 0
+        self._decoded = _decode(self._container, self._stream, self._needed, num_forgiven)
         self._next_index = index
 
     def _upright_rgb(self, frame: VideoFrame) -> Tensor:
@@ -158,12 +164,26 @@ class PyavReader:
         return torch.rot90(rgb, frame.rotation // 90, dims=(0, 1)).permute(2, 0, 1)
 
 
-def _decode(container: InputContainer, stream: VideoStream, needed: Set[int | None]) -> Iterator[VideoFrame]:
+def _decode(
+    container: InputContainer, stream: VideoStream, needed: Set[int | None], num_forgiven: int
+) -> Iterator[VideoFrame]:
     """The frames from here on; those that nothing depends on only where they are needed, or none is named.
 
     It knows nothing of the reader, which so is gone with its last user, not with the next collection of garbage.
+
+    Args:
+        container: open, at the place where decoding starts.
+        stream: the one to decode.
+        needed: timestamps of the frames to decode in any case.
+        num_forgiven: packets from here on that may be errors, since they depend on others that were cut off.
     """
+    num_sent = 0
     for packet in container.demux(stream):
         is_wanted = not needed or packet.pts is None or packet.pts in needed
         stream.codec_context.skip_frame = "DEFAULT" if is_wanted else "NONREF"
-        yield from packet.decode()
+        num_sent += bool(packet.size)
+        try:
+            yield from packet.decode()
+        except import_av().FFmpegError:
+            if num_sent > num_forgiven:
+                raise

@@ -24,7 +24,7 @@ from typing import Literal, Protocol, TypeVar, get_args
 import torch
 from torch import Tensor
 
-from vidcls.errors import DecodeError, MissingExtraError
+from vidcls.errors import DecodeError, MissingExtraError, NotAVideoError
 from vidcls.types import VideoInfo
 from vidcls.video.decord_reader import DecordReader
 from vidcls.video.jpeg_reader import SUFFIX as JPEG_SUFFIX
@@ -179,6 +179,9 @@ class Video:
                 if self._reader is None:
                     self._reader = (BACKENDS.get(backend) or _READERS[backend])(self.path)
                 result = action(self._reader)
+            except NotAVideoError as error:
+                self._close_reader()
+                raise NotAVideoError(f"{self.path}: {error}") from error
             except (DecodeError, MissingExtraError) as error:
                 if isinstance(error, MissingExtraError) and len(self._backends) == 1:
                     raise
@@ -216,6 +219,7 @@ def open_video(path: str | PathLike[str], backend: Backend | None = None) -> Vid
             ``.jpeg.avi``, the reader of JPEG pictures.
 
     Raises:
+        NotAVideoError: the file is a playlist that names other files, an image or audio; such are never read.
         DecodeError: the file is missing, or no decoder can open it; names the file and each reason.
         MissingExtraError: the decoder asked for is not installed.
     """

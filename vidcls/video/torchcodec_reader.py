@@ -11,7 +11,8 @@ from torch import Tensor
 
 from vidcls.errors import DecodeError, MissingExtraError
 from vidcls.types import VideoInfo
-from vidcls.video.packets import first_line, list_packets, stream_facts
+from vidcls.video.containers import first_line, utf8_file_name
+from vidcls.video.packets import list_packets, stream_facts
 
 INSTALL = "run: pip install 'vidcls[torchcodec]', and install FFmpeg's libraries (Debian, Ubuntu: apt install ffmpeg)"
 
@@ -25,14 +26,20 @@ class TorchcodecReader:
 
     def __init__(self, path: Path) -> None:
         torchcodec = _import_torchcodec()
-        self._path = path
+        self._path, name = path, utf8_file_name(path)
         self._facts = stream_facts(path)
         if not self._facts.has_exact_times:
             raise DecodeError(f"is not trusted to find frames in this kind of {self._facts.container} file")
+        if self._facts.caveat:
+            raise DecodeError(f"is not trusted with {self._facts.caveat}")
+        if self._facts.has_gradual_refresh:
+            raise DecodeError("is not trusted with a gradual refresh in place of key frames")
+        if self._facts.has_hidden_frames and not self._facts.has_closed_groups:
+            raise DecodeError("is not trusted with open groups of pictures that were cut without encoding")
         self.num_frames = self._facts.num_frames
         self.fps = self._facts.fps
         try:
-            self._decoder = torchcodec.decoders.VideoDecoder(str(path), num_ffmpeg_threads=1, seek_mode="exact")
+            self._decoder = torchcodec.decoders.VideoDecoder(name, num_ffmpeg_threads=1, seek_mode="exact")
         except (RuntimeError, ValueError) as error:
             raise DecodeError(_reason(error)) from error
         if len(self._decoder) != self.num_frames:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from vidcls.files import written_whole
-from vidcls.video.packets import import_av
+from vidcls.video.containers import import_av
 
 VideoCodec = Literal["h264", "mpeg4", "mjpeg", "ffv1"]
 
