@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vidcls.files import remove_leftovers, write_text, written_whole
+from vidcls.files import remove_leftovers, write_csv, write_text, written_whole
 
 
 def test_the_text_is_the_whole_content_in_utf_8_and_folders_are_made(tmp_path: Path) -> None:
@@ -19,6 +19,16 @@ def test_the_text_is_the_whole_content_in_utf_8_and_folders_are_made(tmp_path: P
     write_text(file, "short")
     assert file.read_text() == "short"
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_names_that_are_no_unicode_are_written_escaped_or_as_the_bytes_that_they_are(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.mp4")
+    write_text(tmp_path / "a.txt", name)
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == r"caf\udce9.mp4"
+    write_csv(tmp_path / "a.csv", [[name]])
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "caf\\udce9.mp4\n"
+    write_csv(tmp_path / "a.csv", [[name]], odd_names="kept")
+    assert (tmp_path / "a.csv").read_bytes() == b"caf\xe9.mp4\n"
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

@@ -10,8 +10,10 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room, no room for this user, no larger files
+ODD_NAMES = {"escaped": "backslashreplace", "kept": "surrogateescape"}
 
 
 @contextmanager
@@ -63,17 +65,24 @@ def cache_folder() -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """``text`` as the whole content of ``path``, in UTF-8; what is no valid text, as in some names, as an escape."""
+    """``text`` as the whole content of ``path``, in UTF-8; names of files that are no Unicode stand there escaped."""
     with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+        temporary.write_text(text, encoding="utf-8", errors=ODD_NAMES["escaped"])
 
 
-def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """Rows, the header among them, as the whole content of a csv file in UTF-8, as :func:`write_text` does."""
-    with (
-        written_whole(path) as temporary,
-        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
+def write_csv(
+    path: Path, rows: Iterable[Iterable[object]], *, odd_names: Literal["escaped", "kept"] = "escaped"
+) -> None:
+    """Rows, the header among them, as the whole content of a csv file in UTF-8.
+
+    Args:
+        path: the file.
+        rows: the header among them.
+        odd_names: what becomes of names of files that are no Unicode: ``escaped`` can be read by everything, ``kept``
+            has their bytes, by which the files are found again.
+    """
+    errors = ODD_NAMES[odd_names]
+    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", errors=errors, newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 

@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from vidcls.files import write_text
 if TYPE_CHECKING:
     from vidcls.data.check_cache import CheckCache
     from vidcls.data.check_files import CheckedFiles
+    from vidcls.data.finding import Finding
     from vidcls.data.findings import CheckedData
     from vidcls.data.fix_list import FixList
 
@@ -52,7 +54,6 @@ def main(argv: list[str]) -> int:
     options, others = _parsed(argv)
     from vidcls.cli.check_report import as_plain, print_report
     from vidcls.data.check_cache import CheckCache
-    from vidcls.data.finding import Finding
     from vidcls.data.findings import CheckedData, findings
     from vidcls.data.fix_list import fix_list, write_fix_list
     from vidcls.data.loading_speed import known_speed
@@ -63,7 +64,7 @@ def main(argv: list[str]) -> int:
             check_place(file, [Path(options.source)], option=option)
     if options.fix_list is not None and options.fix_list.exists():
         raise ConfigurationError(f"--fix-list {options.fix_list}: is there already: give another name, or remove it")
-    data, root, refusals = _data(options, others)
+    data, root, refusals, notes = _data(options, others)
     if options.fix_list is not None and not data.has_labels:
         raise ConfigurationError(f"--fix-list: {options.source} has no classes, so that no list of labels can be made")
     folder = _cache_folder(options.cache)
@@ -72,7 +73,7 @@ def main(argv: list[str]) -> int:
     cache = CheckCache(folder, decoder=data.settings.decoder)
     files = _checked(data, cache, options)
     data = CheckedData(data.records, files.by_path, data.settings, data.flow_source, refusals, data.has_labels)
-    found: list[Finding] = findings(data)
+    found: list[Finding] = [*_understood(notes), *findings(data)]
     speed = None
     if data.sound:
         speed_file = None if folder is None else folder / "speed.json"
@@ -89,8 +90,8 @@ def main(argv: list[str]) -> int:
     return 1 if any(finding.is_problem for finding in found) else 0
 
 
-def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, list[str]]:
-    """The data set, however much is wrong with it, its folder, and why a training would refuse it."""
+def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, list[str], Sequence[str]]:
+    """The data set, however much is wrong with it, its folder, why a training would refuse it, and how it was read."""
     from vidcls.data import InputSettings
     from vidcls.data.findings import CheckedData
     from vidcls.datasets import videos_below
@@ -101,12 +102,24 @@ def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, lis
         module = data_of(options.source, options.config, others)
     root = module.dataset.root
     if module.records:
-        return CheckedData(module.records, {}, module.input_settings, module.flow_source), root, refusals
+        return (
+            CheckedData(module.records, {}, module.input_settings, module.flow_source),
+            root,
+            refusals,
+            module.dataset.notes,
+        )
     names = videos_below(Path(options.source)) if Path(options.source).is_dir() else []
     if not names:
         raise ConfigurationError(refusals[0] if refusals else f"{options.source}: has no video")
     records = [VideoRecord(path=root / name, label="", split="train", name=name) for name in names]
-    return CheckedData(records, {}, InputSettings(streams=("rgb",)), has_labels=False), root, []
+    return CheckedData(records, {}, InputSettings(streams=("rgb",)), has_labels=False), root, [], ()
+
+
+def _understood(notes: Sequence[str]) -> list[Finding]:
+    """What a training says of the data set at its start."""
+    from vidcls.data.finding import Finding
+
+    return [Finding("how it was read", False, "how the data set was read", tuple(notes))] if notes else []
 
 
 def _checked(data: CheckedData, cache: CheckCache, options: Namespace) -> CheckedFiles:

@@ -43,12 +43,13 @@ def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[s
     from vidcls.cli.configs import with_config_paths
     from vidcls.cli.runs import CONFIG_FILE
     from vidcls.datasets import is_video
+    from vidcls.datasets.video_csv import LIST_SUFFIXES
 
     path = Path(source)
     if path.is_file() and is_video(path.name):
         raise ConfigurationError(f"{source}: is one video, not a data set: give {SOURCE_HELP}")
     is_run = path.is_dir() and (path / CONFIG_FILE).is_file()
-    if is_run or not (path.is_dir() or path.suffix == ".csv"):
+    if is_run or not (path.is_dir() or path.suffix.lower() in LIST_SUFFIXES):
         if config is not None:
             raise ConfigurationError(f"--config: {source} is a configuration itself: leave one of them out")
         if is_run:

@@ -93,7 +93,8 @@ def write_fix_list(fixed: FixList, output: Path, root: Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem}-") as folder:
         draft = Path(folder) / output.name
-        write_csv(draft, _rows(fixed, is_beside=output.parent.resolve() == root.resolve()))
+        rows = _rows(fixed, is_beside=output.parent.resolve() == root.resolve())
+        write_csv(draft, rows, odd_names="kept")
         try:
             VideoCsv(draft, root=output.parent)
         except DatasetError as error:

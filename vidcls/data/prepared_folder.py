@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from vidcls.errors import DatasetError, FlowError
-from vidcls.files import remove_leftovers, write_csv, write_text
+from vidcls.files import printable, remove_leftovers, write_csv, write_text
 from vidcls.flow.source import place_inside
 from vidcls.flow.source_identity import SourceIdentity
 from vidcls.settings_file import read_json
@@ -117,7 +117,7 @@ class PreparedFolder:
 
     def current(self, record: VideoRecord) -> PreparedVideo | None:
         """The copy of a video where it is whole and of the source as it is now."""
-        row, place = self.done.get(record.name), self.copy_of(record.name)
+        row, place = self.done.get(printable(record.name)), self.copy_of(record.name)
         if row is None or not place.is_file() or place.stat().st_size != row.num_bytes or not record.path.is_file():
             return None
         is_same = SourceIdentity.of(record.path) == SourceIdentity(row.source_bytes, row.source_digest)
@@ -130,7 +130,7 @@ class PreparedFolder:
             writer = csv.writer(file, lineterminator="\n")
 
             def note(video: PreparedVideo) -> None:
-                writer.writerow(asdict(video).values())
+                writer.writerow({**asdict(video), "name": printable(video.name)}.values())
                 file.flush()
 
             yield note
@@ -151,7 +151,7 @@ class PreparedFolder:
             ]
             for record in records
         ]
-        write_csv(self.root / CLIPS, [header, *lines])
+        write_csv(self.root / CLIPS, [header, *lines], odd_names="kept")
         if failures:
             write_csv(self.root / FAILURES, [("name", "reason"), *failures])
         else:
