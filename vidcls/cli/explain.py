@@ -36,10 +36,6 @@ def main(argv: list[str]) -> int:
     options = _parsed(argv)
     if options.output is None and options.over_time is None and options.kernels is None:
         options.output = DEFAULT_OUTPUT
-    from vidcls.predict.inputs import video_file
-
-    if options.video is not None:
-        options.video = video_file(options.video)
     _check_outputs(options)
     from vidcls.explain import Explainer
 
@@ -95,6 +91,10 @@ def _parsed(argv: list[str]) -> Namespace:
     options = parser.parse_args(argv)
     if options.video is None and (options.kernels is None or options.output or options.over_time):
         parser.error("give a VIDEO to explain, or --kernels FILE")
+    if options.video is not None:
+        from vidcls.predict.inputs import video_file
+
+        options.video = video_file(options.video)
     return options
 
 
