@@ -231,3 +231,18 @@ def test_a_logger_that_sends_to_any_server_needs_the_option(parser: ArgumentPars
         check_settings({"logger": {"class_path": "lightning.pytorch.loggers.MLFlowLogger"}})
     finally:
         trust([])
+
+
+def test_what_a_trusted_class_takes_by_default_is_no_setting_of_a_stranger() -> None:
+    for callback in ("BackboneFinetuning", "StochasticWeightAveraging"):
+        class_path = f"lightning.pytorch.callbacks.{callback}"
+        found = getattr(importlib.import_module("lightning.pytorch.callbacks"), callback)
+        defaults = {name: item.default for name, item in inspect.signature(found).parameters.items()}
+        given = {name: value for name, value in defaults.items() if value is not inspect.Parameter.empty}
+        check_settings(Namespace(class_path=class_path, init_args=Namespace(given)))
+        for name, value in given.items():
+            if callable(value) or isinstance(value, torch.device):
+                with pytest.raises(ConfigurationError, match=rf"^{name}: torch.hub.load is a function"):
+                    check_settings(
+                        Namespace(class_path=class_path, init_args=Namespace({**given, name: torch.hub.load}))
+                    )

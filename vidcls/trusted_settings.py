@@ -78,7 +78,9 @@ def _check(value: object, key: str, *, by_user: bool) -> None:
     if isinstance(value, Namespace | Mapping):
         given = vars(value) if isinstance(value, Namespace) else value
         if isinstance(class_path := given.get("class_path"), str):
-            by_user = _check_class(_found(class_path, key), class_path, key)
+            found = _found(class_path, key)
+            by_user = _check_class(found, class_path, key)
+            given = _without_defaults(given, found)
         for name, item in given.items():
             inner = key if name in ("init_args", "dict_kwargs") else f"{key}.{name}".strip(".")
             _check(item, inner, by_user=by_user)
@@ -92,6 +94,31 @@ def _check(value: object, key: str, *, by_user: bool) -> None:
         _check_class(value, _home(value), key)
     elif not isinstance(value, _PLAIN) and not hasattr(value, "__fspath__"):
         _check_other(value, key, by_user=by_user)
+
+
+def _without_defaults(given: Mapping[str, object], found: object) -> dict[str, object]:
+    """The settings of a class but for arguments whose value is its own default, such as ``torch.device("cpu")``.
+
+    The class is trusted, and would take the same value where nothing is said.
+    """
+    arguments = given.get("init_args")
+    names = vars(arguments) if arguments is not None and hasattr(arguments, "__dict__") else arguments
+    if not isinstance(names, Mapping) or not isinstance(found, type):
+        return dict(given)
+    try:
+        defaults = {name: item.default for name, item in inspect.signature(found).parameters.items()}
+    except ValueError:  # a class in C that does not tell
+        return dict(given)
+    named = {
+        name: item for name, item in names.items() if not _is_default(item, defaults.get(name, inspect.Parameter.empty))
+    }
+    return {**given, "init_args": named}
+
+
+def _is_default(value: object, default: object) -> bool:
+    return value is default or (
+        isinstance(value, torch.device) and isinstance(default, torch.device) and value == default
+    )
 
 
 def _check_class(found: object, path: str, key: str) -> bool:

@@ -192,13 +192,16 @@ def test_the_schedule_counts_the_steps_of_an_accumulation_that_changes(
     assert list(dict.fromkeys(rates(rows))) == pytest.approx(expected)
 
 
-def test_averaged_weights_are_in_the_last_checkpoint(fit: Callable[..., object], tmp_path: Path) -> None:
+def test_averaged_weights_are_in_the_last_checkpoint(
+    fit: Callable[..., object], vidcls: Command, tmp_path: Path
+) -> None:
     averaging = ("StochasticWeightAveraging", {"swa_lrs": 0.05, "swa_epoch_start": 2})
     assert fit(averaging, options=("--trainer.max_epochs", "3")).status == 0
     last = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)
     assert last["epoch"] == 3  # the epoch behind the last, in which batch norm sees the average
     weights = {name: value for name, value in last["state_dict"].items() if value.is_floating_point()}
     assert all(torch.isfinite(value).all() for value in weights.values())
+    assert vidcls("test", "--run", "run", "--ckpt_path", "last").status == 0
 
 
 @pytest.mark.parametrize(("batch_size", "status"), [(12, 0), (64, 0), (5, 0), (1, 2)])
