@@ -189,6 +189,17 @@ def _cut(folder: Path) -> Clip:
     return Clip(folder / "cut.mp4", frames[5:], 25.0)
 
 
+def _cut_with_open_groups(folder: Path) -> Clip:
+    frames = ramp_frames()
+    options = {
+        "x264-params": "open-gop=1:keyint=8:min-keyint=8:bframes=2:b-adapt=0:b-pyramid=0:scenecut=0",
+        "crf": "12",
+    }
+    encode(folder / "open.mp4", frames, options=options)
+    cut_without_encoding(folder / "open.mp4", folder / "cut.mp4", first_shown=5)
+    return Clip(folder / "cut.mp4", frames[5:], 25.0, frozenset({"torchcodec"}))
+
+
 def _rotated(degrees: int) -> Callable[[Path], Clip]:
     def make(folder: Path) -> Clip:
         upright = ramp_frames(12)
@@ -349,6 +360,7 @@ MAKERS: dict[str, Callable[[Path], Clip]] = {
     "lossless": _lossless,
     "variable rate": _variable_rate,
     "cut without encoding": _cut,
+    "cut without encoding, open groups": _cut_with_open_groups,
     "cut in an open group": _cut_in_open_group,
     "cut in an open group, program stream": _cut_in_open_group_program_stream,
     "cut inside a group": _cut_inside_group,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import decord
 import pytest
 import torch
 
@@ -21,24 +20,34 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_where_decord_gives_up_a_skip_the_frame_is_still_the_one_that_was_asked_for(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seek, calls = decord.VideoReader.seek_accurate, []
+@pytest.fixture
+def decord_class(path: Path) -> type:
+    """The reader class of decord, imported as our reader does it: alone it decord spreads its codecs and torchcodec crashes."""
+    with open_video(path, "decord"):
+        import decord
+    return decord.VideoReader
 
-    def gives_up(self: decord.VideoReader, pos: int) -> None:  # as after ten thousand looks into an empty queue
+
+def test_where_decord_gives_up_a_skip_the_frame_is_still_the_one_that_was_asked_for(
+    path: Path, decord_class: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seek, calls = decord_class.seek_accurate, []
+
+    def gives_up(self: object, pos: int) -> None:  # as after ten thousand looks into an empty queue
         calls.append(pos)
         seek(self, pos - 3 if pos > 3 and len(calls) % 3 else pos)
 
-    monkeypatch.setattr(decord.VideoReader, "seek_accurate", gives_up)
+    monkeypatch.setattr(decord_class, "seek_accurate", gives_up)
     wanted = [100, 10, 11, 60, 119, 0, 77]
     with open_video(path, "decord") as video:
         found = [video.frames([index]).float().mean().item() for index in wanted]
     assert found == pytest.approx([10 + 2 * index for index in wanted], abs=1)
 
 
-def test_a_decoder_that_never_comes_to_a_frame_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seek = decord.VideoReader.seek_accurate
-    monkeypatch.setattr(decord.VideoReader, "seek_accurate", lambda self, pos: seek(self, min(pos, 40)))
+def test_a_decoder_that_never_comes_to_a_frame_is_an_error(
+    path: Path, decord_class: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seek = decord_class.seek_accurate
+    monkeypatch.setattr(decord_class, "seek_accurate", lambda self, pos: seek(self, min(pos, 40)))
     with open_video(path, "decord") as video, pytest.raises(DecodeError, match="no way to frame 100 behind frame 40"):
         video.frames([100])
