@@ -10,6 +10,7 @@ from vidcls.callbacks.metrics_log import MetricsLog
 from vidcls.callbacks.run_checkpoints import BestCheckpoint, last_checkpoints
 from vidcls.callbacks.run_facts import RunFacts
 from vidcls.callbacks.skipped_videos import SkippedVideos
+from vidcls.callbacks.stop_at_batch import StopAtBatch
 from vidcls.callbacks.svm_fit import SvmFit
 from vidcls.callbacks.test_files import TestFiles
 from vidcls.callbacks.wandb_looks import WandbLooks
@@ -28,6 +29,7 @@ __all__ = [
     "MetricsLog",
     "RunFacts",
     "SkippedVideos",
+    "StopAtBatch",
     "SvmFit",
     "TestFiles",
     "WandbLooks",

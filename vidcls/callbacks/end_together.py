@@ -13,6 +13,8 @@ from typing import Protocol
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from vidcls.callbacks.stop_at_batch import was_stopped
+
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 20.0  # for tidying up after an error, which may wait for processes that are gone
 # What gloo and NCCL say where another process is gone: the consequence of an error, not an error of this process.
@@ -35,6 +37,7 @@ class EndTogether(Callback):
 
     def __init__(self) -> None:
         self._watch: threading.Thread | None = None
+        self._ends_itself = threading.Event()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: ARG002
         """Begin to watch, in a thread that ends with the process."""
@@ -43,17 +46,21 @@ class EndTogether(Callback):
         if trainer.local_rank > 0:
             self._watch = threading.Thread(target=_follow, args=(os.getppid(),), daemon=True)
         else:
-            self._watch = threading.Thread(target=_lead, args=(_taken_over(trainer),), daemon=True)
+            self._watch = threading.Thread(target=_lead, args=(_taken_over(trainer), self._ends_itself), daemon=True)
         self._watch.start()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
         """Let the process that failed speak first, and see to it that this one ends."""
-        if self._watch is None or isinstance(exception, KeyboardInterrupt | SystemExit):
-            return  # Ctrl+C and SIGTERM, which Lightning hands to all of them
-        if _lost_a_peer(exception):
+        if self._watch is None:
+            return
+        is_asked = was_stopped(trainer, exception)
+        if _lost_a_peer(exception) and not is_asked:
             time.sleep(GRACE_SECONDS / 2)  # whoever watches ends this process before that
+        self._ends_itself.set()
         for process in _started(trainer):
             process.kill()
+        if is_asked:
+            return  # what is tidied up may be uploaded, which takes its time
         end = threading.Timer(GRACE_SECONDS, os._exit, (1,))
         end.daemon = True
         end.start()
@@ -83,19 +90,18 @@ def _follow(parent: int) -> None:
     _end(f"process {os.environ.get('LOCAL_RANK', '?')} ends too: the one that started it is gone", 1)
 
 
-def _lead(processes: Sequence[Popen[bytes]]) -> None:
-    """End all processes when one of those that this one started ended badly."""
-    while True:
+def _lead(processes: Sequence[Popen[bytes]], ends_itself: threading.Event) -> None:
+    """End all processes when one of those that this one started ended badly, but where this one is ending them."""
+    while not ends_itself.wait(POLL_SECONDS):
         codes = [process.poll() for process in processes]
         for rank, code in enumerate(codes, start=1):
-            if code:
+            if code and not ends_itself.is_set():
                 for process in processes:
                     process.kill()
                 how = f"was killed by {_signal(-code)}" if code < 0 else f"ended with status {code}, as it says above"
                 _end(f"process {rank} of 0 to {len(codes)} {how}; the others were ended", max(code, 1))
         if all(code == 0 for code in codes):
             return
-        time.sleep(POLL_SECONDS)
 
 
 def _end(message: str, status: int) -> None:

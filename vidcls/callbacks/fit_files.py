@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from vidcls.callbacks.metrics_log import METRICS_FILE
 from vidcls.callbacks.pictures import draw_curves, read_curves
 from vidcls.callbacks.run_facts import RUN_FILE
+from vidcls.callbacks.stop_at_batch import was_stopped
 from vidcls.console import say
 from vidcls.files import remove_leftovers
 from vidcls.trusted_classes import OPTION, allowed_classes
@@ -58,7 +59,7 @@ class FitFiles(Callback):
         say(f"trained: {self.run} ({', '.join(written)})")
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
-        """Say how a training that was stopped by hand goes on."""
-        if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero and (self.run / LAST).is_file():
+        """Say how a training that was stopped goes on."""
+        if was_stopped(trainer, exception) and trainer.is_global_zero and (self.run / LAST).is_file():
             allowed = "".join(f" {OPTION} {prefix}" for prefix in allowed_classes())
             say(f"stopped: {self.run}: vidcls fit --run {self.run} --ckpt_path last{allowed} goes on")

@@ -11,6 +11,7 @@ from vidcls import __version__
 from vidcls.console import say, tolerate_any_text, visible
 from vidcls.errors import VidclsError
 from vidcls.files import FULL_DISK
+from vidcls.stop_signals import end_quietly, raise_on_signals
 
 HELP = f"""vidcls {__version__}: train, test and use video classifiers
 
@@ -90,7 +91,10 @@ def _run(arguments: list[str]) -> int:
 
 def entry() -> None:
     """What the installed ``vidcls`` command calls."""
-    sys.exit(main())
+    raise_on_signals()
+    status = main()
+    end_quietly()
+    sys.exit(status)
 
 
 def _flow(arguments: list[str]) -> int:

@@ -30,6 +30,7 @@ from vidcls.callbacks import (
     MetricsLog,
     RunFacts,
     SkippedVideos,
+    StopAtBatch,
     SvmFit,
     TestFiles,
     WandbLooks,
@@ -86,20 +87,23 @@ def run(command: str, arguments: Sequence[str]) -> int:
         VidclsCLI(command, arguments, None)
         return 0
     request = understand(command, arguments)
+    stop = StopAtBatch()
     try:
-        _run(command, request)
+        _run(command, request, stop)
     except BaseException as error:
         # A training that diverged had begun: its log shows how.
         request.drop_folder(with_files=isinstance(error, VidclsError) and not isinstance(error, DivergedError))
+        if stop.received is not None:  # whatever then failed, such as an exchange with processes that are gone
+            raise SystemExit(128 + stop.received) from None
         raise
     finally:
         request.release()
     return 0
 
 
-def _run(command: str, request: Request) -> None:
+def _run(command: str, request: Request, stop: StopAtBatch) -> None:
     try:
-        VidclsCLI(command, request.arguments, request)
+        VidclsCLI(command, request.arguments, request, stop)
     except ArgumentError as error:
         raise ConfigurationError(own_message(error) or parser_message(error)) from error
     except MisconfigurationException as error:
@@ -125,10 +129,14 @@ class VidclsCLI(LightningCLI):
         command: ``fit``, ``validate`` or ``test``.
         arguments: what follows the command.
         request: run folder and checkpoint that were asked for; None where only help is wanted.
+        stop: ends the run where a signal comes.
     """
 
-    def __init__(self, command: str, arguments: Sequence[str], request: Request | None) -> None:
+    def __init__(
+        self, command: str, arguments: Sequence[str], request: Request | None, stop: StopAtBatch | None = None
+    ) -> None:
         self.request = request
+        self.stop = stop or StopAtBatch()
         super().__init__(
             model_class=VideoClassifier,
             datamodule_class=VideoDataModule,
@@ -243,9 +251,10 @@ class VidclsCLI(LightningCLI):
         checkpoints = folder / CHECKPOINTS
         if self.subcommand != "fit":
             files = TestFiles(folder, checkpoint=facts.path if facts else None)
-            return [EndTogether(), files, FlowBound(), WandbMedia(), WandbLooks(folder)]
+            return [EndTogether(), self.stop, files, FlowBound(), WandbMedia(), WandbLooks(folder)]
         return [
             EndTogether(),
+            self.stop,
             CallbackChecks(),
             BestCheckpoint(checkpoints, monitor=self._get(self.config, "monitor")),
             *last_checkpoints(checkpoints, every_n_steps=self._get(self.config, "save_every_n_steps")),

@@ -18,7 +18,7 @@ from vidcls.data.mixing import mixed
 from vidcls.data.network_input import normalized, with_flow
 from vidcls.data.samplers import OrderedBatches, TrainBatches
 from vidcls.data.settings import FlowOn, InputSettings
-from vidcls.data.sturdy_loader import SturdyLoader
+from vidcls.data.sturdy_loader import SturdyLoader, leave_signals_to_parent
 from vidcls.data.train_loader import TrainLoader
 from vidcls.data.worker_watch import WorkerWatch
 from vidcls.datasets import VideoDataset
@@ -343,6 +343,7 @@ class VideoDataModule(LightningDataModule):
             num_workers=self.num_workers,
             collate_fn=collate,
             pin_memory=self._on_gpu(),
+            worker_init_fn=leave_signals_to_parent,
             persistent_workers=self.num_workers > 0 and isinstance(videos, TrainClips),
         )
         return SturdyLoader(loader, videos, batches, watch)

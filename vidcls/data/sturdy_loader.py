@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sized
+from multiprocessing.connection import wait
 from typing import Protocol
 
 from torch.utils.data import DataLoader
@@ -15,6 +16,7 @@ from vidcls.data.worker_watch import Death, WorkerWatch
 from vidcls.errors import LoaderError
 from vidcls.types import Batch
 
+DYING_SECONDS = 10.0  # from when a worker answers no more until it is gone
 WORKER_DEATHS_FOR_NOTHING = 3  # so often may workers die that had no video in hands
 
 
@@ -35,6 +37,13 @@ class Videos(Protocol):
 
     def path_of(self, index: int) -> str:
         """The file of a video."""
+
+
+def leave_signals_to_parent(worker: int) -> None:  # noqa: ARG001
+    """Let a worker live on at Ctrl+C and where the terminal is closed: the main process ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 class SturdyLoader:
@@ -73,7 +82,7 @@ class SturdyLoader:
                 batch = next(batches)
             except StopIteration:
                 return
-            except RuntimeError as error:
+            except (RuntimeError, ConnectionError, EOFError) as error:  # the latter: it died while handing a batch over
                 self._after_deaths(batches, error)
                 batches = self._started(start_batch)
                 continue
@@ -99,9 +108,14 @@ class SturdyLoader:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL if before is None else before)
         return batches
 
-    def _after_deaths(self, batches: Iterator[Batch], error: RuntimeError) -> None:
+    def _after_deaths(self, batches: Iterator[Batch], error: Exception) -> None:
         """Decide about the videos that dead workers had; raises where the error is another one, or the end."""
         workers = getattr(batches, "_workers", [])
+        if not isinstance(error, RuntimeError):
+            dying = wait([worker.sentinel for worker in workers], timeout=DYING_SECONDS)
+            for worker in workers:
+                if worker.sentinel in dying:
+                    worker.join(DYING_SECONDS)  # its files are closed before its status is known
         deaths = self._watch.deaths(workers)
         if not deaths:
             raise error
