@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, NamedTuple, TypedDict
 
 import torch
@@ -12,6 +13,7 @@ from torch.utils.data import Dataset, default_collate
 
 from vidcls.data.clip_reader import ClipReader
 from vidcls.data.settings import InputSettings
+from vidcls.data.unchanged_files import UnchangedFiles
 from vidcls.data.worker_watch import WorkerWatch
 from vidcls.errors import DecodeError, MissingFlowError
 from vidcls.transforms import Augmentation, ClipPixels, augmented, test_transform, train_crop
@@ -65,6 +67,7 @@ class TrainClips(Dataset[Sample | Skipped]):
         bad_videos: ``error`` raises for a video that cannot be read or has no stored flow; ``skip`` leaves it out of
             its batch, by name.
         watch: is told which video is being read.
+        unchanged: sees to it that each file is the one that it was.
         is_deferred: leave mirroring and colours to :func:`augmented_batch`, which then finds in the sample what to do.
     """
 
@@ -76,6 +79,7 @@ class TrainClips(Dataset[Sample | Skipped]):
         *,
         bad_videos: BadVideos = "error",
         watch: WorkerWatch | None = None,
+        unchanged: UnchangedFiles | None = None,
         is_deferred: bool = False,
     ) -> None:
         self.records = records
@@ -83,6 +87,7 @@ class TrainClips(Dataset[Sample | Skipped]):
         self.reader = reader
         self.bad_videos = bad_videos
         self.watch = watch or WorkerWatch(0, None)
+        self.unchanged = unchanged
         self.unreadable: dict[int, str] = {}
         """Videos that are not opened, by number, and why."""
         self.is_deferred = is_deferred
@@ -100,7 +105,7 @@ class TrainClips(Dataset[Sample | Skipped]):
         try:
             if key.index in self.unreadable:
                 raise DecodeError(f"{self.unreadable[key.index]}: {WAY_OUT}")
-            with self.watch.reading(key.index):
+            with self.watch.reading(key.index), _unchanged(self.unchanged, key.index, record):
                 pixels = self.reader.train_clip(record, torch.Generator().manual_seed(seed))
         except (DecodeError, MissingFlowError):
             if self.bad_videos == "error":
@@ -129,6 +134,7 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
         bad_videos: what a video that cannot be read, or has no stored flow, comes to: ``error`` raises, ``skip`` leaves
             it out by name, ``wrong`` and ``leave_out`` hand on its number and the reason, to be counted or not.
         watch: is told which video is being read.
+        unchanged: sees to it that each file is the one that it was.
     """
 
     __test__ = False
@@ -142,6 +148,7 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
         views: bool = True,
         bad_videos: BadVideos | BadTestVideos = "error",
         watch: WorkerWatch | None = None,
+        unchanged: UnchangedFiles | None = None,
     ) -> None:
         self.records = records
         self.target_of = {name: k for k, name in enumerate(class_names)}
@@ -149,6 +156,7 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
         self.views = views
         self.bad_videos = bad_videos
         self.watch = watch or WorkerWatch(0, None)
+        self.unchanged = unchanged
         self.unreadable: dict[int, str] = {}
         """Videos that are not opened, by number, and why."""
 
@@ -164,7 +172,7 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
         try:
             if index in self.unreadable:
                 raise DecodeError(self.unreadable[index])
-            with self.watch.reading(index):
+            with self.watch.reading(index), _unchanged(self.unchanged, index, record):
                 pixels = views_of(self.reader.test_clips(record), self.reader.settings)
         except (DecodeError, MissingFlowError) as error:
             if self.bad_videos == "error":
@@ -228,6 +236,10 @@ def augmented_batch(batch: Batch) -> Batch:
         if name in batch:
             batch[name] = torch.stack([getattr(clip, name).transpose(0, 1) for clip in clips])
     return batch
+
+
+def _unchanged(files: UnchangedFiles | None, index: int, record: VideoRecord) -> AbstractContextManager[None]:
+    return nullcontext() if files is None else files.reading(index, record.path)
 
 
 def _sample(pixels: Sequence[ClipPixels], target: int, index: int, *, views: bool) -> Sample:

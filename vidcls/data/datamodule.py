@@ -20,6 +20,7 @@ from vidcls.data.samplers import OrderedBatches, TrainBatches
 from vidcls.data.settings import FlowOn, InputSettings
 from vidcls.data.sturdy_loader import SturdyLoader, leave_signals_to_parent
 from vidcls.data.train_loader import TrainLoader
+from vidcls.data.unchanged_files import UnchangedFiles
 from vidcls.data.worker_watch import WorkerWatch
 from vidcls.datasets import VideoDataset
 from vidcls.errors import ConfigurationError, DatasetError
@@ -158,6 +159,7 @@ class VideoDataModule(LightningDataModule):
         self._train_loader: TrainLoader | None = None
         self._position: dict[str, int] | None = None  # of a checkpoint, to go on from
         self._known_bad: dict[Path, str] = {}
+        self._unchanged: dict[str, UnchangedFiles] = {}  # of a training, by part
 
     def split(self, name: Split) -> list[VideoRecord]:
         """The videos of one part; an empty one is a DatasetError."""
@@ -203,6 +205,8 @@ class VideoDataModule(LightningDataModule):
             bad_test_videos=self.bad_test_videos,
             decoder=self.input_settings.decoder,
         )
+        if stage == "fit":  # each video is read again and again, and must stay what it is
+            self._unchanged = {part: UnchangedFiles([r.path for r in self.split(part)]) for part in wanted["fit"]}
         if self.trainer is None or self.trainer.world_size == 1:
             return
         if self.trainer._accelerator_connector.use_distributed_sampler:
@@ -230,7 +234,13 @@ class VideoDataModule(LightningDataModule):
         is_deferred = self.augment_on == "device"
         watch = self._watch()
         clips = TrainClips(
-            records, self.class_names, reader, bad_videos=self.bad_videos, watch=watch, is_deferred=is_deferred
+            records,
+            self.class_names,
+            reader,
+            bad_videos=self.bad_videos,
+            watch=watch,
+            unchanged=self._unchanged.get("train"),
+            is_deferred=is_deferred,
         )
         weights = None
         if self.class_balanced:
@@ -279,8 +289,9 @@ class VideoDataModule(LightningDataModule):
         self._position = state_dict or None
 
     def teardown(self, stage: str) -> None:  # noqa: ARG002
-        """Forget the position of the checkpoint, which was that of one run, and end the worker processes."""
+        """Forget what belonged to one run (position of the checkpoint, dates of files), and end the worker processes."""
         self._position = None
+        self._unchanged = {}
         if self._train_loader is not None:
             self._train_loader.close()
 
@@ -329,7 +340,15 @@ class VideoDataModule(LightningDataModule):
         self, name: Split, settings: InputSettings, bad_videos: BadVideos | BadTestVideos, *, views: bool
     ) -> SturdyLoader:
         reader, watch = self._reader(name, settings), self._watch()
-        videos = TestVideos(self.split(name), self.class_names, reader, views=views, bad_videos=bad_videos, watch=watch)
+        videos = TestVideos(
+            self.split(name),
+            self.class_names,
+            reader,
+            views=views,
+            bad_videos=bad_videos,
+            watch=watch,
+            unchanged=self._unchanged.get(name),
+        )
         rank, world_size = self._process()
         batches = OrderedBatches(len(videos), self.test_batch_size, rank=rank, world_size=world_size)
         return self._loader(videos, batches, watch)
