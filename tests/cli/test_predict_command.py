@@ -209,7 +209,7 @@ def test_scores_that_are_no_numbers_are_an_error_that_names_the_checkpoint(
 ) -> None:
     content = torch.load(run_folder / "checkpoints" / "best.ckpt", weights_only=True)
     weights = {name: weight for name, weight in content["state_dict"].items() if name.endswith("weight")}
-    for factor, words in ((1e25, "its scores of .* are NaN or infinite"), (float("nan"), "hold NaN or infinity")):
+    for factor, words in ((1e25, "its scores of .* are NaN or infinite"), (float("nan"), "holds NaN or infinity")):
         content["state_dict"] |= {name: weight * factor for name, weight in weights.items()}
         torch.save(content, tmp_path / "spoilt.ckpt")
         assert predict(tmp_path / "spoilt.ckpt", videos / "a.avi", "--output", tmp_path / "p.json") == 2

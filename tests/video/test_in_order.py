@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from vidcls.video import MemoryReader
-from vidcls.video.in_order import in_order
+from vidcls.video import MemoryReader, write_video
+from vidcls.video.in_order import in_order, open_in_order
 
 NUM_FRAMES = 240
 
@@ -69,3 +71,20 @@ def test_windows_are_planned_as_they_come() -> None:
     next(in_order(video, needed()))
     assert planned == [0, 20]
     assert video.asked == [0, 1]
+
+
+def test_a_video_of_many_bytes_is_gone_through_by_a_decoder_that_does_not_decode_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.mp4"
+    write_video(path, torch.zeros(20, 3, 32, 32, dtype=torch.uint8))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it is no fault of the file
+        with open_in_order(path) as video:
+            assert video.backend == "decord"
+        monkeypatch.setattr("vidcls.video.in_order.MOST_DECODED_BYTES", 20 * 3 * 32 * 32 - 1)
+        with open_in_order(path) as video:
+            assert video.backend == "pyav"
+            assert video.frames([19]).shape == (1, 3, 32, 32)
+        with open_in_order(path, "decord") as video:
+            assert video.backend == "decord"

@@ -22,7 +22,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def decord_class(path: Path) -> type:
-    """The reader class of decord, imported as our reader does it: alone it decord spreads its codecs and torchcodec crashes."""
+    """Decord's class, imported as our reader does it: alone it spreads its codecs, and torchcodec crashes."""
     with open_video(path, "decord"):
         import decord
     return decord.VideoReader

@@ -16,7 +16,7 @@ from vidcls.cli.configs import configs_folder
 from vidcls.cli.runs import CONFIG_FILE, DEFAULT_ROOT, check_name, find_checkpoint, make_folder, new_run, run_of
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.folder_lock import LOCK_FILES, FolderLock
-from vidcls.models.checkpoint import CheckpointFacts, check_finite, import_model_class, read_checkpoint
+from vidcls.models.checkpoint import CheckpointFacts, import_model_class, read_checkpoint
 from vidcls.settings_file import read_settings
 
 LINKED = {
@@ -172,8 +172,6 @@ def understand(command: str, arguments: Sequence[str]) -> Request:
         written_at = _written_at(checkpoint)
         facts = read_checkpoint(checkpoint)
         import_model_class(facts)
-        if command != "fit":
-            check_finite(facts)
         existing = run_of(facts.path) or run
         if run is not None and existing is not None and existing.resolve() != run.resolve():
             raise CheckpointError(f"{facts.path}: belongs to the run {existing}, not to --run {run}: leave --run out")

@@ -26,6 +26,7 @@ from vidcls.video import (
     stride_frames,
     uniform_views,
 )
+from vidcls.video.in_order import open_in_order
 from vidcls.video.sampling import ShortPolicy
 from vidcls.video.timing import FrameTimes, frame_times
 
@@ -80,15 +81,19 @@ class ClipReader:
         with self.open(record) as video:
             return self.pixels(video, record, self.test_indices(video, record, frame_range=frame_range))
 
-    def open(self, record: VideoRecord) -> Video:
+    def open(self, record: VideoRecord, *, in_order: bool = False) -> Video:
         """The video of a record, to be used in a ``with`` block.
+
+        Args:
+            record: the video.
+            in_order: it is to be gone through as a whole; see :func:`vidcls.video.in_order.open_in_order`.
 
         Raises:
             DecodeError: it cannot be opened, or is known to be unreadable.
         """
         if record.path in self.known_bad:
             raise DecodeError(f"{record.path}: is known to be unreadable ({self.known_bad[record.path]})")
-        return open_video(record.path, self.settings.decoder)
+        return (open_in_order if in_order else open_video)(record.path, self.settings.decoder)
 
     def test_indices(
         self, video: VideoReader, record: VideoRecord, *, frame_range: tuple[int, int] | None = None

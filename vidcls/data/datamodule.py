@@ -289,7 +289,7 @@ class VideoDataModule(LightningDataModule):
         self._position = state_dict or None
 
     def teardown(self, stage: str) -> None:  # noqa: ARG002
-        """Forget what belonged to one run (position of the checkpoint, dates of files), and end the worker processes."""
+        """Forget what belonged to one run (position of the checkpoint, dates of files), and end the workers."""
         self._position = None
         self._unchanged = {}
         if self._train_loader is not None:

@@ -15,7 +15,8 @@ from vidcls.explain.explainer import ClipHeat, Explanation
 from vidcls.figures import plain_texts
 from vidcls.files import written_whole
 from vidcls.flow.pictures import direction_picture
-from vidcls.video import open_video, write_video
+from vidcls.video import write_video
+from vidcls.video.in_order import open_in_order
 
 FILM_SUFFIXES = (".mp4", ".mov", ".mkv", ".gif")
 STRIP_SUFFIXES = (".png",)
@@ -129,7 +130,7 @@ def _film(explanation: Explanation) -> Iterator[Tensor]:
     streams = explanation.clips[0].streams
     flows: dict[int, Tensor] = {}
     bound = flow_bound_px(explanation) if "flow" in streams.values() else 0.0
-    with open_video(explanation.video) as video:
+    with open_in_order(explanation.video) as video:
         for index in range(explanation.num_frames):
             frame = video.frames([index])[0]
             size = (frame.shape[1], frame.shape[2])

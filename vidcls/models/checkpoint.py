@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import zipfile
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from vidcls.class_names import checked_class_names
 from vidcls.errors import CheckpointError, ConfigurationError, unlike
+from vidcls.training.finite import bad_weight
 from vidcls.trusted_classes import check_checkpoint_names
 from vidcls.trusted_settings import made_from
 from vidcls.types import ClipSettings
@@ -152,31 +153,14 @@ def build_classifier(facts: CheckpointFacts) -> VideoClassifier:
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise CheckpointError(f"{facts.path}: its weights do not fit {facts.class_path} ({reason})") from error
-    check_finite(facts, dict(model.named_parameters()))
+    weight = bad_weight(model)
+    if weight is not None:
+        raise CheckpointError(
+            f"{facts.path}: its weight {weight} holds NaN or infinity, as after a training that diverged: use an "
+            "earlier checkpoint, or train again with a smaller learning rate"
+        )
     model.input_settings = facts.input_settings
     return model.eval()
-
-
-def check_finite(facts: CheckpointFacts, parameters: Container[str] = ()) -> None:
-    """Refuse weights that are not numbers.
-
-    Args:
-        facts: the checkpoint.
-        parameters: names of weights that may not be infinite either; buffers may, as masks of attention are.
-
-    Raises:
-        CheckpointError: names the first of them.
-    """
-    spoilt = [
-        name
-        for name, weight in facts.state_dict.items()
-        if weight.isnan().any() or (name in parameters and weight.isinf().any())
-    ]
-    if spoilt:
-        raise CheckpointError(
-            f"{facts.path}: {len(spoilt)} of its weights hold NaN or infinity (the first is {spoilt[0]}): its training "
-            "diverged; use an earlier checkpoint, or train again with a smaller learning rate"
-        )
 
 
 def import_model_class(facts: CheckpointFacts) -> type[VideoClassifier]:

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from vidcls.errors import VidclsError
 from vidcls.types import Prediction
-from vidcls.video import Video, open_video, write_video
+from vidcls.video import VideoReader, write_video
+from vidcls.video.in_order import open_in_order
+from vidcls.video.timing import frame_times
 
 OVERLAY_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv")
 _CHUNK_BYTES = 32 * 2**20
@@ -33,10 +35,10 @@ def write_overlay(video_path: Path, predictions: Sequence[Prediction], output: P
         DecodeError: a frame of the video cannot be read; nothing half-written is left.
         VidclsError: the output cannot be written; nothing half-written is left.
     """
-    with open_video(video_path) as video:
+    with open_in_order(video_path) as video:
         fps = video.fps or _DEFAULT_FPS
         try:
-            write_video(output, _captioned(video, predictions, fps), fps=fps)
+            write_video(output, _captioned(video, predictions), fps=fps)
         except OSError as error:
             raise VidclsError(f"--overlay {output}: cannot be written ({error}); give another place") from error
 
@@ -66,20 +68,21 @@ def draw_caption(frames: Tensor, letters: Tensor) -> Tensor:
     return torch.cat([torch.maximum(behind, letters), frames[:, :, height_px:]], dim=2)
 
 
-def _captioned(video: Video, predictions: Sequence[Prediction], fps: float) -> Iterator[Tensor]:
+def _captioned(video: VideoReader, predictions: Sequence[Prediction]) -> Iterator[Tensor]:
     """All frames of a video in order, ``(3, H, W)`` uint8 each, with the caption of their moment."""
     middles = [(p.start_seconds + p.end_seconds) / 2 for p in predictions]
     borders = [(before + after) / 2 for before, after in pairwise(middles)]
+    shown_at = frame_times(video).starts if borders else [0.0] * video.num_frames
     shown, letters = -1, torch.empty(0)
-    for index, frame in enumerate(_all_frames(video)):
-        wanted = bisect_right(borders, index / fps)
+    for seconds, frame in zip(shown_at, _all_frames(video), strict=True):
+        wanted = bisect_right(borders, seconds)
         if wanted != shown:
             label, score = predictions[wanted].top(1)[0]
             shown, letters = wanted, caption(f"{label} {score:.2f}", *frame.shape[1:])
         yield draw_caption(frame[None], letters)[0]
 
 
-def _all_frames(video: Video) -> Iterator[Tensor]:
+def _all_frames(video: VideoReader) -> Iterator[Tensor]:
     start, chunk_len = 0, 1
     while start < video.num_frames:
         frames = video.frames(range(start, min(start + chunk_len, video.num_frames)))

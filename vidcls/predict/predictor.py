@@ -147,7 +147,7 @@ class Predictor:
         self, record: VideoRecord, window_seconds: float, hop_seconds: float, progress: Callable[[int], object]
     ) -> Iterator[Prediction]:
         reader = self._reader
-        with reader.open(record) as opened:
+        with reader.open(record, in_order=True) as opened:
             windows = frame_times(opened).windows(window_seconds, hop_seconds)
             progress(len(windows))
             planned: deque[list[ClipIndices]] = deque()  # of the windows whose frames were asked for

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vidcls.errors import CheckpointError, DecodeError
+from vidcls.errors import DecodeError
 from vidcls.training.metrics import score
 
 MODEL_ROW = "model"
@@ -75,12 +75,10 @@ def joined(shards: Sequence[TestScores], unread: Sequence[UnreadVideo] = ()) -> 
 
     Raises:
         DecodeError: no video could be read.
-        CheckpointError: a score is NaN or infinite.
     """
     if not shards:
         raise DecodeError(f"none of the test videos could be read, {len(unread)} in all; the first: {unread[0].reason}")
     first = shards[0]
-    _check_finite(shards)
     wrong = [video for video in unread if video.counts]
     if wrong:
         shards = [*shards, _all_wrong(wrong, first)]
@@ -101,20 +99,6 @@ def wrong_scores(labels: Tensor, num_classes: int) -> Tensor:
     """Scores ``(N, K)`` that are wrong by every count, for videos that have none: 0 for their class."""
     scores = torch.full((len(labels), num_classes), 1 / (num_classes - 1), device=labels.device)
     return scores.scatter(1, labels[:, None], 0.0)
-
-
-def _check_finite(shards: Sequence[TestScores]) -> None:
-    """Refuse scores that are no numbers, of which no table would say so."""
-    for row in shards[0].scores:
-        scores = torch.cat([shard.scores[row] for shard in shards])
-        num_spoilt = int((~scores.isfinite().all(dim=1)).sum())
-        if num_spoilt:
-            of_row = "" if row == MODEL_ROW else f" by {row}"
-            raise CheckpointError(
-                f"the scores{of_row} of {num_spoilt} of {len(scores)} test videos are NaN or infinite: the training "
-                "diverged, or the numbers are too large for this precision; test an earlier checkpoint or with "
-                "--trainer.precision 32, or train again with a smaller learning rate"
-            )
 
 
 def _all_wrong(videos: Sequence[UnreadVideo], like: TestScores) -> TestScores:

@@ -4,14 +4,45 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from vidcls.errors import DecodeError
 from vidcls.types import VideoInfo
-from vidcls.video.reader import VideoReader
+from vidcls.video.reader import Backend, Video, VideoReader, open_video
 
 MOST_AHEAD_BYTES = 512 * 2**20  # of frames that only later windows need
+MOST_DECODED_BYTES = 2**30  # of all frames of a video, for which decord may be left to decode ahead
+_IN_ORDER: tuple[Backend, ...] = ("pyav", "torchcodec", "decord")
+
+
+def open_in_order(path: Path, backend: Backend | None = None) -> Video:
+    """The open video for going through it in order, with work between the frames; to be used in a ``with`` block.
+
+    As :func:`vidcls.video.open_video`, but long videos are read by PyAV first: decord decodes on while nobody asks, and
+    keeps all frames up to the end of the file in memory (seen with decord2 3.4).
+
+    Args:
+        path: the video file.
+        backend: the one decoder to use; None chooses.
+
+    Raises:
+        DecodeError, MissingExtraError: as ``open_video``.
+    """
+    video = open_video(path, backend)
+    if backend is not None or video.backend != "decord":
+        return video
+    try:
+        info = video.info
+    except DecodeError:
+        video.close()
+        raise
+    if info.num_frames * info.height_px * info.width_px * 3 <= MOST_DECODED_BYTES:
+        return video
+    video.close()
+    return Video(path, _IN_ORDER)
 
 
 class HeldFrames:
