@@ -21,7 +21,7 @@ def test_the_text_is_the_whole_content_in_utf_8_and_folders_are_made(tmp_path: P
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_names_that_are_no_unicode_are_written_escaped_or_as_the_bytes_that_they_are(tmp_path: Path) -> None:
+def test_names_that_are_not_unicode_are_written_escaped_or_as_the_bytes_that_they_are(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.mp4")
     write_text(tmp_path / "a.txt", name)
     assert (tmp_path / "a.txt").read_text(encoding="utf-8") == r"caf\udce9.mp4"

@@ -65,7 +65,7 @@ def cache_folder() -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """``text`` as the whole content of ``path``, in UTF-8; names of files that are no Unicode stand there escaped."""
+    """``text`` as the whole content of ``path``, in UTF-8; file names that are not Unicode stand there escaped."""
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors=ODD_NAMES["escaped"])
 
@@ -78,7 +78,7 @@ def write_csv(
     Args:
         path: the file.
         rows: the header among them.
-        odd_names: what becomes of names of files that are no Unicode: ``escaped`` can be read by everything, ``kept``
+        odd_names: what becomes of file names that are not Unicode: ``escaped`` can be read by everything, ``kept``
             has their bytes, by which the files are found again.
     """
     errors = ODD_NAMES[odd_names]

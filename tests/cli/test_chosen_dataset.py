@@ -146,5 +146,5 @@ def test_a_training_does_not_go_on_with_a_class_less(vidcls: Command, run: Path,
         shutil.rmtree(my_videos / split / "still")
     words = ["--data.dataset.root", my_videos, "--trainer.max_epochs", "3"]
     line = vidcls("fit", "--run", run, "--ckpt_path", "last", *words).refusal()
-    assert f"knows the classes still, of which {my_videos} has no video" in line
+    assert f"knows the classes still, but {my_videos} has no videos of them" in line
     assert vidcls("test", "--run", run, *words[:2]).status == 0

@@ -1,4 +1,4 @@
-"""Names of files may be any bytes: what is no Unicode is read, and written escaped or as it is."""
+"""Names of files may be any bytes: what is not Unicode is read, and written escaped or as it is."""
 
 from __future__ import annotations
 

@@ -306,15 +306,15 @@ def test_a_column_called_set_without_splits_in_it_is_a_further_column(table: Cal
             ["https://example.org/b.mp4 0"],
             r"csv:1: https://example\.org/b\.mp4 is an address, and remote files are not",
         ),
-        (["path,label", "C:\\videos\\a0.mp4,a"], r"csv:2: C:\\videos\\a0\.mp4 is a path of a Windows machine"),
-        (["path,label", "C:/videos/a0.mp4,a"], r"csv:2: C:/videos/a0\.mp4 is a path of a Windows machine"),
+        (["path,label", "C:\\videos\\a0.mp4,a"], r"csv:2: C:\\videos\\a0\.mp4 is a Windows path"),
+        (["path,label", "C:/videos/a0.mp4,a"], r"csv:2: C:/videos/a0\.mp4 is a Windows path"),
         (["a0.mp4,0,1", "b0.mp4,1,1"], r"csv:1: no header, and its 3 columns could mean several things; add a header"),
         (["a0.mp4 0 1 2", "b0.mp4 1 1 2"], r"csv:1: no header, and its 4 columns could mean several things"),
         (
             ["video,filename,label", "a0,a0.mp4,a"],
             r"csv:1: several columns could be the path: video, filename; name it",
         ),
-        (["path,label", "a0.mp4,a", "b\0.mp4,b"], r"clips\.csv:3: a NUL byte, which no text has"),
+        (["path,label", "a0.mp4,a", "b\0.mp4,b"], r"clips\.csv:3: contains a NUL byte"),
         (
             ["path,label,split", "a0.mp4,a,train", "b0.mp4,b,eval"],
             r"clips\.csv: in the column split, eval could mean val",
@@ -329,7 +329,7 @@ def test_what_could_mean_two_things_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_file_names_that_are_no_unicode_are_read_as_the_bytes_that_they_are(tmp_path: Path, files: Files) -> None:
+def test_file_names_that_are_not_unicode_are_read_as_the_bytes_that_they_are(tmp_path: Path, files: Files) -> None:
     files(tmp_path, NAMES)
     odd = os.fsdecode(b"caf\xe9.mp4")
     try:

@@ -149,8 +149,8 @@ def check_same_classes(facts: CheckpointFacts, dataset: VideoDataset) -> None:
     absent = [name for name in facts.class_names if name not in dataset.class_names]
     if absent:
         raise ConfigurationError(
-            f"{facts.path}: knows the classes {first_few(absent)}, of which {dataset.source or dataset.root} has no "
-            "video: add some, or train a new model without --ckpt_path"
+            f"{facts.path}: knows the classes {first_few(absent)}, but {dataset.source or dataset.root} has no videos "
+            "of them: add some, or train a new model without --ckpt_path"
         )
 
 

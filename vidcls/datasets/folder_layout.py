@@ -48,8 +48,8 @@ def class_folders(root: Path, classes: Collection[str] | None) -> tuple[list[Cla
     for name in folders:
         if _SYNTHETIC.fullmatch(name) and is_written(root / name):
             raise DatasetError(
-                f"{root / name} holds synthetic videos that vidcls wrote (MovingShapes), and is no class; remove that "
-                "folder"
+                f"{root / name} holds synthetic videos that vidcls wrote (MovingShapes), and is not a class; remove "
+                "that folder"
             )
     splits = splits_of(name for name in folders if name not in (classes or ()))
     if splits and len(splits) == len(folders):

@@ -23,7 +23,7 @@ SEPARATORS = {COMMA: "commas", "\t": "tabs", ";": "semicolons", "|": "bars", " "
 def read_text(file: Path) -> str:
     """The text of a file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
 
-    Bytes that are no UTF-8 become lone surrogates (``surrogateescape``), as Python has them in file names; see
+    Bytes that are not UTF-8 become lone surrogates (``surrogateescape``), as Python has them in file names; see
     `check_unicode`.
 
     Raises:
@@ -40,7 +40,7 @@ def read_text(file: Path) -> str:
         raise DatasetError(f"{file}: not {encoding.upper()} text ({error.reason}); save it as UTF-8") from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise DatasetError(f"{file}:{line}: a NUL byte, which no text has; save the file again as UTF-8 text")
+        raise DatasetError(f"{file}:{line}: contains a NUL byte; save the file again as UTF-8 text")
     return text
 
 

@@ -173,7 +173,7 @@ def _path(cell: str, root: str, place: str) -> str:
     if os.sep == "/" and _is_strange(cell) and not os.path.lexists(os.path.join(root, cell)):  # noqa: PTH118
         if _DRIVE.match(cell):
             raise DatasetError(
-                f"{place}: {cell} is a path of a Windows machine: write paths relative to the folder of the videos, "
+                f"{place}: {cell} is a Windows path: write paths relative to the folder of the videos, "
                 "and pass that as --data.dataset.root"
             )
         cell = os.path.expanduser(cell.replace("\\", "/"))  # noqa: PTH111
