@@ -12,6 +12,7 @@ from typing import Protocol
 
 from torch.utils.data import DataLoader
 
+from vidcls.data.shared_memory import check_room, naming_shared_memory
 from vidcls.data.worker_watch import Death, WorkerWatch
 from vidcls.errors import LoaderError
 from vidcls.types import Batch
@@ -79,7 +80,8 @@ class SturdyLoader:
         batches = self._started(start_batch)
         while True:
             try:
-                batch = next(batches)
+                with naming_shared_memory():
+                    batch = next(batches)
             except StopIteration:
                 return
             except (RuntimeError, ConnectionError, EOFError) as error:  # the latter: it died while handing a batch over
@@ -101,10 +103,12 @@ class SturdyLoader:
     def _started(self, start_batch: int) -> Iterator[Batch]:
         """The loader's iterator, without torch's answer to a dead child, which interrupts whatever then runs."""
         self._batches.start_batch = start_batch
+        check_room(self.loader.num_workers)
         if threading.current_thread() is not threading.main_thread():
             return iter(self.loader)
         before = signal.getsignal(signal.SIGCHLD)
-        batches = iter(self.loader)
+        with naming_shared_memory():
+            batches = iter(self.loader)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL if before is None else before)
         return batches
 

@@ -15,6 +15,8 @@ from multiprocessing.process import BaseProcess
 import torch
 from torch.utils.data import get_worker_info
 
+from vidcls.data.shared_memory import naming_shared_memory
+
 NOTHING = -1.0
 EXIT_OF_FAULTHANDLER = 1  # the status with which it ends a process
 
@@ -47,7 +49,8 @@ class WorkerWatch:
 
     def __init__(self, num_workers: int, limit_seconds: float | None) -> None:
         self.limit_seconds = limit_seconds
-        self._rows = torch.full((num_workers, 2), NOTHING, dtype=torch.float64).share_memory_()  # video, since when
+        with naming_shared_memory():
+            self._rows = torch.full((num_workers, 2), NOTHING, dtype=torch.float64).share_memory_()  # video, since when
 
     @contextmanager
     def reading(self, index: int) -> Iterator[None]:
@@ -85,7 +88,9 @@ class WorkerWatch:
         if exitcode < 0:
             reason = f"its loader worker was killed by {signal.Signals(-exitcode).name}"
             if -exitcode == signal.SIGKILL:
-                reason += " (often for want of memory)"
+                reason += " (often out of memory)"
+            if -exitcode == signal.SIGBUS:
+                reason += " (often a /dev/shm that is too small: set --data.num_workers 0, or docker run --shm-size=2g)"
             return Death(index, reason, is_hang=False)
         return Death(index, f"its loader worker ended with status {exitcode}", is_hang=False)
 
