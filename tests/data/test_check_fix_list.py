@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -146,13 +147,18 @@ def test_parts_that_were_drawn_without_a_look_at_the_groups_are_cut_anew_by_grou
     assert all(len(parts) == 1 for parts in parts_of.values())
 
 
-def test_a_file_whose_name_is_no_text_is_left_out_for_no_list_can_hold_it(tmp_path: Path) -> None:
-    names = [f"{split}_{label}.mp4" for split in SPLITS for label in ("sit", "walk")]
-    rows = [(name, name[:-4].partition("_")[2], name.partition("_")[0], None, SOUND) for name in names]
-    records, known = listed(tmp_path, *rows)  # type: ignore[arg-type]
-    odd = VideoRecord(tmp_path / "caf\udce9.mp4", "sit", "train", "caf\udce9.mp4", None, {"scene": "c"})
-    known[odd.path] = CheckedVideo(9, 9, of("odd"))
-    fixed = fix_list([*records, odd], known)
-    assert fixed.left_out == [("caf\udce9.mp4", "its name is no valid text: rename it")]
+def test_a_file_whose_name_is_not_utf_8_is_found_again_from_the_list(tmp_path: Path) -> None:
+    names = [f"{split}_{label}.mp4" for split in SPLITS for label in ("sit", "walk")] + ["train_sit_caf\udce9.mp4"]
+    rows = [(name, name[:-4].split("_")[1], name.partition("_")[0], None, SOUND) for name in names]
+    try:
+        (tmp_path / names[-1]).touch()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    for name in names:
+        (tmp_path / name).write_bytes(os.fsencode(name))
+    records = [VideoRecord(tmp_path / name, label, split, name) for name, label, split, *_ in rows]  # type: ignore[arg-type]
+    known = {record.path: CheckedVideo(9, 9, of(record.name)) for record in records}
+    fixed = fix_list(records, known)
+    assert fixed.left_out == []
     write_fix_list(fixed, tmp_path / "fixed.csv", tmp_path)
-    assert sorted(record.name for record in VideoCsv(tmp_path / "fixed.csv").records) == sorted(names)
+    assert sorted(record.path for record in VideoCsv(tmp_path / "fixed.csv").records) == sorted(known)

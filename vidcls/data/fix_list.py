@@ -13,7 +13,7 @@ from vidcls.data.check_cache import CheckedVideo
 from vidcls.data.duplicates import copies, group_of, spread_groups
 from vidcls.datasets import VideoCsv
 from vidcls.errors import DatasetError
-from vidcls.files import printable, write_csv
+from vidcls.files import write_csv
 from vidcls.types import SPLITS, Split, VideoRecord
 
 KEPT_FIRST: tuple[Split, ...] = ("test", "val", "train")
@@ -39,7 +39,7 @@ class FixList:
 def fix_list(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo]) -> FixList:
     """Leave out what cannot be read, copies and contradictions, and bring each group into one part.
 
-    - A file that cannot be read whole is left out, and one whose name no list can hold.
+    - A file that cannot be read whole is left out.
     - Of copies one is kept: that of the test, else of the validation, else the first. So a test stays the test that
       it was, and the training, which has most, gives.
     - Copies with different labels are all left out: which label is right, no program knows.
@@ -50,9 +50,6 @@ def fix_list(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo])
     left_out = {
         id(r): f"{known[r.path].health.fault}: {known[r.path].health.reason}" for r in records if _bad(r, known)
     }
-    for record in records:  # a list is text, from which such a file could not be found again
-        if printable(os.fspath(record.path)) != os.fspath(record.path):
-            left_out.setdefault(id(record), "its name is no valid text: rename it")
     for group in copies([record for record in records if id(record) not in left_out], known):
         if len({record.label for record in group}) > 1:
             labels = ", ".join(sorted({record.label for record in group}))
