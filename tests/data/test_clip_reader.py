@@ -221,3 +221,26 @@ def test_a_flow_stream_without_flow_settings_is_refused() -> None:
         InputSettings(streams=("flow",))
     with pytest.raises(ValueError, match="test_clips must be at least 1, got 0"):
         InputSettings(streams=("rgb",), test_clips=0)
+
+
+@pytest.mark.parametrize("is_test", [False, True])
+def test_a_video_is_closed_before_its_flow_is_computed(
+    is_test: bool, reader_of: OfVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+
+    @contextmanager
+    def opened(_path: Path, _backend: str | None) -> Iterator[MemoryReader]:
+        yield MemoryReader(torch.zeros(30, 3, 6, 8, dtype=torch.uint8), fps=25.0)
+        events.append("closed")
+
+    def computed(frames: Tensor, settings: FlowSettings, **_: object) -> Tensor:
+        events.append("flow")
+        return flow_as_stored(frames, settings)
+
+    reader = reader_of(stored=False, streams=("rgb", "flow"), clip=ClipSettings(flow_len=2))
+    monkeypatch.setattr("vidcls.data.clip_reader.open_video", opened)
+    monkeypatch.setattr("vidcls.data.clip_reader.flow_as_stored", computed)
+    clips = reader.test_clips(RECORD) if is_test else [reader.train_clip(RECORD, torch.Generator())]
+    assert events[:2] == ["closed", "flow"]
+    assert all(clip.rgb is not None and clip.flow is not None for clip in clips)

@@ -26,7 +26,7 @@ from vidcls.video import (
     stride_frames,
     uniform_views,
 )
-from vidcls.video.in_order import open_in_order
+from vidcls.video.in_order import HeldFrames, open_in_order
 from vidcls.video.sampling import ShortPolicy
 from vidcls.video.timing import FrameTimes, frame_times
 
@@ -72,14 +72,31 @@ class ClipReader:
                 return [random_clip(num_frames, clip.clip_len, stride, generator=generator, short=short)]
             return segment_clips(num_frames, clip.num_snippets, clip.clip_len, stride, generator=generator, short=short)
 
-        with self.open(record) as video:
-            snippets = self._chosen(video, record, (0, video.num_frames), choose)
-            return self.pixels(video, record, [self._with_flow(video, record, snippets)])[0]
+        def planned(video: VideoReader) -> list[ClipIndices]:
+            return [self._with_flow(video, record, self._chosen(video, record, (0, video.num_frames), choose))]
+
+        return self._read(record, planned)[0]
 
     def test_clips(self, record: VideoRecord, *, frame_range: tuple[int, int] | None = None) -> list[ClipPixels]:
         """The ``test_clips`` evenly spaced clips of a video, or of its frames ``[start, stop)``."""
+        return self._read(record, lambda video: self.test_indices(video, record, frame_range=frame_range))
+
+    def _read(self, record: VideoRecord, planned: Callable[[VideoReader], list[ClipIndices]]) -> list[ClipPixels]:
+        """The planned clips of a video, which is closed before flow is computed.
+
+        decord decodes on while nobody asks, and would fill the memory with the rest of a long video meanwhile.
+        """
         with self.open(record) as video:
-            return self.pixels(video, record, self.test_indices(video, record, frame_range=frame_range))
+            clips = planned(video)
+            if not self._computes_flow:
+                return self.pixels(video, record, clips)
+            held = HeldFrames(video)
+            held.decode(sorted(self.frames_of(clips)))
+        return self.pixels(held, record, clips)
+
+    @property
+    def _computes_flow(self) -> bool:
+        return "flow" in self.settings.streams and self.flow_source is None and self.settings.flow_on != "device"
 
     def open(self, record: VideoRecord, *, in_order: bool = False) -> Video:
         """The video of a record, to be used in a ``with`` block.
@@ -210,8 +227,7 @@ class ClipReader:
 
     def _no_motion(self, video: VideoReader, num_fields: int) -> Tensor:
         assert self.settings.flow_settings is not None
-        info = video.info
-        size = self.settings.flow_settings.stored_size(info.height_px, info.width_px)
+        size = self.settings.flow_settings.stored_size(*video.frames([0]).shape[-2:])
         return torch.zeros(num_fields, 2, *size)
 
 
