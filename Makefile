@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 # Which tests, as paths: make test TESTS=tests/video; all of them where nothing is given.
 TESTS ?=
 STAMP := $(VENV)/.installed
+# Errors alone; make PIP_SAYS=-v setup shows everything.
+PIP_SAYS ?= --quiet --quiet --disable-pip-version-check
 
 .PHONY: setup demo test test-all torture gpu check format constraints clean
 
@@ -12,12 +14,14 @@ setup: $(STAMP)
 
 # The torchcodec decoder is optional and needs the system's FFmpeg; doctor says what is missing and how to get it.
 $(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info[:2] <= (3, 13), f"Python 3.11 to 3.13 is needed, this is {sys.version.split()[0]}: make PYTHON=python3.12 setup"'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,torchcodec,timm,imagenet]'
-	$(BIN)/python scripts/check_opencv.py
-	touch $(STAMP)
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else f"Python 3.11 to 3.13 is needed, this is {sys.version.split()[0]}: make PYTHON=python3.12 setup")'
+	@echo "Installing vidcls and what it needs into $(VENV): a few minutes, some 7 GB."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install $(PIP_SAYS) --upgrade pip
+	@$(BIN)/python -m pip install $(PIP_SAYS) -c constraints.txt -e '.[dev,torchcodec,timm,imagenet]'
+	@$(BIN)/python scripts/check_opencv.py
+	@touch $(STAMP)
+	@echo "Installed. Next: make demo"
 
 demo: setup
 	$(BIN)/vidcls demo

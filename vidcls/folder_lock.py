@@ -28,6 +28,7 @@ from filelock import FileLock, Timeout
 
 from vidcls.errors import ConfigurationError, FolderInUseError
 from vidcls.files import FULL_DISK, write_text
+from vidcls.settings_file import read_json
 
 LOCK_FILE, HOLDER_FILE = ".lock", ".lock.json"
 LOCK_FILES = frozenset((LOCK_FILE, HOLDER_FILE))
@@ -128,7 +129,7 @@ def _this_process() -> dict[str, object]:
 def _holder(folder: Path) -> str:
     """Who holds the lock, in words; a process that took it this moment may not have said so."""
     try:
-        found = json.loads((folder / HOLDER_FILE).read_text(encoding="utf-8"))
+        found = read_json(folder / HOLDER_FILE)
         return f"process {found['process_id']} on {found['host']} ({found['command']}, since {found['started']})"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

@@ -10,6 +10,7 @@ import pytest
 from vidcls.cli import main
 from vidcls.demo import main_job
 
+NOT_NEEDED = ("GPU available", "TPU", "FLOPs", "Seed set", "train mode", "stopped", "Loading `", "Restoring", "it/s")
 CEILINGS = {"spatial": 0.25, "temporal": 0.5}
 
 
@@ -34,9 +35,12 @@ def test_the_streams_reach_their_ceilings_and_together_know_nearly_everything(
         assert content["table"][part]["top1"] == pytest.approx(ceiling, abs=0.06)
     assert content["table"]["model"]["top1"] >= 0.90
     assert content["table"]["model"] == content["table"]["product"]
-    out = capsys.readouterr().out
-    assert main_job.CEILINGS in out
-    assert str(run) in out
+    captured = capsys.readouterr()
+    assert main_job.CEILINGS in captured.out
+    assert str(run) in captured.out
+    assert "epoch 6 of 6: train/loss " in captured.out
+    said = captured.out + captured.err
+    assert [words for words in NOT_NEEDED if words in said] == []
 
 
 def test_a_step_that_fails_ends_the_demo_with_its_status(

@@ -7,6 +7,7 @@ from vidcls.callbacks.fit_files import FitFiles
 from vidcls.callbacks.flow_bound import FlowBound
 from vidcls.callbacks.layer_statistics import LayerStatistics
 from vidcls.callbacks.metrics_log import MetricsLog
+from vidcls.callbacks.progress_line import ProgressLine
 from vidcls.callbacks.run_checkpoints import BestCheckpoint, last_checkpoints
 from vidcls.callbacks.run_facts import RunFacts
 from vidcls.callbacks.skipped_videos import SkippedVideos
@@ -27,6 +28,7 @@ __all__ = [
     "FlowBound",
     "LayerStatistics",
     "MetricsLog",
+    "ProgressLine",
     "RunFacts",
     "SkippedVideos",
     "StopAtBatch",

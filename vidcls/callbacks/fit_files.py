@@ -32,13 +32,14 @@ class FitFiles(Callback):
     def __init__(self, run: Path) -> None:
         self.run = run
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say where the run will lie, and where it is too short to learn much; remove what a kill left there."""
         if not trainer.is_global_zero:
             return
         for name in (*FILES, RUN_FILE):
             remove_leftovers(self.run / name)
         say(f"run folder: {self.run}")
+        say(_network(pl_module))
         num_steps = int(trainer.estimated_stepping_batches)
         if num_steps < FEW_STEPS:
             print(
@@ -63,3 +64,11 @@ class FitFiles(Callback):
         if was_stopped(trainer, exception) and trainer.is_global_zero and (self.run / LAST).is_file():
             allowed = "".join(f" {OPTION} {prefix}" for prefix in allowed_classes())
             say(f"stopped: {self.run}: vidcls fit --run {self.run} --ckpt_path last{allowed} goes on")
+
+
+def _network(model: LightningModule) -> str:
+    """``network: TwoStream, 68,936 parameters``, and how many of them learn where some do not."""
+    num_all = sum(parameter.numel() for parameter in model.parameters())
+    num_trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    trained = "" if num_trained == num_all else f", {num_trained:,} of them trained"
+    return f"network: {type(model).__name__}, {num_all:,} parameters{trained}"

@@ -94,7 +94,7 @@ def _training_scores(model: VideoClassifier, data: VideoDataModule, *, title: st
     model.eval()
     scored: list[Scored] = []
     loader = data.single_view_loader("train")
-    for batch in tqdm(loader, desc=title, unit="batch", leave=False, mininterval=1, disable=not is_told):
+    for batch in tqdm(loader, desc=title, unit="batch", leave=False, mininterval=1, disable=None if is_told else True):
         if len(batch["label"]) == 0:  # every file of it was left out, or there are more processes than batches
             continue
         moved = model.transfer_batch_to_device(batch, model.device, 0)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
-import os
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
@@ -15,7 +13,7 @@ from jsonargparse import ArgumentError, Namespace, set_parsing_settings
 from jsonargparse.typing import PositiveInt
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -28,6 +26,7 @@ from vidcls.callbacks import (
     FitFiles,
     FlowBound,
     MetricsLog,
+    ProgressLine,
     RunFacts,
     SkippedVideos,
     StopAtBatch,
@@ -49,6 +48,7 @@ from vidcls.cli.agreement import (
 from vidcls.cli.chosen_dataset import is_dataset_named
 from vidcls.cli.configs import with_config_paths
 from vidcls.cli.data_lines import data_lines
+from vidcls.cli.library_notes import quiet_libraries
 from vidcls.cli.messages import own_message, parser_message, refused_by_callback
 from vidcls.cli.request import Request, understand
 from vidcls.cli.runs import CHECKPOINTS, CONFIG_FILE
@@ -61,14 +61,6 @@ from vidcls.settings_file import parse_yaml
 from vidcls.trusted_settings import check_settings
 from vidcls.types import SPLITS, ClipSettings, Split, Stream
 
-# What Lightning and torch say to developers, not to users of ours.
-ADVICE = (
-    "does not have many workers",
-    "recommended to use .self.log",
-    "is smaller than the logging",
-    "callbacks used to create the checkpoint",
-    "isinstance\\(treespec, LeafSpec\\)",
-)
 # Abbreviated, --ckpt_pat would start anew in silence.
 PARSER: dict[str, bool] = {"exit_on_error": False, "allow_abbrev": False}
 # Lightning's command line lets configurations be fetched from anywhere: a file would name an address, and it was asked.
@@ -81,7 +73,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
     Raises:
         VidclsError: bad input; one line.
     """
-    _quiet()
+    quiet_libraries()
     arguments = with_config_paths(arguments)
     if any(argument in ("-h", "--help") or argument.startswith("--help=") for argument in arguments):
         VidclsCLI(command, arguments, None)
@@ -143,7 +135,7 @@ class VidclsCLI(LightningCLI):
             subclass_mode_model=True,
             save_config_callback=_ConfigFile,
             save_config_kwargs={"root": request.root if request is not None else None},
-            trainer_defaults={"use_distributed_sampler": False, "log_every_n_steps": 10},
+            trainer_defaults={"use_distributed_sampler": False, "log_every_n_steps": 10, "enable_model_summary": False},
             seed_everything_default=0,
             parser_kwargs=PARSER | dict.fromkeys(self.subcommands(), PARSER),
             auto_configure_optimizers=False,
@@ -229,14 +221,14 @@ class VidclsCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Make what was parsed; nothing is made where a file names what it must not."""
-        check_settings(self.config)
+        check_settings(self.config[self.config.subcommand])
         super().instantiate_classes()
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         """The trainer with what every run has: csv log, checkpoints, result files."""
         assert self.request is not None
         config = self._get(self.config_init, "trainer")
-        self.trainer_defaults["callbacks"] = self._callbacks()
+        self.trainer_defaults["callbacks"] = [*self._callbacks(), *_progress(config)]
         if self.subcommand != "fit":
             kwargs["enable_checkpointing"] = False
         loggers, plugins = self._loggers(config.get("logger")), _with_whole_checkpoints(config.get("plugins"))
@@ -344,6 +336,15 @@ def _streams_of(model: Namespace) -> list[Stream]:
     return list(found.streams)
 
 
+def _progress(config: Namespace) -> list[Callback]:
+    """Our line, unless the user wants none or has another."""
+    given = config.get("callbacks")
+    callbacks = given if isinstance(given, list) else [given]
+    if config.get("enable_progress_bar") is False or any(isinstance(callback, ProgressBar) for callback in callbacks):
+        return []
+    return [ProgressLine()]
+
+
 def _with_whole_checkpoints(given: object) -> list[object]:
     """The user's plugins, and ours that writes checkpoints unless one of theirs does."""
     plugins = given if isinstance(given, list) else [] if given is None else [given]
@@ -353,13 +354,3 @@ def _with_whole_checkpoints(given: object) -> list[object]:
 
 def _as_namespace(plain: object) -> Namespace | None:
     return Namespace(plain) if isinstance(plain, Mapping) else None
-
-
-def _quiet() -> None:
-    """Advertisements and advice that do not concern a user of ours."""
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
-        lambda record: "litlogger" not in record.getMessage() and "Tip:" not in record.getMessage()
-    )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for message in ADVICE:
-        warnings.filterwarnings("ignore", message=f".*{message}.*")
