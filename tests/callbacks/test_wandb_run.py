@@ -347,6 +347,81 @@ def test_wandb_mode_disabled_writes_nothing(tmp_path: Path, monkeypatch: pytest.
     assert not list(tmp_path.glob("run/wandb/*"))
 
 
+@pytest.mark.parametrize("given", ["Offline", "OFFLINE ", "dryRun"])
+@pytest.mark.usefixtures("undecided")
+def test_wandb_mode_may_be_written_in_capitals(given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", given)
+    logger = WandbRun()
+    logger.place(tmp_path / "run")
+    assert logger.experiment.offline
+    logger.finalize("success")
+
+
+@pytest.mark.usefixtures("undecided")
+def test_an_unknown_wandb_mode_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "of")
+    logger = WandbRun()
+    logger.place(tmp_path / "run")
+    with pytest.raises(ConfigurationError, match="WANDB_MODE is 'of': expected one of online, offline, disabled"):
+        _ = logger.experiment
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_run_that_ended_badly_is_finished_as_such(tmp_path: Path) -> None:
+    logger = WandbRun()
+    logger.place(tmp_path / "run")
+    logger.log_metrics({"x": 1.0}, step=0)
+    logger.finalize("failed")
+    (folder,) = (tmp_path / "run" / "wandb").glob("offline-run-*")
+    assert [record.exit.exit_code for record in records(folder) if record.HasField("exit")] == [1]
+
+
+@pytest.mark.usefixtures("offline")
+def test_files_are_staged_in_the_run_where_the_home_folder_cannot_be_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_DATA_DIR", "to be restored")
+    monkeypatch.delenv("WANDB_DATA_DIR")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file" / "share"))
+    logger = WandbRun()
+    logger.place(tmp_path / "run")
+    artifact = wandb.Artifact("model", type="model")
+    (tmp_path / "best.ckpt").touch()
+    logger.experiment  # noqa: B018 - starts the run
+    artifact.add_file(str(tmp_path / "best.ckpt"))
+    logger.finalize("success")
+    assert list((tmp_path / "run" / "wandb" / "staging").rglob("*"))
+
+
+def test_what_cannot_be_staged_is_one_warning_that_says_what_helps_and_the_training_is_kept(
+    tmp_path: Path,
+    offline: None,
+    clip_dataset: VideoFolder,
+    small_data: MakeData,
+    small_trainer: MakeTrainer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_given: object, **_named: object) -> None:
+        raise OSError(28, "No space left on device", "/tmp/confusion.png")
+
+    monkeypatch.setattr("vidcls.callbacks.wandb_media.draw_confusion_matrix", full)
+    monkeypatch.setattr(wandb.Artifact, "add_file", full)
+    data = small_data(clip_dataset, streams=("rgb", "flow"), flow_len=2)
+    with pytest.warns(UserWarning, match="W&B: ") as said:
+        fit(tmp_path, data, small_trainer)
+    lines = [str(warning.message) for warning in said if str(warning.message).startswith("W&B: ")]
+    assert [line.partition(" (")[0] for line in lines] == [
+        "W&B: the confusion matrix of the validation was not logged",
+        "W&B: the best checkpoint was not logged",
+        "W&B: validation videos were not logged",
+    ]
+    assert all("/tmp/confusion.png: No space left on device" in line and "TMPDIR" in line for line in lines)
+    (folder,) = (tmp_path / "wandb").glob("offline-run-*")
+    assert [record.exit.exit_code for record in records(folder) if record.HasField("exit")] == [0]
+    assert (tmp_path / "checkpoints" / "last.ckpt").is_file()
+
+
 def test_mistakes_come_surest_first() -> None:
     scores = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
     assert surest_mistakes_first(scores, torch.tensor([0, 1, 0, 1])) == [2, 1, 3, 0]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vidcls import __version__
-from vidcls.cli import COMMANDS
+from vidcls.cli import COMMANDS, main
 
 Command = Callable[..., object]
 HEAVY = ("torch", "lightning", "jsonargparse", "cv2", "sklearn", "wandb", "matplotlib", "decord", "av", "numpy")
@@ -81,3 +81,36 @@ def test_what_the_package_notes_is_shown_on_stderr(tmp_path: Path) -> None:
             [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, "", expected)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "does not say on which disk; make room on that of the output, on @T"),
+        (OSError(28, "No space left on device", "@T/x/a.png"), "@T/x/a.png: No space left on device: make room, or"),
+        (OSError(28, "No space left on device", "@T/x/a.png"), "set TMPDIR to a folder on another disk"),
+        (OSError(28, "No space left on device", "/data/a.flow"), "/data/a.flow: No space left on device: make room"),
+        (OSError(30, "Read-only file system", "@C"), "@C: Read-only file system: set XDG_CACHE_HOME"),
+        (OSError(30, "Read-only file system", "@C/vidcls/a"), "set XDG_CACHE_HOME"),
+    ],
+)
+def test_a_disk_that_is_full_or_cannot_be_written_to_is_named_with_what_helps(
+    error: OSError,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temp"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def place(text: str) -> str:
+        return text.replace("@T", str(tmp_path / "temp")).replace("@C", str(tmp_path / "cache"))
+
+    def fail(arguments: list[str]) -> int:
+        raise OSError(error.errno, error.strerror, error.filename and place(error.filename))
+
+    monkeypatch.setitem(COMMANDS, "doctor", fail)
+    assert main(["doctor"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert place(said) in line

@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from tqdm import tqdm
 
 from vidcls.callbacks.wandb_media import best_checkpoint, wandb_run
-from vidcls.callbacks.wandb_run import WandbRun
+from vidcls.callbacks.wandb_run import WandbRun, as_extra
 from vidcls.data import VideoDataModule
 from vidcls.errors import VidclsError
 from vidcls.explain import Explainer
@@ -58,10 +58,11 @@ class WandbLooks(Callback):
                 return
             records = data.split("val")
             shown = [records[k] for k in evenly(len(records), self.num_samples)]
-            with TemporaryDirectory() as folder:
+            with as_extra("kernels and heat were"), TemporaryDirectory() as folder:
                 _log_looks(logger, explainer, shown, Path(folder), step=trainer.global_step)
         if stage == "test" and (self.run / "test.json").is_file():
-            self._log_page(logger, data, device, step=trainer.global_step)
+            with as_extra("the report was"):
+                self._log_page(logger, data, device, step=trainer.global_step)
 
     def _log_page(self, logger: WandbRun, data: VideoDataModule, device: Device, *, step: int) -> None:
         import wandb

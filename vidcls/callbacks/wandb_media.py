@@ -13,7 +13,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from vidcls.callbacks.pictures import draw_confusion_matrix
-from vidcls.callbacks.wandb_run import WandbRun
+from vidcls.callbacks.wandb_run import WandbRun, as_extra
 from vidcls.callbacks.wandb_samples import log_samples, scores_of, surest_mistakes_first
 from vidcls.data import VideoDataModule
 from vidcls.models import VideoClassifier, load_classifier
@@ -81,9 +81,10 @@ class WandbMedia(Callback):
         results = wandb.Table(columns=["part", *metrics], data=[[row, *table[row].values()] for row in table])
         logger.experiment.log({"test/results": results, "trainer/global_step": trainer.global_step})
         answers = scores.scores[MODEL_ROW]
-        log_confusion(
-            logger, "test", confusion_counts(answers, scores.labels), scores.class_names, step=trainer.global_step
-        )
+        with as_extra("the confusion matrix of the test was"):
+            log_confusion(
+                logger, "test", confusion_counts(answers, scores.labels), scores.class_names, step=trainer.global_step
+            )
         data = trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, VideoDataModule):
             records = data.split("test")
@@ -91,7 +92,8 @@ class WandbMedia(Callback):
             ranked = surest_mistakes_first(answers, scores.labels)
             chosen = [place for place in ranked if int(scores.indices[place]) not in unread][: self.num_samples]
             shown = [records[int(scores.indices[position])] for position in chosen]
-            log_samples(logger, "test", shown, answers[chosen], scores.class_names, step=trainer.global_step)
+            with as_extra("test videos were"):
+                log_samples(logger, "test", shown, answers[chosen], scores.class_names, step=trainer.global_step)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Log what the training came to, when every other callback has finished with the checkpoints."""
@@ -99,18 +101,21 @@ class WandbMedia(Callback):
         if stage != "fit" or logger is None or not trainer.is_global_zero or not isinstance(pl_module, VideoClassifier):
             return
         if self._confusion is not None:
-            log_confusion(logger, "val", self._confusion, pl_module.class_names, step=trainer.global_step)
+            with as_extra("the confusion matrix of the validation was"):
+                log_confusion(logger, "val", self._confusion, pl_module.class_names, step=trainer.global_step)
         best = best_checkpoint(trainer)
         if best is not None:
-            log_checkpoint(logger, *best)
+            with as_extra("the best checkpoint was"):
+                log_checkpoint(logger, *best)
         data = trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, VideoDataModule):
-            records = data.split("val")
-            chosen = evenly(len(records), self.num_samples)
-            model = load_classifier(best[0]) if best is not None else pl_module
-            answers = scores_of(model, data, chosen)
-            shown = [records[index] for index in chosen]
-            log_samples(logger, "val", shown, answers, pl_module.class_names, step=trainer.global_step)
+            with as_extra("validation videos were"):
+                records = data.split("val")
+                chosen = evenly(len(records), self.num_samples)
+                model = load_classifier(best[0]) if best is not None else pl_module
+                answers = scores_of(model, data, chosen)
+                shown = [records[index] for index in chosen]
+                log_samples(logger, "val", shown, answers, pl_module.class_names, step=trainer.global_step)
 
 
 def wandb_run(trainer: Trainer) -> WandbRun | None:

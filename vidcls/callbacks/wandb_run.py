@@ -5,23 +5,26 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import tempfile
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.loggers.logger import rank_zero_experiment
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only, rank_zero_warn
 
 from vidcls.callbacks.run_facts import remote_holds_secret
-from vidcls.errors import ConfigurationError
+from vidcls.errors import ConfigurationError, VidclsError
 
 if TYPE_CHECKING:
     from wandb import Run
 
 _SECRET_NAME = re.compile(r"(^|_)(api_?key|password|passwd|secret|token)$", re.IGNORECASE)
+MODES = ("online", "offline", "disabled", "shared", "dryrun", "run")
 _LEFT_OUT = "(left out)"
 
 
@@ -98,16 +101,18 @@ class WandbRun(WandbLogger):
             rank_zero_info(f"W&B: run {run.id} is kept offline; upload it from this machine with: {sync_command(run)}")
 
     def _start(self) -> None:
+        mode = _mode()  # before wandb reads the same variable
         import wandb
 
-        mode = _mode()
         # Offline its own lines would offer a command for the newest folder alone.
         settings = wandb.Settings(silent=True) if mode == "offline" else wandb.Settings()
         if remote_holds_secret(Path.cwd()):  # W&B keeps that address, and of `https://TOKEN:x@host` the token
             settings.disable_git = True
             rank_zero_info("W&B: git is left out of the run: the address of its remote holds a name or password")
         self._wandb_init |= {"mode": mode, "settings": settings}
-        Path(self._wandb_init["dir"]).mkdir(parents=True, exist_ok=True)
+        folder = Path(self._wandb_init["dir"])
+        folder.mkdir(parents=True, exist_ok=True)
+        _stage_where_possible(folder)
         try:
             _ = super().experiment
         except wandb.Error as error:
@@ -125,11 +130,50 @@ def sync_command(run: Run) -> str:
     return shlex.join(["wandb", "sync", *map(str, folders)])
 
 
-def _mode() -> str:
-    """What the user set, else online with an account and offline without."""
+@contextmanager
+def as_extra(what: str) -> Iterator[None]:
+    """What a run shows beside its curves: where the block cannot make it, one warning says why, and the result stays.
+
+    Args:
+        what: it is, for the warning.
+    """
     import wandb
 
-    wanted = os.environ.get("WANDB_MODE")
+    try:
+        yield
+    except (OSError, VidclsError, wandb.Error) as error:
+        place = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else ""
+        rank_zero_warn(
+            f"W&B: {what} not logged ({place or _first_line(error)}); everything else is kept. Temporary files lie in "
+            f"{tempfile.gettempdir()} (TMPDIR), staged ones in {wandb.env.get_data_dir()} (WANDB_DATA_DIR)"
+        )
+
+
+def _stage_where_possible(folder: Path) -> None:
+    """Stage files in the run folder where W&B's own place, in the home folder, cannot be written to."""
+    from wandb.env import DATA_DIR, get_data_dir
+
+    if DATA_DIR in os.environ:
+        return
+    try:
+        Path(get_data_dir()).mkdir(parents=True, exist_ok=True)
+        is_writable = os.access(get_data_dir(), os.W_OK)
+    except OSError:
+        is_writable = False
+    if not is_writable:
+        os.environ[DATA_DIR] = str((folder / "wandb" / "staging").absolute())
+
+
+def _mode() -> str:
+    """What the user set, else online with an account and offline without."""
+    given = os.environ.get("WANDB_MODE", "")
+    wanted = given.strip().lower()
+    if wanted and wanted not in MODES:
+        raise ConfigurationError(f"WANDB_MODE is {given!r}: expected one of {', '.join(MODES)}")
+    if wanted != given:  # wandb reads it too, and knows small letters alone
+        os.environ["WANDB_MODE"] = wanted
+    import wandb
+
     configured = wanted or wandb.setup().settings.mode  # `wandb offline` sets it in a file
     if configured == "dryrun":
         return "offline"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from vidcls import __version__
 from vidcls.console import say, tolerate_any_text, visible
 from vidcls.errors import VidclsError
-from vidcls.files import FULL_DISK
+from vidcls.files import FULL_DISK, cache_folder
 from vidcls.stop_signals import end_quietly, raise_on_signals
 
 HELP = f"""vidcls {__version__}: train, test and use video classifiers
@@ -68,8 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug or error.strerror is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        hint = ": make room, or write to another disk" if error.errno in FULL_DISK else ""
-        return _fail(f"{where}{error.strerror}{hint}")
+        return _fail(f"{where}{error.strerror}{_hint(error)}")
 
 
 def _run(arguments: list[str]) -> int:
@@ -210,6 +211,22 @@ class _VisibleFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
         return text if record.exc_info else visible(text)
+
+
+def _hint(error: OSError) -> str:
+    """What helps against a full disk, or a cache that cannot be written to."""
+    if error.errno in FULL_DISK and error.filename is None:
+        return (
+            f": the system does not say on which disk; make room on that of the output, on {tempfile.gettempdir()} "
+            "(TMPDIR) or in /dev/shm (--data.num_workers 0)"
+        )
+    if error.errno in FULL_DISK and Path(error.filename).is_relative_to(tempfile.gettempdir()):
+        return ": make room, or set TMPDIR to a folder on another disk"
+    if error.errno in FULL_DISK:
+        return ": make room, or write to another disk"
+    if error.filename is not None and cache_folder().parent in (Path(error.filename), *Path(error.filename).parents):
+        return ": set XDG_CACHE_HOME to a folder that can be written to"
+    return ""
 
 
 def _last_line(error: VidclsError) -> str:
