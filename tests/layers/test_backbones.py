@@ -180,7 +180,10 @@ def test_a_wrong_file_of_weights_is_one_line_that_names_it(tmp_path: Path) -> No
     torch.save(nn.Linear(2, 2).state_dict(), other)
     text = tmp_path / "text.pth"
     text.write_text("hello")
-    for path, reason in ((other, "does not hold weights of a ResNet"), (text, "holds more than tensors and plain values")):
+    for path, reason in (
+        (other, "does not hold weights of a ResNet"),
+        (text, "holds more than tensors and plain values"),
+    ):
         with pytest.raises(CheckpointError, match=rf"{path.name}: {reason}") as error:
             build_backbone("resnet18", weights=str(path))
         assert "\n" not in str(error.value)
