@@ -127,9 +127,39 @@ def test_a_checkpoint_alone_is_tested_on_another_data_set(
     assert vidcls("test", "--ckpt_path", alone, *data, *small).status == 0
     (elsewhere,) = (tmp_path / "runs" / "run").iterdir()
     assert vidcls("test", "--ckpt_path", run / "checkpoints" / "best.ckpt", *data).status == 0
-    assert (run / "test.csv").read_bytes() == (elsewhere / "test.csv").read_bytes()
+    assert (run / "tests" / "clips" / "test.csv").read_bytes() == (elsewhere / "test.csv").read_bytes()
     assert vidcls("test", "--run", run).status == 0  # the data set of the training
     assert (run / "test.csv").read_bytes() == (elsewhere / "test.csv").read_bytes()
+
+
+def test_a_test_on_other_data_leaves_the_results_of_the_run_and_has_a_folder_of_its_own(
+    vidcls: Command, run: Path, clips_csv: Callable[..., Path], tmp_path: Path
+) -> None:
+    assert vidcls("test", "--run", run).status == 0
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    other = clips_csv("left", "right")
+    words = ["test", "--run", run, "--data.dataset", "VideoCsv", "--data.dataset.path"]
+    for file, name in ((other, "clips"), (other, "clips"), (shutil.copy(other, other.with_name("CLIPS.csv")), "CLIPS")):
+        said = vidcls(*words, file)
+        assert said.status == 0
+        assert f"written to {run / 'tests' / name}: test.csv" in said.out
+        assert {path: path.read_bytes() for path in before} == before
+        content = json.loads((run / "tests" / name / "test.json").read_text())
+        assert content["num_videos"] == 5
+        assert Path(content["dataset"]["init_args"]["path"]) == Path(file)
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    moved = Path(shutil.copytree(other.parent, folder / "copied")) / "clips.csv"  # of the same name
+    assert f"written to {run / 'tests' / 'clips_2'}: " in vidcls(*words, moved).out
+    assert sorted(path.name for path in (run / "tests").iterdir()) == ["CLIPS", "clips", "clips_2"]
+
+
+def test_the_same_data_under_another_path_is_the_data_of_the_run(
+    vidcls: Command, run: Path, clip_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(clip_folder)
+    said = vidcls("test", "--run", run, "--data.dataset.root", "link")
+    assert f"written to {run}: test.csv" in said.out
 
 
 def test_best_means_that_of_the_newest_run_of_that_name(vidcls: Command, tiny: Path, run: Path) -> None:

@@ -36,13 +36,15 @@ class TestFiles(Callback):
     Args:
         run: the run folder.
         checkpoint: the file that was tested, for the record.
+        dataset: what it was tested on, in plain types, for the record.
     """
 
     __test__ = False
 
-    def __init__(self, run: Path, *, checkpoint: Path | None) -> None:
+    def __init__(self, run: Path, *, checkpoint: Path | None, dataset: object = None) -> None:
         self.run = run
         self.checkpoint = checkpoint
+        self.dataset = dataset
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write and print, on the first process."""
@@ -63,6 +65,7 @@ class TestFiles(Callback):
         fusion: str | None = getattr(pl_module, "fusion", None) if isinstance(pl_module, HasParts) else None
         content = {
             "checkpoint": str(self.checkpoint) if self.checkpoint else None,
+            "dataset": self.dataset,
             "model": type(pl_module).__name__,
             "fusion": fusion,
             "num_videos": len(tested),

@@ -154,12 +154,29 @@ def check_same_classes(facts: CheckpointFacts, dataset: VideoDataset) -> None:
         )
 
 
+def dataset_of(data: Namespace) -> object:
+    """The data set of the data section of a command, in plain types, as a configuration file has it."""
+    return _as_yaml(_plain(data)["dataset"])
+
+
+def is_same_dataset(first: object, second: object) -> bool:
+    """Whether two data sets of configurations are of one class and lie in the same place, by whatever path."""
+    one, other = _named_dataset(first), _named_dataset(second)
+    return one is not None and other is not None and one.where == other.where
+
+
 @dataclasses.dataclass(frozen=True)
 class _Dataset:
     """A data set of a configuration: what it is called, by class and places, and its arguments."""
 
     text: str
     arguments: Mapping[str, object]
+
+    @property
+    def where(self) -> tuple[str, ...]:
+        """What tells it from others: its class and its places, links resolved."""
+        places = [os.path.realpath(str(self.arguments[name])) for name in PLACES if self.arguments.get(name)]
+        return (self.text.partition(" ")[0], *places)
 
 
 def _named_dataset(dataset: object) -> _Dataset | None:

@@ -44,6 +44,7 @@ from vidcls.cli.agreement import (
     check_linked,
     check_same_classes,
     check_weights_are_given,
+    dataset_of,
 )
 from vidcls.cli.chosen_dataset import is_dataset_named
 from vidcls.cli.configs import with_config_paths
@@ -51,6 +52,7 @@ from vidcls.cli.data_lines import data_lines
 from vidcls.cli.library_notes import quiet_libraries
 from vidcls.cli.messages import own_message, parser_message, refused_by_callback
 from vidcls.cli.request import Request, understand
+from vidcls.cli.results_folder import results_folder
 from vidcls.cli.runs import CHECKPOINTS, CONFIG_FILE
 from vidcls.data import VideoDataModule
 from vidcls.errors import ConfigurationError, DivergedError, VidclsError
@@ -242,8 +244,10 @@ class VidclsCLI(LightningCLI):
         folder, facts = self.request.folder(), self.request.facts
         checkpoints = folder / CHECKPOINTS
         if self.subcommand != "fit":
-            files = TestFiles(folder, checkpoint=facts.path if facts else None)
-            return [EndTogether(), self.stop, files, FlowBound(), WandbMedia(), WandbLooks(folder)]
+            data = self._get(self.config, "data")
+            results = results_folder(folder, data)
+            files = TestFiles(results, checkpoint=facts.path if facts else None, dataset=dataset_of(data))
+            return [EndTogether(), self.stop, files, FlowBound(), WandbMedia(), WandbLooks(results)]
         return [
             EndTogether(),
             self.stop,
