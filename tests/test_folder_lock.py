@@ -15,16 +15,15 @@ import pytest
 from vidcls.errors import ConfigurationError, FolderInUseError
 from vidcls.folder_lock import HOLDER_FILE, LOCK_FILE, FolderLock
 
-# Holds a folder, forks a process as a loader does, says so, and waits to be killed.
+# Holds a folder and forks a process as a loader does, which says so; both wait to be killed.
 HOLDER = """
 import os, sys, time
 from pathlib import Path
 from vidcls.folder_lock import FolderLock
 lock = FolderLock(Path(sys.argv[1]))
 lock.acquire()
-child = os.fork()
-if child:
-    print(child, flush=True)
+if os.fork() == 0:
+    print(os.getpid(), flush=True)  # what a fork has to close is closed by now
 time.sleep(1000)
 """
 
