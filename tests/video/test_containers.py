@@ -30,10 +30,10 @@ PLAYLISTS = {
     "SDP": ("v=0\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n", "network stream"),
     "SDP with another line first": (
         "s=x\nv=0\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
-        "names other files",
+        "name other files",
     ),
     "DASH": ('<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"></MPD>', "XML"),
-    "VobSub": ("# VobSub index file, v7 (do not modify this line!)\n", "names other files"),
+    "VobSub": ("# VobSub index file, v7 (do not modify this line!)\n", "name other files"),
 }
 
 
@@ -84,7 +84,7 @@ def test_the_name_of_the_format_alone_keeps_it_from_reading(folder: Path, monkey
     with av.open(str(path)) as container:
         assert container.format.name == "concat"  # a file of others for who opens it without care
     monkeypatch.setattr("vidcls.video.containers._PLAYLISTS", {})
-    with pytest.raises(NotAVideoError, match="names other files"):
+    with pytest.raises(NotAVideoError, match="name other files"):
         open_container(path)
 
 

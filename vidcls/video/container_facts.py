@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.errors import DecodeError
-from vidcls.video.containers import best_stream, first_line, import_av, is_cover, open_best_stream, open_container
+from vidcls.video.containers import best_stream, ffmpeg_reason, import_av, is_cover, open_best_stream, open_container
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -55,7 +55,7 @@ def container_facts(path: Path) -> ContainerFacts:
             times = _shown_times(container)
         return ContainerFacts(kinds, name, _num_missing(path), _rotation(path), _is_uneven(times))
     except av.FFmpegError as error:
-        raise DecodeError(first_line(error)) from error
+        raise DecodeError(ffmpeg_reason(error)) from error
 
 
 def _shown_times(container: InputContainer) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 from types import ModuleType
@@ -71,15 +72,15 @@ def open_container(path: Path, **options: str) -> InputContainer:
         container: InputContainer = av.open(
             file_name(path), options=_OPEN_OPTIONS | options, metadata_errors="replace"
         )  # titles may be in other encodings than UTF-8
-    except av.ArgumentError as error:
+    except av.FFmpegError as error:
+        if error.errno != errno.EINVAL:
+            raise DecodeError(ffmpeg_reason(error)) from error
         if head.startswith(_IMAGES):
             raise NotAVideoError("is an image, not a video") from error
         raise NotAVideoError(
-            "is in no format that is read as a video: damaged, or of a kind that names other files or has no frames"
+            "is in no video format that is read (playlists, scripts and image sequences name other files, and only "
+            "files that hold their own frames are); convert it with ffmpeg -i FILE OUTPUT.mp4"
         ) from error
-    except av.FFmpegError as error:
-        reason = first_line(error).removesuffix(f": {file_name(path)!r}")
-        raise DecodeError(re.sub(r"^\[Errno \d+\] ", "", reason)) from error
     return container
 
 
@@ -160,6 +161,11 @@ def import_av() -> ModuleType:
 def first_line(error: Exception) -> str:
     """The first line of an error's message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
+
+
+def ffmpeg_reason(error: Exception) -> str:
+    """What FFmpeg says of an error, without its number and the file."""
+    return re.sub(r"^\[Errno -?\d+\] |: '[^']*'$", "", first_line(error))
 
 
 def _refuse_playlists(head: bytes) -> None:

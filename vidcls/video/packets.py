@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from vidcls.errors import DecodeError, NotAVideoError
-from vidcls.video.containers import first_line, import_av, open_best_stream
+from vidcls.video.containers import ffmpeg_reason, import_av, open_best_stream
 from vidcls.video.recovery_points import frames_to_recovery
 from vidcls.video.silent_packets import Packet, first_key_position, silent_positions, starts_without_references
 
@@ -119,7 +119,7 @@ def _list_of_version(path: Path, mtime_ns: int, num_bytes: int) -> PacketList:  
         stream = _read_stream(path)
         silent = silent_positions(path, stream.packets, stream.codec, has_times=stream.has_order)
     except import_av().FFmpegError as error:
-        raise DecodeError(first_line(error)) from error
+        raise DecodeError(ffmpeg_reason(error)) from error
     places = [i for i, packet in enumerate(stream.packets) if not packet.is_discard and i not in silent]
     if not places:
         raise DecodeError("the video stream has no frame")
