@@ -128,7 +128,7 @@ def test_a_cover_picture_is_no_video(name: str, codec: str, kind: str, tmp_path:
     with av.open(str(path), "w", format="mp4" if path.suffix == ".m4a" else None) as container:
         sound, cover = container.add_stream(codec, rate=44_100, layout="mono"), container.add_stream("mjpeg", rate=1)
         cover.width, cover.height, cover.pix_fmt = 32, 32, "yuvj420p"
-        cover.disposition = av.stream.Disposition.attached_pic
+        cover.disposition = av.stream.Disposition.attached_pic.value
         silence = av.AudioFrame(format=kind, layout="mono", samples=1024)
         silence.rate, silence.pts = 44_100, 0
         silence.planes[0].update(bytes(silence.planes[0].buffer_size))

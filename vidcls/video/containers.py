@@ -70,8 +70,10 @@ def open_container(path: Path, **options: str) -> InputContainer:
     _refuse_playlists(head)
     try:
         container: InputContainer = av.open(
-            file_name(path), options=_OPEN_OPTIONS | options, metadata_errors="replace"
-        )  # titles may be in other encodings than UTF-8
+            file_name(path),
+            container_options=_OPEN_OPTIONS | options,  # as `options` they crash older versions of PyAV
+            metadata_errors="replace",  # titles may be in other encodings than UTF-8
+        )
     except av.FFmpegError as error:
         if error.errno != errno.EINVAL:
             raise DecodeError(ffmpeg_reason(error)) from error
