@@ -24,6 +24,8 @@ ORDINARY = [
     "variable rate",
     "cut without encoding",
     "8 bits with a palette",
+    "cut without encoding, open groups",
+    "raw motion jpeg",
 ]
 SUSPICIOUS = [
     "h264 in avi",  # which does not say in what order its frames are shown
