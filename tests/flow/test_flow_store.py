@@ -49,7 +49,7 @@ def test_flow_computed_at_once_equals_stored_flow_bit_for_bit(
     settings = FlowSettings.from_dict({"method": method, "short_side_px": short_side_px})
     store = stored(tmp_path / "flow", record, settings=settings)
     at_once = flow_as_stored(frames_of(record), settings)
-    assert at_once.shape == (4, 2, 48, 60) if short_side_px else (4, 2, 64, 80)
+    assert at_once.shape == ((4, 2, 48, 60) if short_side_px else (4, 2, 64, 80))
     assert torch.equal(store.fields(record, range(4)), at_once)
     part = flow_as_stored(frames_of(record)[2:4], settings)  # as a clip from the middle is computed
     assert torch.equal(store.fields(record, [2]), part)
