@@ -94,8 +94,8 @@ def test_a_writer_whose_damaged_folder_another_moves_aside_at_that_moment_puts_i
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, moved = tmp_path / "data", tmp_path / "moved"
-    folder.mkdir()
-    (folder / "half").touch()
+    write_once(folder, write)
+    (folder / "b.txt").write_text("changed later")
 
     def looked_at(path: Path) -> bool:
         found = is_whole(path)

@@ -201,7 +201,7 @@ def wait_for_workers_to_end(store_folder: Path) -> None:
         (["--folder", "{videos}", "--workers", "0"], "--workers must be at least 1"),
         (["--folder", "{videos}", "--weights", "raft_large"], "no effect on method"),
         (["--config", "{videos}/none.yaml"], "no such file"),
-        (["--config", "{videos}/clips.csv"], "no mapping"),
+        (["--config", "{videos}/clips.csv"], "expected keys with values"),
         (["--data.dataset", "VideoCsv", "--data.dataset.path", "{videos}/none.csv"], "no csv file"),
     ],
 )
