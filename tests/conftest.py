@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -33,6 +35,14 @@ def moving_square(step_px: int, start_px: int, *, num_frames: int = CLIP_NUM_FRA
 def one_thread() -> None:
     """Tensors of tests are tiny: a second thread costs more than it brings, above all on a busy machine."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def hang_up_ends() -> Iterator[None]:
+    """A hang-up ends programs that the test starts, also where the tests run under ``nohup``."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(scope="session")

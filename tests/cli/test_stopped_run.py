@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 Command = Callable[..., object]
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX"),
+    pytest.mark.usefixtures("hang_up_ends"),
+]
 SECONDS = 300  # for start and end, on a busy machine too
 
 SIGNALLING = """
