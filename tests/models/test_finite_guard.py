@@ -21,7 +21,7 @@ CLASSES = ["a", "b"]
 
 
 def batches(number: int, *, bad: int | None = None) -> DataLoader:
-    """Batches of two clips; in the batch ``bad`` one pixel of the second is no number."""
+    """Batches of two clips; in the batch ``bad`` one pixel of the second is NaN."""
     made = []
     for k in range(number):
         rgb = torch.randn(2, 3, 1, 24, 24, generator=torch.Generator().manual_seed(k))

@@ -43,7 +43,7 @@ def starts_without_references(packets: Sequence[Packet]) -> bool:
 
 
 def _may_start_silent(packets: Sequence[Packet]) -> bool:
-    """The same, or frames that stand so close to the first one that a multiplexer made up their times.
+    """The same, or frames that stand so close to the first one that a multiplexer invented their times.
 
     It does so for frames that should be shown before the first: 0, 1, 2, 3600, 7200 ticks.
     """
