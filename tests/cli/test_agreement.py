@@ -134,7 +134,8 @@ def test_classes_are_matched_by_name_whatever_their_order_and_number(
     score_of = {row["path"]: row for row in rows_of(run / "test.csv")}
     data = ["--data.dataset", "VideoCsv", "--data.dataset.path", clips_csv("still", "left")]
     assert vidcls("test", "--run", run, *data).status == 0
-    rows = rows_of(run / "test.csv")
+    results = run / "tests" / "clips"
+    rows = rows_of(results / "test.csv")
     assert list(rows[0])[4:] == ["p_left", "p_right", "p_still"]
     assert [row["label"] for row in rows] == ["still"] * 2 + ["left"] * 3
     for row in rows:
@@ -144,7 +145,7 @@ def test_classes_are_matched_by_name_whatever_their_order_and_number(
         assert scores == pytest.approx(wanted, abs=1e-5)  # in another batch
     right = {label: [r["prediction"] == label for r in rows if r["label"] == label] for label in ("still", "left")}
     mean_class_accuracy = sum(sum(answers) / len(answers) for answers in right.values()) / 2  # right is absent
-    table = json.loads((run / "test.json").read_text())["table"]["model"]
+    table = json.loads((results / "test.json").read_text())["table"]["model"]
     assert table["mean_class_accuracy"] == pytest.approx(mean_class_accuracy)
 
 
@@ -154,7 +155,7 @@ def test_a_class_that_the_checkpoint_does_not_know_is_named(
     file = clips_csv("left", "right", "still", renamed={"still": "stop"})
     line = vidcls("test", "--run", run, "--data.dataset", "VideoCsv", "--data.dataset.path", file).refusal()
     assert "the data has the class 'stop', which the model does not know (it knows left, right, still)" in line
-    assert not (run / "test.csv").exists()
+    assert not list(run.rglob("test.csv"))
 
 
 def test_the_order_of_the_classes_can_be_chosen_and_changes_no_label(

@@ -197,13 +197,14 @@ def test_a_corrupt_test_video_is_named_and_counts_as_wrong_unless_it_is_left_out
     num_workers: int,
 ) -> None:
     words = ("test", "--run", run, "--data.dataset.root", "clips", "--data.num_workers", num_workers)
+    results = run / "tests" / "clips"
     bad = shutil.copytree(clip_folder, tmp_path / "clips") / "test" / "left" / "0.avi"
     assert vidcls(*words).status == 0
-    before, whole = rows_of(run / "test.csv"), json.loads((run / "test.json").read_text())
+    before, whole = rows_of(results / "test.csv"), json.loads((results / "test.json").read_text())
     bad.write_bytes(b"no video")
     said = vidcls(*words).out
     assert f"counted as wrong: {tmp_path / 'clips'}" in said or "counted as wrong: clips/test/left/0.avi" in said
-    after, found = rows_of(run / "test.csv"), json.loads((run / "test.json").read_text())
+    after, found = rows_of(results / "test.csv"), json.loads((results / "test.json").read_text())
     place = [row["path"] for row in before].index("test/left/0.avi")
     assert after[place]["prediction"] == "(unread)"
     assert float(after[place]["p_left"]) == 0
@@ -212,8 +213,8 @@ def test_a_corrupt_test_video_is_named_and_counts_as_wrong_unless_it_is_left_out
     assert found["table"]["model"]["top1"] == pytest.approx(num_right / 7)
     assert [(video["path"], video["counts_as_wrong"]) for video in found["unread"]] == [("test/left/0.avi", True)]
     assert "not counted: " in vidcls(*words, "--data.bad_test_videos", "leave_out").out
-    assert rows_of(run / "test.csv") == before[:place] + before[place + 1 :]
-    left_out = json.loads((run / "test.json").read_text())
+    assert rows_of(results / "test.csv") == before[:place] + before[place + 1 :]
+    left_out = json.loads((results / "test.json").read_text())
     assert left_out["table"]["model"]["top1"] == pytest.approx(num_right / 6)
     assert (left_out["num_videos"], left_out["unread"][0]["counts_as_wrong"]) == (6, False)
     assert "0.avi: cannot be decoded" in vidcls(*words, "--data.bad_test_videos", "error").refusal()
@@ -226,7 +227,7 @@ def test_a_test_without_a_readable_video_is_an_error(
         video.write_bytes(b"no video")
     line = vidcls("test", "--run", run, "--data.dataset.root", "clips").refusal()
     assert "none of the test videos could be read, 7 in all; the first: " in line
-    assert not (run / "test.csv").exists()
+    assert not list(run.rglob("test.csv"))
 
 
 def test_more_bad_training_videos_than_the_stated_share_are_an_error(
