@@ -32,8 +32,6 @@ def install(board: Path, journal: Path, *, in_process: bool) -> None:
     _mark_writers()
     if in_process:
         _work_in_process()
-    else:
-        _fork_workers()
 
 
 def note(**fact: object) -> None:
@@ -163,15 +161,3 @@ def _work_in_process() -> None:
 
     worker_pool_each = worker_pool.each_video
     replace_everywhere("each_video", here)
-
-
-def _fork_workers() -> None:
-    """Worker processes as forks, which start in no time."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    from vidcls.flow import worker_pool
-
-    worker_pool._executor = lambda num_workers: ProcessPoolExecutor(
-        num_workers, multiprocessing.get_context("fork"), worker_pool._start_worker
-    )

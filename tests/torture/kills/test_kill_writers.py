@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -177,12 +178,25 @@ def test_workers_of_a_killed_flow_leave_nothing_half_written_either(
 ) -> None:
     if not is_full:
         pytest.skip("the full form alone: each start of workers takes seconds (make torture)")
-    counted = kills(51)
-    aim = counted.aim
-    counted.aim = lambda _: type(aim(1))(1, counted.random.uniform(0, 1.5))
-    found = faults_found(children, counted, writings["flow"], tmp_path / "work", 15, in_process=False)
+    counted, flow = kills(51), writings["flow"]
+    flow = replace(flow, words=(*flow.words[:-1], "tvl1"))  # takes long enough to be killed at it
+    (tmp_path / "timed").mkdir()
+    started = time.time()
+    assert children.run(tmp_path / "timed", *flow.words, in_process=False).status == 0
+    written = [file.stat().st_mtime - started for file in (tmp_path / "timed").rglob("*.flow")]
+    aim, partly_done = type(counted.aim(1)), []
+    counted.aim = lambda _: aim(0, counted.random.uniform(min(written) - 0.1, max(written)))
+
+    def accepted(folder: Path) -> Accepted:
+        found = flow.accepted(folder)
+        partly_done.append(len(found))
+        return found
+
+    watched = replace(flow, accepted=accepted)
+    found = faults_found(children, counted, watched, tmp_path / "work", 15, in_process=False)
     tally("kill -9 of flow, with workers", recovered=counted.recovered, lost=counted.lost, note=counted.note())
     assert not found
+    assert any(0 < number < max(partly_done) for number in partly_done), "no kill fell while the workers worked"
 
 
 @pytest.mark.slow
