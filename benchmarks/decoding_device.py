@@ -20,8 +20,8 @@ from clips import with_other_parts, write_originals
 from measuring import paired, parser, ratio, report
 from torch import Tensor
 
-from vidcls.data.preparation import prepare
-from vidcls.data.prepared_folder import PrepareSettings
+from vidcls.copies.preparation import prepare
+from vidcls.copies.prepared_folder import PrepareSettings
 from vidcls.datasets import VideoCsv
 from vidcls.errors import MissingExtraError
 from vidcls.video import open_video

@@ -143,8 +143,8 @@ def whole_run(device: torch.device, *, quick: bool) -> Iterator[Row]:
     """``vidcls fit --trainer fast`` from a prepared copy: clips a second, and the share of waiting for data."""
     from clips import with_other_parts, write_originals
 
-    from vidcls.data.preparation import prepare
-    from vidcls.data.prepared_folder import PrepareSettings
+    from vidcls.copies.preparation import prepare
+    from vidcls.copies.prepared_folder import PrepareSettings
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

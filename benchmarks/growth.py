@@ -19,7 +19,7 @@ from measuring import parser, report
 
 SET_UP = """
 import json, resource, sys, time
-from vidcls.data import VideoDataModule
+from vidcls.loading import VideoDataModule
 from vidcls.datasets import VideoCsv
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start = time.perf_counter()
@@ -32,9 +32,9 @@ print(json.dumps({"videos": len(data.records), "seconds": seconds, "megabytes": 
 OPENS = """
 import json, sys, torch
 from pathlib import Path
-from vidcls.data.clip_dataset import ClipKey, TrainClips
-from vidcls.data.clip_reader import ClipReader
-from vidcls.data.settings import InputSettings
+from vidcls.loading.clip_dataset import ClipKey, TrainClips
+from vidcls.clips.reader import ClipReader
+from vidcls.clips.settings import InputSettings
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings, VideoRecord
 torch.set_num_threads(1)

@@ -27,10 +27,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 from torchvision.transforms import v2
 
-from vidcls.data import VideoDataModule, clip_reader
-from vidcls.data.preparation import prepare
-from vidcls.data.prepared_folder import PrepareSettings
+from vidcls.clips import reader as clip_reader
+from vidcls.copies.preparation import prepare
+from vidcls.copies.prepared_folder import PrepareSettings
 from vidcls.datasets import VideoCsv, VideoFolder
+from vidcls.loading import VideoDataModule
 from vidcls.transforms import TransformSettings
 from vidcls.video import Video, open_video
 

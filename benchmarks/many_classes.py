@@ -35,7 +35,7 @@ import numpy as np, torch
 from vidcls.callbacks.test_files import TestFiles
 from vidcls.callbacks.wandb_media import log_confusion
 from vidcls.cli import main
-from vidcls.data import VideoDataModule
+from vidcls.loading import VideoDataModule
 from vidcls.datasets import VideoCsv
 from vidcls.explain.feature_pictures import write_embeddings
 from vidcls.explain.features import Features

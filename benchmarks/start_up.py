@@ -16,7 +16,7 @@ from clips import FPS, source_frames
 from lightning.pytorch import Trainer
 from measuring import paired, parser, report
 
-from vidcls.data import InputSettings
+from vidcls.clips import InputSettings
 from vidcls.models import SingleFrame
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings

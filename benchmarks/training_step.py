@@ -27,8 +27,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from vidcls.callbacks import MetricsLog, RunFacts, SkippedVideos
-from vidcls.data.network_input import flow_between
 from vidcls.flow import FlowMethod, FlowSettings
+from vidcls.inference.network_input import flow_between
 from vidcls.models import (
     Conv3D,
     EarlyFusion,

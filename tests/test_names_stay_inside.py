@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from vidcls.artifacts.places import path_inside, place_inside
 from vidcls.callbacks import WandbRun
-from vidcls.data.preparation import prepare
-from vidcls.data.prepared_folder import PreparedFolder, PrepareSettings
+from vidcls.copies.preparation import prepare
+from vidcls.copies.prepared_folder import PreparedFolder, PrepareSettings
 from vidcls.datasets import VideoCsv, VideoFolder
 from vidcls.errors import ConfigurationError, DatasetError, FlowError
 from vidcls.flow import FlowSettings
 from vidcls.flow.precompute import precompute
-from vidcls.flow.source import path_inside, place_inside
 from vidcls.flow.store import FlowStore
 from vidcls.predict.inputs import find_videos, names_below_common_folder
 from vidcls.predict.overlay import overlay_path
@@ -42,7 +42,7 @@ def all_below(tmp_path: Path) -> Iterator[Path]:
 def test_a_name_that_leads_out_is_refused(name: str, tmp_path: Path) -> None:
     record = VideoRecord(path=tmp_path / "v.avi", label="a", split="train", name=name)
     folder = PreparedFolder.open(tmp_path / "copy", SMALL, [])
-    with pytest.raises(FlowError, match="leads out of the folder"):
+    with pytest.raises(DatasetError, match="leads out of the folder"):
         path_inside(tmp_path, name)
     with pytest.raises(DatasetError, match="leads out of the folder"):
         folder.copy_of(record.name)
@@ -51,7 +51,7 @@ def test_a_name_that_leads_out_is_refused(name: str, tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "win32", reason="drives and backslashes lead elsewhere on Windows alone")
 @pytest.mark.parametrize("name", ["C:\\x", "C:x", "..\\x", "a\\..\\..\\x", "\\\\server\\share\\x"])
 def test_so_is_a_drive_or_a_backslash(name: str, tmp_path: Path) -> None:
-    with pytest.raises(FlowError, match="leads out of the folder"):
+    with pytest.raises(DatasetError, match="leads out of the folder"):
         path_inside(tmp_path, name)
 
 
@@ -117,7 +117,7 @@ def test_nothing_is_written_through_a_link_that_leads_out(tmp_path: Path, clip_f
         part = root / records[0].name.partition("/")[0]
         shutil.rmtree(part)
         part.symlink_to(elsewhere)
-        with pytest.raises(FlowError, match="is a link that leads out of"):
+        with pytest.raises(DatasetError, match="is a link that leads out of"):
             place_inside(root, records[0].name)
     with pytest.raises(DatasetError, match="is a link that leads out of"):
         prepare(records, tmp_path / "copy", SMALL, num_workers=0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import subprocess
+import sys
 
 import pytest
 
@@ -12,7 +14,8 @@ import vidcls
 
 PUBLIC = {
     "vidcls.callbacks": {"MetricsLog", "TestFiles", "WandbRun"},
-    "vidcls.data": {"InputSettings", "VideoDataModule"},
+    "vidcls.clips": {"InputSettings"},
+    "vidcls.loading": {"VideoDataModule"},
     "vidcls.datasets": {
         "HMDB51",
         "UCF101",
@@ -39,6 +42,27 @@ def test_a_package_offers_what_others_rely_on(module: str) -> None:
     assert set(package.__all__) >= PUBLIC[module]
     for name in package.__all__:
         assert getattr(package, name) is not None
+
+
+def test_the_package_itself_offers_a_flat_list_of_names_and_nothing_else() -> None:
+    assert vidcls.__all__ == sorted(vidcls.__all__)
+    assert set(vidcls.__all__) == {
+        "__version__",
+        *("VideoFolder", "VideoCsv", "VideoRecord", "open_video", "write_video"),
+        *("FlowSettings", "FlowStore", "VideoDataModule"),
+        *("VideoClassifier", "build_backbone", "load_classifier"),
+        *("Predictor", "Prediction", "Explainer"),
+    }
+    for name in vidcls.__all__:
+        assert getattr(vidcls, name) is not None
+    assert {*vidcls.__all__} <= {*dir(vidcls)}
+    with pytest.raises(AttributeError, match="no attribute 'Predictors'"):
+        vidcls.Predictors  # noqa: B018
+
+
+def test_importing_the_package_imports_no_library() -> None:
+    code = "import sys, vidcls; print(sorted({'torch', 'numpy', 'lightning'} & {*sys.modules}))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 @pytest.mark.parametrize("module", MODULES)

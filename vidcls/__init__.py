@@ -1,3 +1,74 @@
-"""Train, test and use video classifiers."""
+"""Train, test and use video classifiers.
+
+The names below are what most programs need; each is imported when it is first used, so ``import vidcls`` costs nothing::
+
+    import vidcls
+
+    predictor = vidcls.Predictor("runs/two_stream/2026-01-01_12-00-00/checkpoints/best.ckpt")
+    print(predictor("video.mp4").label)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vidcls.datasets import VideoCsv, VideoFolder
+    from vidcls.explain import Explainer
+    from vidcls.flow import FlowSettings, FlowStore
+    from vidcls.layers import build_backbone
+    from vidcls.loading import VideoDataModule
+    from vidcls.models import VideoClassifier, load_classifier
+    from vidcls.predict import Predictor
+    from vidcls.types import Prediction, VideoRecord
+    from vidcls.video import open_video, write_video
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Explainer",
+    "FlowSettings",
+    "FlowStore",
+    "Prediction",
+    "Predictor",
+    "VideoClassifier",
+    "VideoCsv",
+    "VideoDataModule",
+    "VideoFolder",
+    "VideoRecord",
+    "__version__",
+    "build_backbone",
+    "load_classifier",
+    "open_video",
+    "write_video",
+]
+
+_HOMES = {
+    "Explainer": "vidcls.explain",
+    "FlowSettings": "vidcls.flow",
+    "FlowStore": "vidcls.flow",
+    "Prediction": "vidcls.types",
+    "Predictor": "vidcls.predict",
+    "VideoClassifier": "vidcls.models",
+    "VideoCsv": "vidcls.datasets",
+    "VideoDataModule": "vidcls.loading",
+    "VideoFolder": "vidcls.datasets",
+    "VideoRecord": "vidcls.types",
+    "build_backbone": "vidcls.layers",
+    "load_classifier": "vidcls.models",
+    "open_video": "vidcls.video",
+    "write_video": "vidcls.video",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -35,6 +35,10 @@ class MissingFlowError(FlowError):
     """A store has no flow of one video, as where the precomputation could not read it; the message names the video."""
 
 
+class SourceError(VidclsError):
+    """The video that something is, or was, made from cannot be read; the message names its file."""
+
+
 class LoaderError(VidclsError):
     """Processes that load videos died, and no video can be named."""
 

@@ -27,6 +27,9 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 Stream = Literal["rgb", "flow"]
 
+ScoreRule = Literal["probabilities", "logits"]
+"""What is averaged over the views of a video: ``probabilities`` after softmax, or ``logits`` before it (TSN, I3D)."""
+
 
 @dataclass(frozen=True, slots=True)
 class VideoRecord:

@@ -10,8 +10,8 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
+from vidcls.loading import VideoDataModule
 from vidcls.transforms import TransformSettings
 
 MakeTrainer = Callable[..., Trainer]

@@ -10,9 +10,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BackboneFinetuning, EarlyStopping
 
 from vidcls.callbacks import CallbackChecks
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
 from vidcls.errors import ConfigurationError
+from vidcls.loading import VideoDataModule
 from vidcls.models import TwoStream
 
 

@@ -12,9 +12,9 @@ from lightning.pytorch import Trainer
 
 from vidcls.callbacks import Fast
 from vidcls.callbacks.fast import channels_last
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
 from vidcls.errors import ConfigurationError
+from vidcls.loading import VideoDataModule
 from vidcls.models import Conv3D, TwoStream, VideoClassifier, load_classifier
 from vidcls.training.optimization import OptimizationSettings
 

@@ -9,11 +9,11 @@ import pytest
 from lightning.pytorch import Trainer
 
 from vidcls.callbacks import FlowBound
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
 from vidcls.flow import FlowSettings
 from vidcls.flow.precompute import store_video
 from vidcls.flow.store_writer import FlowStoreWriter
+from vidcls.loading import VideoDataModule
 from vidcls.models import TwoStream
 
 MakeData = Callable[..., VideoDataModule]

@@ -9,8 +9,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from vidcls.callbacks import LayerStatistics
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
+from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame
 
 MakeData = Callable[..., VideoDataModule]

@@ -12,9 +12,9 @@ from lightning.pytorch import Callback, Trainer
 
 from vidcls.callbacks import RunFacts
 from vidcls.callbacks.run_facts import git_state, read_run_facts
-from vidcls.data import VideoDataModule
-from vidcls.data.clip_reader import ClipReader
+from vidcls.clips.reader import ClipReader
 from vidcls.datasets import VideoFolder
+from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame
 from vidcls.transforms import ClipPixels
 from vidcls.types import VideoRecord

@@ -9,8 +9,8 @@ import pytest
 from lightning.pytorch import Trainer
 
 from vidcls.callbacks.skipped_videos import SkippedVideos
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
+from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame
 
 MakeData = Callable[..., VideoDataModule]

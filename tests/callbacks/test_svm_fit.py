@@ -12,9 +12,9 @@ from torch import Tensor
 
 from vidcls.callbacks import SvmFit
 from vidcls.callbacks.wandb_samples import scores_of
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
 from vidcls.errors import DivergedError
+from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame, TwoStream, VideoClassifier, load_classifier
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.svm_fusion import SvmFusion

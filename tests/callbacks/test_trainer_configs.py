@@ -10,8 +10,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser
 
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
+from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame, load_classifier
 from vidcls.training.optimization import OptimizationSettings
 

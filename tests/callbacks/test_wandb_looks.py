@@ -10,9 +10,9 @@ import pytest
 from lightning.pytorch import Trainer
 
 from vidcls.callbacks import TestFiles, WandbLooks, WandbRun
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
 from vidcls.errors import FlowError
+from vidcls.loading import VideoDataModule
 from vidcls.models import TwoStream
 
 MakeData = Callable[..., VideoDataModule]

@@ -23,9 +23,9 @@ import vidcls.callbacks
 from vidcls.callbacks.wandb_media import WandbMedia
 from vidcls.callbacks.wandb_run import WandbRun, sync_command
 from vidcls.callbacks.wandb_samples import surest_mistakes_first
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
 from vidcls.errors import ConfigurationError
+from vidcls.loading import VideoDataModule
 from vidcls.models import TwoStream, read_checkpoint
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.video import open_video
@@ -441,7 +441,7 @@ from pathlib import Path
 from lightning.pytorch import Trainer
 
 from vidcls.callbacks import SkippedVideos, WandbMedia, WandbRun
-from vidcls.data import VideoDataModule
+from vidcls.loading import VideoDataModule
 from vidcls.datasets import VideoFolder
 from vidcls.models import SingleFrame
 from vidcls.transforms import TransformSettings

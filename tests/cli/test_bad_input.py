@@ -64,7 +64,7 @@ def nothing_was_left(folder: Path, *given: str) -> bool:
         ("--save_every_n_steps 0", "save_every_n_steps: expected a whole number above 0, got '0'"),
         ("--model NoNet", "model: there is no class 'NoNet'"),
         ("--model gone.NoNet", "model: gone.NoNet cannot be used: No module named 'gone'"),
-        ("--model vidcls.data.VideoDataModule", "model: vidcls.data.VideoDataModule is not a VideoClassifier"),
+        ("--model vidcls.loading.VideoDataModule", "model: vidcls.loading.VideoDataModule is not a VideoClassifier"),
         ("--data.dataset NoSet", "data.dataset: there is no class 'NoSet'"),
         ("--data.dataset VideoCsv", "data.dataset.path is missing: give --data.dataset.path"),
         ("--trainer.callbacks+=NoCallback", "trainer.callbacks: there is no class 'NoCallback'"),
@@ -315,7 +315,7 @@ def test_flow_of_a_video_that_has_changed_since_is_refused(
         ("code", "mine.ckpt: holds more than tensors and plain values, which could run code, and is refused"),
         ("tensors", "mine.ckpt: was not written by vidcls"),
         ("module gone", "mine.ckpt: its model gone.Net cannot be imported (No module named 'gone')"),
-        ("no model", "mine.ckpt: vidcls.data.VideoDataModule is not a VideoClassifier"),
+        ("no model", "mine.ckpt: vidcls.loading.VideoDataModule is not a VideoClassifier"),
         ("argument", "model.foo: there is no such option"),
     ],
 )
@@ -339,7 +339,7 @@ def test_a_checkpoint_of_another_kind_is_refused(
     elif kind == "module gone":
         torch.save({**content, "vidcls": {**content["vidcls"], "class_path": "gone.Net"}}, file)
     elif kind == "no model":
-        torch.save({**content, "vidcls": {**content["vidcls"], "class_path": "vidcls.data.VideoDataModule"}}, file)
+        torch.save({**content, "vidcls": {**content["vidcls"], "class_path": "vidcls.loading.VideoDataModule"}}, file)
     elif kind == "argument":
         torch.save({**content, "hyper_parameters": {**content["hyper_parameters"], "foo": 1}}, file)
     words = ("--allow-class", "gone") if kind == "module gone" else ()

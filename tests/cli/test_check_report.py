@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from vidcls.checks.cache import CheckedVideo
+from vidcls.checks.findings import CheckedData, findings
 from vidcls.cli.check_report import print_report
-from vidcls.data import InputSettings
-from vidcls.data.check_cache import CheckedVideo
-from vidcls.data.findings import CheckedData, findings
+from vidcls.clips import InputSettings
 from vidcls.types import VideoRecord
 from vidcls.video.health import Health
 

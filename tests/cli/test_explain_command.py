@@ -10,9 +10,9 @@ from lightning.pytorch import Trainer
 
 from vidcls.cli import main
 from vidcls.cli.explain import METHOD_NAMES
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
 from vidcls.explain import METHODS
+from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame
 from vidcls.transforms import TransformSettings
 

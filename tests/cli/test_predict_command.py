@@ -17,8 +17,8 @@ import torch
 from lightning.pytorch import Trainer
 
 from vidcls.cli import main
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
+from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame
 from vidcls.predict import Predictor
 from vidcls.transforms import TransformSettings

@@ -12,9 +12,9 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
+from vidcls.clips import InputSettings
 from vidcls.compare import cost
 from vidcls.compare.cost import CostRequest, joined, main, measure, per_second
-from vidcls.data import InputSettings
 from vidcls.models import SingleFrame
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings

@@ -9,8 +9,8 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
+from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
 from vidcls.transforms import TransformSettings
 

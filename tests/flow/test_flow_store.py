@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.errors import FlowError
 from vidcls.flow import FlowSettings, FlowStore, flow_as_stored, open_flow_store
 from vidcls.flow.precompute import store_video
-from vidcls.flow.source_identity import SourceIdentity
 from vidcls.flow.store_writer import PARTIAL_FOLDER, FlowStoreWriter
 from vidcls.types import VideoRecord
 from vidcls.video import open_video

@@ -13,20 +13,19 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
-from vidcls.data import VideoDataModule
-from vidcls.data.network_input import normalized
-from vidcls.data.settings import FlowOn
+from vidcls.clips.settings import FlowOn
 from vidcls.datasets.video_csv import VideoCsv
 from vidcls.errors import CheckpointError, ConfigurationError, DatasetError, DecodeError, FlowError
 from vidcls.flow import FlowSettings
 from vidcls.flow.precompute import store_video
 from vidcls.flow.store_writer import FlowStoreWriter
+from vidcls.inference.network_input import normalized
+from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame, TwoStream, VideoClassifier
 from vidcls.predict import Predictor
 from vidcls.training.fusion import FIXED_FUSIONS_OF
-from vidcls.training.view_scores import ScoreRule
 from vidcls.transforms import TransformSettings
-from vidcls.types import Prediction, Stream, VideoInfo
+from vidcls.types import Prediction, ScoreRule, Stream, VideoInfo
 from vidcls.video import DecoderFallbackWarning, VideoReader, reader, write_video
 
 STEPS_PX = {"down": (2, 0), "right": (0, 2), "still": (0, 0)}

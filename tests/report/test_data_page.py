@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from vidcls.cli import main
-from vidcls.data import VideoDataModule
-from vidcls.data.clip_dataset import ClipKey, TrainClips
-from vidcls.data.clip_reader import ClipReader
+from vidcls.clips.reader import ClipReader
 from vidcls.datasets import VideoCsv, VideoFolder
+from vidcls.loading import VideoDataModule
+from vidcls.loading.clip_dataset import ClipKey, TrainClips
 from vidcls.report.choice import evenly
 from vidcls.report.clip_samples import clip_samples, strip
 from vidcls.report.data_charts import counts_chart

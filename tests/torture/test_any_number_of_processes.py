@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vidcls.data.samplers import OrderedBatches
+from vidcls.loading.samplers import OrderedBatches
 from vidcls.training.results import TestScores, joined
 
 Deal = Callable[[int, int, int, int], Sequence[list[int]]]

@@ -19,10 +19,10 @@ import torch
 from decoders import skip_if_missing
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from vidcls.data import VideoDataModule
-from vidcls.data.clip_dataset import ClipKey, TrainClips
-from vidcls.data.clip_reader import ClipReader
+from vidcls.clips.reader import ClipReader
 from vidcls.datasets import VideoFolder
+from vidcls.loading import VideoDataModule
+from vidcls.loading.clip_dataset import ClipKey, TrainClips
 from vidcls.models import SingleFrame
 from vidcls.transforms import TransformSettings
 from vidcls.video import Backend, open_video, write_video

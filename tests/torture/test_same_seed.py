@@ -11,9 +11,9 @@ from lightning.pytorch import Trainer, seed_everything
 from torch import Tensor
 
 import vidcls.models
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoFolder
 from vidcls.flow import FlowSettings
+from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
 from vidcls.transforms import TransformSettings
 
@@ -86,12 +86,12 @@ def test_another_seed_and_chance_that_no_seed_governs_are_found(
     (model_class,) = (m for m in MODELS if m.__name__ == "SingleFrame")
     first = weights_after_training(model_class, clip_dataset, num_workers=0)
     assert different(first, weights_after_training(model_class, clip_dataset, num_workers=0, seed=6)) != []
-    sound = vidcls.data.clip_dataset.augmented
+    sound = vidcls.loading.clip_dataset.augmented
     chance = iter([0.9, 1.1] * 50)
 
     def planted(pixels, drawn):
         pixels = sound(pixels, drawn)
         return type(pixels)((pixels.rgb * next(chance)).to(pixels.rgb.dtype), pixels.flow)
 
-    monkeypatch.setattr(vidcls.data.clip_dataset, "augmented", planted)
+    monkeypatch.setattr(vidcls.loading.clip_dataset, "augmented", planted)
     assert different(first, weights_after_training(model_class, clip_dataset, num_workers=0)) != []

@@ -9,8 +9,8 @@ from lightning.pytorch.callbacks import BaseFinetuning, EarlyStopping, ModelChec
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from vidcls.callbacks.run_checkpoints import BestCheckpoint
-from vidcls.data import VideoDataModule
 from vidcls.errors import ConfigurationError
+from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
 
 FOR_CHECKPOINTS = ("epoch", "step")  # which Lightning adds for them alone

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
-from vidcls.data import VideoDataModule
+from vidcls.loading import VideoDataModule
 from vidcls.types import Split
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
-from vidcls.data import VideoDataModule
 from vidcls.files import write_text
+from vidcls.loading import VideoDataModule
 from vidcls.settings_file import read_json
 from vidcls.training.machine import this_machine
 from vidcls.types import Batch

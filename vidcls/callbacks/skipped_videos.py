@@ -11,9 +11,9 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
-from vidcls.data import VideoDataModule
 from vidcls.errors import DatasetError
 from vidcls.files import write_text
+from vidcls.loading import VideoDataModule
 from vidcls.types import Batch
 
 SKIPPED_FILE = "skipped.csv"

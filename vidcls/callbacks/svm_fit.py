@@ -11,8 +11,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vidcls.callbacks.whole_checkpoints import write_checkpoint
-from vidcls.data import VideoDataModule
-from vidcls.data.network_input import normalized
+from vidcls.inference.network_input import normalized
+from vidcls.loading import VideoDataModule
 from vidcls.models.classifier import VideoClassifier
 from vidcls.models.parts import HasParts
 from vidcls.training.svm_fusion import SvmFusion

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from vidcls.callbacks.pictures import draw_confusion_matrix
 from vidcls.console import say
-from vidcls.data import VideoDataModule
 from vidcls.files import write_csv, write_text
+from vidcls.loading import VideoDataModule
 from vidcls.models.classifier import VideoClassifier
 from vidcls.models.parts import HasParts
 from vidcls.training.confusions import CONFUSION_COLUMNS, worst_confusions

@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from vidcls.callbacks.wandb_media import best_checkpoint, wandb_run
 from vidcls.callbacks.wandb_run import WandbRun, as_extra
-from vidcls.data import VideoDataModule
 from vidcls.errors import VidclsError
 from vidcls.explain import Explainer
 from vidcls.explain.kernels import first_kernels, write_kernels
 from vidcls.explain.pictures import write_heat
+from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
 from vidcls.predict.predictor import Device
 from vidcls.report import read_run, write_report

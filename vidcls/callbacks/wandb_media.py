@@ -15,7 +15,7 @@ from torch import Tensor
 from vidcls.callbacks.pictures import draw_confusion_matrix
 from vidcls.callbacks.wandb_run import WandbRun, as_extra
 from vidcls.callbacks.wandb_samples import log_samples, scores_of, surest_mistakes_first
-from vidcls.data import VideoDataModule
+from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier, load_classifier
 from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.report.choice import evenly

@@ -11,11 +11,11 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from vidcls.callbacks.wandb_run import WandbRun
-from vidcls.data import VideoDataModule
-from vidcls.data.clip_dataset import TestVideos, collate
-from vidcls.data.clip_reader import ClipReader
-from vidcls.data.network_input import normalized
+from vidcls.clips.reader import ClipReader
 from vidcls.errors import DecodeError
+from vidcls.inference.network_input import normalized
+from vidcls.loading import VideoDataModule
+from vidcls.loading.clip_dataset import TestVideos, collate
 from vidcls.models import VideoClassifier
 from vidcls.training.results import wrong_scores
 from vidcls.types import VideoRecord

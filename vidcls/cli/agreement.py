@@ -11,10 +11,10 @@ from typing import get_args, get_type_hints
 from jsonargparse import Namespace
 
 from vidcls.cli.runs import CONFIG_FILE
-from vidcls.data import VideoDataModule
 from vidcls.datasets import VideoDataset
 from vidcls.datasets.checks import first_few
 from vidcls.errors import CheckpointError, ConfigurationError, unlike
+from vidcls.loading import VideoDataModule
 from vidcls.models.checkpoint import CheckpointFacts, import_class, import_model_class
 from vidcls.models.classifier import VideoClassifier
 from vidcls.settings_file import read_settings

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from vidcls.checks.finding import Finding
+from vidcls.checks.findings import CheckedData
+from vidcls.checks.labels import class_counts
 from vidcls.console import say, visible
-from vidcls.data.check_labels import class_counts
-from vidcls.data.finding import Finding
-from vidcls.data.findings import CheckedData
-from vidcls.data.loading_speed import LoadingSpeed
+from vidcls.loading.loading_speed import LoadingSpeed
 from vidcls.types import SPLITS
 
 MOST_CLASSES = 40

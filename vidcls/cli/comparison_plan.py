@@ -22,8 +22,8 @@ from vidcls.compare.settings import (
     first_difference,
     section,
 )
-from vidcls.data.from_config import videos_of
 from vidcls.errors import ConfigurationError
+from vidcls.loading.from_config import videos_of
 from vidcls.models import VideoClassifier
 from vidcls.models.checkpoint import import_class
 from vidcls.settings_file import read_yaml

@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
         raise ConfigurationError(f"--output {output}: suffix is {output.suffix!r}; allowed are .html and .htm")
     from tqdm import tqdm
 
-    from vidcls.predict.output import check_place
+    from vidcls.outputs import check_place
     from vidcls.report import write_data_page
     from vidcls.report.data_page import numbers_beside
 

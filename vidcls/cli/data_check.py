@@ -18,11 +18,11 @@ from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
 
 if TYPE_CHECKING:
-    from vidcls.data.check_cache import CheckCache
-    from vidcls.data.check_files import CheckedFiles
-    from vidcls.data.finding import Finding
-    from vidcls.data.findings import CheckedData
-    from vidcls.data.fix_list import FixList
+    from vidcls.checks.cache import CheckCache
+    from vidcls.checks.files import CheckedFiles
+    from vidcls.checks.finding import Finding
+    from vidcls.checks.findings import CheckedData
+    from vidcls.checks.fix_list import FixList
 
 DESCRIPTION = """Open every file of a data set in processes that may crash or hang, decode all of its frames, and say
 what would spoil a training: files that cannot be read, are damaged, cut off, black, frozen or shorter than a clip;
@@ -52,12 +52,12 @@ def main(argv: list[str]) -> int:
     """
     started = time.monotonic()
     options, others = _parsed(argv)
+    from vidcls.checks.cache import CheckCache
+    from vidcls.checks.findings import CheckedData, findings
+    from vidcls.checks.fix_list import fix_list, write_fix_list
     from vidcls.cli.check_report import as_plain, print_report
-    from vidcls.data.check_cache import CheckCache
-    from vidcls.data.findings import CheckedData, findings
-    from vidcls.data.fix_list import fix_list, write_fix_list
-    from vidcls.data.loading_speed import known_speed
-    from vidcls.predict.output import check_place
+    from vidcls.loading.loading_speed import known_speed
+    from vidcls.outputs import check_place
 
     for option, file in (("--json", options.json), ("--fix-list", options.fix_list)):
         if file is not None:
@@ -92,8 +92,8 @@ def main(argv: list[str]) -> int:
 
 def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, list[str], Sequence[str]]:
     """The data set, however much is wrong with it, its folder, why a training would refuse it, and how it was read."""
-    from vidcls.data import InputSettings
-    from vidcls.data.findings import CheckedData
+    from vidcls.checks.findings import CheckedData
+    from vidcls.clips import InputSettings
     from vidcls.datasets import videos_below
     from vidcls.datasets.checks import faults_noted
     from vidcls.types import VideoRecord
@@ -117,7 +117,7 @@ def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, lis
 
 def _understood(notes: Sequence[str]) -> list[Finding]:
     """What a training says of the data set at its start."""
-    from vidcls.data.finding import Finding
+    from vidcls.checks.finding import Finding
 
     return [Finding("how it was read", False, "how the data set was read", tuple(notes))] if notes else []
 
@@ -125,7 +125,7 @@ def _understood(notes: Sequence[str]) -> list[Finding]:
 def _checked(data: CheckedData, cache: CheckCache, options: Namespace) -> CheckedFiles:
     from tqdm import tqdm
 
-    from vidcls.data.check_files import check_files
+    from vidcls.checks.files import check_files
 
     total = len({record.path for record in data.records})
     with tqdm(total=total, desc="checking", unit="video", disable=None, file=sys.stderr) as bar:
@@ -140,7 +140,7 @@ def _checked(data: CheckedData, cache: CheckCache, options: Namespace) -> Checke
 
 
 def _cache_folder(given: str | None) -> Path | None:
-    from vidcls.data.check_cache import default_folder
+    from vidcls.checks.cache import default_folder
 
     if given is None:
         return default_folder()

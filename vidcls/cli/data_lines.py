@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vidcls.data import VideoDataModule
 from vidcls.datasets.checks import first_few
 from vidcls.files import printable
+from vidcls.loading import VideoDataModule
 from vidcls.types import SPLITS, Split, VideoRecord
 
 

@@ -16,7 +16,7 @@ from vidcls.console import say
 from vidcls.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from vidcls.data.preparation import Preparation
+    from vidcls.copies.preparation import Preparation
 
 DESCRIPTION = """A copy of a data set for training: smaller frames, each a JPEG picture of its own, so that a clip is
 loaded in a tenth of the time. It is a data set like any other, and its files are Motion JPEG that every player shows.
@@ -38,8 +38,8 @@ def main(argv: list[str]) -> int:
     options, others = _parsed(argv)
     import torch
 
-    from vidcls.data.preparation import prepare, spreads_groups
-    from vidcls.data.prepared_folder import CLIPS, FAILURES, PrepareSettings
+    from vidcls.copies.preparation import prepare, spreads_groups
+    from vidcls.copies.prepared_folder import CLIPS, FAILURES, PrepareSettings
     from vidcls.datasets import VideoCsv
     from vidcls.flow.estimators import estimate_by
     from vidcls.flow.precompute import FAILURES_NAME as FLOW_FAILURES

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vidcls.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from vidcls.data import VideoDataModule
+    from vidcls.loading import VideoDataModule
     from vidcls.models import VideoClassifier
 
 SOURCE = "FOLDER|CSV|CONFIG|RUN"
@@ -29,7 +29,7 @@ def data_of(source: str, config: str | None, others: Sequence[str]) -> VideoData
         VidclsError: no such data set, or options that contradict each other.
     """
     from vidcls.cli.parsed import parsed_fit, plain
-    from vidcls.data.from_config import data_module_of
+    from vidcls.loading.from_config import data_module_of
     from vidcls.models.checkpoint import import_class
 
     parsed = parsed_fit(_arguments(source, config, others))

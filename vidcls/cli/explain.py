@@ -101,7 +101,7 @@ def _parsed(argv: list[str]) -> Namespace:
 def _check_outputs(options: Namespace) -> None:
     """Refuse what could not be written in the end, before anything is computed."""
     from vidcls.explain.pictures import FILM_SUFFIXES, STRIP_SUFFIXES
-    from vidcls.predict.output import check_place
+    from vidcls.outputs import check_place
 
     wanted: list[tuple[str, Path | None, Sequence[str]]] = [
         ("--output", options.output, (*FILM_SUFFIXES, *STRIP_SUFFIXES)),

@@ -13,9 +13,9 @@ from vidcls.console import say
 from vidcls.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from vidcls.data import VideoDataModule
     from vidcls.explain.explainer import Explainer
     from vidcls.explain.features import Features
+    from vidcls.loading import VideoDataModule
     from vidcls.types import Batch, Split
 
 DESCRIPTION = """What the layers of a trained model know: how well a linear classifier reads the class from each, fitted
@@ -89,7 +89,7 @@ def _parsed(argv: list[str]) -> Namespace:
 
 def _data(config: Path, explainer: Explainer, options: Namespace) -> VideoDataModule:
     """The run's data set, its clips as the checkpoint says."""
-    from vidcls.data.from_config import data_module_of
+    from vidcls.loading.from_config import data_module_of
     from vidcls.settings_file import read_settings, section
 
     return data_module_of(
@@ -106,8 +106,8 @@ def _features(explainer: Explainer, data: VideoDataModule, part: Split) -> Featu
     from torch import Tensor
     from tqdm import tqdm
 
-    from vidcls.data.network_input import normalized
     from vidcls.explain.features import collect_features
+    from vidcls.inference.network_input import normalized
 
     device = explainer.predictor.device
     loader = data.single_view_loader(part)

@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
     from vidcls.flow.film import FILM_SUFFIXES, STRIP_SUFFIXES, write_flow_film
     from vidcls.flow.saturation import SaturationTally
     from vidcls.flow.settings import FlowSettings
-    from vidcls.predict.output import check_place
+    from vidcls.outputs import check_place
 
     if options.output.suffix.lower() not in (*FILM_SUFFIXES, *STRIP_SUFFIXES):
         allowed = ", ".join((*FILM_SUFFIXES, *STRIP_SUFFIXES))

@@ -125,8 +125,8 @@ def _parsed(argv: list[str]) -> Namespace:
 
 def _overlay_paths(wanted: Path, videos: Sequence[Path]) -> list[Path]:
     """The file to write for each video; ConfigurationError where that cannot be."""
+    from vidcls.outputs import check_place
     from vidcls.predict.inputs import names_below_common_folder
-    from vidcls.predict.output import check_place
     from vidcls.predict.overlay import OVERLAY_SUFFIXES, overlay_path
 
     names_file = bool(wanted.suffix) and not wanted.is_dir()

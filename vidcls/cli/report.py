@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
     if output.suffix.lower() not in (".html", ".htm"):
         raise ConfigurationError(f"--output {output}: suffix is {output.suffix!r}; allowed are .html and .htm")
     from vidcls.folder_lock import FolderLock
-    from vidcls.predict.output import check_place
+    from vidcls.outputs import check_place
     from vidcls.report import read_run
     from vidcls.report.page import tables_beside
 
@@ -81,8 +81,8 @@ def _write(run: RunFolder, output: Path, options: Namespace) -> None:
 
 def _paths(config_text: str, source: Path) -> dict[str, Path]:
     """The files of the data set's test videos by name; none where the configuration does not say."""
-    from vidcls.data.from_config import videos_of
     from vidcls.errors import DatasetError
+    from vidcls.loading.from_config import videos_of
     from vidcls.settings_file import section, settings_in
 
     if not config_text:

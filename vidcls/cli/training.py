@@ -54,9 +54,9 @@ from vidcls.cli.messages import own_message, parser_message, refused_by_callback
 from vidcls.cli.request import Request, understand
 from vidcls.cli.results_folder import results_folder
 from vidcls.cli.runs import CHECKPOINTS, CONFIG_FILE
-from vidcls.data import VideoDataModule
 from vidcls.errors import ConfigurationError, DivergedError, VidclsError
 from vidcls.files import write_text
+from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
 from vidcls.models.checkpoint import import_class, import_model_class
 from vidcls.settings_file import parse_yaml

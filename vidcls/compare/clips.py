@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vidcls.compare.settings import first_difference
-from vidcls.data.from_config import videos_of
 from vidcls.errors import ConfigurationError
+from vidcls.loading.from_config import videos_of
 from vidcls.types import Split
 
 

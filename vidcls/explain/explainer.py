@@ -9,12 +9,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from vidcls.data.clip_dataset import stack_views
-from vidcls.data.clip_reader import ClipIndices, ClipReader
-from vidcls.data.network_input import flow_between, normalized
+from vidcls.clips.reader import ClipIndices, ClipReader
 from vidcls.errors import ConfigurationError
 from vidcls.explain.heat import LAYER_METHODS, METHODS, Method, find_layer, heat_maps
 from vidcls.explain.over_time import TimeEffects, time_effects
+from vidcls.inference.network_input import flow_between, normalized
+from vidcls.loading.clip_dataset import stack_views
 from vidcls.predict.predictor import Device, Predictor
 from vidcls.transforms import Box, ClipPixels, centre_box, test_transform
 from vidcls.types import Prediction, Stream, VideoRecord

@@ -22,9 +22,9 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor
 
+from vidcls.artifacts.places import path_inside
 from vidcls.errors import FlowError, MissingFlowError
 from vidcls.flow.settings import FlowSettings
-from vidcls.flow.source import path_inside
 from vidcls.types import VideoRecord
 
 _X_PICTURE = re.compile(r"flow_x_(\d+)\.jpe?g")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.errors import FlowError, MissingFlowError
 from vidcls.flow.codec import dequantize
 from vidcls.flow.flow_file import FlowFile
 from vidcls.flow.saturation import Saturation
 from vidcls.flow.source import FlowSource
-from vidcls.flow.source_identity import SourceIdentity
 from vidcls.flow.store import FlowStore
 from vidcls.types import VideoRecord
 

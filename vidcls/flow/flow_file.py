@@ -24,11 +24,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.errors import FlowError
 from vidcls.flow.codec import decode_field, encode_field
 from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import Plain
-from vidcls.flow.source_identity import SourceIdentity
 from vidcls.settings_file import parse_json
 
 _MAGIC = b"VIDFLOW1"

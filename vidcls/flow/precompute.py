@@ -24,8 +24,8 @@ from vidcls.flow.saturation import TOLD_SHARE, Saturation, SaturationTally, perc
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store import FlowStore
 from vidcls.flow.store_writer import FlowStoreWriter
-from vidcls.flow.worker_pool import each_video, reason_of
 from vidcls.folder_lock import FolderLock
+from vidcls.jobs.worker_pool import each_video, reason_of
 from vidcls.types import VideoRecord
 from vidcls.video import open_video
 

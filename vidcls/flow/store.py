@@ -10,14 +10,15 @@ from pathlib import Path
 
 from torch import Tensor
 
-from vidcls.errors import FlowError, MissingFlowError
+from vidcls.artifacts.places import path_inside
+from vidcls.artifacts.source_identity import SourceIdentity
+from vidcls.errors import FlowError, MissingFlowError, SourceError
 from vidcls.flow.codec import dequantize
 from vidcls.flow.dense_flow_folder import DenseFlowFolder, holds_dense_flow
 from vidcls.flow.flow_file import FlowFile, FlowFileHeader
 from vidcls.flow.manifest import MANIFEST_NAME, Manifest
 from vidcls.flow.settings import FlowSettings
-from vidcls.flow.source import FlowSource, path_inside
-from vidcls.flow.source_identity import SourceIdentity
+from vidcls.flow.source import FlowSource
 from vidcls.types import VideoRecord
 
 FLOW_SUFFIX = ".flow"
@@ -112,7 +113,10 @@ class FlowStore:
         signature = (status.st_size, status.st_mtime_ns)  # spares the digest where nothing changed since the last read
         if self._known_sources.get(record.name) == signature:
             return
-        found = SourceIdentity.of(record.path)
+        try:
+            found = SourceIdentity.of(record.path)
+        except SourceError as error:
+            raise FlowError(f"the flow of {record.name!r} in {self.root} cannot be checked: {error}") from error
         if found != header.source:
             raise FlowError(
                 f"the flow of {record.name!r} in {self.root} was made from another video ({header.source.num_bytes} "

@@ -11,6 +11,8 @@ from uuid import uuid4
 
 from torch import Tensor
 
+from vidcls.artifacts.places import place_inside
+from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.errors import FlowError
 from vidcls.files import naming
 from vidcls.flow.flow_file import FlowFile, FlowFileHeader, write_flow_file
@@ -18,8 +20,6 @@ from vidcls.flow.manifest import MANIFEST_NAME, Manifest, installed_versions
 from vidcls.flow.raft_estimator import weights_digest
 from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import FlowSettings
-from vidcls.flow.source import place_inside
-from vidcls.flow.source_identity import SourceIdentity
 from vidcls.flow.store import FLOW_SUFFIX, FlowStore
 from vidcls.types import VideoRecord
 

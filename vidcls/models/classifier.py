@@ -45,8 +45,8 @@ from vidcls.training.optimization import (
 from vidcls.training.results import MODEL_ROW, TestScores, wrong_scores
 from vidcls.training.tally import TestTally
 from vidcls.training.transfer import TransferSettings
-from vidcls.training.view_scores import ScoreRule, video_scores, view_scores
-from vidcls.types import Batch, ClipSettings, DescribesInput, Stream
+from vidcls.training.view_scores import video_scores, view_scores
+from vidcls.types import Batch, ClipSettings, DescribesInput, ScoreRule, Stream
 
 FACTS_FORMAT = 1
 LINKED_ARGUMENTS = ("class_names", "clip")  # what the data tells the model

@@ -14,6 +14,7 @@ from typing import TextIO
 
 from vidcls.console import visible
 from vidcls.errors import ConfigurationError, VidclsError
+from vidcls.outputs import check_place
 from vidcls.types import Prediction
 
 
@@ -30,15 +31,6 @@ def check_output(path: Path, inputs: Sequence[Path] = ()) -> None:
         if place.is_dir():
             raise ConfigurationError(f"--output {place}: this is a folder; give a file in it")
         check_place(place, inputs, option="--output")
-
-
-def check_place(path: Path, inputs: Sequence[Path], *, option: str) -> None:
-    """Refuse a path that is an input, or whose folder cannot be made or written to. ConfigurationError."""
-    if os.path.realpath(path) in {os.path.realpath(video) for video in inputs}:
-        raise ConfigurationError(f"{option} {path}: this is one of the inputs; give another name")
-    folder = next(folder for folder in Path(os.path.abspath(path)).parents if folder.exists())  # noqa: PTH100
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ConfigurationError(f"{option} {path}: {folder} is no folder that can be written to; give another place")
 
 
 class PredictionFile:

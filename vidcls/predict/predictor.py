@@ -12,12 +12,12 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from vidcls.data import InputSettings
-from vidcls.data.clip_dataset import stack_views, views_of
-from vidcls.data.clip_reader import ClipIndices, ClipReader
-from vidcls.data.network_input import normalized
+from vidcls.clips import InputSettings
+from vidcls.clips.reader import ClipIndices, ClipReader
 from vidcls.errors import CheckpointError, ConfigurationError, FlowError
 from vidcls.flow.estimators import estimate_by
+from vidcls.inference.network_input import normalized
+from vidcls.loading.clip_dataset import stack_views, views_of
 from vidcls.models import load_classifier
 from vidcls.training.results import MODEL_ROW
 from vidcls.training.view_scores import video_scores

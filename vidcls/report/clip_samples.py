@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vidcls.data import VideoDataModule
-from vidcls.data.clip_dataset import ClipKey, TestVideos, TrainClips
-from vidcls.data.clip_reader import ClipReader
-from vidcls.data.network_input import with_flow
+from vidcls.clips.reader import ClipReader
 from vidcls.errors import VidclsError
 from vidcls.flow.pictures import direction_picture
+from vidcls.inference.network_input import with_flow
+from vidcls.loading import VideoDataModule
+from vidcls.loading.clip_dataset import ClipKey, TestVideos, TrainClips
 from vidcls.report.choice import evenly
 from vidcls.report.thumbnails import small, webp
 from vidcls.types import VideoRecord

@@ -11,9 +11,9 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from vidcls.data import VideoDataModule
 from vidcls.errors import DecodeError, VidclsError
 from vidcls.files import printable, write_text, written_whole
+from vidcls.loading import VideoDataModule
 from vidcls.report.choice import evenly
 from vidcls.report.clip_samples import clip_samples, sample_arrays
 from vidcls.report.data_charts import counts_chart, lengths_chart

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vidcls.training.view_scores import ScoreRule
+from vidcls.types import ScoreRule
 
 Fusion = Literal["mean", "product", "weighted", "svm"]
 

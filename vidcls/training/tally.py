@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from vidcls.training.results import MODEL_ROW, TestScores, UnreadVideo, joined, right_by_views
-from vidcls.training.view_scores import ScoreRule, video_scores
-from vidcls.types import Batch
+from vidcls.training.view_scores import video_scores
+from vidcls.types import Batch, ScoreRule
 
 
 class TestTally:

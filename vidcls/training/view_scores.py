@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor
 
-ScoreRule = Literal["probabilities", "logits"]
-"""What is averaged over the views of a video: ``probabilities`` after softmax, or ``logits`` before it (TSN, I3D)."""
+from vidcls.types import ScoreRule
 
 
 def view_scores(logits: Tensor, rule: ScoreRule) -> Tensor:

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torchvision.io import write_jpeg
 
-from vidcls.data.preparation import prepare
-from vidcls.data.prepared_folder import PreparedFolder, PrepareSettings
+from vidcls.copies.preparation import prepare
+from vidcls.copies.prepared_folder import PreparedFolder, PrepareSettings
 from vidcls.datasets import VideoCsv
 from vidcls.errors import VidclsError
 from vidcls.flow import FlowSettings, FlowStore, flow_file, open_flow_store

@@ -29,7 +29,7 @@ def never_flushes() -> None:
 
 def skips_a_batch() -> None:
     """A resumed training starts one batch too late."""
-    from vidcls.data.train_loader import TrainLoader
+    from vidcls.loading.train_loader import TrainLoader
 
     load = TrainLoader.load_state_dict
 

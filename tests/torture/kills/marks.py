@@ -123,7 +123,7 @@ def _mark_training() -> None:
 
 def _mark_writers() -> None:
     """Whatever writes a file."""
-    from vidcls.data.prepared_folder import PreparedFolder
+    from vidcls.copies.prepared_folder import PreparedFolder
     from vidcls.datasets import written_folder
     from vidcls.files import written_whole
     from vidcls.flow.manifest import Manifest
@@ -154,7 +154,7 @@ def replace_everywhere(name: str, function: Callable) -> None:
 
 def _work_in_process() -> None:
     """No worker processes for flow and copies: a kill then ends all work at once, and starting costs nothing."""
-    from vidcls.flow import worker_pool
+    from vidcls.jobs import worker_pool
 
     def here(job: Callable, records: list, *, num_workers: int) -> Iterator:
         return worker_pool_each(job, records, num_workers=0)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from vidcls.data.prepared_folder import PreparedFolder, PrepareSettings
+from vidcls.copies.prepared_folder import PreparedFolder, PrepareSettings
 from vidcls.datasets import VideoCsv, VideoFolder
 from vidcls.datasets.written_folder import is_whole
 from vidcls.errors import FlowError

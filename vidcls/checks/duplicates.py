@@ -1,0 +1,86 @@
+"""Records and their digests -> videos that are there more than once, and groups that more than one part has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from vidcls.checks.cache import CheckedVideo
+from vidcls.checks.finding import Finding
+from vidcls.types import VideoRecord
+
+_UCF_GROUP = re.compile(r"(v_.+_g\d+)_c\d+$")
+
+
+def copies(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo]) -> list[list[VideoRecord]]:
+    """The videos that are the same one: the same file, the same bytes, or the same pictures in another container."""
+    group_of: dict[str, list[VideoRecord]] = {}
+    for record in records:
+        health = known[record.path].health
+        keys = [f"path {record.path}"]
+        keys += [f"bytes {health.digest}"] if health.digest else []
+        keys += [f"content {health.content_digest}"] if health.content_digest and not health.num_unread else []
+        together = next((group_of[key] for key in keys if key in group_of), [])
+        together.append(record)
+        for key in keys:
+            group_of.setdefault(key, together)
+    distinct = {id(group): group for group in group_of.values()}
+    return [group for group in distinct.values() if len(group) > 1]
+
+
+def duplicate_findings(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo]) -> Iterator[Finding]:
+    """Copies with two labels, across parts, and within a part; the first two are the worse ones."""
+    lines: dict[str, list[str]] = {"labels": [], "parts": [], "part": []}
+    for group in copies(records, known):
+        if len({record.label for record in group}) > 1:
+            lines["labels"].append(", ".join(f"{record.name} ({record.label})" for record in group))
+        elif len({record.split for record in group}) > 1:
+            lines["parts"].append(", ".join(f"{record.name} ({record.split})" for record in group))
+        else:
+            lines["part"].append(", ".join(record.name for record in group))
+    if lines["labels"]:
+        title = f"{_times(lines['labels'])} with different labels"
+        yield Finding("two labels", True, title, tuple(lines["labels"]), "find out which label is right")
+    if lines["parts"]:
+        title = f"{_times(lines['parts'])} in different parts: the test is no test of them"
+        yield Finding("leak", True, title, tuple(lines["parts"]), "keep one copy; --fix-list keeps that of the test")
+    if lines["part"]:
+        title = f"{_times(lines['part'])} in one part"
+        yield Finding("duplicate", True, title, tuple(lines["part"]), "keep one copy of each")
+
+
+def group_of(record: VideoRecord) -> str | None:
+    """The group of a record; where none is given, that of a file named as in UCF101: ``v_Class_g01_c02.avi``."""
+    if record.group is not None:
+        return record.group
+    match = _UCF_GROUP.search(Path(record.name).stem)
+    return match.group(1) if match else None
+
+
+def spread_groups(records: Sequence[VideoRecord]) -> dict[str, list[VideoRecord]]:
+    """The videos of each group that is in more than one part."""
+    members: dict[str, list[VideoRecord]] = {}
+    for record in records:
+        group = group_of(record)
+        if group is not None:
+            members.setdefault(group, []).append(record)
+    return {name: group for name, group in members.items() if len({record.split for record in group}) > 1}
+
+
+def group_findings(records: Sequence[VideoRecord]) -> Iterator[Finding]:
+    """The groups that are in more than one part."""
+    spread = spread_groups(records)
+    if not spread:
+        return
+    lines = []
+    for name, group in sorted(spread.items()):
+        parts = [f"{part} {sum(r.split == part for r in group)}" for part in ("train", "val", "test")]
+        lines.append(f"{name}: {', '.join(parts)}")
+    title = "1 group is" if len(spread) == 1 else f"{len(spread)} groups are"
+    remedy = "give each group one part, or cut by group: a column group, group_pattern, or --data.num_folds"
+    yield Finding("spread group", True, f"{title} in more than one part", tuple(lines), remedy)
+
+
+def _times(lines: Sequence[str]) -> str:
+    return "1 video is there more than once," if len(lines) == 1 else f"{len(lines)} videos are there more than once,"

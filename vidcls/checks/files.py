@@ -1,0 +1,128 @@
+"""Records -> what is known of each file: from the cache, or by reading it in processes that may crash or hang."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pebble import ProcessExpired
+
+from vidcls.checks.cache import CheckCache, CheckedVideo
+from vidcls.checks.examined import Examined, examined
+from vidcls.errors import MissingExtraError
+from vidcls.jobs.worker_pool import Outcome, each_video, reason_of
+from vidcls.types import VideoRecord
+from vidcls.video.health import Health
+
+SAVED_EVERY_SECONDS = 30.0
+SHARE_FOR_READING = 0.5  # of the time allowed: then a long video is not taken for one that hangs
+SLOW_DISK_BYTES = 20e6  # a second: all bytes of a file are read several times, whatever its frames take
+
+
+@dataclass(frozen=True)
+class CheckedFiles:
+    """All files of a data set.
+
+    Args:
+        by_path: what is known of each.
+        num_opened: files that were opened for it; the others are as they were at an earlier check.
+    """
+
+    by_path: dict[Path, CheckedVideo]
+    num_opened: int
+
+
+def check_files(
+    records: Sequence[VideoRecord],
+    cache: CheckCache,
+    *,
+    num_workers: int,
+    most_seconds: float,
+    progress: Callable[[int], object] = int,
+    anew: bool = False,
+    job: Callable[[VideoRecord], Examined] | None = None,
+) -> CheckedFiles:
+    """What is known of every file. What was found is kept in the cache also where the work is interrupted.
+
+    Args:
+        records: the videos; a file that several of them name is read once.
+        cache: what is known already; takes what is new.
+        num_workers: number of processes.
+        most_seconds: that a file may take, besides the time in which a slow disk gives its bytes.
+        progress: is told of each number of files that are done.
+        anew: read all files, whatever is known.
+        job: what reads a file; None for :func:`vidcls.checks.examined.examined`.
+
+    Raises:
+        MissingExtraError: the decoder that the cache is for is not installed.
+    """
+    distinct = {record.path: record for record in records}
+    found: dict[Path, CheckedVideo] = {}
+    waiting: dict[Path, tuple[int, int]] = {}  # size and date before it is read
+    for path in distinct:
+        known = None if anew else cache.find(path, most_seconds=most_seconds)
+        if known is not None:
+            found[path] = known
+            continue
+        try:
+            status = path.stat()
+            waiting[path] = (status.st_size, status.st_mtime_ns)
+        except OSError as error:
+            found[path] = CheckedVideo(0, 0, Health("missing", error.strerror or str(error)))
+    progress(len(found))
+    job = job or partial(examined, decoder=cache.decoder, most_seconds=SHARE_FOR_READING * most_seconds)
+    save_at = time.monotonic() + SAVED_EVERY_SECONDS
+    todo = [distinct[path] for path in waiting]
+    try:
+        for outcome in each_video(
+            job,
+            todo,
+            num_workers=min(num_workers, max(1, len(todo))),
+            seconds_each=lambda record: allowed_seconds(most_seconds, waiting[record.path][0]),
+        ):
+            path = outcome.record.path
+            health, digest = _result(outcome, allowed_seconds(most_seconds, waiting[path][0]))
+            found[path] = CheckedVideo(*waiting[path], health, digest, most_seconds)
+            if not _was_killed(outcome):
+                cache.add(path, found[path])
+            progress(1)
+            if time.monotonic() > save_at:
+                started = time.monotonic()
+                cache.save()
+                save_at = time.monotonic() + max(SAVED_EVERY_SECONDS, 20 * (time.monotonic() - started))
+    finally:
+        cache.save()
+    return CheckedFiles(found, len(waiting))
+
+
+def allowed_seconds(most_seconds: float, num_bytes: int) -> float:
+    """The time after which a process that reads a file is taken to hang: a large one takes long on a slow disk."""
+    return most_seconds + num_bytes / SLOW_DISK_BYTES
+
+
+def _result(outcome: Outcome[Examined], most_seconds: float) -> tuple[Health, str]:
+    if outcome.result is not None:
+        return outcome.result.health, outcome.result.source_digest
+    if isinstance(outcome.error, MissingExtraError):
+        raise outcome.error  # the decoder that was asked for is not there: no fault of the file
+    if isinstance(outcome.error, TimeoutError):
+        return Health("hang", f"it was not read within {most_seconds:.3g} seconds, and its process was ended"), ""
+    if isinstance(outcome.error, ProcessExpired):
+        return Health("crash", f"the process that read it ended by {_death(outcome.error)}"), ""
+    return Health("undecodable", reason_of(outcome).removeprefix(f"{outcome.record.path}: ")), ""
+
+
+def _death(error: ProcessExpired) -> str:
+    try:
+        return f"signal {signal.Signals(-error.exitcode).name}"
+    except ValueError:
+        return f"exit status {error.exitcode}"
+
+
+def _was_killed(outcome: Outcome[Examined]) -> bool:
+    """Whether something else than its file may have ended the process, such as a lack of memory."""
+    return isinstance(outcome.error, ProcessExpired) and outcome.error.exitcode == -signal.SIGKILL

@@ -1,0 +1,129 @@
+"""Checked records -> a csv file of the usable ones, which is a data set, and what is not in it or was moved."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vidcls.checks.cache import CheckedVideo
+from vidcls.checks.duplicates import copies, group_of, spread_groups
+from vidcls.datasets import VideoCsv
+from vidcls.errors import DatasetError
+from vidcls.files import write_csv
+from vidcls.types import SPLITS, Split, VideoRecord
+
+KEPT_FIRST: tuple[Split, ...] = ("test", "val", "train")
+
+
+@dataclass(frozen=True)
+class FixList:
+    """What becomes of every video.
+
+    Args:
+        kept: the usable ones, each with the part it is in now.
+        left_out: name and reason.
+        moved: name and reason.
+        is_recut: the list names no parts, since too much would have to move: they are cut anew when it is loaded.
+    """
+
+    kept: list[VideoRecord]
+    left_out: list[tuple[str, str]]
+    moved: list[tuple[str, str]]
+    is_recut: bool = False
+
+
+def fix_list(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo]) -> FixList:
+    """Leave out what cannot be read, copies and contradictions, and bring each group into one part.
+
+    - A file that cannot be read whole is left out.
+    - Of copies one is kept: that of the test, else of the validation, else the first. So a test stays the test that
+      it was, and the training, which has most, gives.
+    - Copies with different labels are all left out: which label is right, no program knows.
+    - A group in several parts goes to the part that has most of its videos, as a whole; no video is lost. Where a part
+      would lose more than half of its videos by that, as where parts were drawn without a look at the groups, the list
+      has groups and no parts, so that `VideoCsv` cuts them by group.
+    """
+    left_out = {
+        id(r): f"{known[r.path].health.fault}: {known[r.path].health.reason}" for r in records if _bad(r, known)
+    }
+    for group in copies([record for record in records if id(record) not in left_out], known):
+        if len({record.label for record in group}) > 1:
+            labels = ", ".join(sorted({record.label for record in group}))
+            left_out |= {id(record): f"the same video has the labels {labels}" for record in group}
+            continue
+        kept = min(group, key=lambda record: KEPT_FIRST.index(record.split))
+        for record in group:
+            if record is not kept:
+                left_out[id(record)] = f"a copy of {kept.name} ({kept.split})"
+    usable = [record for record in records if id(record) not in left_out]
+    part_of = {name: _main_part(group) for name, group in spread_groups(usable).items()}
+    moved, placed = [], []
+    for record in usable:
+        group_name = group_of(record)
+        split = part_of.get(group_name, record.split) if group_name is not None else record.split
+        if split != record.split:
+            moved.append((record.name, f"from {record.split} to {split}, where most of the group {group_name} is"))
+        placed.append(replace(record, split=split, group=group_name))
+    listed = [(record.name, left_out[id(record)]) for record in records if id(record) in left_out]
+    before, after = Counter(record.split for record in usable), Counter(record.split for record in placed)
+    if any(after[part] < before[part] / 2 for part in SPLITS):
+        return FixList(placed, listed, [], is_recut=True)
+    return FixList(placed, listed, moved)
+
+
+def write_fix_list(fixed: FixList, output: Path, root: Path) -> None:
+    """Write the csv file, whole or not at all; it is read back as a data set before it gets its name.
+
+    Paths are relative where the file lies in the folder of the data set, else absolute.
+
+    Raises:
+        DatasetError: there is a file of that name, or what is left is no data set.
+    """
+    if output.exists():
+        raise DatasetError(f"--fix-list {output}: is there already, and no list is written over: give another name")
+    if not fixed.kept:
+        raise DatasetError(f"--fix-list {output}: no video can be used, so that there is nothing to list")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem}-") as folder:
+        draft = Path(folder) / output.name
+        rows = _rows(fixed, is_beside=output.parent.resolve() == root.resolve())
+        write_csv(draft, rows, odd_names="kept")
+        try:
+            VideoCsv(draft, root=output.parent)
+        except DatasetError as error:
+            reason = str(error).replace(str(draft), "it")
+            raise DatasetError(f"--fix-list {output}: what can be used is no data set: {reason}") from error
+        draft.replace(output)
+
+
+def _rows(fixed: FixList, *, is_beside: bool) -> list[list[str]]:
+    kept = fixed.kept
+    extras = list(kept[0].extra)
+    has_extras = all(list(record.extra) == extras for record in kept)
+    has_groups = any(record.group is not None for record in kept)
+    columns = ["path", "label", *([] if fixed.is_recut else ["split"]), *(["group"] if has_groups else [])]
+    rows = [[*columns, *(extras if has_extras else [])]]
+    for record in kept:
+        is_inside = is_beside and not record.name.startswith("outside/")
+        cells = {
+            "path": record.name if is_inside else os.fspath(record.path.absolute()),
+            "label": record.label,
+            "split": record.split,
+            "group": record.group or record.name,
+        }
+        rows.append([cells[column] for column in columns] + (list(record.extra.values()) if has_extras else []))
+    return rows
+
+
+def _bad(record: VideoRecord, known: Mapping[Path, CheckedVideo]) -> bool:
+    return bool(known[record.path].health.fault)
+
+
+def _main_part(group: Sequence[VideoRecord]) -> Split:
+    """The part that most of them are in; of equals, the training."""
+    counts = Counter(record.split for record in group)
+    return max(SPLITS, key=lambda part: counts[part])

@@ -1,0 +1,255 @@
+"""Frame indices of one video -> RGB and flow of its clips, at the sizes at which they lie on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vidcls.clips.settings import InputSettings
+from vidcls.errors import DatasetError, DecodeError, FlowError
+from vidcls.flow import FlowSource, flow_as_stored
+from vidcls.flow.saturation import Saturation, SaturationTally
+from vidcls.transforms import ClipPixels
+from vidcls.types import ClipSettings, VideoRecord
+from vidcls.video import (
+    Video,
+    VideoReader,
+    flow_window,
+    open_video,
+    random_clip,
+    segment_clips,
+    stride_frames,
+    uniform_views,
+)
+from vidcls.video.in_order import HeldFrames, open_in_order
+from vidcls.video.sampling import ShortPolicy
+from vidcls.video.timing import FrameTimes, frame_times
+
+
+@dataclass(frozen=True)
+class ClipIndices:
+    """Which frames and which flow fields make a clip; None stands for a field of zeros."""
+
+    rgb: list[int]
+    flow: list[int | None]
+
+
+class ClipReader:
+    """Reads the clips of a video for every stream that a model sees.
+
+    Args:
+        settings: what a clip is.
+        flow_source: where stored flow lies; None computes it from the frames, through the store's own quantisation, so
+            that the values are the same.
+        known_bad: files that are not opened but refused, with the reasons.
+        tally: is told how many values the bound of the flow cuts, or cut when it was stored.
+    """
+
+    def __init__(
+        self,
+        settings: InputSettings,
+        flow_source: FlowSource | None = None,
+        known_bad: Mapping[Path, str] | None = None,
+        tally: SaturationTally | None = None,
+    ) -> None:
+        self.settings = settings
+        self.flow_source = flow_source
+        self.known_bad = known_bad or {}
+        self.tally = tally
+        self._times: dict[Path, tuple[int, FrameTimes | None]] = {}
+
+    def train_clip(self, record: VideoRecord, generator: torch.Generator) -> ClipPixels:
+        """One clip at random (one snippet of each segment where there are several snippets)."""
+        clip, short = self.settings.clip, self.settings.short_videos
+
+        def choose(num_frames: int, stride: Fraction) -> list[list[int]]:
+            if clip.num_snippets == 1:
+                return [random_clip(num_frames, clip.clip_len, stride, generator=generator, short=short)]
+            return segment_clips(num_frames, clip.num_snippets, clip.clip_len, stride, generator=generator, short=short)
+
+        def planned(video: VideoReader) -> list[ClipIndices]:
+            return [self._with_flow(video, record, self._chosen(video, record, (0, video.num_frames), choose))]
+
+        return self._read(record, planned)[0]
+
+    def test_clips(self, record: VideoRecord, *, frame_range: tuple[int, int] | None = None) -> list[ClipPixels]:
+        """The ``test_clips`` evenly spaced clips of a video, or of its frames ``[start, stop)``."""
+        return self._read(record, lambda video: self.test_indices(video, record, frame_range=frame_range))
+
+    def _read(self, record: VideoRecord, planned: Callable[[VideoReader], list[ClipIndices]]) -> list[ClipPixels]:
+        """The planned clips of a video, which is closed before flow is computed.
+
+        decord decodes on while nobody asks, and would fill the memory with the rest of a long video meanwhile.
+        """
+        with self.open(record) as video:
+            clips = planned(video)
+            if not self._computes_flow:
+                return self.pixels(video, record, clips)
+            held = HeldFrames(video)
+            held.decode(sorted(self.frames_of(clips)))
+        return self.pixels(held, record, clips)
+
+    @property
+    def _computes_flow(self) -> bool:
+        return "flow" in self.settings.streams and self.flow_source is None and self.settings.flow_on != "device"
+
+    def open(self, record: VideoRecord, *, in_order: bool = False) -> Video:
+        """The video of a record, to be used in a ``with`` block.
+
+        Args:
+            record: the video.
+            in_order: it is to be gone through as a whole; see :func:`vidcls.video.in_order.open_in_order`.
+
+        Raises:
+            DecodeError: it cannot be opened, or is known to be unreadable.
+        """
+        if record.path in self.known_bad:
+            raise DecodeError(f"{record.path}: is known to be unreadable ({self.known_bad[record.path]})")
+        return (open_in_order if in_order else open_video)(record.path, self.settings.decoder)
+
+    def test_indices(
+        self, video: VideoReader, record: VideoRecord, *, frame_range: tuple[int, int] | None = None
+    ) -> list[ClipIndices]:
+        """Which frames the clips of a test are made of: evenly spaced in a video, or in its frames ``[start, stop)``.
+
+        With several snippets the snippets are spaced evenly, and dealt to the clips in turn.
+
+        Raises:
+            DatasetError: the video is too short for a clip, and that is refused.
+        """
+        clip, short, num_clips = self.settings.clip, self.settings.short_videos, self.settings.test_clips
+
+        def choose(num_frames: int, stride: Fraction) -> list[list[int]]:
+            if clip.num_snippets > 1 and num_clips == 1:  # the middle of each segment
+                return segment_clips(num_frames, clip.num_snippets, clip.clip_len, stride, generator=None, short=short)
+            return uniform_views(num_frames, num_clips * clip.num_snippets, clip.clip_len, stride, short=short)
+
+        snippets = self._chosen(video, record, frame_range or (0, video.num_frames), choose)
+        return [self._with_flow(video, record, snippets[k::num_clips]) for k in range(num_clips)]
+
+    def frames_of(self, clips: Sequence[ClipIndices]) -> set[int]:
+        """All frames of the video that :meth:`pixels` decodes for these clips."""
+        found = {index for clip in clips for index in clip.rgb} if "rgb" in self.settings.streams else set()
+        if "flow" in self.settings.streams and self.flow_source is None:
+            found |= {index for clip in clips for index in _ends(clip.flow)}
+        return found or {0}
+
+    def pixels(self, video: VideoReader, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[ClipPixels]:
+        """The clips themselves, read from the open video of a record.
+
+        Raises:
+            DecodeError: a frame cannot be decoded.
+            FlowError: stored flow is missing or does not fit the video.
+        """
+        nothing: list[Tensor | None] = [None] * len(clips)
+        sees_flow = "flow" in self.settings.streams
+        is_late = self.settings.flow_on == "device"
+        rgb = self._frames(video, [c.rgb for c in clips]) if "rgb" in self.settings.streams else nothing
+        flow = self._flow(video, record, clips) if sees_flow and not is_late else nothing
+        ends = self._frames(video, [_ends(c.flow) for c in clips]) if sees_flow and is_late else nothing
+        return [ClipPixels(*streams) for streams in zip(rgb, flow, ends, strict=True)]
+
+    def _chosen(
+        self,
+        video: VideoReader,
+        record: VideoRecord,
+        frame_range: tuple[int, int],
+        choose: Callable[[int, Fraction], list[list[int]]],
+    ) -> list[list[int]]:
+        """The frames of each snippet, of which ``choose`` says the places among those of the range.
+
+        A stride in seconds counts in the time of the video, which in one of variable rate is not that of its frames.
+        """
+        first, stop = frame_range
+        shown: Sequence[int] = range(first, stop)
+        fps = video.fps
+        try:
+            times = None if self.settings.stride_seconds is None else self._uneven_times(video, record)
+            if times is not None:
+                shown, fps = times.evenly(first, stop)
+            stride = stride_frames(self.settings.clip.stride, self.settings.stride_seconds, fps)
+            return [[shown[place] for place in snippet] for snippet in choose(stop - first, stride)]
+        except DatasetError as error:
+            raise DatasetError(f"{record.path}: {error}") from error
+
+    def _uneven_times(self, video: VideoReader, record: VideoRecord) -> FrameTimes | None:
+        """When the frames of a video are shown; None where they are shown evenly. Kept, for it costs a reading."""
+        num_frames, times = self._times.get(record.path, (-1, None))
+        if num_frames != video.num_frames:
+            found = frame_times(video) if video.fps > 0 else None
+            times = None if found is None or found.is_even else found
+            self._times[record.path] = video.num_frames, times
+        return times
+
+    def _with_flow(self, video: VideoReader, record: VideoRecord, snippets: Sequence[list[int]]) -> ClipIndices:
+        try:
+            return with_flow(snippets, video.num_frames, self.settings.clip, self.settings.short_videos)
+        except DatasetError as error:
+            raise DatasetError(f"{record.path}: {error}") from error
+
+    def _frames(self, video: VideoReader, wanted: Sequence[list[int]]) -> list[Tensor | None]:
+        """RGB ``(T, 3, H, W)`` by clip; a frame that several clips share is decoded once."""
+        distinct = sorted({index for indices in wanted for index in indices})
+        frames = video.frames(distinct)
+        position = {index: k for k, index in enumerate(distinct)}
+        return [frames if indices == distinct else frames[[position[i] for i in indices]] for indices in wanted]
+
+    def _flow(self, video: VideoReader, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[Tensor | None]:
+        """Flow ``(F, 2, h, w)`` by clip, stored or computed."""
+        distinct = sorted({index for clip in clips for index in clip.flow if index is not None})
+        if not distinct:  # a video of one frame: nothing moves
+            return [self._no_motion(video, len(clip.flow)) for clip in clips]
+        if self.flow_source is not None:
+            try:
+                fields = self.flow_source.fields(record, distinct)
+            except IndexError as error:  # folders of other tools say nothing of the video that they were made from
+                raise FlowError(
+                    f"{record.path}: has {video.num_frames} frames, but its stored flow is shorter ({error}): compute "
+                    "it again"
+                ) from error
+            if self.tally is not None:
+                self.tally.add(Saturation.of_stored(fields, self.flow_source.settings.bound_px))
+        else:
+            fields = self._computed(video, distinct)
+        position = {index: k for k, index in enumerate(distinct)}
+        return [fields[[position[index] for index in clip.flow if index is not None]] for clip in clips]
+
+    def _computed(self, video: VideoReader, distinct: list[int]) -> Tensor:
+        settings = self.settings.flow_settings
+        assert settings is not None
+        runs = _runs_of_frames(distinct)
+        return torch.cat([flow_as_stored(video.frames(run), settings, tally=self.tally) for run in runs])
+
+    def _no_motion(self, video: VideoReader, num_fields: int) -> Tensor:
+        assert self.settings.flow_settings is not None
+        size = self.settings.flow_settings.stored_size(*video.frames([0]).shape[-2:])
+        return torch.zeros(num_fields, 2, *size)
+
+
+def with_flow(snippets: Sequence[list[int]], num_frames: int, clip: ClipSettings, short: ShortPolicy) -> ClipIndices:
+    """The frames of all snippets, and for each snippet the fields around its middle frame."""
+    fields: list[int | None] = []
+    for snippet in snippets:
+        fields += flow_window(snippet[len(snippet) // 2], clip.flow_len, num_frames, short=short)
+    return ClipIndices([index for snippet in snippets for index in snippet], fields)
+
+
+def _ends(fields: list[int | None]) -> list[int]:
+    """The frames that each field leads from and to, [3, None] -> [3, 4, 0, 0]; no motion leads to the same frame."""
+    return [frame for field in fields for frame in ((0, 0) if field is None else (field, field + 1))]
+
+
+def _runs_of_frames(field_indices: list[int]) -> list[range]:
+    """Sorted field indices -> the ranges of neighbouring frames that they lead through: [3, 4, 7] -> 3..5, 7..8."""
+    runs: list[range] = []
+    for index in field_indices:
+        if runs and runs[-1].stop == index + 1:
+            runs[-1] = range(runs[-1].start, index + 2)
+        else:
+            runs.append(range(index, index + 2))
+    return runs

@@ -1,0 +1,87 @@
+"""How a video file becomes the tensors that a model sees: the facts that a checkpoint keeps and prediction repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
+from typing import Literal, get_args
+
+from vidcls.flow.settings import FlowSettings
+from vidcls.transforms import TransformSettings
+from vidcls.trusted_settings import made_from
+from vidcls.types import ClipSettings, ScoreRule, Stream
+from vidcls.video.reader import Backend
+from vidcls.video.sampling import ShortPolicy, stride_frames
+
+FlowOn = Literal["worker", "device"]
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """From a file to a clip, for every stream; see :class:`VideoDataModule` for what each entry means."""
+
+    streams: tuple[Stream, ...]
+    clip: ClipSettings = field(default_factory=ClipSettings)
+    stride_seconds: float | None = None
+    short_videos: ShortPolicy = "loop"
+    transform: TransformSettings = field(default_factory=TransformSettings)
+    test_clips: int = 1
+    flow_settings: FlowSettings | None = None
+    decoder: Backend | None = None
+    flow_on: FlowOn = "worker"
+    score: ScoreRule = "probabilities"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a clip."""
+        if self.score not in get_args(ScoreRule):
+            raise ValueError(f"score is {self.score!r}; allowed are {', '.join(get_args(ScoreRule))}")
+        if self.test_clips < 1:
+            raise ValueError(f"test_clips must be at least 1, got {self.test_clips}")
+        if "flow" in self.streams and self.flow_settings is None:
+            raise ValueError("a flow stream needs flow_settings")
+
+    @property
+    def num_views(self) -> int:
+        """V: clips x crops of a test video."""
+        return self.test_clips * self.transform.test_crops
+
+    def span_frames(self, fps: float) -> int:
+        """Frames of a video of this rate, from the first to the last, that a clip spans.
+
+        Each snippet needs its own, flow one frame more than fields. Where the stride is in seconds and the rate is
+        unknown (0), frames count as neighbours.
+        """
+        stride: Fraction | int = 1
+        if self.stride_seconds is None or fps > 0:
+            stride = stride_frames(self.clip.stride, self.stride_seconds, fps)
+        spans = [1]
+        if "rgb" in self.streams:
+            spans.append(int((self.clip.clip_len - 1) * stride) + 1)
+        if "flow" in self.streams:
+            spans.append(self.clip.flow_len + 1)
+        return max(spans)
+
+    def single_view(self) -> InputSettings:
+        """The same with one centred clip a video, as validation uses it."""
+        return replace(self, test_clips=1, transform=replace(self.transform, test_crops=1))
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain types, named like the arguments of the data module."""
+        plain = asdict(self)
+        plain |= plain.pop("clip")
+        plain["streams"] = list(self.streams)
+        plain["transform"] = {k: list(v) if isinstance(v, tuple) else v for k, v in plain["transform"].items()}
+        plain["flow_settings"] = self.flow_settings.to_dict() if self.flow_settings else None
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, object]) -> InputSettings:
+        """The inverse of :meth:`to_dict`."""
+        from jsonargparse import ArgumentParser
+
+        rest = dict(plain)
+        rest["clip"] = {name: rest.pop(name) for name in ("num_snippets", "clip_len", "stride", "flow_len")}
+        parser = ArgumentParser(exit_on_error=False)
+        parser.add_argument("--settings", type=InputSettings)
+        return made_from(parser, parser.parse_object({"settings": rest})).settings

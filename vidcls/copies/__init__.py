@@ -1,0 +1,1 @@
+"""A data set -> a smaller copy of it for training."""

@@ -1,0 +1,208 @@
+"""The folder of a prepared copy: what lies in it, whose it is, and what of it is whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from vidcls.artifacts.places import place_inside
+from vidcls.artifacts.source_identity import SourceIdentity
+from vidcls.errors import DatasetError
+from vidcls.files import printable, remove_leftovers, write_csv, write_text
+from vidcls.settings_file import read_json
+from vidcls.types import VideoRecord
+from vidcls.video.jpeg_reader import SUFFIX
+
+VIDEOS, CLIPS, MANIFEST, JOURNAL, FAILURES = "videos", "clips.csv", "manifest.json", "prepared.csv", "failures.csv"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareSettings:
+    """What the copy is like.
+
+    Args:
+        short_side_px: length of the shorter side; smaller videos keep their size.
+        quality: of the JPEG pictures on FFmpeg's scale, 1 (best) to 31.
+    """
+
+    short_side_px: int = 128
+    quality: int = 3
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be written."""
+        if self.short_side_px < 16 or not 1 <= self.quality <= 31:
+            raise ValueError(
+                f"short_side_px must be at least 16 and quality 1 to 31, got {self.short_side_px} and {self.quality}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedVideo:
+    """One video of the copy, as the journal has it.
+
+    Args:
+        name: of the source in its data set.
+        source_bytes: size of the source.
+        source_digest: what tells the source from other files.
+        num_frames: of both.
+        num_bytes: size of the copy.
+        psnr_db: peak signal-to-noise ratio of the copy against the source at the same size, over some frames.
+    """
+
+    name: str
+    source_bytes: int
+    source_digest: str
+    num_frames: int
+    num_bytes: int
+    psnr_db: float
+
+
+@dataclass(frozen=True)
+class PreparedFolder:
+    """``videos/<name>.jpeg.avi``, ``clips.csv`` for VideoCsv, ``failures.csv`` where there are any, ``manifest.json``.
+
+    ``prepared.csv`` is the journal: a video is whole where a line of it has the size of the copy and the identity of
+    its source.
+
+    Args:
+        root: the folder.
+        settings: of all its videos.
+        done: what the journal had when it was opened, by name.
+    """
+
+    root: Path
+    settings: PrepareSettings
+    done: dict[str, PreparedVideo]
+
+    @classmethod
+    def open(cls, root: Path, settings: PrepareSettings, records: Sequence[VideoRecord]) -> PreparedFolder:
+        """Make the folder, or see that it is a copy of these videos with these settings, and remove what a kill left.
+
+        Raises:
+            DatasetError: it is something else, or damaged.
+        """
+        manifest = root / MANIFEST
+        expected = {"format": FORMAT, "settings": asdict(settings)}
+        if manifest.is_file():
+            _check_manifest(manifest, expected)
+        elif root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()):  # a kill leaves such
+            raise DatasetError(f"{root}: is not empty and no prepared copy: give a new folder")
+        else:
+            write_text(manifest, json.dumps(expected, indent=1) + "\n")
+        done = _journal(root / JOURNAL)
+        if done and done.keys().isdisjoint(record.name for record in records):
+            raise DatasetError(f"{root}: has a copy of other videos: give another folder, or delete it")
+        for path in (root / VIDEOS).rglob(".*.avi"):
+            path.unlink()
+        for name in (CLIPS, MANIFEST, JOURNAL, FAILURES):
+            remove_leftovers(root / name)
+        return cls(root, settings, done)
+
+    def copy_of(self, name: str) -> Path:
+        """Where the copy of a video lies.
+
+        Raises:
+            DatasetError: its name, or a link in the folder, leads out of the folder.
+        """
+        return place_inside(self.root / VIDEOS, name, SUFFIX)
+
+    def current(self, record: VideoRecord) -> PreparedVideo | None:
+        """The copy of a video where it is whole and of the source as it is now."""
+        row, place = self.done.get(printable(record.name)), self.copy_of(record.name)
+        if row is None or not place.is_file() or place.stat().st_size != row.num_bytes or not record.path.is_file():
+            return None
+        is_same = SourceIdentity.of(record.path) == SourceIdentity(row.source_bytes, row.source_digest)
+        return row if is_same else None
+
+    @contextmanager
+    def journal(self) -> Iterator[Callable[[PreparedVideo], None]]:
+        """Notes videos as they are done, each at once."""
+        with (self.root / JOURNAL).open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+
+            def note(video: PreparedVideo) -> None:
+                writer.writerow({**asdict(video), "name": printable(video.name)}.values())
+                file.flush()
+
+            yield note
+
+    def finish(self, videos: Sequence[tuple[VideoRecord, PreparedVideo]], failures: Sequence[tuple[str, str]]) -> None:
+        """Write the list of videos, the failures and the manifest, each whole."""
+        records, rows = [record for record, _ in videos], [row for _, row in videos]
+        extra = sorted({name for record in records for name in record.extra})
+        has_groups = any(record.group is not None for record in records)
+        header = ["path", "label", "split", *(["group"] if has_groups else []), *extra]
+        lines = [
+            [
+                self.copy_of(record.name).relative_to(self.root).as_posix(),
+                record.label,
+                record.split,
+                *([record.group or record.name] if has_groups else []),
+                *(record.extra.get(name, "") for name in extra),
+            ]
+            for record in records
+        ]
+        write_csv(self.root / CLIPS, [header, *lines], odd_names="kept")
+        if failures:
+            write_csv(self.root / FAILURES, [("name", "reason"), *failures])
+        else:
+            (self.root / FAILURES).unlink(missing_ok=True)
+        content = {
+            "format": FORMAT,
+            "settings": asdict(self.settings),
+            "num_videos": len(rows),
+            "num_frames": sum(row.num_frames for row in rows),
+            "source_bytes": sum(row.source_bytes for row in rows),
+            "num_bytes": sum(row.num_bytes for row in rows),
+            "mean_psnr_db": round(sum(row.psnr_db for row in rows) / len(rows), 2) if rows else None,
+            "min_psnr_db": min((row.psnr_db for row in rows), default=None),
+        }
+        write_text(self.root / MANIFEST, json.dumps(content, indent=1) + "\n")
+
+
+def _check_manifest(path: Path, expected: dict[str, object]) -> None:
+    try:
+        found = read_json(path)
+    except ValueError as error:
+        raise DatasetError(f"{path}: cannot be understood: give another folder, or delete it") from error
+    if not isinstance(found, dict):
+        raise DatasetError(f"{path}: cannot be understood: give another folder, or delete it")
+    if {key: found.get(key) for key in expected} != expected:
+        raise DatasetError(
+            f"{path.parent}: has a copy with other settings ({found.get('settings')}, asked for "
+            f"{expected['settings']}): give another folder, or delete it"
+        )
+
+
+def _journal(path: Path) -> dict[str, PreparedVideo]:
+    """What was done before; a last line that was cut off counts for nothing."""
+    if not path.is_file():
+        write_csv(path, [[field.name for field in fields(PreparedVideo)]])
+        return {}
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: is damaged: delete it, and the copy is made again") from error
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        write_text(path, whole)
+    rows: dict[str, PreparedVideo] = {}
+    try:
+        for row in csv.DictReader(io.StringIO(whole)):
+            rows[row["name"]] = PreparedVideo(
+                row["name"],
+                int(row["source_bytes"]),
+                row["source_digest"],
+                int(row["num_frames"]),
+                int(row["num_bytes"]),
+                float(row["psnr_db"]),
+            )
+    except (csv.Error, KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{path}: is damaged: delete it, and the copy is made again") from error
+    return rows

@@ -1,0 +1,1 @@
+"""A batch as loaded -> what a network is fed, and its scores."""

@@ -1,0 +1,1 @@
+"""One job for each video -> one outcome for each."""

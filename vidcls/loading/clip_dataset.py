@@ -1,0 +1,249 @@
+"""Records -> samples: one random clip of a video for training, all views of a video for validation and test."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal, NamedTuple, TypedDict
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, default_collate
+
+from vidcls.clips.reader import ClipReader
+from vidcls.clips.settings import InputSettings
+from vidcls.errors import DecodeError, MissingFlowError
+from vidcls.loading.unchanged_files import UnchangedFiles
+from vidcls.loading.worker_watch import WorkerWatch
+from vidcls.transforms import Augmentation, ClipPixels, augmented, test_transform, train_crop
+from vidcls.types import Batch, Sample, VideoRecord
+
+BadVideos = Literal["error", "skip"]
+BadTestVideos = Literal["wrong", "leave_out", "error"]
+PLAIN: tuple[Literal["flipped", "color"], ...] = (
+    "flipped",
+    "color",
+)  # of a sample: stay plain values in a batch, which never move to a GPU
+NOT_COUNTED = -1  # in the place of a label
+STREAMS: tuple[Literal["rgb", "flow", "flow_frames"], ...] = ("rgb", "flow", "flow_frames")  # those of ClipPixels
+
+
+WAY_OUT = "look with vidcls data check, or leave such files out with --data.bad_videos skip"
+
+
+class ClipKey(NamedTuple):
+    """All that a training sample depends on."""
+
+    seed: int
+    epoch: int
+    index: int  # type: ignore[assignment]  # hides the tuple's method of that name
+
+    def derived_seed(self) -> int:
+        """A seed in 0 to 2**62 that is as good as independent for every key."""
+        digest = hashlib.blake2b(repr(tuple(self)).encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "little") >> 2
+
+
+class Skipped(TypedDict):
+    """What stands for a video that could not be read, where the user chose to leave such videos out."""
+
+    skipped: str
+
+
+class Unread(TypedDict):
+    """What stands for a video of a test that could not be read: its number, its target or NOT_COUNTED, and why."""
+
+    unread: tuple[int, int, str]
+
+
+class TrainClips(Dataset[Sample | Skipped]):
+    """One random clip for each :class:`ClipKey`; equal keys give equal clips in any process.
+
+    Args:
+        records: the training videos.
+        class_names: K names; a label's position is the target.
+        reader: reads the clips.
+        bad_videos: ``error`` raises for a video that cannot be read or has no stored flow; ``skip`` leaves it out of
+            its batch, by name.
+        watch: is told which video is being read.
+        unchanged: sees to it that each file is the one that it was.
+        is_deferred: leave mirroring and colours to :func:`augmented_batch`, which then finds in the sample what to do.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[VideoRecord],
+        class_names: Sequence[str],
+        reader: ClipReader,
+        *,
+        bad_videos: BadVideos = "error",
+        watch: WorkerWatch | None = None,
+        unchanged: UnchangedFiles | None = None,
+        is_deferred: bool = False,
+    ) -> None:
+        self.records = records
+        self.target_of = {name: k for k, name in enumerate(class_names)}
+        self.reader = reader
+        self.bad_videos = bad_videos
+        self.watch = watch or WorkerWatch(0, None)
+        self.unchanged = unchanged
+        self.unreadable: dict[int, str] = {}
+        """Videos that are not opened, by number, and why."""
+        self.is_deferred = is_deferred
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def path_of(self, index: int) -> str:
+        """The file of a video."""
+        return str(self.records[index].path)
+
+    def __getitem__(self, key: ClipKey) -> Sample | Skipped:
+        record = self.records[key.index]
+        seed = key.derived_seed()
+        try:
+            if key.index in self.unreadable:
+                raise DecodeError(f"{self.unreadable[key.index]}: {WAY_OUT}")
+            with self.watch.reading(key.index), _unchanged(self.unchanged, key.index, record):
+                pixels = self.reader.train_clip(record, torch.Generator().manual_seed(seed))
+        except (DecodeError, MissingFlowError):
+            if self.bad_videos == "error":
+                raise
+            return {"skipped": str(record.path)}
+        transform = self.reader.settings.transform
+        pixels, drawn = train_crop(pixels, transform, seed=seed + 1)
+        label = transform.swapped_label(record.label) if drawn.flipped else record.label
+        if not self.is_deferred:
+            return _sample([augmented(pixels, drawn)], self.target_of[label], key.index, views=False)
+        sample = _sample([pixels], self.target_of[label], key.index, views=False)
+        sample["flipped"] = drawn.flipped
+        if drawn.color is not None:
+            sample["color"] = drawn.color
+        return sample
+
+
+class TestVideos(Dataset[Sample | Skipped | Unread]):
+    """All views of each video, ``(V, C, T, H, W)``, in a fixed order.
+
+    Args:
+        records: the videos.
+        class_names: K names; a label's position is the target.
+        reader: reads the clips.
+        views: False gives ``(C, T, H, W)`` of the first view alone, for validation.
+        bad_videos: what a video that cannot be read, or has no stored flow, comes to: ``error`` raises, ``skip`` leaves
+            it out by name, ``wrong`` and ``leave_out`` hand on its number and the reason, to be counted or not.
+        watch: is told which video is being read.
+        unchanged: sees to it that each file is the one that it was.
+    """
+
+    __test__ = False
+
+    def __init__(
+        self,
+        records: Sequence[VideoRecord],
+        class_names: Sequence[str],
+        reader: ClipReader,
+        *,
+        views: bool = True,
+        bad_videos: BadVideos | BadTestVideos = "error",
+        watch: WorkerWatch | None = None,
+        unchanged: UnchangedFiles | None = None,
+    ) -> None:
+        self.records = records
+        self.target_of = {name: k for k, name in enumerate(class_names)}
+        self.reader = reader
+        self.views = views
+        self.bad_videos = bad_videos
+        self.watch = watch or WorkerWatch(0, None)
+        self.unchanged = unchanged
+        self.unreadable: dict[int, str] = {}
+        """Videos that are not opened, by number, and why."""
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def path_of(self, index: int) -> str:
+        """The file of a video."""
+        return str(self.records[index].path)
+
+    def __getitem__(self, index: int) -> Sample | Skipped | Unread:
+        record = self.records[index]
+        try:
+            if index in self.unreadable:
+                raise DecodeError(self.unreadable[index])
+            with self.watch.reading(index), _unchanged(self.unchanged, index, record):
+                pixels = views_of(self.reader.test_clips(record), self.reader.settings)
+        except (DecodeError, MissingFlowError) as error:
+            if self.bad_videos == "error":
+                raise
+            if self.bad_videos == "skip":
+                return {"skipped": str(record.path)}
+            target = self.target_of[record.label] if self.bad_videos == "wrong" else NOT_COUNTED
+            return {"unread": (index, target, str(error))}
+        return _sample(pixels, self.target_of[record.label], index, views=self.views)
+
+
+def views_of(clips: Sequence[ClipPixels], settings: InputSettings) -> list[ClipPixels]:
+    """The views of a video: clips x crops at the network's size."""
+    return [crop for clip in clips for crop in test_transform(clip, settings.transform)]
+
+
+def stack_views(pixels: Sequence[ClipPixels]) -> dict[str, Tensor]:
+    """Views ``(T, C, H, W)`` -> streams ``(V, C, T, H, W)``."""
+    streams: dict[str, Tensor] = {}
+    for name in STREAMS:
+        views = [getattr(view, name) for view in pixels]
+        if views[0] is not None:
+            together = views[0][None] if len(views) == 1 else torch.stack(views)
+            streams[name] = together.transpose(1, 2).contiguous()
+    return streams
+
+
+def collate(samples: Sequence[Sample | Skipped | Unread]) -> Batch:
+    """Samples -> a batch; what was skipped or not read is named and takes no place."""
+    read = [sample for sample in samples if "label" in sample]
+    good = [{name: value for name, value in sample.items() if name not in PLAIN} for sample in read]
+    skipped = [str(sample["skipped"]) for sample in samples if "skipped" in sample]  # type: ignore[typeddict-item]
+    unread = [sample["unread"] for sample in samples if "unread" in sample]  # type: ignore[typeddict-item]
+    nothing = torch.empty(0, dtype=torch.long)
+    batch: Batch = default_collate(good) if good else {"label": nothing, "index": nothing.clone()}
+    for name in PLAIN:
+        if read and name in read[0]:
+            batch[name] = [sample[name] for sample in read]  # type: ignore[typeddict-item]
+    if skipped:
+        batch["skipped"] = skipped
+    if unread:
+        batch["unread"] = unread
+    return batch
+
+
+def augmented_batch(batch: Batch) -> Batch:
+    """Do to each clip of a batch what its sample left to be done, on the device of the batch."""
+    if "flipped" not in batch:
+        return batch
+    flips = batch.pop("flipped")
+    colors = batch.pop("color", [])  # empty without jitter
+    drawn = [Augmentation(flipped, colors[k] if colors else None) for k, flipped in enumerate(flips)]
+    clips = [
+        augmented(
+            ClipPixels(*(batch[name][k].transpose(0, 1) if name in batch else None for name in STREAMS)),
+            drawn[k],
+        )
+        for k in range(len(drawn))
+    ]
+    for name in STREAMS:
+        if name in batch:
+            batch[name] = torch.stack([getattr(clip, name).transpose(0, 1) for clip in clips])
+    return batch
+
+
+def _unchanged(files: UnchangedFiles | None, index: int, record: VideoRecord) -> AbstractContextManager[None]:
+    return nullcontext() if files is None else files.reading(index, record.path)
+
+
+def _sample(pixels: Sequence[ClipPixels], target: int, index: int, *, views: bool) -> Sample:
+    streams = stack_views(pixels)
+    if not views:
+        streams = {name: stream[0] for name, stream in streams.items()}
+    return {**streams, "label": target, "index": index}  # type: ignore[typeddict-item]

@@ -1,0 +1,378 @@
+"""A data set -> loaders of training clips, validation videos and test videos."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from lightning.pytorch import LightningDataModule, Trainer
+from torch.utils.data import DataLoader
+
+from vidcls.clips.reader import ClipReader
+from vidcls.clips.settings import FlowOn, InputSettings
+from vidcls.datasets import VideoDataset
+from vidcls.errors import ConfigurationError, DatasetError
+from vidcls.flow import FlowSettings, FlowSource
+from vidcls.flow.saturation import DeviceTally, Saturation, SaturationTally
+from vidcls.inference.network_input import normalized, with_flow
+from vidcls.loading.arguments import check_flow_on, check_ranges, check_swaps, flow_of, folded, matched
+from vidcls.loading.clip_dataset import (
+    BadTestVideos,
+    BadVideos,
+    ClipKey,
+    TestVideos,
+    TrainClips,
+    augmented_batch,
+    collate,
+)
+from vidcls.loading.known_bad import refuse_known_bad
+from vidcls.loading.mixing import mixed
+from vidcls.loading.samplers import OrderedBatches, TrainBatches
+from vidcls.loading.sturdy_loader import SturdyLoader, leave_signals_to_parent
+from vidcls.loading.train_loader import TrainLoader
+from vidcls.loading.unchanged_files import UnchangedFiles
+from vidcls.loading.worker_watch import WorkerWatch
+from vidcls.transforms import TransformSettings
+from vidcls.types import Batch, ClipSettings, ScoreRule, Split, Stream, VideoRecord
+from vidcls.video.reader import Backend
+from vidcls.video.sampling import ShortPolicy
+
+
+class VideoDataModule(LightningDataModule):
+    """Decodes, samples, transforms and batches the videos of a data set.
+
+    Args:
+        dataset: which videos there are; a class such as VideoFolder, VideoCsv, UCF101 or MovingShapes.
+        streams: what the model sees; the model tells it.
+        num_snippets: S, snippets in a sample, one from each of S equal segments; 1 takes one clip anywhere.
+        clip_len: frames in each snippet.
+        stride: frames of the file between two frames that are read.
+        stride_seconds: seconds between two frames that are read, in place of ``stride``, where frame rates differ.
+        flow_len: neighbouring flow fields in each snippet, centred on its middle RGB frame.
+        short_videos: what stands where a video is shorter than a clip: ``loop`` starts again, ``last`` repeats the last
+            frame, ``error`` refuses the video.
+        transform: sizes, crops, flips and normalisation.
+        test_clips: clips of each test video, evenly spaced; their scores are averaged.
+        score: what is averaged over clips and crops, and by the fusions ``mean`` and ``weighted`` over two streams:
+            ``probabilities`` after softmax, or ``logits`` before it, as TSN and I3D have it; left out: what the
+            checkpoint says, else probabilities.
+        flow: folder of stored flow (scripts/precompute_flow.py), or ``none`` to compute it while loading.
+        flow_settings: method, size and bound of flow that is computed while loading; a store brings its own.
+        flow_on: where flow without a store is computed: by the ``worker`` that loads, at the size of ``flow_settings``,
+            as a store would hold it; or on the ``device``, in the step, between the crops that the network sees, with
+            the method ``tvl1`` or ``raft`` in batches on a GPU.
+        num_folds: cut train and test anew into so many parts by group, in place of the data set's own split.
+        fold: which of these parts is the test, from 0.
+        class_names: the classes in the order of the logits; left out: those of the data set.
+        batch_size: videos in a training batch of one process.
+        test_batch_size: videos in a validation or test batch; a test batch has so many times the number of views.
+        num_workers: processes that load; 0 loads in the main one.
+        class_balanced: draw every class equally often while training.
+        augment_on: where training clips are mirrored and coloured: in the ``worker`` that loads them, or on the
+            ``device``, with the same numbers but for rounding; the latter where processors are busy.
+        mixup_alpha: mix pairs of training clips and their labels with weights from Beta(alpha, alpha) (Zhang et al.
+            2018); 0 for none.
+        cutmix_alpha: put a box of one training clip into another, of a share from Beta(alpha, alpha) (Yun et al. 2019);
+            0 for none. With both, a coin decides for each batch.
+        decoder: the one decoder to use; left out: decord, with the others behind it.
+        bad_videos: what happens when a training video cannot be read, has no stored flow, or kills the process that
+            loads it: ``error``, or ``skip`` it, listed and counted.
+        max_bad_share: the share of training videos that may be skipped; more are an error.
+        bad_test_videos: what such a video of validation and test comes to: it counts as ``wrong``, by name, or
+            ``leave_out`` counts the others alone, or it is an ``error``.
+        read_limit_seconds: a loader worker that reads one video longer than this is ended, and the video counts as one
+            that cannot be read; ``null`` waits for ever.
+        seed: of the order and of everything random in a sample; the run's seed tells it.
+    """
+
+    def __init__(
+        self,
+        dataset: VideoDataset,
+        *,
+        streams: Sequence[Stream] = ("rgb",),
+        num_snippets: int = 1,
+        clip_len: int = 1,
+        stride: int = 1,
+        stride_seconds: float | None = None,
+        flow_len: int = 10,
+        short_videos: ShortPolicy = "loop",
+        transform: TransformSettings | None = None,
+        test_clips: int = 1,
+        score: ScoreRule | None = None,
+        flow: str | None = None,
+        flow_settings: FlowSettings | None = None,
+        flow_on: FlowOn = "worker",
+        num_folds: int | None = None,
+        fold: int | None = None,
+        class_names: list[str] | None = None,
+        batch_size: int = 8,
+        test_batch_size: int = 4,
+        num_workers: int = 2,
+        class_balanced: bool = False,
+        augment_on: Literal["worker", "device"] = "worker",
+        mixup_alpha: float = 0.0,
+        cutmix_alpha: float = 0.0,
+        decoder: Backend | None = None,
+        bad_videos: BadVideos = "error",
+        max_bad_share: float = 0.1,
+        bad_test_videos: BadTestVideos = "wrong",
+        read_limit_seconds: float | None = 300.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1 or test_batch_size < 1 or num_workers < 0:
+            raise ValueError("batch_size and test_batch_size must be at least 1, num_workers at least 0")
+        check_ranges(max_bad_share, read_limit_seconds, mixup_alpha=mixup_alpha, cutmix_alpha=cutmix_alpha)
+        if stride_seconds is not None and stride != 1:
+            raise ValueError(
+                f"stride={stride} and stride_seconds={stride_seconds} exclude each other: give one of them"
+            )
+        self.dataset = dataset
+        self.records = folded(dataset.records, num_folds, fold)
+        self.class_names = matched(class_names, dataset.class_names)
+        check_swaps(transform or TransformSettings(), self.class_names)
+        self.clip = ClipSettings(num_snippets, clip_len, stride, flow_len)
+        self.flow_source: FlowSource | None = None
+        check_flow_on(flow_on, streams, flow, flow_settings)
+        if "flow" in streams:
+            self.flow_source, flow_settings = flow_of(flow, flow_settings)
+        self.input_settings = InputSettings(
+            streams=tuple(streams),
+            clip=self.clip,
+            stride_seconds=stride_seconds,
+            short_videos=short_videos,
+            transform=transform or TransformSettings(),
+            test_clips=test_clips,
+            flow_settings=flow_settings if "flow" in streams else None,
+            decoder=decoder,
+            flow_on=flow_on,
+            score=score or "probabilities",
+        )
+        self.batch_size = batch_size
+        self.test_batch_size = test_batch_size
+        self.num_workers = num_workers
+        self.class_balanced = class_balanced
+        self.augment_on = augment_on
+        self.mixup_alpha, self.cutmix_alpha = mixup_alpha, cutmix_alpha
+        self.bad_videos: BadVideos = bad_videos
+        self.max_bad_share = max_bad_share
+        self.bad_test_videos: BadTestVideos = bad_test_videos
+        self.read_limit_seconds = read_limit_seconds
+        self.seed = seed
+        self._seen_flow: dict[Split, SaturationTally] = {}  # by the processes that load
+        self._seen_flow_on_device: dict[Split, DeviceTally] = {}
+        self._train_loader: TrainLoader | None = None
+        self._position: dict[str, int] | None = None  # of a checkpoint, to go on from
+        self._known_bad: dict[Path, str] = {}
+        self._unchanged: dict[str, UnchangedFiles] = {}  # of a training, by part
+
+    def split(self, name: Split) -> list[VideoRecord]:
+        """The videos of one part; an empty one is a DatasetError."""
+        records = [record for record in self.records if record.split == name]
+        if not records:
+            raise DatasetError(
+                f"{self.dataset.root}: the {name} part has no video: add some, or give num_folds and fold"
+            )
+        return records
+
+    def describe_input(self) -> dict[str, object]:
+        """How a file becomes a clip, in plain types."""
+        return self.input_settings.to_dict()
+
+    def class_counts(self) -> list[int]:
+        """Training videos by class, in the order of the class names."""
+        counts = Counter(record.label for record in self.split("train"))
+        return [counts[name] for name in self.class_names]
+
+    def flow_saturation(self, name: Split) -> Saturation:
+        """What the bound cut of the flow that was loaded from a split so far, for this process."""
+        seen = self._seen_flow_on_device if self.input_settings.flow_on == "device" else self._seen_flow
+        return seen[name].total() if name in seen else Saturation()
+
+    @property
+    def waited_seconds(self) -> float:
+        """How long training batches were waited for so far, but for the first of each epoch."""
+        return self._train_loader.waited_seconds if self._train_loader is not None else 0.0
+
+    # --- Lightning ----------------------------------------------------------------------------------------------
+
+    def prepare_data(self) -> None:
+        """Write what must exist before the first video is read."""
+        self.dataset.prepare()
+
+    def setup(self, stage: str) -> None:
+        """Refuse a trainer that would deal the batches anew, and missing parts, before anything is loaded."""
+        wanted: dict[str, tuple[Split, ...]] = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
+        records = [record for part in wanted.get(stage, ()) for record in self.split(part)]
+        self._known_bad = refuse_known_bad(
+            records,
+            bad_videos=self.bad_videos,
+            bad_test_videos=self.bad_test_videos,
+            decoder=self.input_settings.decoder,
+        )
+        if stage == "fit":  # each video is read again and again, and must stay what it is
+            self._unchanged = {part: UnchangedFiles([r.path for r in self.split(part)]) for part in wanted["fit"]}
+        if self.trainer is None or self.trainer.world_size == 1:
+            return
+        if self.trainer._accelerator_connector.use_distributed_sampler:
+            raise ConfigurationError(
+                "the data module deals the videos to the processes itself: give Trainer(use_distributed_sampler=False)"
+            )
+        if (
+            self.trainer._accelerator_connector._layer_sync is not None
+            and self.trainer.strategy.root_device.type == "cpu"
+        ):
+            raise ConfigurationError(
+                "sync_batchnorm: true works on GPUs alone, and this training runs on the CPU: set "
+                "--trainer.sync_batchnorm false"
+            )
+        if self.bad_videos == "skip" and self.trainer._accelerator_connector._layer_sync is not None:
+            raise ConfigurationError(
+                "bad_videos: skip and sync_batchnorm: true exclude each other on several processes (one whose whole "
+                "batch was skipped would leave the others waiting): set --trainer.sync_batchnorm false"
+            )
+
+    def train_dataloader(self) -> TrainLoader:
+        """Random clips; the same ones whatever the number of workers."""
+        records = self.split("train")
+        reader = self._reader("train", self.input_settings)
+        is_deferred = self.augment_on == "device"
+        watch = self._watch()
+        clips = TrainClips(
+            records,
+            self.class_names,
+            reader,
+            bad_videos=self.bad_videos,
+            watch=watch,
+            unchanged=self._unchanged.get("train"),
+            is_deferred=is_deferred,
+        )
+        weights = None
+        if self.class_balanced:
+            counts = Counter(record.label for record in records)
+            weights = [1 / counts[record.label] for record in records]
+        rank, world_size = self._process()
+        batches = TrainBatches(
+            len(records),
+            self.batch_size,
+            seed=self.seed,
+            weights=weights,
+            is_fixed=self.trainer is not None and self.trainer.overfit_batches > 0,  # type: ignore[attr-defined]
+            rank=rank,
+            world_size=world_size,
+        )
+        if self._train_loader is not None:  # of another batch size, where a callback looks for one
+            self._train_loader.close()
+        self._train_loader = TrainLoader(self._loader(clips, batches, watch), batches)
+        if self._position is not None:
+            self._train_loader.load_state_dict(self._position)
+        return self._train_loader
+
+    def val_dataloader(self) -> SturdyLoader:
+        """One centred clip of each validation video."""
+        return self._ordered("val", self.input_settings.single_view(), self.bad_test_videos, views=False)
+
+    def test_dataloader(self) -> SturdyLoader:
+        """Every view of each test video."""
+        return self._ordered("test", self.input_settings, self.bad_test_videos, views=True)
+
+    def single_view_loader(self, name: Split) -> SturdyLoader:
+        """One centred clip of each video of a part, in order; bad videos of the training part are treated as asked."""
+        bad_videos = self.bad_videos if name == "train" else "error"
+        return self._ordered(name, self.input_settings.single_view(), bad_videos, views=False)
+
+    def state_dict(self) -> dict[str, int]:
+        """Where training stands in the epoch, for checkpoints.
+
+        Lightning would keep the state of the loader itself, but does not load it where ``configure_optimizers`` has
+        asked for the number of steps, since the loader is there by then.
+        """
+        return self._train_loader.state_dict() if self._train_loader is not None else {}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on from there at the next ``fit``."""
+        self._position = state_dict or None
+
+    def teardown(self, stage: str) -> None:  # noqa: ARG002
+        """Forget what belonged to one run (position of the checkpoint, dates of files), and end the workers."""
+        self._position = None
+        self._unchanged = {}
+        if self._train_loader is not None:
+            self._train_loader.close()
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
+        """Draw how training clips are mixed while the numbers of the videos are still in the processor's memory."""
+        if self.trainer is not None and self.trainer.training and (self.mixup_alpha or self.cutmix_alpha):
+            key = ClipKey(self.seed, self.trainer.current_epoch, int(batch["index"].sum()))
+            batch["mixing_seed"] = key.derived_seed()
+        return batch
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
+        """Normalise on the device, mirror, colour and mix training clips there; in the precision of the training."""
+        is_estimated_here = "flow_frames" in batch
+        batch = with_flow(augmented_batch(batch), self.input_settings)
+        if is_estimated_here and self.trainer is not None and self.input_settings.flow_settings is not None:
+            tally = self._seen_flow_on_device.setdefault(self._running(self.trainer), DeviceTally())
+            tally.add(batch["flow"], self.input_settings.flow_settings.bound_px)
+        batch = normalized(batch, self.input_settings)
+        if self.trainer is None:
+            return batch
+        if "mixing_seed" in batch:
+            seed, alphas = batch.pop("mixing_seed"), (self.mixup_alpha, self.cutmix_alpha)
+            batch = mixed(batch, len(self.class_names), mixup_alpha=alphas[0], cutmix_alpha=alphas[1], seed=seed)
+        # Lightning does so before this hook, when frames are whole numbers yet.
+        return self.trainer.precision_plugin.convert_input(batch)
+
+    # --- the rest -----------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _running(trainer: Trainer) -> Split:
+        return "train" if trainer.training else "test" if trainer.testing else "val"
+
+    def _reader(self, name: Split, settings: InputSettings) -> ClipReader:
+        tally = None
+        if "flow" in settings.streams:
+            tally = self._seen_flow[name] = SaturationTally(self.num_workers)
+        return ClipReader(settings, self.flow_source, self._known_bad, tally)
+
+    def _process(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+
+    def _watch(self) -> WorkerWatch:
+        return WorkerWatch(self.num_workers, self.read_limit_seconds)
+
+    def _ordered(
+        self, name: Split, settings: InputSettings, bad_videos: BadVideos | BadTestVideos, *, views: bool
+    ) -> SturdyLoader:
+        reader, watch = self._reader(name, settings), self._watch()
+        videos = TestVideos(
+            self.split(name),
+            self.class_names,
+            reader,
+            views=views,
+            bad_videos=bad_videos,
+            watch=watch,
+            unchanged=self._unchanged.get(name),
+        )
+        rank, world_size = self._process()
+        batches = OrderedBatches(len(videos), self.test_batch_size, rank=rank, world_size=world_size)
+        return self._loader(videos, batches, watch)
+
+    def _loader(
+        self, videos: TrainClips | TestVideos, batches: TrainBatches | OrderedBatches, watch: WorkerWatch
+    ) -> SturdyLoader:
+        loader: DataLoader[Batch] = DataLoader(
+            videos,  # type: ignore[arg-type]
+            batch_sampler=batches,
+            num_workers=self.num_workers,
+            collate_fn=collate,
+            pin_memory=self._on_gpu(),
+            worker_init_fn=leave_signals_to_parent,
+            persistent_workers=self.num_workers > 0 and isinstance(videos, TrainClips),
+        )
+        return SturdyLoader(loader, videos, batches, watch)
+
+    def _on_gpu(self) -> bool:
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
