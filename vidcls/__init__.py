@@ -1,6 +1,6 @@
 """Train, test and use video classifiers.
 
-The names below are what most programs need; each is imported when it is first used, so ``import vidcls`` costs nothing::
+The names below are what most programs need; each is imported when it is first used::
 
     import vidcls
 
