@@ -18,6 +18,7 @@ from vidcls.cli import main
 from vidcls.copies.preparation import prepare, prepare_video
 from vidcls.copies.prepared_folder import PreparedFolder, PrepareSettings
 from vidcls.datasets import VideoCsv, VideoFolder
+from vidcls.datasets.folds import refold
 from vidcls.errors import DatasetError, DecodeError
 from vidcls.types import VideoRecord
 from vidcls.video import open_video, write_video
@@ -262,3 +263,17 @@ def test_a_network_learns_from_the_copy_as_well(tmp_path: Path, monkeypatch: pyt
         top1.append(json.loads(Path(name, "test.json").read_text())["table"]["model"]["top1"])
     assert min(top1) > 0.95
     assert abs(top1[0] - top1[1]) < 0.03
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_copy_has_the_parts_that_the_folds_give(clip_folder: Path, tmp_path: Path, fold: int) -> None:
+    folds = ["--data.num_folds", "2", "--data.fold", str(fold)]
+    assert main(["data", "prepare", str(clip_folder), str(tmp_path / "small"), "--workers", "1", *folds]) == 0
+    expected = {r.name: r.split for r in refold(VideoFolder(clip_folder).records, 2, fold)}
+    found = {
+        r.name.removeprefix("videos/").removesuffix(".jpeg.avi"): r.split for r in copied(tmp_path / "small").records
+    }
+    assert {name.removesuffix(".avi"): split for name, split in expected.items()} == {
+        name.removesuffix(".avi"): split for name, split in found.items()
+    }
+    assert expected != {r.name: r.split for r in VideoFolder(clip_folder).records}

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from torch import Tensor
 
+from vidcls.clips import InputSettings
 from vidcls.datasets import VideoFolder
 from vidcls.datasets.base import VideoDataset
 from vidcls.errors import ConfigurationError, DatasetError
 from vidcls.flow import FlowSettings
-from vidcls.flow.precompute import store_video
+from vidcls.flow.precompute import store_video, verify_video
 from vidcls.flow.store_writer import FlowStoreWriter
 from vidcls.loading import VideoDataModule
 from vidcls.transforms import TransformSettings
 from vidcls.types import Batch, DescribesInput, VideoRecord
+from vidcls.video import BACKENDS, Backend
+from vidcls.video.pyav_reader import PyavReader
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -78,6 +84,49 @@ def test_flow_computed_while_loading_equals_stored_flow_bit_for_bit(clip_dataset
     assert_equal_batches(list(stored.test_dataloader()), list(computed.test_dataloader()))
     with pytest.raises(ConfigurationError, match=r"bound 8 px.*flow_settings asks for.*bound 20 px"):
         data_of(clip_dataset, flow=str(tmp_path / "flow"), flow_settings=FlowSettings(short_side_px=24))
+
+
+@pytest.fixture
+def mirroring_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyAV whose frames are mirrored, so that flow shows which decoder it is of."""
+
+    class Mirroring(PyavReader):
+        def frames(self, indices: Sequence[int]) -> Tensor:
+            return super().frames(indices).flip(-1)
+
+    monkeypatch.setitem(BACKENDS, "pyav", Mirroring)
+
+
+@pytest.mark.parametrize("flow_decoder", [None, "pyav"])
+@pytest.mark.parametrize("clip_decoder", [None, "pyav"])
+@pytest.mark.usefixtures("mirroring_pyav")
+def test_stored_and_computed_flow_are_of_the_same_decoder_whichever_reads_the_clips(
+    clip_dataset: VideoFolder, tmp_path: Path, flow_decoder: Backend | None, clip_decoder: Backend | None
+) -> None:
+    settings = FlowSettings(short_side_px=24, decoder=flow_decoder)
+    writer = FlowStoreWriter.open(tmp_path / "flow", settings)
+    for record in clip_dataset.records:
+        store_video(writer, record)
+        verify_video(writer.store, record)
+    writer.finish()
+    stored = data_of(clip_dataset, flow=str(tmp_path / "flow"), decoder=clip_decoder)
+    kept = InputSettings.from_dict(json.loads(json.dumps(stored.input_settings.to_dict())))  # as a checkpoint has it
+    assert kept.flow_settings is not None
+    assert kept.flow_settings.backend(clip_decoder) == flow_decoder
+    computed = data_of(clip_dataset, flow_settings=kept.flow_settings, decoder=clip_decoder)
+    batches = list(stored.test_dataloader())
+    assert_equal_batches(batches, list(computed.test_dataloader()))
+    other = FlowSettings(short_side_px=24, decoder="decord" if flow_decoder else "pyav")
+    differing = list(data_of(clip_dataset, flow_settings=other, decoder=clip_decoder).test_dataloader())
+    assert not all(torch.equal(a["flow"], b["flow"]) for a, b in zip(batches, differing, strict=True))
+
+
+def test_a_store_by_another_decoder_than_asked_for_is_refused(clip_dataset: VideoFolder, tmp_path: Path) -> None:
+    FlowStoreWriter.open(tmp_path / "flow", FlowSettings(decoder="pyav")).finish()
+    data = data_of(clip_dataset, flow=str(tmp_path / "flow"), flow_settings=FlowSettings())
+    assert data.input_settings.flow_settings == FlowSettings(decoder="pyav")
+    with pytest.raises(ConfigurationError, match=r"decoder pyav, but flow_settings asks for .*decoder torchcodec"):
+        data_of(clip_dataset, flow=str(tmp_path / "flow"), flow_settings=FlowSettings(decoder="torchcodec"))
 
 
 def test_test_batches_are_the_list_in_order_with_all_views(clip_dataset: VideoFolder) -> None:

@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
     root: Path = options.output
     if options.with_flow is not None:  # says now what no video could change
         estimate_by(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), FlowSettings(options.with_flow))
-    source = data_of(options.source, None, others).dataset.records
+    source = data_of(options.source, None, others).records
     done = prepare(source, root, settings, num_workers=options.workers)
     if not done.videos:
         raise ConfigurationError(f"{root}: no video could be prepared: {root / FAILURES} says why")

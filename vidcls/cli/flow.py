@@ -19,7 +19,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +37,7 @@ from vidcls.flow.store import FlowStore
 from vidcls.settings_file import read_settings
 from vidcls.trusted_settings import made_from
 from vidcls.types import VideoRecord
+from vidcls.video.reader import BACKENDS
 
 DATASET_KEY = "data.dataset"
 NUM_FAILURES_SHOWN = 50
@@ -69,7 +70,7 @@ def _understood(words: Sequence[str]) -> tuple[Namespace, FlowSettings, list[Vid
         with_one_dataset(words)  # refuses options of another data set
         parser = _parser()
         options = parser.parse_args(_dataset_words(section) + rest)
-        return options, _settings(options, section.get("flow_settings")), _records(parser, options)
+        return options, _settings(options, section), _records(parser, options)
     except ArgumentError as error:
         unknown = str(error).partition("unrecognized arguments: ")[2]
         if unknown:
@@ -99,12 +100,17 @@ def _parser() -> ArgumentParser:
     add(
         "--method",
         choices=COMPUTED_METHODS,
-        help="how flow is computed; default, as of the next three: what the configuration says, else what the store "
+        help="how flow is computed; default, as of the next four: what the configuration says, else what the store "
         "at --output has, else dis",
     )
     add("--bound", type=float, help="largest displacement that is kept, in pixels per frame (else 20)")
     add("--short-side", type=int, help="length of the frames' shorter side in pixels (else that of the video)")
     add("--weights", help="for raft: raft_small, raft_large or a file of weights (else raft_small)")
+    add(
+        "--decoder",
+        choices=BACKENDS,
+        help="what reads the videos (else decord, with the others behind it)",
+    )
     add("--workers", type=int, default=_num_cpus(), help="number of processes")
     add("--device", choices=("cpu", "cuda"), default="cpu", help="where tvl1 and raft run (differs by rounding)")
     add("--verify", action="store_true", help="compute nothing: read the store back and compare it with the videos")
@@ -135,8 +141,9 @@ def _dataset_words(section: dict[str, object]) -> list[str]:
     return [f"--{DATASET_KEY}={dataset if isinstance(dataset, str) else json.dumps(dataset)}"]
 
 
-def _settings(options: Namespace, configured: object) -> FlowSettings:
+def _settings(options: Namespace, section: Mapping[str, object]) -> FlowSettings:
     """What the command line says, over the configuration, over the store at --output, over the defaults."""
+    configured = section.get("flow_settings")
     if configured is not None and not isinstance(configured, dict):
         raise ConfigurationError(f"data.flow_settings is {configured!r}: expected a mapping such as method: dis")
     if configured:
@@ -145,6 +152,9 @@ def _settings(options: Namespace, configured: object) -> FlowSettings:
         settings = FlowStore(options.output).settings
     else:
         settings = FlowSettings()
+    decoder = options.decoder or section.get("decoder")  # a configuration trains on flow by its own decoder
+    if decoder is not None and (options.decoder or settings.decoder is None):
+        settings = FlowSettings.from_dict({**settings.to_dict(), "decoder": decoder})
     if options.method is not None:
         settings = replace(settings, method=options.method)
     if options.bound is not None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vidcls.clips.settings import InputSettings
 from vidcls.errors import DatasetError, DecodeError, FlowError
-from vidcls.flow import FlowSource, flow_as_stored
+from vidcls.flow import FlowSettings, FlowSource, flow_as_stored
 from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.transforms import ClipPixels
 from vidcls.types import ClipSettings, VideoRecord
@@ -215,13 +215,19 @@ class ClipReader:
             if self.tally is not None:
                 self.tally.add(Saturation.of_stored(fields, self.flow_source.settings.bound_px))
         else:
-            fields = self._computed(video, distinct)
+            fields = self._computed(video, record, distinct)
         position = {index: k for k, index in enumerate(distinct)}
         return [fields[[position[index] for index in clip.flow if index is not None]] for clip in clips]
 
-    def _computed(self, video: VideoReader, distinct: list[int]) -> Tensor:
+    def _computed(self, video: VideoReader, record: VideoRecord, distinct: list[int]) -> Tensor:
         settings = self.settings.flow_settings
         assert settings is not None
+        if (backend := settings.backend(self.settings.decoder)) != self.settings.decoder:  # of a store, to equal it
+            with open_video(record.path, backend) as other:
+                return self._computed_of(other, settings, distinct)
+        return self._computed_of(video, settings, distinct)
+
+    def _computed_of(self, video: VideoReader, settings: FlowSettings, distinct: list[int]) -> Tensor:
         runs = _runs_of_frames(distinct)
         return torch.cat([flow_as_stored(video.frames(run), settings, tally=self.tally) for run in runs])
 

@@ -64,7 +64,7 @@ def megabytes(num_bytes: float) -> str:
 
 def _stored_bytes(record: VideoRecord, settings: FlowSettings) -> float:
     """The estimated size of one video's flow file."""
-    with warnings.catch_warnings(), open_video(record.path) as video:
+    with warnings.catch_warnings(), open_video(record.path, settings.backend(None)) as video:
         warnings.simplefilter("ignore")  # what another decoder had to read is reported when its turn comes
         count = min(video.num_frames, _NUM_SAMPLED_FRAMES)
         first = (video.num_frames - count) // 2

@@ -48,8 +48,9 @@ def flow_fault(
                 return FlowFault("missing", f"there is no {path}")
             with FlowFile(path) as file:
                 header, num_fields = file.header, file.num_fields
-            made_with = (header.settings, header.parameters, header.weights_digest)
-            if made_with != (source.settings.to_dict(), source.manifest.parameters, source.manifest.weights_digest):
+            made_with = (header.parameters, header.weights_digest)
+            expected = (source.manifest.parameters, source.manifest.weights_digest)
+            if not source.settings.matches(header.settings) or made_with != expected:
                 return FlowFault("stale", "it was made with other settings than the store states")
             if header.source != identity:
                 return FlowFault("stale", "it was made from another file than lies there now")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal, get_args
 
+from vidcls.video.reader import Backend
+
 FlowMethod = Literal["dis", "farneback", "tvl1", "tvl1_opencv", "raft", "imported"]
+FlowDecoder = Literal["decord", "torchcodec", "pyav", "default"]
+DECODERS: tuple[FlowDecoder, ...] = get_args(FlowDecoder)
 Plain = str | int | float | bool | None
 
 _PARAMETERS: dict[FlowMethod, dict[str, Plain]] = {
@@ -73,12 +77,15 @@ class FlowSettings:
             enlarged; None keeps the video's own size.
         weights: for raft only: raft_small or raft_large (downloaded by torchvision), or a file of weights; None is
             raft_small.
+        decoder: what reads the frames, since flow differs with their rounding: a decoder, or ``default``, which is
+            decord with the others behind it. None is what reads the clips, and for a store the default.
     """
 
     method: FlowMethod = "dis"
     bound_px: float = 20.0
     short_side_px: int | None = None
     weights: str | None = None
+    decoder: FlowDecoder | None = None
 
     def __post_init__(self) -> None:
         if self.method not in get_args(FlowMethod):
@@ -89,6 +96,9 @@ class FlowSettings:
             raise ValueError(f"flow short_side_px must be at least 8 or None, got {self.short_side_px}")
         if self.weights is not None and self.method != "raft":
             raise ValueError(f"flow weights={self.weights!r} have no effect on method {self.method!r}: leave them out")
+        if self.decoder is not None and (self.decoder not in DECODERS or self.method == "imported"):
+            allowed = "none for imported flow" if self.method == "imported" else ", ".join(DECODERS)
+            raise ValueError(f"flow decoder is {self.decoder!r}; allowed is {allowed}")
         object.__setattr__(self, "bound_px", float(self.bound_px))  # 20 and 20.0 are one setting
 
     def parameters(self) -> dict[str, Plain]:
@@ -113,9 +123,12 @@ class FlowSettings:
             raise ValueError(f"flow short_side_px must be a whole number or none, got {short_side_px!r}")
         if not isinstance(weights, str | None):
             raise ValueError(f"flow weights must be a name or a path, got {weights!r}")
+        decoder = next((name for name in DECODERS if name == plain.get("decoder")), None)
+        if decoder is None and plain.get("decoder") is not None:
+            raise ValueError(f"flow decoder is {plain['decoder']!r}; allowed is {', '.join(DECODERS)}")
         for choice in get_args(FlowMethod):
             if method == choice:
-                return cls(choice, float(bound_px), short_side_px, weights)
+                return cls(choice, float(bound_px), short_side_px, weights, decoder)
         raise ValueError(f"flow method {method!r} is unknown: choose one of {', '.join(COMPUTED_METHODS)}")
 
     def stored_size(self, height_px: int, width_px: int) -> tuple[int, int]:
@@ -130,7 +143,21 @@ class FlowSettings:
         """The settings in a few words, for messages."""
         size = "own size" if self.short_side_px is None else f"short side {self.short_side_px}"
         weights = f", weights {self.weights}" if self.weights else ""
-        return f"{self.method}, bound {self.bound_px:g} px, {size}{weights}"
+        decoder = f", decoder {self.decoder}" if self.decoder else ""
+        return f"{self.method}, bound {self.bound_px:g} px, {size}{weights}{decoder}"
+
+    def allows(self, stored: FlowSettings) -> bool:
+        """Whether flow of the settings ``stored`` is what these ask for; without a decoder they ask for none."""
+        names = [None if self.decoder is None else each.decoder or "default" for each in (self, stored)]
+        return names[0] == names[1] and replace(self, decoder=None) == replace(stored, decoder=None)
+
+    def backend(self, clips: Backend | None) -> Backend | None:
+        """The decoder to open a video with where ``clips`` reads the clips; None tries them in turn."""
+        return clips if self.decoder is None else None if self.decoder == "default" else self.decoder
+
+    def matches(self, plain: Mapping[str, object]) -> bool:
+        """Whether these are the settings that a file has in plain types; older ones name no decoder."""
+        return {"decoder": None, **plain} == self.to_dict()
 
 
 COMPUTED_METHODS: tuple[FlowMethod, ...] = tuple(m for m in get_args(FlowMethod) if m != "imported")

@@ -95,8 +95,8 @@ class FlowStore:
             yield file
 
     def _check_settings(self, record: VideoRecord, header: FlowFileHeader) -> None:
-        expected = (self.settings.to_dict(), self.manifest.parameters, self.manifest.weights_digest)
-        if (header.settings, header.parameters, header.weights_digest) != expected:
+        expected = (self.manifest.parameters, self.manifest.weights_digest)
+        if not self.settings.matches(header.settings) or (header.parameters, header.weights_digest) != expected:
             raise FlowError(
                 f"the flow of {record.name!r} in {self.root} was made with {_described(header.settings)}, expected "
                 f"{self.settings.describe()}: {RERUN} with --output {self.root} again"

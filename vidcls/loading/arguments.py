@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from vidcls.datasets.folds import refold
 from vidcls.errors import ConfigurationError, DatasetError, listed
 from vidcls.flow import FlowSettings, FlowSource, open_flow_store
 from vidcls.transforms import TransformSettings
 from vidcls.types import Stream, VideoRecord
+from vidcls.video.reader import Backend
 
 
 def folded(records: list[VideoRecord], num_folds: int | None, fold: int | None) -> list[VideoRecord]:
@@ -43,8 +45,10 @@ def check_swaps(transform: TransformSettings, class_names: Sequence[str]) -> Non
         )
 
 
-def flow_of(folder: str | None, settings: FlowSettings | None) -> tuple[FlowSource | None, FlowSettings]:
-    """Where flow comes from and how it is, or was, computed."""
+def flow_of(
+    folder: str | None, settings: FlowSettings | None, decoder: Backend | None
+) -> tuple[FlowSource | None, FlowSettings]:
+    """Where flow comes from and how it is, or was, computed; ``decoder`` reads the clips."""
     if folder is None or folder.lower() == "none":
         if settings is not None and settings.method == "imported":
             raise ConfigurationError(
@@ -52,15 +56,19 @@ def flow_of(folder: str | None, settings: FlowSettings | None) -> tuple[FlowSour
             )
         return None, settings or FlowSettings()
     store = open_flow_store(folder, imported=settings)
-    if settings is not None and settings != store.settings:
+    if settings is not None and not settings.allows(store.settings):
         raise ConfigurationError(
             f"{folder}: holds flow of {store.settings.describe()}, but flow_settings asks for {settings.describe()}: "
             "leave flow_settings out, or compute the flow again into another folder"
         )
-    return store, store.settings
+    if store.settings.backend(None) == decoder or store.settings.method == "imported":
+        return store, replace(store.settings, decoder=None)
+    return store, replace(store.settings, decoder=store.settings.decoder or "default")
 
 
-def check_flow_on(flow_on: str, streams: Sequence[Stream], folder: str | None, settings: FlowSettings | None) -> None:
+def check_flow_on(
+    flow_on: str, streams: Sequence[Stream], folder: str | None, settings: FlowSettings | None, decoder: Backend | None
+) -> None:
     """ConfigurationError where flow is to be estimated on the device, but none is, or it lies stored already."""
     if flow_on == "worker":
         return
@@ -77,6 +85,11 @@ def check_flow_on(flow_on: str, streams: Sequence[Stream], folder: str | None, s
         raise ConfigurationError(
             f"flow_on: {flow_on} estimates flow at the size of the crops, so flow_settings.short_side_px "
             f"({settings.short_side_px}) has no effect: leave it out"
+        )
+    if settings is not None and settings.backend(decoder) != decoder:
+        raise ConfigurationError(
+            f"flow_on: {flow_on} estimates flow between the frames of the clips (decoder: {decoder}), so "
+            f"flow_settings.decoder ({settings.decoder}) has no effect: leave it out"
         )
 
 

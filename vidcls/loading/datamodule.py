@@ -135,9 +135,9 @@ class VideoDataModule(LightningDataModule):
         check_swaps(transform or TransformSettings(), self.class_names)
         self.clip = ClipSettings(num_snippets, clip_len, stride, flow_len)
         self.flow_source: FlowSource | None = None
-        check_flow_on(flow_on, streams, flow, flow_settings)
+        check_flow_on(flow_on, streams, flow, flow_settings, decoder)
         if "flow" in streams:
-            self.flow_source, flow_settings = flow_of(flow, flow_settings)
+            self.flow_source, flow_settings = flow_of(flow, flow_settings, decoder)
         self.input_settings = InputSettings(
             streams=tuple(streams),
             clip=self.clip,
