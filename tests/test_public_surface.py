@@ -48,9 +48,9 @@ def test_the_package_itself_offers_a_flat_list_of_names_and_nothing_else() -> No
     assert vidcls.__all__ == sorted(vidcls.__all__)
     assert set(vidcls.__all__) == {
         "__version__",
-        *("VideoFolder", "VideoCsv", "VideoRecord", "open_video", "write_video"),
+        *("datasets", "VideoRecord", "open_video", "write_video"),
         *("FlowSettings", "FlowStore", "VideoDataModule"),
-        *("VideoClassifier", "build_backbone", "load_classifier"),
+        *("models", "VideoClassifier", "build_backbone", "load_classifier"),
         *("Predictor", "Prediction", "Explainer"),
     }
     for name in vidcls.__all__:
@@ -58,6 +58,11 @@ def test_the_package_itself_offers_a_flat_list_of_names_and_nothing_else() -> No
     assert {*vidcls.__all__} <= {*dir(vidcls)}
     with pytest.raises(AttributeError, match="no attribute 'Predictors'"):
         vidcls.Predictors  # noqa: B018
+
+
+def test_nothing_that_a_configuration_names_has_a_shorter_name_than_before() -> None:
+    named = {*vidcls.datasets.__all__, *vidcls.models.__all__} - {"VideoClassifier", "load_classifier"}
+    assert not named & {*vidcls.__all__}
 
 
 def test_importing_the_package_imports_no_library() -> None:

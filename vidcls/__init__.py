@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vidcls.datasets import VideoCsv, VideoFolder
+    from vidcls import datasets, models
     from vidcls.explain import Explainer
     from vidcls.flow import FlowSettings, FlowStore
     from vidcls.layers import build_backbone
@@ -33,17 +33,20 @@ __all__ = [
     "Prediction",
     "Predictor",
     "VideoClassifier",
-    "VideoCsv",
     "VideoDataModule",
-    "VideoFolder",
     "VideoRecord",
     "__version__",
     "build_backbone",
+    "datasets",
     "load_classifier",
+    "models",
     "open_video",
     "write_video",
 ]
 
+# What a configuration names by its class is not repeated here: its name in a file would be the shortest there is, and
+# so change with this list.
+_MODULES = ("datasets", "models")
 _HOMES = {
     "Explainer": "vidcls.explain",
     "FlowSettings": "vidcls.flow",
@@ -51,9 +54,7 @@ _HOMES = {
     "Prediction": "vidcls.types",
     "Predictor": "vidcls.predict",
     "VideoClassifier": "vidcls.models",
-    "VideoCsv": "vidcls.datasets",
     "VideoDataModule": "vidcls.loading",
-    "VideoFolder": "vidcls.datasets",
     "VideoRecord": "vidcls.types",
     "build_backbone": "vidcls.layers",
     "load_classifier": "vidcls.models",
@@ -63,6 +64,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return importlib.import_module(f"vidcls.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found: object = getattr(importlib.import_module(_HOMES[name]), name)

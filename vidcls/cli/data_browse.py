@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
-from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_of
+from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_module
 from vidcls.console import say
 from vidcls.errors import ConfigurationError
 
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
 
     for file in (output, *numbers_beside(output)):
         check_place(file, [Path(options.source)], option="--output")
-    data = data_of(options.source, options.config, others)
+    data = data_module(options.source, options.config, others)
     files = write_data_page(
         data,
         output,

@@ -7,18 +7,54 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.errors import ConfigurationError
+from vidcls.types import Stream
 
 if TYPE_CHECKING:
     from vidcls.loading import VideoDataModule
+    from vidcls.loading.video_data import VideoData
     from vidcls.models import VideoClassifier
 
 SOURCE = "FOLDER|CSV|CONFIG|RUN"
 SOURCE_HELP = "a folder of videos by class, a csv file, a configuration by name or file, or the folder of a run"
-DEFAULT_MODEL = "TwoStream"  # sees RGB and flow
+DEFAULT_MODEL = "TwoStream"
+DEFAULT_STREAMS: tuple[Stream, ...] = ("rgb", "flow")  # of this model, which takes Lightning to be imported
 
 
-def data_of(source: str, config: str | None, others: Sequence[str]) -> VideoDataModule:
-    """The data module that ``vidcls fit`` would train on, its videos in place.
+def data_of(source: str, config: str | None, others: Sequence[str]) -> VideoData:
+    """The data that ``vidcls fit`` would train on, its videos in place.
+
+    A folder or a csv file, with options of the data alone, is read without Lightning.
+
+    Args:
+        source: see ``SOURCE_HELP``.
+        config: for a folder or a csv file: whose clips and model are meant.
+        others: further options, such as ``--data.clip_len 8``.
+
+    Raises:
+        VidclsError: no such data set, or options that contradict each other.
+    """
+    words = _arguments(source, config, others)
+    if words[:2] != ["--model", DEFAULT_MODEL] or any(
+        word.startswith("--") and not word.startswith("--data") for word in words[2:]
+    ):
+        return data_module(source, config, others)
+    from jsonargparse import ArgumentError
+
+    from vidcls.cli.chosen_dataset import with_one_dataset
+    from vidcls.cli.configs import with_config_paths
+    from vidcls.loading.from_config import video_data_of
+
+    words = with_one_dataset(with_config_paths(words[2:]))
+    try:
+        return video_data_of(words, streams=list(DEFAULT_STREAMS))
+    except ArgumentError as error:
+        from vidcls.cli.messages import own_message, parser_message  # knows the trainer, which takes seconds to import
+
+        raise ConfigurationError(own_message(error) or parser_message(error)) from error
+
+
+def data_module(source: str, config: str | None, others: Sequence[str]) -> VideoDataModule:
+    """The same as a data module, which loads clips.
 
     Args:
         source: see ``SOURCE_HELP``.

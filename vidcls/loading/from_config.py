@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from jsonargparse import ArgumentError, ArgumentParser
 
 from vidcls.datasets import VideoDataset
 from vidcls.errors import ConfigurationError, DatasetError
 from vidcls.loading.arguments import folded
-from vidcls.loading.datamodule import VideoDataModule
+from vidcls.loading.video_data import VideoData
 from vidcls.trusted_classes import refusal_in
 from vidcls.trusted_settings import made_from
 from vidcls.types import VideoRecord
+
+if TYPE_CHECKING:
+    from vidcls.loading import VideoDataModule
+
+Data = TypeVar("Data", bound=VideoData)
 
 
 def videos_of(data: Mapping[str, object]) -> list[VideoRecord]:
@@ -40,10 +46,32 @@ def data_module_of(data: Mapping[str, object], **changes: object) -> VideoDataMo
     Raises:
         ConfigurationError: the section cannot be understood.
     """
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(VideoDataModule, "data", sub_configs=True)
+    from vidcls.loading.datamodule import VideoDataModule  # imports Lightning, which takes seconds
+
+    return _made(VideoDataModule, data, **changes)
+
+
+def video_data_of(words: Sequence[str], **changes: object) -> VideoData:
+    """The data that options such as ``--data.clip_len 8`` mean; what must be written first is written.
+
+    Raises:
+        ArgumentError: an option or a value that there is not.
+        VidclsError: the data set cannot be used.
+    """
+    parser = _parser(VideoData)
+    return _made(VideoData, parser.parse_args(list(words)).data.as_dict(), **changes)
+
+
+def _parser(kind: type[VideoData]) -> ArgumentParser:
+    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
+    parser.add_class_arguments(kind, "data", sub_configs=True)
+    return parser
+
+
+def _made(kind: type[Data], data: Mapping[str, object], **changes: object) -> Data:
+    parser = _parser(kind)
     try:
-        module: VideoDataModule = made_from(parser, parser.parse_object({"data": {**data, **changes}})).data
+        module: Data = made_from(parser, parser.parse_object({"data": {**data, **changes}})).data
     except (ArgumentError, ValueError) as error:
         reason = refusal_in(error) or " ".join(str(error).split())
         raise ConfigurationError(f"the data of the run cannot be used: {reason}") from error

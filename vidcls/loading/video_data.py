@@ -1,0 +1,165 @@
+"""A data set and how it is to be loaded -> records, classes and the settings of its clips; Lightning is not needed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+from vidcls.clips.settings import FlowOn, InputSettings
+from vidcls.datasets import VideoDataset
+from vidcls.errors import DatasetError
+from vidcls.flow import FlowSettings, FlowSource
+from vidcls.loading.arguments import check_flow_on, check_ranges, check_swaps, flow_of, folded, matched
+from vidcls.loading.clip_dataset import BadTestVideos, BadVideos
+from vidcls.transforms import TransformSettings
+from vidcls.types import ClipSettings, ScoreRule, Split, Stream, VideoRecord
+from vidcls.video.reader import Backend
+from vidcls.video.sampling import ShortPolicy
+
+
+class VideoData:
+    """What is trained and tested on, and how: videos with their classes, the clips of them, and how they are loaded.
+
+    Nothing is opened here; :class:`vidcls.VideoDataModule` loads.
+
+    Args:
+        dataset: which videos there are; a class such as VideoFolder, VideoCsv, UCF101 or MovingShapes.
+        streams: what the model sees; the model tells it.
+        num_snippets: S, snippets in a sample, one from each of S equal segments; 1 takes one clip anywhere.
+        clip_len: frames in each snippet.
+        stride: frames of the file between two frames that are read.
+        stride_seconds: seconds between two frames that are read, in place of ``stride``, where frame rates differ.
+        flow_len: neighbouring flow fields in each snippet, centred on its middle RGB frame.
+        short_videos: what stands where a video is shorter than a clip: ``loop`` starts again, ``last`` repeats the last
+            frame, ``error`` refuses the video.
+        transform: sizes, crops, flips and normalisation.
+        test_clips: clips of each test video, evenly spaced; their scores are averaged.
+        score: what is averaged over clips and crops, and by the fusions ``mean`` and ``weighted`` over two streams:
+            ``probabilities`` after softmax, or ``logits`` before it, as TSN and I3D have it; left out: what the
+            checkpoint says, else probabilities.
+        flow: folder of stored flow (scripts/precompute_flow.py), or ``none`` to compute it while loading.
+        flow_settings: method, size and bound of flow that is computed while loading; a store brings its own.
+        flow_on: where flow without a store is computed: by the ``worker`` that loads, at the size of ``flow_settings``,
+            as a store would hold it; or on the ``device``, in the step, between the crops that the network sees, with
+            the method ``tvl1`` or ``raft`` in batches on a GPU.
+        num_folds: cut train and test anew into so many parts by group, in place of the data set's own split.
+        fold: which of these parts is the test, from 0.
+        class_names: the classes in the order of the logits; left out: those of the data set.
+        batch_size: videos in a training batch of one process.
+        test_batch_size: videos in a validation or test batch; a test batch has so many times the number of views.
+        num_workers: processes that load; 0 loads in the main one.
+        class_balanced: draw every class equally often while training.
+        augment_on: where training clips are mirrored and coloured: in the ``worker`` that loads them, or on the
+            ``device``, with the same numbers but for rounding; the latter where processors are busy.
+        mixup_alpha: mix pairs of training clips and their labels with weights from Beta(alpha, alpha) (Zhang et al.
+            2018); 0 for none.
+        cutmix_alpha: put a box of one training clip into another, of a share from Beta(alpha, alpha) (Yun et al. 2019);
+            0 for none. With both, a coin decides for each batch.
+        decoder: the one decoder to use; left out: decord, with the others behind it.
+        bad_videos: what happens when a training video cannot be read, has no stored flow, or kills the process that
+            loads it: ``error``, or ``skip`` it, listed and counted.
+        max_bad_share: the share of training videos that may be skipped; more are an error.
+        bad_test_videos: what such a video of validation and test comes to: it counts as ``wrong``, by name, or
+            ``leave_out`` counts the others alone, or it is an ``error``.
+        read_limit_seconds: a loader worker that reads one video longer than this is ended, and the video counts as one
+            that cannot be read; ``null`` waits for ever.
+        seed: of the order and of everything random in a sample; the run's seed tells it.
+    """
+
+    def __init__(
+        self,
+        dataset: VideoDataset,
+        *,
+        streams: Sequence[Stream] = ("rgb",),
+        num_snippets: int = 1,
+        clip_len: int = 1,
+        stride: int = 1,
+        stride_seconds: float | None = None,
+        flow_len: int = 10,
+        short_videos: ShortPolicy = "loop",
+        transform: TransformSettings | None = None,
+        test_clips: int = 1,
+        score: ScoreRule | None = None,
+        flow: str | None = None,
+        flow_settings: FlowSettings | None = None,
+        flow_on: FlowOn = "worker",
+        num_folds: int | None = None,
+        fold: int | None = None,
+        class_names: list[str] | None = None,
+        batch_size: int = 8,
+        test_batch_size: int = 4,
+        num_workers: int = 2,
+        class_balanced: bool = False,
+        augment_on: Literal["worker", "device"] = "worker",
+        mixup_alpha: float = 0.0,
+        cutmix_alpha: float = 0.0,
+        decoder: Backend | None = None,
+        bad_videos: BadVideos = "error",
+        max_bad_share: float = 0.1,
+        bad_test_videos: BadTestVideos = "wrong",
+        read_limit_seconds: float | None = 300.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1 or test_batch_size < 1 or num_workers < 0:
+            raise ValueError("batch_size and test_batch_size must be at least 1, num_workers at least 0")
+        check_ranges(max_bad_share, read_limit_seconds, mixup_alpha=mixup_alpha, cutmix_alpha=cutmix_alpha)
+        if stride_seconds is not None and stride != 1:
+            raise ValueError(
+                f"stride={stride} and stride_seconds={stride_seconds} exclude each other: give one of them"
+            )
+        self.dataset = dataset
+        self.records = folded(dataset.records, num_folds, fold)
+        self.class_names = matched(class_names, dataset.class_names)
+        check_swaps(transform or TransformSettings(), self.class_names)
+        self.clip = ClipSettings(num_snippets, clip_len, stride, flow_len)
+        self.flow_source: FlowSource | None = None
+        check_flow_on(flow_on, streams, flow, flow_settings, decoder)
+        if "flow" in streams:
+            self.flow_source, flow_settings = flow_of(flow, flow_settings, decoder)
+        self.input_settings = InputSettings(
+            streams=tuple(streams),
+            clip=self.clip,
+            stride_seconds=stride_seconds,
+            short_videos=short_videos,
+            transform=transform or TransformSettings(),
+            test_clips=test_clips,
+            flow_settings=flow_settings if "flow" in streams else None,
+            decoder=decoder,
+            flow_on=flow_on,
+            score=score or "probabilities",
+        )
+        self.batch_size = batch_size
+        self.test_batch_size = test_batch_size
+        self.num_workers = num_workers
+        self.class_balanced = class_balanced
+        self.augment_on = augment_on
+        self.mixup_alpha, self.cutmix_alpha = mixup_alpha, cutmix_alpha
+        self.bad_videos: BadVideos = bad_videos
+        self.max_bad_share = max_bad_share
+        self.bad_test_videos: BadTestVideos = bad_test_videos
+        self.read_limit_seconds = read_limit_seconds
+        self.seed = seed
+
+    def split(self, name: Split) -> list[VideoRecord]:
+        """The videos of one part; an empty one is a DatasetError."""
+        records = [record for record in self.records if record.split == name]
+        if not records:
+            raise DatasetError(
+                f"{self.dataset.root}: the {name} part has no video: add some, or give num_folds and fold"
+            )
+        return records
+
+    def describe_input(self) -> dict[str, object]:
+        """How a file becomes a clip, in plain types."""
+        return self.input_settings.to_dict()
+
+    def class_counts(self) -> list[int]:
+        """Training videos by class, in the order of the class names."""
+        counts = Counter(record.label for record in self.split("train"))
+        return [counts[name] for name in self.class_names]
+
+    def prepare_data(self) -> None:
+        """Write what must exist before the first video is read."""
+        self.dataset.prepare()
