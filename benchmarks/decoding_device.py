@@ -24,6 +24,7 @@ from vidcls.copies.preparation import prepare
 from vidcls.copies.prepared_folder import PrepareSettings
 from vidcls.datasets import VideoCsv
 from vidcls.errors import MissingExtraError
+from vidcls.jobs import local_pool
 from vidcls.video import open_video
 from vidcls.video.jpeg_reader import JpegReader
 
@@ -99,7 +100,7 @@ def main() -> None:
         folder = Path(temporary)
         originals = write_originals(folder / "originals", num_videos=num_videos, num_frames=num_frames)
         dataset = with_other_parts(folder / "originals", originals)
-        prepare(dataset.records, folder / "copy", PrepareSettings(128), num_workers=0)
+        prepare(dataset.records, folder / "copy", PrepareSettings(128), pool=local_pool(0))
         copies = [record.path for record in VideoCsv(folder / "copy" / "clips.csv").split("train")]
         reads: dict[str, tuple[Read, list[Path], int, torch.device]] = {
             "JPEG copy, our reader, one CPU process": (our_reader, copies, 4 * num_batches, cpu),

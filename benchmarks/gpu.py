@@ -145,13 +145,14 @@ def whole_run(device: torch.device, *, quick: bool) -> Iterator[Row]:
 
     from vidcls.copies.preparation import prepare
     from vidcls.copies.prepared_folder import PrepareSettings
+    from vidcls.jobs import local_pool
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         originals = write_originals(folder / "originals", num_videos=4 if quick else 64, num_frames=80)
         num_workers = 0 if quick else min(12, os.cpu_count() or 1)
         dataset = with_other_parts(folder / "originals", originals)
-        prepare(dataset.records, folder / "copy", PrepareSettings(128), num_workers=num_workers)
+        prepare(dataset.records, folder / "copy", PrepareSettings(128), pool=local_pool(num_workers))
         options = ["fit", "--config", "conv3d", "--data", "video_csv", "--run", str(folder / "run")]
         options += ["--data.dataset.path", str(folder / "copy" / "clips.csv"), "--data.num_workers", str(num_workers)]
         options += ["--data.batch_size", "2" if quick else "16", "--trainer.max_epochs", "1" if quick else "12"]

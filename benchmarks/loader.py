@@ -31,6 +31,7 @@ from vidcls.clips import reader as clip_reader
 from vidcls.copies.preparation import prepare
 from vidcls.copies.prepared_folder import PrepareSettings
 from vidcls.datasets import VideoCsv, VideoFolder
+from vidcls.jobs import local_pool
 from vidcls.loading import VideoDataModule
 from vidcls.transforms import TransformSettings
 from vidcls.video import Video, open_video
@@ -259,7 +260,7 @@ def link_camera_files(source: Path, root: Path, *, most: int) -> None:
 def copies(dataset: VideoFolder, folder: Path) -> dict[int, VideoCsv]:
     found: dict[int, VideoCsv] = {}
     for side in (128, 256):
-        done = prepare(dataset.records, folder / str(side), PrepareSettings(side), num_workers=0)
+        done = prepare(dataset.records, folder / str(side), PrepareSettings(side), pool=local_pool(0))
         before, after = (
             sum(sizes) for sizes in zip(*((v.source_bytes, v.num_bytes) for v in done.videos), strict=True)
         )

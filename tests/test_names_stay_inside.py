@@ -19,6 +19,7 @@ from vidcls.errors import ConfigurationError, DatasetError, FlowError
 from vidcls.flow import FlowSettings
 from vidcls.flow.precompute import precompute
 from vidcls.flow.store import FlowStore
+from vidcls.jobs import local_pool
 from vidcls.predict.inputs import find_videos, names_below_common_folder
 from vidcls.predict.overlay import overlay_path
 from vidcls.types import VideoRecord
@@ -62,8 +63,8 @@ def test_an_odd_name_is_the_name_of_a_file_inside(name: str, all_below: Path, cl
     source.mkdir(parents=True)
     shutil.copy(clip_folder / "test" / "left" / "0.avi", source / f"x{name}")
     records = [VideoRecord(source / f"x{name}", "wave", "train", name)]
-    prepare(records, all_below / "copy", SMALL, num_workers=0)
-    precompute(records, all_below / "flow", FlowSettings(), num_workers=1)
+    prepare(records, all_below / "copy", SMALL, pool=local_pool(0))
+    precompute(records, all_below / "flow", FlowSettings(), pool=local_pool(1))
     assert (all_below / "copy" / "videos" / f"{name}.jpeg.avi").is_file()
     assert (all_below / "flow" / f"{name}.flow").is_file()
 
@@ -75,14 +76,14 @@ def test_a_csv_that_lists_files_elsewhere_gives_them_names_inside(all_below: Pat
     (all_below / "clips.csv").write_text("\n".join(["path,label,split", *rows]))
     records = VideoCsv(all_below / "clips.csv", val_fraction=0.0).records
     assert all(record.name.startswith("outside/") and ".." not in record.name for record in records)
-    done = prepare(records, all_below / "copy", SMALL, num_workers=0)
+    done = prepare(records, all_below / "copy", SMALL, pool=local_pool(0))
     assert (len(done.videos), done.failures) == (2, [])
     assert len([*(all_below / "copy" / "videos").rglob("*.avi")]) == 2
 
 
 def test_the_list_of_a_copy_from_a_stranger_is_read_as_any_other(all_below: Path, clip_folder: Path) -> None:
     copy = all_below / "copy"
-    prepare(VideoFolder(clip_folder).records[:2], copy, SMALL, num_workers=0)
+    prepare(VideoFolder(clip_folder).records[:2], copy, SMALL, pool=local_pool(0))
     (copy / "clips.csv").write_text(f"path,label,split\n{'../' * 20}no/such/video.avi,left,train\n")
     with pytest.raises(DatasetError, match=r"no/such/video\.avi"):
         VideoCsv(copy / "clips.csv", val_fraction=0.0)
@@ -90,7 +91,7 @@ def test_the_list_of_a_copy_from_a_stranger_is_read_as_any_other(all_below: Path
         (copy / "prepared.csv").read_text().splitlines()[0] + "\n../../../x,1,d,1,1,1.0\n"
     )
     with pytest.raises(DatasetError, match="has a copy of other videos"):
-        prepare(VideoFolder(clip_folder).records[:2], copy, SMALL, num_workers=0)
+        prepare(VideoFolder(clip_folder).records[:2], copy, SMALL, pool=local_pool(0))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
@@ -100,8 +101,8 @@ def test_a_link_in_the_data_is_no_link_in_what_is_written(all_below: Path, clip_
         (all_below / "data" / label).symlink_to(clip_folder / "train" / label)
     records = VideoFolder(all_below / "data").records
     before = {*clip_folder.rglob("*")}
-    prepare(records, all_below / "copy", SMALL, num_workers=0)
-    precompute(records, all_below / "flow", FlowSettings(), num_workers=1)
+    prepare(records, all_below / "copy", SMALL, pool=local_pool(0))
+    precompute(records, all_below / "flow", FlowSettings(), pool=local_pool(1))
     assert {*clip_folder.rglob("*")} == before
     assert not any(path.is_symlink() for name in ("copy", "flow") for path in (all_below / name).rglob("*"))
 
@@ -111,8 +112,8 @@ def test_nothing_is_written_through_a_link_that_leads_out(tmp_path: Path, clip_f
     records = VideoFolder(clip_folder).records[:1]
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    prepare(records, tmp_path / "copy", SMALL, num_workers=0)
-    precompute(records, tmp_path / "flow", FlowSettings(), num_workers=1)
+    prepare(records, tmp_path / "copy", SMALL, pool=local_pool(0))
+    precompute(records, tmp_path / "flow", FlowSettings(), pool=local_pool(1))
     for root in (tmp_path / "copy" / "videos", tmp_path / "flow"):
         part = root / records[0].name.partition("/")[0]
         shutil.rmtree(part)
@@ -120,8 +121,8 @@ def test_nothing_is_written_through_a_link_that_leads_out(tmp_path: Path, clip_f
         with pytest.raises(DatasetError, match="is a link that leads out of"):
             place_inside(root, records[0].name)
     with pytest.raises(DatasetError, match="is a link that leads out of"):
-        prepare(records, tmp_path / "copy", SMALL, num_workers=0)
-    report = precompute(records, tmp_path / "flow", FlowSettings(), num_workers=1)
+        prepare(records, tmp_path / "copy", SMALL, pool=local_pool(0))
+    report = precompute(records, tmp_path / "flow", FlowSettings(), pool=local_pool(1))
     assert "is a link that leads out of" in report.failures[0][1]
     assert [*elsewhere.rglob("*")] == []
 
@@ -133,8 +134,8 @@ def test_a_name_that_gets_too_long_is_one_failure_among_good_videos(all_below: P
     source = all_below / long_name
     shutil.copy(good[0].path, source)
     records = [*good, VideoRecord(source, "left", "train", long_name)]
-    prepared = prepare(records, all_below / "copy", SMALL, num_workers=0)
-    flow = precompute(records, all_below / "flow", FlowSettings(), num_workers=1)
+    prepared = prepare(records, all_below / "copy", SMALL, pool=local_pool(0))
+    flow = precompute(records, all_below / "flow", FlowSettings(), pool=local_pool(1))
     assert [video.name for video in prepared.videos] == [good[0].name]
     assert [name for name, _ in prepared.failures] == [name for name, _ in flow.failures] == [long_name]
     assert FlowStore(all_below / "flow").num_fields(good[0]) == 7

@@ -11,6 +11,7 @@ import pytest
 from vidcls.checks.cache import CheckCache
 from vidcls.checks.files import allowed_seconds, check_files
 from vidcls.errors import MissingExtraError
+from vidcls.jobs import local_pool
 from vidcls.types import VideoRecord
 
 JOBS = """
@@ -73,7 +74,7 @@ def test_a_crash_and_a_hang_are_findings_about_their_files_and_are_not_tried_twi
         found = check_files(
             records,
             CheckCache(tmp_path / "cache"),
-            num_workers=2,
+            pool=local_pool(2),
             most_seconds=most_seconds,
             progress=done.append,
             anew=anew,
@@ -121,13 +122,13 @@ def test_what_was_found_before_an_interruption_is_kept(
         check_files(
             sound,
             CheckCache(tmp_path / "cache"),
-            num_workers=1,
+            pool=local_pool(1),
             most_seconds=60,
             progress=interrupt,
             job=fake.examined,
         )
     opened(tmp_path)
-    found = check_files(sound, CheckCache(tmp_path / "cache"), num_workers=1, most_seconds=60, job=fake.examined)
+    found = check_files(sound, CheckCache(tmp_path / "cache"), pool=local_pool(1), most_seconds=60, job=fake.examined)
     assert len(found.by_path) == 4
     assert found.num_opened == 1
     assert len(opened(tmp_path)) == 1
@@ -138,7 +139,7 @@ def test_a_decoder_that_is_not_installed_is_no_fault_of_the_files(tmp_path: Path
     records = [VideoRecord(path=tmp_path / "extra.mp4", label="", split="train", name="extra.mp4")]
     cache = CheckCache(tmp_path / "cache")
     with pytest.raises(MissingExtraError, match="the decoder cannot be imported"):
-        check_files(records, cache, num_workers=1, most_seconds=60, job=fake.examined)
+        check_files(records, cache, pool=local_pool(1), most_seconds=60, job=fake.examined)
     assert cache.find(tmp_path / "extra.mp4") is None
 
 

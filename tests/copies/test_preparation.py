@@ -20,6 +20,7 @@ from vidcls.copies.prepared_folder import PreparedFolder, PrepareSettings
 from vidcls.datasets import VideoCsv, VideoFolder
 from vidcls.datasets.folds import refold
 from vidcls.errors import DatasetError, DecodeError
+from vidcls.jobs import local_pool
 from vidcls.types import VideoRecord
 from vidcls.video import open_video, write_video
 
@@ -35,7 +36,7 @@ def copied(root: Path) -> VideoCsv:
 
 
 def test_the_copy_has_the_same_videos_at_the_size_that_was_asked_for(clip_dataset: VideoFolder, tmp_path: Path) -> None:
-    done = prepare(clip_dataset.records, tmp_path / "small", SMALL, num_workers=2)
+    done = prepare(clip_dataset.records, tmp_path / "small", SMALL, pool=local_pool(2))
     assert (len(done.videos), done.num_kept, done.failures) == (22, 0, [])
     dataset = copied(tmp_path / "small")
     assert [(r.label, r.split) for r in dataset.records] == [(r.label, r.split) for r in clip_dataset.records]
@@ -60,28 +61,28 @@ def test_the_copy_has_the_same_videos_at_the_size_that_was_asked_for(clip_datase
 def test_what_is_there_stays_and_what_changed_is_made_again(clip_folder: Path, tmp_path: Path) -> None:
     source, root = tmp_path / "clips", tmp_path / "small"
     shutil.copytree(clip_folder, source)
-    prepare(VideoFolder(source).records, root, SMALL, num_workers=0)
+    prepare(VideoFolder(source).records, root, SMALL, pool=local_pool(0))
     records = VideoFolder(source).records
     changed, removed, cut = records[0], records[1], records[2]
     write_video(changed.path, torch.zeros(5, 3, 32, 40, dtype=torch.uint8), codec="mjpeg")
     copy_of(root, removed.name).unlink()
     copy_of(root, cut.name).write_bytes(copy_of(root, cut.name).read_bytes()[:-1])
     before = {record.name: copy_of(root, record.name).stat().st_mtime_ns for record in records[3:]}
-    done = prepare(records, root, SMALL, num_workers=0)
+    done = prepare(records, root, SMALL, pool=local_pool(0))
     assert done.num_kept == 19
     assert done.videos[0].num_frames == 5
     assert {name: copy_of(root, name).stat().st_mtime_ns for name in before} == before
-    assert prepare(records, root, SMALL, num_workers=0).num_kept == 22
+    assert prepare(records, root, SMALL, pool=local_pool(0)).num_kept == 22
 
 
 def test_the_last_line_of_a_journal_that_was_cut_off_counts_for_nothing(
     clip_dataset: VideoFolder, tmp_path: Path
 ) -> None:
     records = clip_dataset.records[:3]
-    prepare(records, tmp_path / "small", SMALL, num_workers=0)
+    prepare(records, tmp_path / "small", SMALL, pool=local_pool(0))
     journal = tmp_path / "small/prepared.csv"
     journal.write_text(journal.read_text()[:-4])
-    done = prepare(records, tmp_path / "small", SMALL, num_workers=0)
+    done = prepare(records, tmp_path / "small", SMALL, pool=local_pool(0))
     assert done.num_kept == 2
     with journal.open(newline="") as file:
         assert sorted(row["name"] for row in csv.DictReader(file)) == sorted(record.name for record in records)
@@ -92,23 +93,23 @@ def test_failures_do_not_stop_the_others_and_are_listed(clip_folder: Path, tmp_p
     shutil.copytree(clip_folder, source)
     (source / "train/left/1.avi").write_bytes(b"no video")
     records = VideoFolder(source).records
-    done = prepare(records, root, SMALL, num_workers=0)
+    done = prepare(records, root, SMALL, pool=local_pool(0))
     assert [name for name, _ in done.failures] == ["train/left/1.avi"]
     assert len(copied(root).records) == 21
     assert "cannot be decoded" in (root / "failures.csv").read_text()
     shutil.copy(source / "train/left/0.avi", source / "train/left/1.avi")
-    assert prepare(records, root, SMALL, num_workers=0).failures == []
+    assert prepare(records, root, SMALL, pool=local_pool(0)).failures == []
     assert not (root / "failures.csv").exists()
 
 
 def test_other_settings_and_other_folders_are_refused(clip_dataset: VideoFolder, tmp_path: Path) -> None:
-    prepare(clip_dataset.records[:1], tmp_path / "small", SMALL, num_workers=0)
+    prepare(clip_dataset.records[:1], tmp_path / "small", SMALL, pool=local_pool(0))
     with pytest.raises(DatasetError, match="other settings"):
-        prepare(clip_dataset.records, tmp_path / "small", PrepareSettings(32), num_workers=0)
+        prepare(clip_dataset.records, tmp_path / "small", PrepareSettings(32), pool=local_pool(0))
     (tmp_path / "full").mkdir()
     (tmp_path / "full/notes.txt").write_text("mine")
     with pytest.raises(DatasetError, match="is not empty"):
-        prepare(clip_dataset.records, tmp_path / "full", SMALL, num_workers=0)
+        prepare(clip_dataset.records, tmp_path / "full", SMALL, pool=local_pool(0))
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["notes.txt"]
     with pytest.raises(ValueError, match="short_side_px"):
         PrepareSettings(8)
@@ -218,12 +219,12 @@ def test_a_copy_without_a_part_is_refused(
 
 def test_a_copy_of_other_videos_is_kept_and_leftovers_go(clip_dataset: VideoFolder, tmp_path: Path) -> None:
     root = tmp_path / "small"
-    prepare(clip_dataset.records[:2], root, SMALL, num_workers=0)
+    prepare(clip_dataset.records[:2], root, SMALL, pool=local_pool(0))
     left = copy_of(root, clip_dataset.records[0].name).parent / ".0.avi.jpeg-abc.avi"
     left.write_bytes(b"half")
     with pytest.raises(DatasetError, match="other videos"):
-        prepare(clip_dataset.records[2:], root, SMALL, num_workers=0)
-    prepare(clip_dataset.records, root, SMALL, num_workers=0)
+        prepare(clip_dataset.records[2:], root, SMALL, pool=local_pool(0))
+    prepare(clip_dataset.records, root, SMALL, pool=local_pool(0))
     assert not left.exists()
 
 
@@ -232,7 +233,7 @@ def test_a_kill_in_the_first_of_all_writes_is_no_obstacle(clip_dataset: VideoFol
     root.mkdir()
     left = root / ".manifest-1a2b3c4d.json"
     left.write_text('{"form')
-    prepare(clip_dataset.records, root, SMALL, num_workers=0)
+    prepare(clip_dataset.records, root, SMALL, pool=local_pool(0))
     assert len(copied(root).records) == 22
     assert not left.exists()
 
@@ -245,7 +246,7 @@ def test_a_name_that_is_no_text_is_a_failure_of_that_video(clip_folder: Path, tm
         shutil.copy(source / "train/left/0.avi", odd)
     except OSError:
         pytest.skip("the file system takes no such name")
-    done = prepare(VideoFolder(source).records, tmp_path / "small", SMALL, num_workers=0)
+    done = prepare(VideoFolder(source).records, tmp_path / "small", SMALL, pool=local_pool(0))
     assert [name for name, _ in done.failures] == ["train/left/caf\\udce9.avi"]
     assert len(done.videos) == 22
 

@@ -18,7 +18,13 @@ from vidcls.flow.flow_file import FlowFile, FlowFileHeader, write_flow_file
 from vidcls.flow.manifest import MANIFEST_NAME, Manifest
 from vidcls.flow.precompute import Report, precompute, verify
 from vidcls.flow.saturation import Saturation
+from vidcls.jobs import InThisProcess
 from vidcls.types import VideoRecord
+
+
+def silent(_: str) -> None:
+    """Says nothing."""
+
 
 MakeRecord = Callable[..., VideoRecord]
 SHARE_OF = {"slow.avi": 0.0, "quick.avi": 0.1, "quicker.avi": 0.3}
@@ -47,7 +53,7 @@ def records(make_record: MakeRecord, monkeypatch: pytest.MonkeyPatch) -> list[Vi
 
 
 def computed(records: list[VideoRecord], root: Path) -> Report:
-    return precompute(records, root, FlowSettings(), num_workers=0, tell=lambda _: None)
+    return precompute(records, root, FlowSettings(), pool=InThisProcess(), tell=silent)
 
 
 def test_what_the_bound_cuts_is_counted_for_each_video_and_for_the_store(
@@ -84,7 +90,7 @@ def test_the_same_command_again_and_the_check_of_the_store_say_it_too(
     computed(records, tmp_path / "flow")
     again = computed(records, tmp_path / "flow")
     assert again.num_kept == 3
-    verified = verify(records, tmp_path / "flow", num_workers=0)
+    verified = verify(records, tmp_path / "flow", pool=InThisProcess())
     assert verified.failures == []
     for report in (again, verified):
         assert report.saturation_lines(20.0)[0] == LINE
@@ -114,7 +120,7 @@ def test_a_store_that_does_not_know_is_read_and_counted_at_the_bound(
     computed(records, tmp_path / "flow")
     store = without_counts(tmp_path / "flow")
     assert store.manifest.saturation is None
-    report = verify(records, tmp_path / "flow", num_workers=0)
+    report = verify(records, tmp_path / "flow", pool=InThisProcess())
     assert report.failures == []
     assert report.saturation_lines(20.0)[0] == "13 % of the flow values are at the bound of 20 px"
     kept = computed(records, tmp_path / "flow")
@@ -167,11 +173,15 @@ def folder(root: Path) -> Path:
 def test_a_real_estimate_of_a_known_motion_is_cut_by_a_smaller_bound(make_record: MakeRecord, tmp_path: Path) -> None:
     """Everything slides 2 px to the right and 1 px down: a bound of 1.5 px cuts x, and 2.x px would hold it."""
     record = make_record()
-    report = precompute([record], tmp_path / "flow", FlowSettings(bound_px=1.5), num_workers=0, tell=lambda _: None)
+    report = precompute(
+        [record], tmp_path / "flow", FlowSettings(bound_px=1.5), pool=InThisProcess(), tell=lambda _: None
+    )
     assert report.saturation is not None
     assert report.saturation.share == pytest.approx(0.5, abs=0.06)
     advised = report.saturation.advised_bound(1.5)
     assert advised is not None
-    again = precompute([record], tmp_path / "more", FlowSettings(bound_px=advised), num_workers=0, tell=lambda _: None)
+    again = precompute(
+        [record], tmp_path / "more", FlowSettings(bound_px=advised), pool=InThisProcess(), tell=lambda _: None
+    )
     assert again.saturation is not None
     assert not again.saturation.is_high

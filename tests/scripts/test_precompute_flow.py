@@ -22,6 +22,7 @@ from vidcls.flow.disk_space import estimate_space
 from vidcls.flow.precompute import Report
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store_writer import PARTIAL_FOLDER, process_is_running
+from vidcls.jobs import Pool, local_pool
 from vidcls.types import VideoRecord
 from vidcls.video import open_video, write_video
 
@@ -256,13 +257,13 @@ data:
 trainer: {{max_epochs: 3}}
 """
     )
-    asked: list[tuple[list[str], FlowSettings, int]] = []
+    asked: list[tuple[list[str], FlowSettings, Pool]] = []
 
     def record_call(
-        records: list[VideoRecord], root: Path, settings: FlowSettings, *, num_workers: int, device: str
+        records: list[VideoRecord], root: Path, settings: FlowSettings, *, pool: Pool, device: str
     ) -> object:
         assert root == tmp_path / "flow"
-        asked.append(([r.name for r in records], settings, num_workers))
+        asked.append(([r.name for r in records], settings, pool))
         return Report()
 
     monkeypatch.setattr("vidcls.cli.flow.precompute", record_call)
@@ -270,7 +271,10 @@ trainer: {{max_epochs: 3}}
     assert script.main(words) == 0
     assert script.main([*words, "--method", "dis"]) == 0
     names = [f"class_{i % 2}/{i}.mp4" for i in range(NUM_VIDEOS)]
-    assert asked == [(names, FlowSettings("farneback", 15.0), 3), (names, FlowSettings("dis", 15.0), 3)]
+    assert asked == [
+        (names, FlowSettings("farneback", 15.0), local_pool(3)),
+        (names, FlowSettings("dis", 15.0), local_pool(3)),
+    ]
 
 
 def test_a_disk_without_room_is_an_error_before_anything_is_computed(

@@ -14,7 +14,7 @@ from pebble import ProcessExpired
 from vidcls.checks.cache import CheckCache, CheckedVideo
 from vidcls.checks.examined import Examined, examined
 from vidcls.errors import MissingExtraError
-from vidcls.jobs.worker_pool import Outcome, each_video, reason_of
+from vidcls.jobs import Outcome, Pool, reason_of
 from vidcls.types import VideoRecord
 from vidcls.video.health import Health
 
@@ -40,7 +40,7 @@ def check_files(
     records: Sequence[VideoRecord],
     cache: CheckCache,
     *,
-    num_workers: int,
+    pool: Pool,
     most_seconds: float,
     progress: Callable[[int], object] = int,
     anew: bool = False,
@@ -51,7 +51,7 @@ def check_files(
     Args:
         records: the videos; a file that several of them name is read once.
         cache: what is known already; takes what is new.
-        num_workers: number of processes.
+        pool: where they are read.
         most_seconds: that a file may take, besides the time in which a slow disk gives its bytes.
         progress: is told of each number of files that are done.
         anew: read all files, whatever is known.
@@ -78,11 +78,8 @@ def check_files(
     save_at = time.monotonic() + SAVED_EVERY_SECONDS
     todo = [distinct[path] for path in waiting]
     try:
-        for outcome in each_video(
-            job,
-            todo,
-            num_workers=min(num_workers, max(1, len(todo))),
-            seconds_each=lambda record: allowed_seconds(most_seconds, waiting[record.path][0]),
+        for outcome in pool.each(
+            job, todo, seconds_each=lambda record: allowed_seconds(most_seconds, waiting[record.path][0])
         ):
             path = outcome.record.path
             health, digest = _result(outcome, allowed_seconds(most_seconds, waiting[path][0]))

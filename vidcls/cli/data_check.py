@@ -126,13 +126,14 @@ def _checked(data: CheckedData, cache: CheckCache, options: Namespace) -> Checke
     from tqdm import tqdm
 
     from vidcls.checks.files import check_files
+    from vidcls.jobs import local_pool
 
     total = len({record.path for record in data.records})
     with tqdm(total=total, desc="checking", unit="video", disable=None, file=sys.stderr) as bar:
         return check_files(
             data.records,
             cache,
-            num_workers=options.workers,
+            pool=local_pool(options.workers),
             most_seconds=options.time_limit,
             progress=bar.update,
             anew=options.anew,

@@ -45,6 +45,7 @@ def main(argv: list[str]) -> int:
     from vidcls.flow.precompute import FAILURES_NAME as FLOW_FAILURES
     from vidcls.flow.precompute import precompute
     from vidcls.flow.settings import FlowSettings
+    from vidcls.jobs import local_pool
 
     try:
         settings = PrepareSettings(options.short_side, options.quality)
@@ -54,7 +55,7 @@ def main(argv: list[str]) -> int:
     if options.with_flow is not None:  # says now what no video could change
         estimate_by(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), FlowSettings(options.with_flow))
     source = data_of(options.source, None, others).records
-    done = prepare(source, root, settings, num_workers=options.workers)
+    done = prepare(source, root, settings, pool=local_pool(options.workers))
     if not done.videos:
         raise ConfigurationError(f"{root}: no video could be prepared: {root / FAILURES} says why")
     print(_summary(done, root))
@@ -71,7 +72,7 @@ def main(argv: list[str]) -> int:
         raise ConfigurationError(f"{root}: no video of the part {', '.join(sorted(lost))} is in the copy")
     if options.with_flow is not None:
         flow_settings = FlowSettings(options.with_flow, short_side_px=options.short_side)
-        flow = precompute(copied, root / "flow", flow_settings, num_workers=options.workers)
+        flow = precompute(copied, root / "flow", flow_settings, pool=local_pool(options.workers))
         for line in flow.saturation_lines(flow_settings.bound_px):
             print(line)
         if flow.failures:

@@ -34,6 +34,7 @@ from vidcls.flow.manifest import MANIFEST_NAME
 from vidcls.flow.precompute import FAILURES_NAME, Report, precompute, verify
 from vidcls.flow.settings import COMPUTED_METHODS, FlowSettings
 from vidcls.flow.store import FlowStore
+from vidcls.jobs import local_pool
 from vidcls.settings_file import read_settings
 from vidcls.trusted_settings import made_from
 from vidcls.types import VideoRecord
@@ -53,9 +54,11 @@ def main(words: Sequence[str]) -> int:
         options, settings, records = _understood(words)
         if options.verify:
             FlowStore(options.output).require(settings)
-            report = verify(records, options.output, num_workers=options.workers, device=options.device)
+            report = verify(records, options.output, pool=local_pool(options.workers), device=options.device)
         else:
-            report = precompute(records, options.output, settings, num_workers=options.workers, device=options.device)
+            report = precompute(
+                records, options.output, settings, pool=local_pool(options.workers), device=options.device
+            )
     except KeyboardInterrupt:
         print("stopped: what is finished is kept, and the same command goes on from here", file=sys.stderr)
         raise

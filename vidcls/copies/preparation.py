@@ -18,7 +18,7 @@ from vidcls.copies.prepared_folder import PreparedFolder, PreparedVideo, Prepare
 from vidcls.errors import DecodeError
 from vidcls.files import printable
 from vidcls.folder_lock import FolderLock
-from vidcls.jobs.worker_pool import each_video, reason_of
+from vidcls.jobs import Pool, reason_of
 from vidcls.types import VideoRecord
 from vidcls.video import Video, open_video, write_video
 
@@ -42,7 +42,7 @@ class Preparation:
     failures: list[tuple[str, str]]
 
 
-def prepare(records: Sequence[VideoRecord], root: Path, settings: PrepareSettings, *, num_workers: int) -> Preparation:
+def prepare(records: Sequence[VideoRecord], root: Path, settings: PrepareSettings, *, pool: Pool) -> Preparation:
     """Write the copy; see :class:`PreparedFolder` for its files.
 
     Videos that are there already, of the same source, stay untouched; failures do not stop the others, and are listed.
@@ -52,17 +52,17 @@ def prepare(records: Sequence[VideoRecord], root: Path, settings: PrepareSetting
         records: the videos.
         root: the folder of the copy, made where it does not exist.
         settings: size and quality.
-        num_workers: number of processes; 0 works in this one.
+        pool: where the work is done.
 
     Raises:
         FolderInUseError: another command is writing to it.
         DatasetError: the folder has a copy with other settings or of other videos, or the disk is full.
     """
     with FolderLock(root):
-        return _prepare(records, PreparedFolder.open(root, settings, records), num_workers)
+        return _prepare(records, PreparedFolder.open(root, settings, records), pool)
 
 
-def _prepare(records: Sequence[VideoRecord], folder: PreparedFolder, num_workers: int) -> Preparation:
+def _prepare(records: Sequence[VideoRecord], folder: PreparedFolder, pool: Pool) -> Preparation:
     nameless = [record for record in records if not _is_text(record.name)]
     failures = [(printable(r.name), f"{printable(r.name)}: its name is no valid text: rename it") for r in nameless]
     found = {record.name: row for record in records if (row := folder.current(record)) is not None}
@@ -70,7 +70,7 @@ def _prepare(records: Sequence[VideoRecord], folder: PreparedFolder, num_workers
     waiting = [record for record in records if record.name not in found and _is_text(record.name)]
     bar = tqdm(total=len(waiting), desc="preparing", unit="video", disable=None, file=sys.stderr)
     with bar, folder.journal() as note:
-        for outcome in each_video(partial(prepare_video, folder), waiting, num_workers=num_workers):
+        for outcome in pool.each(partial(prepare_video, folder), waiting):
             if outcome.result is not None:
                 found[outcome.record.name] = outcome.result
                 note(outcome.result)

@@ -28,13 +28,14 @@ def run(*, seed: int = 0, root: Path = Path("runs")) -> int:
     from vidcls.datasets import MovingShapes
     from vidcls.flow import FlowSettings
     from vidcls.flow.precompute import precompute
+    from vidcls.jobs import local_pool
 
     started = time.monotonic()
     print("1. the embedded data set and its optical flow (kept in the cache folder)")
     shapes = MovingShapes()
     shapes.prepare()
     flow = shapes.root.parent / f"{shapes.root.name}_flow"
-    precompute(shapes.records, flow, FlowSettings(), num_workers=2)
+    precompute(shapes.records, flow, FlowSettings(), pool=local_pool(2))
 
     folder = new_run(root, "demo")
     checkpoint = folder / CHECKPOINTS / "best.ckpt"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store import FlowStore
 from vidcls.flow.store_writer import FlowStoreWriter
 from vidcls.folder_lock import FolderLock
-from vidcls.jobs.worker_pool import each_video, reason_of
+from vidcls.jobs import Pool, reason_of, worker_number
 from vidcls.types import VideoRecord
 from vidcls.video import open_video
 
@@ -89,7 +88,7 @@ def precompute(
     root: Path,
     settings: FlowSettings,
     *,
-    num_workers: int,
+    pool: Pool,
     device: Device = "cpu",
     tell: Callable[[str], None] = print,
 ) -> Report:
@@ -102,7 +101,7 @@ def precompute(
         records: the videos.
         root: the folder of the store, made where it does not exist.
         settings: method, bound and size.
-        num_workers: number of processes, at least 1.
+        pool: where the work is done.
         device: where methods in PyTorch (tvl1, raft) run; with ``cuda`` the processes take the GPUs in turn. Fields of
             a GPU differ from those that a CPU computes while loading or predicting by rounding, which can be a step of
             the 8-bit scale.
@@ -122,19 +121,19 @@ def precompute(
             space = estimate_space(missing, settings, root)
             tell(_space_line(space, len(missing), len(records)))
             space.check(root)
-        report = _over_videos(partial(store_video, writer, device=device), records, num_workers, what="flow")
+        report = _over_videos(partial(store_video, writer, device=device), records, pool, what="flow")
         _write_failures(root, report.failures)
         tell(_store_line(root, writer.finish()))
     return report
 
 
-def verify(records: Sequence[VideoRecord], root: Path, *, num_workers: int, device: Device = "cpu") -> Report:
+def verify(records: Sequence[VideoRecord], root: Path, *, pool: Pool, device: Device = "cpu") -> Report:
     """Read the flow of all videos back, and compare it with the videos; what is wrong is in the report's failures.
 
     Args:
         records: the videos.
         root: the folder of the store.
-        num_workers: number of processes, at least 1.
+        pool: where the work is done.
         device: that the flow was computed on.
 
     Raises:
@@ -142,7 +141,7 @@ def verify(records: Sequence[VideoRecord], root: Path, *, num_workers: int, devi
     """
     store = FlowStore(root)
     _check_device(device, store.settings)
-    return _over_videos(partial(verify_video, store, device=device), records, num_workers, what="verify")
+    return _over_videos(partial(verify_video, store, device=device), records, pool, what="verify")
 
 
 def store_video(writer: FlowStoreWriter, record: VideoRecord, *, device: Device = "cpu") -> VideoResult:
@@ -174,8 +173,7 @@ def _own_device(device: Device) -> str:
     """The GPU of this process: the GPUs are dealt to the processes in turn."""
     if device == "cpu":
         return device
-    identity = multiprocessing.current_process()._identity or (1,)
-    return f"cuda:{(identity[-1] - 1) % torch.cuda.device_count()}"
+    return f"cuda:{worker_number() % torch.cuda.device_count()}"
 
 
 def verify_video(store: FlowStore, record: VideoRecord, *, device: Device = "cpu") -> VideoResult:
@@ -206,14 +204,14 @@ def verify_video(store: FlowStore, record: VideoRecord, *, device: Device = "cpu
 
 
 def _over_videos(
-    job: Callable[[VideoRecord], VideoResult], records: Sequence[VideoRecord], num_workers: int, *, what: str
+    job: Callable[[VideoRecord], VideoResult], records: Sequence[VideoRecord], pool: Pool, *, what: str
 ) -> Report:
     results: list[VideoResult] = []
     failures: list[tuple[str, str]] = []
     counted: dict[str, Saturation] = {}
     seconds_between = 0.2 if sys.stderr.isatty() else 10  # a log file needs no moving picture
     with tqdm(total=len(records), desc=what, unit=" videos", mininterval=seconds_between, dynamic_ncols=True) as bar:
-        for outcome in each_video(job, records, num_workers=num_workers):
+        for outcome in pool.each(job, records):
             if outcome.result is not None:
                 results.append(outcome.result)
                 if outcome.result.saturation is not None:

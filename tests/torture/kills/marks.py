@@ -154,10 +154,9 @@ def replace_everywhere(name: str, function: Callable) -> None:
 
 def _work_in_process() -> None:
     """No worker processes for flow and copies: a kill then ends all work at once, and starting costs nothing."""
-    from vidcls.jobs import worker_pool
+    from vidcls.jobs import InThisProcess, LocalProcesses
 
-    def here(job: Callable, records: list, *, num_workers: int) -> Iterator:
-        return worker_pool_each(job, records, num_workers=0)
+    def here(self: LocalProcesses, job: Callable, records: list, **_: object) -> Iterator:
+        return InThisProcess().each(job, records)
 
-    worker_pool_each = worker_pool.each_video
-    replace_everywhere("each_video", here)
+    LocalProcesses.each = here

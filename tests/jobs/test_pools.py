@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from pebble import ProcessExpired
 
-from vidcls.jobs.worker_pool import Outcome, each_video, reason_of
+from vidcls.jobs import LocalProcesses, Outcome, local_pool, reason_of, worker_number
 from vidcls.types import VideoRecord
 
 JOBS = """
 import os
+from vidcls.jobs import worker_number
 import signal
 import time
 
@@ -31,6 +32,11 @@ def length_of_name(record):
     if record.label == "raises":
         raise RuntimeError("no frames in " + record.name)
     return len(record.name)
+
+
+def number_of_worker(record):
+    time.sleep(0.5)
+    return worker_number()
 """
 
 
@@ -45,7 +51,7 @@ def outcomes_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
         records = [
             VideoRecord(path=Path(str(i)), label=label, split="train", name="x" * i) for i, label in enumerate(labels)
         ]
-        return {o.record.name: o for o in each_video(jobs.length_of_name, records, num_workers=2, **options)}
+        return {o.record.name: o for o in LocalProcesses(2).each(jobs.length_of_name, records, **options)}
 
     yield run
     del sys.modules["jobs_of_a_test"]
@@ -58,6 +64,30 @@ def test_a_dying_and_a_failing_job_are_named_and_all_others_done(
     assert {name: o.result for name, o in outcomes.items() if o.error is None} == {"x" * i: i for i in (0, 1, 3, 5, 6)}
     assert isinstance(outcomes["xx"].error, ProcessExpired)
     assert str(outcomes["xxxx"].error) == "no frames in xxxx"
+
+
+def test_workers_are_numbered_from_0_in_their_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "jobs_with_numbers.py").write_text(JOBS)
+    monkeypatch.syspath_prepend(tmp_path)
+    job = importlib.import_module("jobs_with_numbers").number_of_worker
+    records = [VideoRecord(Path(str(i)), "", "train", str(i)) for i in range(6)]
+    assert {outcome.result for outcome in LocalProcesses(2).each(job, records)} == {0, 1}
+    assert worker_number() == 0
+    del sys.modules["jobs_with_numbers"]
+
+
+def test_without_processes_this_one_works_and_a_failure_is_an_outcome_too() -> None:
+    def job(record: VideoRecord) -> int:
+        if record.name == "b":
+            raise ValueError("no frames")
+        return os.getpid()
+
+    records = [VideoRecord(Path(name), "", "train", name) for name in "abc"]
+    outcomes = list(local_pool(0).each(job, records))
+    assert [outcome.result for outcome in outcomes] == [os.getpid(), None, os.getpid()]
+    assert reason_of(outcomes[1]) == "b: no frames"
+    with pytest.raises(ValueError, match="at least 1"):
+        LocalProcesses(-1)
 
 
 def test_a_crash_has_its_signal_and_a_job_past_its_time_is_ended_and_all_others_done(
@@ -78,14 +108,14 @@ import sys
 from pathlib import Path
 
 from jobs_of_a_test import length_of_name
-from vidcls.jobs.worker_pool import each_video
+from vidcls.jobs import LocalProcesses
 from vidcls.types import VideoRecord
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started without
     labels = ("quick", "hangs", "hangs")
     records = [VideoRecord(path=Path(), label=label, split="train", name=label) for label in labels]
-    for outcome in each_video(length_of_name, records, num_workers=2):
+    for outcome in LocalProcesses(2).each(length_of_name, records):
         print(outcome.result, flush=True)
 """
 
