@@ -16,7 +16,8 @@ from vidcls.flow.estimators import METHODS
 from vidcls.flow.flow_check import flow_saturation
 from vidcls.flow.flow_file import FlowFile, FlowFileHeader, write_flow_file
 from vidcls.flow.manifest import MANIFEST_NAME, Manifest
-from vidcls.flow.precompute import Report, precompute, verify
+from vidcls.flow.precompute import precompute, verify
+from vidcls.flow.report import Report
 from vidcls.flow.saturation import Saturation
 from vidcls.jobs import InThisProcess
 from vidcls.types import VideoRecord

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vidcls.clips.reader import _ends
+from vidcls.clips.indices import ends
 from vidcls.clips.settings import InputSettings
 from vidcls.datasets import VideoFolder
 from vidcls.errors import ConfigurationError
@@ -113,7 +113,7 @@ def test_training_validation_and_test_batches_reach_the_model_with_flow(clip_dat
 
 
 def test_no_motion_beyond_the_ends_is_a_pair_of_equal_frames() -> None:
-    assert _ends([3, None, 7]) == [3, 4, 0, 0, 7, 8]
+    assert ends([3, None, 7]) == [3, 4, 0, 0, 7, 8]
 
 
 def test_the_settings_are_kept_with_the_checkpoint(clip_dataset: VideoFolder) -> None:

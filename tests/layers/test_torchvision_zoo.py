@@ -11,7 +11,8 @@ from torchvision import models
 
 from vidcls.errors import ConfigurationError
 from vidcls.layers import build_backbone
-from vidcls.layers.backbones.torchvision_zoo import FAMILIES, torchvision_names
+from vidcls.layers.backbones.torchvision_stages import FAMILIES
+from vidcls.layers.backbones.torchvision_zoo import torchvision_names
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torchvision, on the first weights of googlenet
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from vidcls.flow import FlowStore, flow_as_stored
 from vidcls.flow.disk_space import estimate_space
-from vidcls.flow.precompute import Report
+from vidcls.flow.report import Report
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store_writer import PARTIAL_FOLDER, process_is_running
 from vidcls.jobs import Pool, local_pool

@@ -31,7 +31,8 @@ from vidcls.console import say
 from vidcls.datasets import VideoDataset, videos_below
 from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.flow.manifest import MANIFEST_NAME
-from vidcls.flow.precompute import FAILURES_NAME, Report, precompute, verify
+from vidcls.flow.precompute import FAILURES_NAME, precompute, verify
+from vidcls.flow.report import Report
 from vidcls.flow.settings import COMPUTED_METHODS, FlowSettings
 from vidcls.flow.store import FlowStore
 from vidcls.jobs import local_pool

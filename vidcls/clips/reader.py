@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from vidcls.clips.indices import ClipIndices, ends, runs_of_frames, with_flow
 from vidcls.clips.settings import InputSettings
 from vidcls.errors import DatasetError, DecodeError, FlowError
 from vidcls.flow import FlowSettings, FlowSource, flow_as_stored
 from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.transforms import ClipPixels
-from vidcls.types import ClipSettings, VideoRecord
+from vidcls.types import VideoRecord
 from vidcls.video import (
     Video,
     VideoReader,
-    flow_window,
     open_video,
     random_clip,
     segment_clips,
@@ -27,16 +26,7 @@ from vidcls.video import (
     uniform_views,
 )
 from vidcls.video.in_order import HeldFrames, open_in_order
-from vidcls.video.sampling import ShortPolicy
 from vidcls.video.timing import FrameTimes, frame_times
-
-
-@dataclass(frozen=True)
-class ClipIndices:
-    """Which frames and which flow fields make a clip; None stands for a field of zeros."""
-
-    rgb: list[int]
-    flow: list[int | None]
 
 
 class ClipReader:
@@ -136,7 +126,7 @@ class ClipReader:
         """All frames of the video that :meth:`pixels` decodes for these clips."""
         found = {index for clip in clips for index in clip.rgb} if "rgb" in self.settings.streams else set()
         if "flow" in self.settings.streams and self.flow_source is None:
-            found |= {index for clip in clips for index in _ends(clip.flow)}
+            found |= {index for clip in clips for index in ends(clip.flow)}
         return found or {0}
 
     def pixels(self, video: VideoReader, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[ClipPixels]:
@@ -151,7 +141,7 @@ class ClipReader:
         is_late = self.settings.flow_on == "device"
         rgb = self._frames(video, [c.rgb for c in clips]) if "rgb" in self.settings.streams else nothing
         flow = self._flow(video, record, clips) if sees_flow and not is_late else nothing
-        ends = self._frames(video, [_ends(c.flow) for c in clips]) if sees_flow and is_late else nothing
+        ends = self._frames(video, [ends(c.flow) for c in clips]) if sees_flow and is_late else nothing
         return [ClipPixels(*streams) for streams in zip(rgb, flow, ends, strict=True)]
 
     def _chosen(
@@ -228,34 +218,10 @@ class ClipReader:
         return self._computed_of(video, settings, distinct)
 
     def _computed_of(self, video: VideoReader, settings: FlowSettings, distinct: list[int]) -> Tensor:
-        runs = _runs_of_frames(distinct)
+        runs = runs_of_frames(distinct)
         return torch.cat([flow_as_stored(video.frames(run), settings, tally=self.tally) for run in runs])
 
     def _no_motion(self, video: VideoReader, num_fields: int) -> Tensor:
         assert self.settings.flow_settings is not None
         size = self.settings.flow_settings.stored_size(*video.frames([0]).shape[-2:])
         return torch.zeros(num_fields, 2, *size)
-
-
-def with_flow(snippets: Sequence[list[int]], num_frames: int, clip: ClipSettings, short: ShortPolicy) -> ClipIndices:
-    """The frames of all snippets, and for each snippet the fields around its middle frame."""
-    fields: list[int | None] = []
-    for snippet in snippets:
-        fields += flow_window(snippet[len(snippet) // 2], clip.flow_len, num_frames, short=short)
-    return ClipIndices([index for snippet in snippets for index in snippet], fields)
-
-
-def _ends(fields: list[int | None]) -> list[int]:
-    """The frames that each field leads from and to, [3, None] -> [3, 4, 0, 0]; no motion leads to the same frame."""
-    return [frame for field in fields for frame in ((0, 0) if field is None else (field, field + 1))]
-
-
-def _runs_of_frames(field_indices: list[int]) -> list[range]:
-    """Sorted field indices -> the ranges of neighbouring frames that they lead through: [3, 4, 7] -> 3..5, 7..8."""
-    runs: list[range] = []
-    for index in field_indices:
-        if runs and runs[-1].stop == index + 1:
-            runs[-1] = range(runs[-1].start, index + 2)
-        else:
-            runs.append(range(index, index + 2))
-    return runs

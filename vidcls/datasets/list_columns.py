@@ -11,7 +11,7 @@ from pathlib import Path
 from vidcls.datasets.checks import first_few
 from vidcls.datasets.split_words import splits_of
 from vidcls.datasets.text_table import COMMA, LAST_BLANK, SEPARATORS, rows
-from vidcls.datasets.video_files import is_video
+from vidcls.datasets.video_files import is_address, is_video
 from vidcls.errors import DatasetError
 
 KNOWN_COLUMNS = ("path", "label", "split", "group")
@@ -27,7 +27,6 @@ _ALIASES = {
     "split": ("subset", "partition", "set", "part"),
 }  # fmt: skip
 _NAMES = frozenset({*KNOWN_COLUMNS, *(alias for aliases in _ALIASES.values() for alias in aliases)})
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 HINT = "add a header such as path,label,split, or name the columns: --data.dataset.columns '{path: 0, label: 2}'"
 
 Columns = Mapping[str, str | int]
@@ -107,11 +106,6 @@ def layout_of(text: str, file: Path, root: str, wanted: Columns | None = None) -
     raise DatasetError(
         f"{file}:{line}: no column {' or '.join(absent)}; found {first_few(header) or 'nothing'}; {HINT}"
     )
-
-
-def is_address(path: str) -> bool:
-    """Whether a path is an address such as ``https://example.org/a.mp4``."""
-    return "://" in path and _ADDRESS.match(path) is not None
 
 
 def _check_wanted(wanted: Columns) -> None:

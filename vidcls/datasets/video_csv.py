@@ -11,10 +11,11 @@ from pathlib import Path
 from vidcls.datasets.base import VideoDataset, collector_paused, settle
 from vidcls.datasets.checks import first_few
 from vidcls.datasets.entries import Entry, existing_folder, name_inside
-from vidcls.datasets.list_columns import Columns, is_address, layout_of
+from vidcls.datasets.list_columns import Columns, layout_of
 from vidcls.datasets.split_words import splits_of
 from vidcls.datasets.splits import check_fractions
 from vidcls.datasets.text_table import check_unicode, read_text
+from vidcls.datasets.video_files import is_address
 from vidcls.errors import DatasetError
 from vidcls.types import SPLITS, Split
 

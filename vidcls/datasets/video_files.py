@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -43,6 +44,11 @@ class Listing:
 
     videos: list[str] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
+
+
+def is_address(path: str) -> bool:
+    """Whether a path is an address such as ``https://example.org/a.mp4``."""
+    return "://" in path and re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path) is not None
 
 
 def is_video(file_name: str) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from vidcls.clips.reader import ClipIndices, ClipReader
+from vidcls.clips.indices import ClipIndices
+from vidcls.clips.reader import ClipReader
 from vidcls.errors import ConfigurationError
 from vidcls.explain.heat import LAYER_METHODS, METHODS, Method, find_layer, heat_maps
 from vidcls.explain.over_time import TimeEffects, time_effects

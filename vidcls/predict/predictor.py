@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from vidcls.clips import InputSettings
-from vidcls.clips.reader import ClipIndices, ClipReader
+from vidcls.clips.indices import ClipIndices
+from vidcls.clips.reader import ClipReader
 from vidcls.errors import CheckpointError, ConfigurationError, FlowError
 from vidcls.flow.estimators import estimate_by
 from vidcls.inference.network_input import normalized

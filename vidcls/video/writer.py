@@ -114,6 +114,7 @@ def _encoder_options(codec: VideoCodec, quality: int | None, gop: int | None, b_
     options = {"flags": "+bitexact"}
     if codec == "h264":
         options["crf"] = str(quality)
+        options["mbtree"] = "0"  # with it x264 writes one file in a thousand with other bytes, on one thread too
     elif encoder.qualities:
         options |= {"qmin": str(quality), "qmax": str(quality)}
     if gop is not None:

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from vidcls.errors import ConfigurationError
 from vidcls.layers.backbones.base import Backbone
-from vidcls.layers.backbones.torchvision_zoo import ChannelsFirst, ChannelsLast, build_torchvision
+from vidcls.layers.backbones.torchvision_modules import ChannelsFirst, ChannelsLast
+from vidcls.layers.backbones.torchvision_zoo import build_torchvision
 from vidcls.layers.read_outs import GlobalAverage
 from vidcls.layers.stems import replace_stem
 
