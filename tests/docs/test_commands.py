@@ -6,7 +6,7 @@ import csv
 import importlib.util
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -31,6 +31,7 @@ SMALL_TRAINER = (
 # What is added to a command, by how it begins: the same work on fewer steps, without processes of its own.
 SMALLER = {
     "vidcls fit": f"{SMALL_TRAINER} {SMALL_DATA} --trainer.max_epochs 1",
+    "vidcls fit --run": "--trainer.max_epochs 2",
     "vidcls compare --config": f"{SMALL_TRAINER} {SMALL_DATA} --max_epochs 1 --seeds 0",
     "vidcls flow --": "--workers 1",
     "vidcls data check": "--workers 1",
@@ -108,13 +109,14 @@ class Shell:
         return main(words) if program == "vidcls" else 2
 
 
-def script_main(name: str) -> object:
+def script_main(name: str) -> Callable[[list[str]], int]:
     spec = importlib.util.spec_from_file_location(Path(name).stem, ROOT / name)
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    return script.main
+    found: Callable[[list[str]], int] = script.main
+    return found
 
 
 def executed_here(words: Sequence[str], log: Path) -> int:
