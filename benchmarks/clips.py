@@ -1,4 +1,4 @@
-"""Videos to measure with: real H.264 at 340x256 with a key frame every 250 frames, or made-up ones of that kind."""
+"""Videos to measure with: real H.264 at 340x256 with a key frame every 250 frames, or synthetic ones of that kind."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def write_originals(folder: Path, *, num_videos: int, num_frames: int) -> list[P
 
 
 def with_other_parts(root: Path, paths: list[Path]) -> VideoFolder:
-    """A data set needs a validation and a test part; they are not measured."""
+    """A data set needs a validation and a test split; they are not measured."""
     for part in ("val", "test"):
         for number, label in enumerate(("one", "two")):
             place = root / part / label

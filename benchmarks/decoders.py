@@ -1,7 +1,7 @@
 """Which decoder reads a training clip fastest, by codec, size and pattern of frames?
 
 16 frames 4 apart, 8 frames spread over the whole file, and 1 frame, from files of 300 frames: H.264 with a key frame
-every 250 and every 12 frames and every frame, and Motion JPEG. Each file is opened anew for each clip, as a loader
+every 250 and every 12 frames and every frame, and Motion JPEG. Each file is opened again for each clip, as a loader
 does. One thread.
 Usage: python benchmarks/decoders.py [--quick] [--output FILE.json]
 """

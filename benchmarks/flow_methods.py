@@ -1,8 +1,9 @@
 """How exact and how fast is each flow method: end-point error on ground truth, and milliseconds per pair, one thread.
 
-The tiny pair is timed as a film of 16 frames, its two by turns, since pairs of small pictures are computed together.
+The tiny pair is timed as a video of 16 frames, its two frames alternately, since pairs of small images are computed
+together.
 The pairs: FlyingChairs (512x384) and a tiny one (50x50), where VIDCLS_REAL_DATA names the folder that has them, and a
-made-up turning and growing texture (340x256) whose motion is known. Usage:
+synthetic turning and growing texture (340x256) whose motion is known. Usage:
 python benchmarks/flow_methods.py [--quick] [--raft-weights FILE ...] [--output FILE.json]
 """
 
@@ -30,7 +31,7 @@ from vidcls.flow.settings import FlowMethod
 
 BOUND_PX = 20.0
 SMALL_PX = 112  # of a width
-MARGIN_PX = 16  # what enters or leaves the made-up picture cannot be known
+MARGIN_PX = 16  # what enters or leaves the synthetic picture cannot be known
 
 Pair = tuple[Tensor, Tensor]  # frames (2, 3, H, W) uint8 and truth (2, H, W) px
 
@@ -63,11 +64,11 @@ def ground_truth(folder: Path) -> Pair:
 
 def pairs(*, quick: bool) -> dict[str, Pair]:
     frames, truth = turning_texture()
-    found = {"made up": (frames, truth)}
+    found = {"synthetic": (frames, truth)}
     if root := os.environ.get("VIDCLS_REAL_DATA"):
         found |= {name: ground_truth(Path(root, "flow", name)) for name in ("chairs", "tiny")}
     if quick:
-        found["made up"] = (V.center_crop(frames, [128, 170]), V.center_crop(truth, [128, 170]))
+        found["synthetic"] = (V.center_crop(frames, [128, 170]), V.center_crop(truth, [128, 170]))
     return found
 
 
@@ -76,22 +77,22 @@ def measure(method: FlowMethod, weights: str | None, found: dict[str, Pair], *, 
     for name, (frames, truth) in found.items():
         flow = estimate(frames, method, weights=weights)[0]
         stored = dequantize(quantize(flow, BOUND_PX), BOUND_PX)
-        inner = slice(MARGIN_PX, -MARGIN_PX) if name == "made up" else slice(None)
+        inner = slice(MARGIN_PX, -MARGIN_PX) if name == "synthetic" else slice(None)
         row[f"{name}: error px"] = end_point_error(flow[:, inner, inner], truth[:, inner, inner])
         row[f"{name}: stored error px"] = end_point_error(stored[:, inner, inner], truth[:, inner, inner])
         seconds = []
-        film = frames[[0, 1] * (8 if frames.shape[-1] < SMALL_PX else 1)]
+        clip = frames[[0, 1] * (8 if frames.shape[-1] < SMALL_PX else 1)]
         for _ in range(repeats):
             start = time.perf_counter()
-            estimate(film, method, weights=weights)
-            seconds.append((time.perf_counter() - start) / (len(film) - 1))
+            estimate(clip, method, weights=weights)
+            seconds.append((time.perf_counter() - start) / (len(clip) - 1))
         row[f"{name}: ms per pair"] = 1e3 * min(seconds)
     return row
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--quick", action="store_true", help="one repeat, a small made-up pair")
+    parser.add_argument("--quick", action="store_true", help="one repeat, a small synthetic pair")
     parser.add_argument("--raft-weights", nargs="*", default=["raft_small", "raft_large"], help="names or files")
     parser.add_argument("--output", type=Path, default=Path("flow_methods.json"), help="where the numbers go")
     arguments = parser.parse_args()

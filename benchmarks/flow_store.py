@@ -1,7 +1,7 @@
 """Which format holds 8-bit flow best: bytes per field, time to write and to read 10 neighbouring fields, error.
 
 Every candidate keeps one file per video. The fields are DIS flow of real clips where VIDCLS_REAL_DATA names their
-folder, else of a made-up moving texture. The first line is what 8 bits cost by themselves; a candidate's error is on
+folder, else of a synthetic moving texture. The first line is what 8 bits cost by themselves; a candidate's error is on
 top of it. Usage: python benchmarks/flow_store.py [--quick] [--output FILE.json]
 """
 
@@ -241,7 +241,7 @@ def real_frames(path: Path) -> torch.Tensor:
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)  # (T, 3, H, W)
 
 
-def made_up_frames() -> torch.Tensor:
+def synthetic_frames() -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     texture = F.interpolate(torch.rand(1, 3, 40, 40, generator=generator), scale_factor=8, mode="bicubic")[0]
     image = (texture.clamp(0, 1) * 255).to(torch.uint8)
@@ -250,7 +250,7 @@ def made_up_frames() -> torch.Tensor:
 
 def clips(*, quick: bool) -> dict[str, list[torch.Tensor]]:
     if not (root := os.environ.get("VIDCLS_REAL_DATA")):
-        return {"made up, 192x144": [made_up_frames()]}
+        return {"synthetic, 192x144": [synthetic_frames()]}
     per_set = 2 if quick else 12
     sets = {"oddities/base_faststart.mp4, 340x256": [real_frames(Path(root, "oddities", "base_faststart.mp4"))]}
     for folder, size in (("fall_overhead", "192x144"), ("weizmann4", "64x64")):

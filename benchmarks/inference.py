@@ -1,6 +1,6 @@
 """How long does one clip take, and how many clips a second go through, for each model on the CPU or a GPU?
 
-Made-up clips on the device, evaluation mode, no decoding.
+Synthetic clips on the device, evaluation mode, no decoding.
 Usage: python benchmarks/inference.py [--quick] [--frames 16 --size 112] [--device cuda] [--output FILE.json]
 """
 

@@ -104,7 +104,7 @@ def plain(dataset: Dataset[Any], workers: int) -> Callable[[], Iterator[object]]
 
 
 class EndlessVideos(IterableDataset[tuple[Tensor, int]]):
-    """PyTorchVideo's data set, begun anew when it has been through; subsampled and transformed as the others."""
+    """PyTorchVideo's data set, started again at its end; subsampled and transformed as the others."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
@@ -242,7 +242,7 @@ def main() -> None:
 
 
 def link_camera_files(source: Path, root: Path, *, most: int) -> None:
-    """Files that hold a whole clip, as train, and two for each of the other parts."""
+    """Files that hold a whole clip, as train, and two for each of the other splits."""
     found: list[Path] = []
     for path in sorted(source.glob("*/*.mp4")):
         with open_video(path) as video:

@@ -38,7 +38,7 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 
 
 def paired(rows: Mapping[str, Callable[[], float]], *, rounds: int) -> dict[str, Measured]:
-    """Each row once a round, by turns, so that a slow minute of the machine meets all of them."""
+    """Each row once per round, so that a slow minute of the machine meets all of them."""
     values: dict[str, list[float]] = {name: [] for name in rows}
     for number in range(rounds):
         for name, measure in rows.items():

@@ -40,7 +40,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("old", help="a commit")
     parser.add_argument("new", help="a commit, or . for the working tree")
-    parser.add_argument("--clips", type=Path, help="a csv file of clips with path, label, split; left out: none")
+    parser.add_argument("--clips", type=Path, help="a csv file of clips with path, label, split; default: none")
     parser.add_argument("--configs", nargs="+", choices=CONFIGS, default=CONFIGS, help="which to run (default: all)")
     options = parser.parse_args()
     data = {"built-in": ["--trainer.limit_train_batches", "4", "--trainer.limit_val_batches", "2"]}

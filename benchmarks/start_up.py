@@ -1,6 +1,6 @@
 """How long until the command line does something: --help, --version, and the label of one clip?
 
-Whole processes, by turns. Usage: python benchmarks/start_up.py [--quick] [--output FILE.json]
+Whole processes, alternately. Usage: python benchmarks/start_up.py [--quick] [--output FILE.json]
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The same batch is given again and again, so that nothing is loaded. Bare: forward, cross entropy, backward, a step of
 torch's AdamW as it is by default, and no more. Ours: Lightning's trainer with callbacks of ``vidcls fit``, its csv log,
 metrics and schedule, and AdamW as we make it: on a CPU in one kernel. A second bare loop has that AdamW too, which
-tells the trainer's share from the optimiser's. Steps of the loops take turns, and the ratios of neighbours count: a
+tells the trainer's share from the optimiser's. The loops alternate step by step, and the ratios of neighbours count: a
 slow second of the machine meets all.
 Usage: python benchmarks/training_step.py [--quick] [--models conv3d ...] [--frames 16 --size 64] [--output FILE.json]
 """
@@ -87,7 +87,7 @@ def size_options(arguments: argparse.ArgumentParser) -> argparse.Namespace:
     arguments.add_argument("--cpu-time", action="store_true", help="seconds of the CPU: for a busy machine, one thread")
     options = arguments.parse_args()
     if options.cpu_time and (options.threads != 1 or options.device != "cpu"):
-        arguments.error("--cpu-time counts all threads together: give --threads 1 and the CPU")
+        arguments.error("--cpu-time counts all threads together: pass --threads 1 and the CPU")
     torch.set_num_threads(options.threads)
     if options.quick:
         options.backbone, options.backbone_3d, options.size, options.batch_size = "small", "small_3d", 32, 2

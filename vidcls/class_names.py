@@ -14,7 +14,7 @@ def checked_class_names(names: object) -> tuple[str, ...]:
     """The names as a tuple, in their order.
 
     Raises:
-        ValueError: they are no list of different names of one line each, or there are too many.
+        ValueError: they are not a list of different names of one line each, or there are too many.
     """
     if not isinstance(names, Sequence) or isinstance(names, str | bytes):
         raise ValueError(f"class names must be a list of text, got {_shown(names)}")

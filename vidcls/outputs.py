@@ -21,7 +21,7 @@ def check_place(path: Path, inputs: Sequence[Path], *, option: str) -> None:
         ConfigurationError: it is one of the inputs, or its place cannot be written to.
     """
     if os.path.realpath(path) in {os.path.realpath(video) for video in inputs}:
-        raise ConfigurationError(f"{option} {path}: this is one of the inputs; give another name")
+        raise ConfigurationError(f"{option} {path}: this is one of the inputs; pass another name")
     folder = next(folder for folder in Path(os.path.abspath(path)).parents if folder.exists())  # noqa: PTH100
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ConfigurationError(f"{option} {path}: {folder} is no folder that can be written to; give another place")
+        raise ConfigurationError(f"{option} {path}: {folder} is not a writable folder; pass another place")

@@ -57,7 +57,7 @@ def settings_in(text: str, source: object) -> dict[str, object]:
         source: where it comes from, for the message.
 
     Raises:
-        ConfigurationError: it is no YAML, passes a limit, or is no mapping.
+        ConfigurationError: it is not YAML, passes a limit, or is not a mapping.
     """
     try:
         content = parse_yaml(text)
@@ -93,7 +93,7 @@ def read_yaml(path: Path) -> object:
     Raises:
         OSError: it cannot be read.
         UnicodeDecodeError: it is not UTF-8.
-        yaml.YAMLError: it is no YAML, or passes a limit.
+        yaml.YAMLError: it is not YAML, or passes a limit.
     """
     return parse_yaml(_text(path, MAX_YAML_BYTES, YamlLimitError))
 
@@ -102,7 +102,7 @@ def parse_yaml(text: str) -> object:
     """The plain values that YAML text stands for.
 
     Raises:
-        yaml.YAMLError: it is no YAML, or passes a limit.
+        yaml.YAMLError: it is not YAML, or passes a limit.
     """
     return within_limits(text, yaml.safe_load)
 
@@ -111,7 +111,7 @@ def within_limits(text: str, load: Callable[[str], Loaded]) -> Loaded:
     """What ``load`` makes of YAML text that passes no limit.
 
     Raises:
-        yaml.YAMLError: it is no YAML, or passes a limit.
+        yaml.YAMLError: it is not YAML, or passes a limit.
     """
     check_yaml(text)
     try:
@@ -125,7 +125,7 @@ def check_yaml(text: str) -> None:
 
     Raises:
         YamlLimitError: with the limit.
-        yaml.YAMLError: it is no YAML.
+        yaml.YAMLError: it is not YAML.
     """
     if len(text) > MAX_YAML_BYTES:
         raise YamlLimitError(f"has more than {MAX_YAML_BYTES:,} characters: put long lists into a csv file")
@@ -153,8 +153,8 @@ def read_json(path: Path, *, max_bytes: int | None = None, object_of: ObjectOf |
 
     Args:
         path: in UTF-8, with or without a byte order mark.
-        max_bytes: no larger file is read; left out, that of every file of ours.
-        object_of: makes an object of its names and values, in order; left out, the last of two equal names counts.
+        max_bytes: no larger file is read; by default the limit of all our files.
+        object_of: makes an object of its names and values, in order; by default the last of two equal names counts.
 
     Raises:
         OSError: it cannot be read.

@@ -61,7 +61,7 @@ def allow_classes(prefixes: Iterable[str]) -> None:
     """Let configurations and checkpoints name classes below these packages, in place of those allowed before.
 
     Raises:
-        ConfigurationError: a prefix is no dotted name.
+        ConfigurationError: a prefix is not a dotted name.
     """
     wanted = list(dict.fromkeys(prefixes))
     for prefix in wanted:

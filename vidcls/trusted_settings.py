@@ -128,7 +128,7 @@ def _check_class(found: object, path: str, key: str) -> bool:
         return True
     package = home.partition(".")[0]
     if not isinstance(found, type):
-        raise ConfigurationError(f"{key}: {path} is no class: expected a class, not a function or a value")
+        raise ConfigurationError(f"{key}: {path} is not a class: expected a class, not a function or a value")
     is_theirs = (
         package not in PACKAGES and package not in NEVER_ALLOWED
     )  # imported by the program: the parser saw to it

@@ -38,7 +38,7 @@ class VideoRecord:
     Args:
         path: the file to decode.
         label: the class name.
-        split: the part of the data set that it belongs to.
+        split: the split of the data set that it belongs to.
         name: the path relative to the data set's root with forward slashes, unique in the data set and never
             leaving it (no ``..``, not absolute). Names the video in the flow store and in result files.
         group: videos of one group (a person, a session, a source video) must not be spread over splits; None where

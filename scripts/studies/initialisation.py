@@ -1,4 +1,4 @@
-"""First weights: a constant keeps all units alike, a fixed spread lets signals vanish, Xavier and Kaiming keep them.
+"""Initial weights: a constant keeps all units alike, a fixed spread lets signals vanish, Xavier and Kaiming keep them.
 
 python scripts/studies/initialisation.py
 

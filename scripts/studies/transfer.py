@@ -6,7 +6,7 @@ python scripts/studies/transfer.py
 Yosinski et al.: How Transferable Are Features in Deep Neural Networks?, NIPS 2014; the rule is that of Karpathy et al.
 2014, table 3. Every way takes the same number of steps at the same learning rate; the test images are the same for all.
 The normalisations that are trained forget a tenth of their statistics in a step: with this network's own hundredth they
-would still be those of the first weights when the few steps here are over.
+would still be those of the initial weights when the few steps here are over.
 """
 
 from __future__ import annotations

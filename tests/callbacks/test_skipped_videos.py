@@ -42,12 +42,12 @@ def test_a_video_that_cannot_be_read_is_warned_about_once_counted_each_epoch_and
         patch.setattr("vidcls.callbacks.skipped_videos.rank_zero_info", said.append)
         trainer = small_trainer(run, callbacks=[SkippedVideos()], max_epochs=2)
         trainer.fit(model_for(data), data)
-    about = [str(warning.message) for warning in caught if "left out of the training" in str(warning.message)]
+    about = [str(warning.message) for warning in caught if "skipped in the training" in str(warning.message)]
     assert len(about) == 1
     assert about[0].startswith(str(damaged / "train/left/2.avi"))
     assert trainer.logged_metrics["train/skipped_videos"] == 1.0
     assert (run / "skipped.csv").read_text() == f"path,first_epoch,times\n{damaged}/train/left/2.avi,0,2\n"
-    assert said == [f"1 training videos could not be read and were left out 2 times: see {run}/skipped.csv"]
+    assert said == [f"1 training videos could not be read and were skipped 2 times: see {run}/skipped.csv"]
 
 
 @pytest.mark.filterwarnings("ignore")

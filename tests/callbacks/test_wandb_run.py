@@ -322,7 +322,7 @@ def test_wandb_mode_online_without_an_account_is_an_error(tmp_path: Path, monkey
 
 
 @pytest.mark.usefixtures("offline")
-def test_a_run_that_cannot_be_started_is_one_line_that_says_the_way_out(
+def test_a_run_that_cannot_be_started_is_one_line_that_says_how_to_fix_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(**_settings: object) -> None:
@@ -422,7 +422,7 @@ def test_what_cannot_be_staged_is_one_warning_that_says_what_helps_and_the_train
     assert (tmp_path / "checkpoints" / "last.ckpt").is_file()
 
 
-def test_mistakes_come_surest_first() -> None:
+def test_the_most_confident_errors_come_first() -> None:
     scores = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
     assert surest_mistakes_first(scores, torch.tensor([0, 1, 0, 1])) == [2, 1, 3, 0]
 

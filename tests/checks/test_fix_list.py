@@ -91,7 +91,7 @@ def test_the_list_is_a_data_set_of_the_same_videos_with_their_groups_and_further
         ("b, c.mp4", "walk", "train", None, SOUND),
         ("d.mp4", "walk", "val", "ben", SOUND),
     )
-    file = tmp_path / place / "sound.csv"
+    file = tmp_path / place / "intact.csv"
     write_fix_list(fix_list(records, known), file, root)
     found = VideoCsv(file).records
     assert [(r.path, r.label, r.split, r.extra) for r in found] == [
@@ -113,19 +113,19 @@ def test_no_list_is_written_over_a_file_or_where_what_is_left_is_no_data_set(tmp
     ]
     records, known = listed(tmp_path, *rows)
     (tmp_path / "clips.csv").write_text("path,label\n")
-    with pytest.raises(DatasetError, match="is there already"):
+    with pytest.raises(DatasetError, match="already exists"):
         write_fix_list(fix_list(records, known), tmp_path / "clips.csv", tmp_path)
     assert (tmp_path / "clips.csv").read_text() == "path,label\n"
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(DatasetError, match=r"what can be used is no data set: unknown labels.*'sit'") as caught:
-        write_fix_list(fix_list(records, known), tmp_path / "sound.csv", tmp_path)
-    assert ".sound-" not in str(caught.value)  # the draft
+    with pytest.raises(DatasetError, match=r"what can be used is not a data set: unknown labels.*'sit'") as caught:
+        write_fix_list(fix_list(records, known), tmp_path / "intact.csv", tmp_path)
+    assert ".intact-" not in str(caught.value)  # the draft
     with pytest.raises(DatasetError, match="no video can be used"):
-        write_fix_list(fix_list(records[:1], known), tmp_path / "sound.csv", tmp_path)
+        write_fix_list(fix_list(records[:1], known), tmp_path / "intact.csv", tmp_path)
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_parts_that_were_drawn_without_a_look_at_the_groups_are_cut_anew_by_group(tmp_path: Path) -> None:
+def test_parts_that_were_drawn_without_a_look_at_the_groups_are_refolded_by_group(tmp_path: Path) -> None:
     parts: tuple[Split, ...] = ("train", "train", "val", "test")
     rows: list[tuple[str, str, Split, str | None, Health]] = [
         (f"v_{label}_g{group:02d}_c{k:02d}.avi", label, part, None, SOUND)
@@ -137,8 +137,8 @@ def test_parts_that_were_drawn_without_a_look_at_the_groups_are_cut_anew_by_grou
     fixed = fix_list(records, known)
     assert fixed.is_recut
     assert len(fixed.kept) == len(records)
-    write_fix_list(fixed, tmp_path / "sound.csv", tmp_path)
-    found = VideoCsv(tmp_path / "sound.csv").records
+    write_fix_list(fixed, tmp_path / "intact.csv", tmp_path)
+    found = VideoCsv(tmp_path / "intact.csv").records
     assert {record.split for record in found} == {"train", "val", "test"}
     parts_of: dict[str | None, set[str]] = {}
     for record in found:

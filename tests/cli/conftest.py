@@ -90,7 +90,7 @@ def call(*words: object) -> Outcome:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the embedded data set is written."""
+    """Where the built-in data set is written."""
     return tmp_path_factory.mktemp("cache")
 
 

@@ -74,7 +74,7 @@ def test_what_is_averaged_over_views_is_what_the_checkpoint_says_unless_the_test
         ["--data.test_clips", "2", "--data.transform.test_crops", "3"],
         ["--data.decoder", "pyav", "--data.short_videos", "last"],
         ["--data.test_batch_size", "2", "--data.batch_size", "1"],
-        ["--model.spatial_weights", "DEFAULT"],  # where the first weights came from is past
+        ["--model.spatial_weights", "DEFAULT"],  # where the initial weights came from is past
         ["--data.class_names", "[left,right,still]"],
     ],
 )
@@ -90,10 +90,10 @@ def test_what_a_test_may_choose_is_accepted(vidcls: Command, tiny: Path, run: Pa
         (["--data.streams", "[rgb]"], "--data.streams: the model tells the data what it sees"),
         (["--data.streams+=rgb"], "--data.streams"),
         (["--data.seed=3"], "--data.seed: the data follows --seed_everything"),
-        (["--model.class_names", "[a,b]"], "--model.class_names: the data tells the model its classes"),
-        (["--model.init_args.class_names=[a,b]"], "--model.class_names: the data tells the model its classes"),
-        (["--model.clip.clip_len", "2"], "--model.clip: the data tells the model its clips"),
-        (["--model.clip", "{clip_len: 2}"], "--model.clip: the data tells the model its clips"),
+        (["--model.class_names", "[a,b]"], "--model.class_names: the classes are set from the data"),
+        (["--model.init_args.class_names=[a,b]"], "--model.class_names: the classes are set from the data"),
+        (["--model.clip.clip_len", "2"], "--model.clip: the clips are set from the data"),
+        (["--model.clip", "{clip_len: 2}"], "--model.clip: the clips are set from the data"),
         (["--model", '{"class_path": "TwoStream", "init_args": {"class_names": ["a", "b"]}}'], "--model.class_names"),
         (["--model", '{"class_path": "TwoStream", "init_args": {"clip": {"clip_len": 2}}}'], "--model.clip"),
     ],

@@ -45,13 +45,13 @@ def nothing_was_left(folder: Path, *given: str) -> bool:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--data.nope 3", "--data.nope: there is no such option; vidcls COMMAND --help lists them"),
-        ("--data.batchsize 3", "--data.batchsize: there is no such option; did you mean --data.batch_size?"),
-        ("--trainer.max_epoch 3", "--trainer.max_epoch: there is no such option; did you mean --trainer.max_epochs?"),
-        ("--ckpt_pat last", "--ckpt_pat: there is no such option; did you mean --ckpt_path?"),
-        ("--model.dropot 0.1", "model.dropot: there is no such option; did you mean dropout?"),
-        ("--model.optimization.learn_rate 1", "there is no such option; OptimizationSettings takes optimizer, lr"),
-        ("--data.dataset.rot x", "data.dataset.rot: there is no such option; did you mean root?"),
+        ("--data.nope 3", "--data.nope: unknown option; vidcls COMMAND --help lists them"),
+        ("--data.batchsize 3", "--data.batchsize: unknown option; did you mean --data.batch_size?"),
+        ("--trainer.max_epoch 3", "--trainer.max_epoch: unknown option; did you mean --trainer.max_epochs?"),
+        ("--ckpt_pat last", "--ckpt_pat: unknown option; did you mean --ckpt_path?"),
+        ("--model.dropot 0.1", "model.dropot: unknown option; did you mean dropout?"),
+        ("--model.optimization.learn_rate 1", "unknown option; OptimizationSettings takes optimizer, lr"),
+        ("--data.dataset.rot x", "data.dataset.rot: unknown option; did you mean root?"),
         ("positional", "positional: there is no such option"),
         ("--data.batch_size three", "data.batch_size: expected a whole number, got 'three'"),
         ("--data.fold x", "data.fold: expected a whole number, got 'x'"),
@@ -66,7 +66,7 @@ def nothing_was_left(folder: Path, *given: str) -> bool:
         ("--model gone.NoNet", "model: gone.NoNet cannot be used: No module named 'gone'"),
         ("--model vidcls.loading.VideoDataModule", "model: vidcls.loading.VideoDataModule is not a VideoClassifier"),
         ("--data.dataset NoSet", "data.dataset: there is no class 'NoSet'"),
-        ("--data.dataset VideoCsv", "data.dataset.path is missing: give --data.dataset.path"),
+        ("--data.dataset VideoCsv", "data.dataset.path is missing: pass --data.dataset.path"),
         ("--trainer.callbacks+=NoCallback", "trainer.callbacks: there is no class 'NoCallback'"),
         ("--model.spatial resnet19", "unknown backbone 'resnet19': use one of small, lenet5"),
         ("--model.optimization.schedule steps", "milestones belong to schedule: steps"),
@@ -85,7 +85,7 @@ def nothing_was_left(folder: Path, *given: str) -> bool:
         ("--run full", "--run full: is not empty: go on in it with --ckpt_path last, or name a new folder"),
         ("--trainer.default_root_dir clips.csv", "the run folder cannot be made"),
         ("--ckpt_path last", "runs/tiny: no run here has a checkpoint last.ckpt"),
-        ("--ckpt_path gone.ckpt", "--ckpt_path gone.ckpt: no such file; give a file, best or last"),
+        ("--ckpt_path gone.ckpt", "--ckpt_path gone.ckpt: no such file; pass a file, best or last"),
         ("--data.flow gone", "no flow at gone: the folder is not there"),
         ("--data.flow full", "no flow at full: the folder lies there, but has neither"),
         ("--data.dataset.root gone", "gone does not exist"),
@@ -108,12 +108,12 @@ def test_a_training_that_cannot_start_says_why(
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("flow_len", "flow_length", "--data.flow_length: there is no such option; did you mean --data.flow_len?"),
-        ("spatial", "spacial", "model.spacial: there is no such option; did you mean spatial?"),
-        ("max_epochs", "max_epoch", "--trainer.max_epoch: there is no such option; did you mean --trainer.max_epochs?"),
-        ("crop_px", "crop", "data.transform.crop: there is no such option; did you mean crop_px?"),
-        ("trainer:", "trainr:", "there is no such option; did you mean --trainer?"),
-        ("seed_everything", "sed_everything", "--sed_everything: there is no such option; did you mean --seed_ever"),
+        ("flow_len", "flow_length", "--data.flow_length: unknown option; did you mean --data.flow_len?"),
+        ("spatial", "spacial", "model.spacial: unknown option; did you mean spatial?"),
+        ("max_epochs", "max_epoch", "--trainer.max_epoch: unknown option; did you mean --trainer.max_epochs?"),
+        ("crop_px", "crop", "data.transform.crop: unknown option; did you mean crop_px?"),
+        ("trainer:", "trainr:", "unknown option; did you mean --trainer?"),
+        ("seed_everything", "sed_everything", "--sed_everything: unknown option; did you mean --seed_ever"),
         ("lr: 0.05", "lr: fast", "model.optimization.lr: expected a number, got 'fast'"),
         ("root: ", "root: [", "mine.yaml: cannot be read as YAML"),
         ("class_path: TwoStream", "class_path: TwoStreams", "model: there is no class 'TwoStreams'"),
@@ -141,7 +141,7 @@ def test_without_a_model_or_a_data_set_there_is_nothing_to_train(vidcls: Command
     for words in ((), ("--data.batch_size", "2")):
         line = vidcls("fit", *words).refusal()
         assert re.search(r"no model given: add --config FILE \(shipped: .*single_frame, .*two_stream.*\)", line)
-    assert "data.dataset is missing: give --data.dataset" in vidcls("fit", "--model", "TwoStream").refusal()
+    assert "data.dataset is missing: pass --data.dataset" in vidcls("fit", "--model", "TwoStream").refusal()
     assert nothing_was_left(tmp_path)
 
 
@@ -236,12 +236,12 @@ def test_more_bad_training_videos_than_the_stated_share_are_an_error(
     for video in shutil.copytree(clip_folder, tmp_path / "clips").glob("train/*/[01].avi"):  # 6 of 12
         video.write_bytes(b"no video")
     words = ["fit", "--config", tiny, "--data.dataset.root", "clips", "--data.bad_videos", "skip", *ONE_EPOCH]
-    with pytest.warns(UserWarning, match="left out of the training"):
+    with pytest.warns(UserWarning, match="skipped in the training"):
         line = vidcls(*words).refusal()
     assert re.search(
         r"of 12 training videos cannot be read, the last .*avi: more than --data.max_bad_share \(0.1\)", line
     )
-    with pytest.warns(UserWarning, match="left out of the training"):
+    with pytest.warns(UserWarning, match="skipped in the training"):
         assert vidcls(*words, "--data.max_bad_share", "0.5").status == 0
 
 
@@ -257,7 +257,7 @@ def test_a_corrupt_training_video_is_left_out_by_name_where_that_was_chosen(
     bad = shutil.copytree(clip_folder, tmp_path / "clips") / "train" / "left" / "0.avi"
     bad.write_bytes(b"no video")
     data = ["--data.dataset.root", "clips", "--data.num_workers", num_workers, "--data.bad_videos", "skip"]
-    with pytest.warns(UserWarning, match="0.avi: cannot be read and is left out of the training"):
+    with pytest.warns(UserWarning, match="0.avi: cannot be read and is skipped in the training"):
         assert vidcls("fit", "--config", tiny, *data, "--run", "mine").status == 0
     assert rows_of(tmp_path / "mine" / "skipped.csv") == [{"path": str(bad), "first_epoch": "0", "times": "2"}]
     counts = [row["train/skipped_videos"] for row in rows_of(tmp_path / "mine" / "metrics.csv")]

@@ -31,11 +31,11 @@ def test_a_video_that_was_read_in_part_is_not_said_to_be_read_whole(capsys: pyte
     lines = capsys.readouterr().out.splitlines()
     assert "  videos    2, of which 1 can be read whole; 1 read in part, too long for the time allowed" in lines
     assert "    long.mp4: 60 of 100 frames" in lines
-    assert lines[-1].startswith("sound as far as it was read; 2 files opened")
+    assert lines[-1].startswith("intact as far as it was read; 2 files opened")
     report({"short.mp4": health(digest="b")})
     lines = capsys.readouterr().out.splitlines()
     assert "  videos    1, of which 1 can be read whole" in lines
-    assert lines[-1].startswith("sound; 1 files opened")
+    assert lines[-1].startswith("intact; 1 files opened")
 
 
 def test_names_of_strangers_make_no_lines_and_no_escape_sequences(capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,7 @@ model: {class_path: SingleFrame, init_args: {backbone: small}}
 
 
 class Compare:
-    """Calls the comparison with its commands in this process, and with made-up costs."""
+    """Calls the comparison with its commands in this process, and with fake costs."""
 
     def __init__(self, vidcls: Command) -> None:
         self.vidcls = vidcls
@@ -223,15 +223,15 @@ def test_models_of_another_budget_are_refused(comparing: Compare, pair: list[obj
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "nothing to compare: give --config A"),
-        (["--config", "single_frame"], "nothing to compare: give --config A"),
+        ([], "nothing to compare: pass --config A"),
+        (["--config", "single_frame"], "nothing to compare: pass --config A"),
         (["--config", "single_frame", "--config", "single_frame", "--output", "o"], "tell them apart with --names"),
         (["--config", "single_frame", "--names", "a", "b", "--output", "o"], "2 names for 1 configurations"),
         (["--config", "single_frame", "--names", "../a", "--output", "o"], "letters, digits"),
         (["--config", "no_such", "--output", "o"], "no shipped configuration of that name"),
         (["--config", "single_frame", "--output", "o", "--model.backbone", "x"], "--model.backbone: there is no such"),
         (["--config", "single_frame", "--output", "o", "--data.bach_size", "3"], "did you mean --data.batch_size"),
-        (["--config", "single_frame", "--output", "o", "--seeds", "1", "1"], "different whole numbers"),
+        (["--config", "single_frame", "--output", "o", "--seeds", "1", "1"], "different integers"),
         (["--config", "single_frame", "--output", "o", "--folds", "1"], "at least 2 parts"),
         (["--config", "single_frame", "--output", "o", "--folds", "5000"], "5000 folds need at least 5000 groups"),
         (["--config", "single_frame", "--output", "o", "--data.fold", "1"], "--folds N runs all folds"),

@@ -40,7 +40,7 @@ def test_a_sound_data_set_is_said_to_be_sound_and_the_second_time_nothing_is_ope
     outcome = check(clips)
     assert outcome.status == 0, outcome
     assert "PROBLEMS" not in outcome.out
-    assert "sound; 22 files opened, 0 known" in outcome.out
+    assert "intact; 22 files opened, 0 known" in outcome.out
     assert "22, of which 22 can be read whole" in outcome.out
     assert "clips per second in one process" in outcome.out
     os.truncate(clips / "train/left/0.avi", 100)
@@ -64,7 +64,7 @@ def test_every_kind_of_problem_of_a_csv_is_shown_and_in_the_json_and_the_fix_lis
     lines += ["train/right/leak.avi,right,train", "nowhere.avi,left,train", "val/left/0.avi,letf,test"]
     source = clips / "clips.csv"
     source.write_text("\n".join(lines) + "\n")
-    outcome = check(source, "--json", tmp_path / "check.json", "--fix-list", tmp_path / "sound.csv")
+    outcome = check(source, "--json", tmp_path / "check.json", "--fix-list", tmp_path / "intact.csv")
     assert outcome.status == 1, outcome
     kinds = {finding["kind"] for finding in json.loads((tmp_path / "check.json").read_text())["findings"]}
     assert kinds == {"missing", "undecodable", "two labels", "leak", "alike labels", "lacking class", "refused"} | {
@@ -76,7 +76,7 @@ def test_every_kind_of_problem_of_a_csv_is_shown_and_in_the_json_and_the_fix_lis
     videos = json.loads((tmp_path / "check.json").read_text())["videos"]
     assert len(videos) == 25
     assert videos[1]["num_readable"] == 8
-    again = check(tmp_path / "sound.csv")
+    again = check(tmp_path / "intact.csv")
     assert "0 files opened, 20 known" in again.out
     assert vidcls("data", "check", source, "--fix-list", source).refusal()
 
@@ -117,7 +117,7 @@ def test_a_folder_of_files_without_classes_is_checked_as_files(check: Command, c
         (["nowhere"], "no such folder or file"),
         (["{clips}/train/left/0.avi"], "is one video, not a data set"),
         (["{clips}", "--time-limit", "0"], "seconds above 0"),
-        (["{clips}", "--workers", "0"], "whole number from 1"),
+        (["{clips}", "--workers", "0"], "integer of at least 1"),
         (["{clips}", "--json", "{clips}/train/left/0.avi/x.json"], "--json"),
         (["{empty}"], "no video"),
     ],

@@ -1,4 +1,4 @@
-"""``vidcls doctor``: what it says of a sound installation, and of every kind of broken one."""
+"""``vidcls doctor``: what it says of an intact installation, and of every kind of broken one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def findings() -> list[Finding]:
     return list(all_findings())
 
 
-def test_a_sound_installation_is_seen_as_such(findings: list[Finding]) -> None:
+def test_an_intact_installation_is_seen_as_such(findings: list[Finding]) -> None:
     status_of = {(found.group, found.name): found.status for found in findings}
     for group, name in (
         ("python", "python"),
@@ -141,7 +141,7 @@ def test_a_package_that_is_not_there_is_to_be_installed_by_this_python() -> None
     assert fix.endswith("-m pip install no-such-package")
 
 
-def test_a_cache_folder_that_cannot_be_written_to_fails_with_the_way_out(
+def test_a_cache_folder_that_cannot_be_written_to_fails_with_how_to_fix_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def read_only(**_: object) -> None:

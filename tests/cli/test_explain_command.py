@@ -102,7 +102,7 @@ def test_bad_input_is_one_line_and_status_2_and_nothing_is_written(
 
 def test_without_a_video_there_is_nothing_to_explain(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert explain(run_folder) == 2
-    assert "give a VIDEO" in capsys.readouterr().err
+    assert "pass a VIDEO" in capsys.readouterr().err
 
 
 def test_a_video_is_not_overwritten_by_its_own_heat(

@@ -39,7 +39,7 @@ def test_weights_of_kinetics_start_a_network_for_a_folder_of_clips(
     outcome = vidcls("fit", "--config", "finetune", *here, at_once, *small, "--run", str(run))
     assert outcome.status == 0, outcome.err
     said = caplog.text + outcome.out + outcome.err
-    assert "kinetics.pth: loaded; left out: fc.weight, fc.bias" in said
+    assert "kinetics.pth: loaded; not used: fc.weight, fc.bias" in said
     assert "frozen up to layer3" in said
     trained = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     for name, value in kinetics.items():
@@ -49,6 +49,6 @@ def test_weights_of_kinetics_start_a_network_for_a_folder_of_clips(
     moved = "layer4.0.conv1.0.0.weight"
     assert not torch.equal(trained[f"backbone.stages.{moved}"], kinetics[moved])
     (run / "checkpoints" / "best.ckpt").unlink()
-    (tmp_path / "kinetics.pth").unlink()  # a checkpoint needs the first weights no more
+    (tmp_path / "kinetics.pth").unlink()  # a checkpoint needs the initial weights no more
     outcome = vidcls("test", "--ckpt_path", "last", "--run", str(run), "--trainer.enable_progress_bar=false")
     assert outcome.status == 0, outcome.err

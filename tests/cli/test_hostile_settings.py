@@ -19,7 +19,7 @@ CONTENTS = {
     "digits": ("seed_everything: " + "9" * 5000, "has a number of more than"),
     "no date": ("name: 2001-99-99", "holds a value that cannot be read"),
 }
-# F is the hostile file, C a sound configuration.
+# F is the hostile file, C a valid configuration.
 PLACES = {
     "config": "fit --config F",
     "config of a test": "test --config F",

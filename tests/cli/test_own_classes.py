@@ -74,4 +74,4 @@ def test_it_is_trained_tested_loaded_and_predicts(
 def test_a_shipped_configuration_is_known_by_name_everywhere(vidcls: Command, package: str) -> None:
     """And lends its data to a model of one's own; the arguments of its own model are dropped."""
     line = vidcls("fit", "--config", "two_stream", "--model", package, "--model.widht", "5").refusal()
-    assert "model.widht: there is no such option; did you mean width?" in line
+    assert "model.widht: unknown option; did you mean width?" in line

@@ -193,7 +193,7 @@ def test_a_validation_of_the_run_gives_what_the_training_logged(
 @pytest.mark.parametrize("command", ["test", "validate"])
 def test_a_network_that_nobody_trained_is_not_scored(vidcls: Command, tiny: Path, tmp_path: Path, command: str) -> None:
     line = vidcls(command, "--config", tiny).refusal()
-    assert f"{command} needs trained weights: give --ckpt_path best|last|FILE or --run DIR" in line
+    assert f"{command} needs trained weights: pass --ckpt_path best|last|FILE or --run DIR" in line
     assert names(tmp_path) == set()
 
 

@@ -13,7 +13,7 @@ from vidcls.cli.configs import configs_folder
 
 Command = Callable[..., object]
 COMPLETE = sorted(configs_folder().glob("*.yaml"))
-ON_EMBEDDED_DATA = [path for path in COMPLETE if "MovingShapes" in path.read_text()]
+ON_BUILT_IN_DATA = [path for path in COMPLETE if "MovingShapes" in path.read_text()]
 OF_PAPERS = sorted(configs_folder().glob("paper/*.yaml"))
 DATA = sorted(configs_folder().glob("data/*.yaml"))
 TRAINER = sorted(configs_folder().glob("trainer/*.yaml"))
@@ -44,7 +44,7 @@ def parse(vidcls: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Nam
 
 
 def test_there_are_configurations_of_every_kind() -> None:
-    assert {path.stem for path in ON_EMBEDDED_DATA} == {
+    assert {path.stem for path in ON_BUILT_IN_DATA} == {
         "conv3d",
         "early_fusion",
         "late_fusion",
@@ -54,7 +54,7 @@ def test_there_are_configurations_of_every_kind() -> None:
         "two_stream",
         "two_stream_fusion",
     }
-    assert {path.stem for path in COMPLETE} - {path.stem for path in ON_EMBEDDED_DATA} == {"finetune"}
+    assert {path.stem for path in COMPLETE} - {path.stem for path in ON_BUILT_IN_DATA} == {"finetune"}
     assert {path.stem for path in DATA} >= {"video_folder", "video_csv", "ucf101", "hmdb51", "moving_shapes"}
     assert {path.stem for path in TRAINER} >= {"gpu", "ddp", "wandb"}
 
@@ -84,7 +84,7 @@ def test_a_trainer_section_is_read_beside_a_model(parse: Callable[..., Namespace
     assert config.data == plain.data
 
 
-@pytest.mark.parametrize("file", ON_EMBEDDED_DATA, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", ON_BUILT_IN_DATA, ids=lambda file: file.stem)
 def test_a_complete_configuration_trains_a_step_and_is_tested(vidcls: Command, file: Path, tmp_path: Path) -> None:
     assert vidcls("fit", "--config", file.stem, *SMALL, *QUICK, *QUIET).status == 0
     (run,) = (tmp_path / "runs" / file.stem).iterdir()

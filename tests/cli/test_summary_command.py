@@ -73,7 +73,7 @@ def test_a_paper_network_without_its_data_is_shown(vidcls: Command) -> None:
         (["no_such.ckpt"], "no such checkpoint"),
         (["single_frame", "--model.backbone", "resnet19"], "unknown backbone 'resnet19'"),
         (["single_frame", "--model.back", "small"], "back"),
-        (["single_frame", "--num_classes", "0"], "no whole number from 1"),
+        (["single_frame", "--num_classes", "0"], "not an integer of at least 1"),
         (["single_frame", "--output", "layers.txt"], "is written as .csv or .json"),
         (["single_frame", "--model.backbone", "cnn_m_2048"], "takes 224x224"),
     ],

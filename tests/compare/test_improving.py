@@ -23,7 +23,7 @@ def test_only_a_rising_curve_still_improves(curve: list[float], expected: bool) 
 
 
 def test_noise_around_a_level_is_no_improvement() -> None:
-    """Each accuracy is of 256 videos drawn anew: the noise is at its greatest, and four epochs are averaged."""
+    """Each accuracy is of 256 newly drawn videos: the noise is at its greatest, and four epochs are averaged."""
     draw = random.Random(0)
     marked = 0
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""Costs are measured by turns, once, and on one machine."""
+"""Costs are measured alternately, once, and on one machine."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def make_csv(base: Path) -> VideoCsv:
 
 
 def make_ucf101(base: Path) -> UCF101:
-    """Two classes of four groups of two clips; group 1 of each class is the test part."""
+    """Two classes of four groups of two clips; group 1 of each class is the test split."""
     names = [f"{c}/v_{c}_g{g:02d}_c{k:02d}.avi" for c in ("Archery", "YoYo") for g in (1, 2, 3, 4) for k in (1, 2)]
     touch(base / "UCF-101", names)
     number = {"Archery": 1, "YoYo": 2}

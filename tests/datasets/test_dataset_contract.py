@@ -43,13 +43,13 @@ def test_every_file_exists(dataset: VideoDataset) -> None:
     assert all(record.path.is_file() for record in dataset.records)
 
 
-def test_all_three_parts_have_videos_and_together_are_everything(dataset: VideoDataset) -> None:
+def test_all_three_splits_have_videos_and_together_are_everything(dataset: VideoDataset) -> None:
     parts = [dataset.split(split) for split in SPLITS]
     assert all(parts)
     assert sorted(r.name for part in parts for r in part) == sorted(r.name for r in dataset.records)
 
 
-def test_no_group_is_in_two_parts(dataset: VideoDataset) -> None:
+def test_no_group_is_in_two_splits(dataset: VideoDataset) -> None:
     splits_of: dict[str, set[str]] = {}
     for record in dataset.records:
         if record.group is not None:

@@ -90,7 +90,7 @@ def test_a_class_that_the_test_part_lacks_is_logged(caplog: pytest.LogCaptureFix
     records = records_of(("p0", "ab"), ("p1", "abc"), ("p2", "abc"), ("p3", "abc"))
     with caplog.at_level(logging.WARNING):
         refold(records, 4, 0)
-    assert "fold 0 of 4: the test part has no video of: c" in caplog.text
+    assert "fold 0 of 4: the test split has no video of: c" in caplog.text
 
 
 @settings(max_examples=60)

@@ -36,7 +36,7 @@ def frames_of(record: VideoRecord) -> Tensor:
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> MovingShapes:
-    """128 clips of 32x32 px: 16 scenes, the fewest at which the histograms of the training part are exactly equal."""
+    """128 clips of 32x32 px: 16 scenes, the fewest at which the histograms of the training split are exactly equal."""
     dataset = MovingShapes(tmp_path_factory.mktemp("cache"), num_train=128, num_val=8, num_test=128, size_px=32)
     dataset.prepare()
     return dataset

@@ -135,7 +135,7 @@ def test_kinetics_without_test_labels_tests_on_validation_and_cuts_val_from_trai
 ) -> None:
     with caplog.at_level(logging.WARNING):
         dataset = make("Kinetics", tmp_path)
-    assert "its validation is the test part" in caplog.text
+    assert "its validation is the test split" in caplog.text
     assert {r.name for r in dataset.split("test")} == {
         "val/VVVVVVVVVV0_000005_000015.mkv",
         "val/VVVVVVVVVV1_000095_000105.mkv",
@@ -165,7 +165,7 @@ def test_kinetics_counts_clips_that_are_missing(make: Make, tmp_path: Path, capl
     with caplog.at_level(logging.WARNING):
         dataset = Kinetics(tmp_path / "clips", tmp_path / "csv", missing="skip")
     assert len(dataset.records) == 9
-    assert "1 of 10 clips are missing and left out: " in caplog.text
+    assert "1 of 10 clips are missing and skipped: " in caplog.text
     assert "train.csv:4 -> a-_00000002_000020_000030" in caplog.text
 
 

@@ -86,17 +86,17 @@ def test_folds_test_every_video_once_and_never_split_a_group(rows: Rows, num_fol
     tested: Counter[str] = Counter()
     for fold in range(num_folds):
         try:
-            cut_anew = refold(records, num_folds, fold, seed=seed)
+            refolded = refold(records, num_folds, fold, seed=seed)
         except DatasetError:
             return
-        assert [(r.name, r.label, r.group) for r in cut_anew] == [(r.name, r.label, r.group) for r in records]
+        assert [(r.name, r.label, r.group) for r in refolded] == [(r.name, r.label, r.group) for r in records]
         splits_of: dict[str | None, set[str]] = {}
-        for record in cut_anew:
+        for record in refolded:
             splits_of.setdefault(record.group if record.group is not None else record.name, set()).add(record.split)
         assert all(len(splits) == 1 for splits in splits_of.values())
-        assert {r.label for r in cut_anew if r.split == "train"} == {label for label, _ in rows}
-        assert {r.split for r in cut_anew} == {"train", "val", "test"}
-        tested.update(r.name for r in cut_anew if r.split == "test")
+        assert {r.label for r in refolded if r.split == "train"} == {label for label, _ in rows}
+        assert {r.split for r in refolded} == {"train", "val", "test"}
+        tested.update(r.name for r in refolded if r.split == "test")
     assert set(tested.values()) <= {1}
     assert len(tested) == len(rows)
 

@@ -114,7 +114,7 @@ def test_a_byte_order_mark_blank_lines_quotes_and_windows_line_ends_are_read(tmp
             r"1 of 2 videos are missing: .*csv:3 -> .*/x/b0\.mp4; remove the lines",
         ),
         (["path,label", "a0.mp4,a", "a1.mp4,a", "a2.mp4,a"], r"only one class, 'a', in .*clips\.csv"),
-        (["path,label", "a0.mp4,a"], r"too few videos to cut a test part .*set test_fraction to 0"),
+        (["path,label", "a0.mp4,a"], r"too few videos to cut a test split .*set test_fraction to 0"),
         (["path,label"], r"no videos in .*clips\.csv"),
         (["path,label,split", "a0.mp4,a,test", "b0.mp4,b,val"], r"no training videos in .*clips\.csv"),
         (

@@ -1,4 +1,4 @@
-"""The demo does what it says: it trains to the ceilings that the embedded data set has by construction."""
+"""The demo does what it says: it trains to the ceilings that the built-in data set has by construction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CEILINGS = {"spatial": 0.25, "temporal": 0.5}
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the embedded data set and its flow are written, once for all seeds."""
+    """Where the built-in data set and its flow are written, once for all seeds."""
     return tmp_path_factory.mktemp("cache")
 
 

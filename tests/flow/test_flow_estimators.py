@@ -148,7 +148,7 @@ def test_imported_flow_cannot_be_computed(sliding_frames: Tensor) -> None:
         estimate(sliding_frames, "imported")
 
 
-def test_tvl1_without_contrib_says_the_way_out(monkeypatch: pytest.MonkeyPatch, sliding_frames: Tensor) -> None:
+def test_tvl1_without_contrib_says_how_to_fix_it(monkeypatch: pytest.MonkeyPatch, sliding_frames: Tensor) -> None:
     monkeypatch.delattr(cv2, "optflow", raising=False)
     with pytest.raises(MissingExtraError, match="pip uninstall -y opencv-python && pip install opencv-contrib-python"):
         estimate(sliding_frames, "tvl1_opencv")

@@ -97,7 +97,7 @@ def test_an_unknown_name_is_answered_with_those_that_there_are() -> None:
 
 @pytest.mark.parametrize("name", sorted(OWN_3D))
 def test_one_of_ours_has_no_weights_to_download(name: str) -> None:
-    with pytest.raises(ValueError, match="has no ready-made weights, got weights='DEFAULT': give the path of a file"):
+    with pytest.raises(ValueError, match="has no ready-made weights, got weights='DEFAULT': pass the path of a file"):
         build_backbone_3d(name, weights="DEFAULT")
 
 

@@ -74,7 +74,7 @@ def test_without_the_package_the_command_that_installs_it_is_said(monkeypatch: p
 
 
 def test_another_name_of_weights_is_answered_with_those_that_there_are() -> None:
-    with pytest.raises(ValueError, match="has DEFAULT and IMAGENET1K_V1, or give the path"):
+    with pytest.raises(ValueError, match="has DEFAULT and IMAGENET1K_V1, or pass the path"):
         build_backbone("efficientnet_lite0", weights="KINETICS")
 
 

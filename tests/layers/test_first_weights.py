@@ -25,7 +25,7 @@ def test_a_head_for_other_classes_is_left_out_and_said(tmp_path: Path, caplog: p
     with caplog.at_level(logging.INFO):
         net = build_backbone("resnet18", weights=saved(source.state_dict(), tmp_path))
     assert torch.equal(net.stem.weight, source.conv1.weight)
-    assert "left out: fc.weight, fc.bias" in caplog.text
+    assert "not used: fc.weight, fc.bias" in caplog.text
 
 
 def test_a_file_without_its_head_is_loaded(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_the_backbone_of_a_checkpoint_of_ours_is_taken_over_and_its_head_is_left
     with caplog.at_level(logging.INFO):
         net = build_backbone("resnet18", weights=path)
     assert all(torch.equal(value, source.state_dict()[name]) for name, value in net.state_dict().items())
-    assert "its backbone was loaded; left out: head.1.weight" in caplog.text
+    assert "its backbone was loaded; not used: head.1.weight" in caplog.text
 
 
 def test_a_3d_backbone_is_taken_over_from_a_checkpoint_too(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_read_out_of_another_size_keeps_its_own_weights_and_that_is_said(
     own_read_out = other.read_out.weight.clone()
     with caplog.at_level(logging.INFO):
         load_backbone(other, path)
-    assert "left out: read_out.weight, read_out.bias" in caplog.text
+    assert "not used: read_out.weight, read_out.bias" in caplog.text
     assert torch.equal(other.stem.weight, source.stem.weight)
     assert torch.equal(other.read_out.weight, own_read_out)
     load_backbone(same := network(5), path)

@@ -14,7 +14,7 @@ from vidcls.layers import build_backbone
 from vidcls.layers.backbones.torchvision_stages import FAMILIES
 from vidcls.layers.backbones.torchvision_zoo import torchvision_names
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of torchvision, on the first weights of googlenet
+pytestmark = pytest.mark.filterwarnings("ignore")  # of torchvision, on the initial weights of googlenet
 
 SMALLEST = {  # of each family, its features and its stages by hand
     "alexnet": ("alexnet", 4096, 3),

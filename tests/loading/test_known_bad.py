@@ -24,7 +24,7 @@ def clips(clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def mark(*paths: Path) -> None:
-    """Let the cache say that these files crash, though they are sound."""
+    """Let the cache say that these files crash, though they are intact."""
     cache = CheckCache(default_folder())
     for path in paths:
         status = path.stat()

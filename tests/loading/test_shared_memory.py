@@ -52,7 +52,7 @@ def test_workers_are_not_started_where_not_even_their_locks_find_room(
         check_room(1, folder=tmp_path)
 
 
-def test_a_worker_that_runs_into_it_is_such_an_error_and_no_riddle(
+def test_a_worker_that_runs_into_it_is_such_an_error_with_its_reason(
     clip_dataset: VideoFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_arguments: object, **_settings: object) -> None:

@@ -170,7 +170,7 @@ HOSTILE_FACTS: dict[str, tuple[object, str]] = {
     "clip unknown": ({"clips": 1}, "unexpected keyword argument 'clips'"),
     "clip list": ([1], "clip holds more than whole numbers"),
     "input tensor": ({"transform": {"crop_px": torch.zeros(1)}}, "input holds Tensor, expected plain values"),
-    "input text": ("abc", "input is no mapping by name"),
+    "input text": ("abc", "input is not a mapping by name"),
     "wandb_run_id list": (["a"], "wandb_run_id is list"),
 }
 
@@ -189,7 +189,7 @@ def test_facts_that_are_not_what_they_should_be_are_one_line(checkpoint: Path, t
     ("entry", "value", "words"),
     [
         ("hyper_parameters", {"spatial": torch.zeros(1)}, "hyper_parameters holds Tensor, expected plain values"),
-        ("hyper_parameters", [1], "hyper_parameters is no mapping by name"),
+        ("hyper_parameters", [1], "hyper_parameters is not a mapping by name"),
         ("state_dict", {"a": 1}, "state_dict holds more than tensors by name"),
         ("state_dict", [torch.zeros(1)], "state_dict holds more than tensors by name"),
         ("global_step", "5", "global_step is str"),

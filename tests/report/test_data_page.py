@@ -123,7 +123,7 @@ def test_what_would_spoil_a_training_is_named(clip_folder: Path, tmp_path: Path)
     found = named(data_of(VideoFolder(root), clip_len=8))
     (unreadable,) = found["1 cannot be read:"]
     assert unreadable.startswith("train/left/1.avi: ")
-    assert found["1 classes have no video in the test part:"] == ("still",)
+    assert found["1 classes have no video in the test split:"] == ("still",)
     assert found["1 are shorter than a clip (short_videos: loop decides what stands there):"] == (
         "train/still/fast.mp4",
     )
@@ -139,11 +139,11 @@ def test_groups_in_two_parts_are_named(clip_folder: Path, tmp_path: Path) -> Non
         for r in data.records
     ]
     found = named(data)
-    assert found == {"1 groups are in more than one part, which are then not independent of each other:": ("a",)}
+    assert found == {"1 groups are in more than one split, which are then not independent of each other:": ("a",)}
     write_data_page(data, tmp_path / "p.html", title="<b>", num_samples=1)
     text = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert "<h1>&lt;b&gt;</h1>" in text
-    assert "Groups across parts" in text
+    assert "Groups across splits" in text
 
 
 def test_of_a_large_set_some_are_opened_and_it_is_said(clip_dataset: VideoFolder, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_an_unreadable_video_has_its_reason_in_the_table(clip_folder: Path, tmp_
         (["browse", "nowhere.csv"], "nowhere.csv: no such file"),
         (["browse", "two_stream", "--config", "conv3d"], "leave one of them out"),
         (["browse", "two_stream", "--output", "page.txt"], "allowed are .html"),
-        (["browse", "two_stream", "--num-samples", "0"], "no whole number"),
+        (["browse", "two_stream", "--num-samples", "0"], "not an integer"),
         (["browse", "two_stream", "--data.clip_lenn", "3"], "clip_lenn"),
     ],
 )

@@ -109,7 +109,7 @@ def test_calibration_is_the_mean_distance_of_confidence_and_accuracy() -> None:
     assert found.error == pytest.approx((0.15 + 0.05) / 2)
 
 
-def test_the_surest_mistakes_and_the_least_sure_hits_come_first() -> None:
+def test_the_most_confident_errors_and_the_least_confident_correct_predictions_come_first() -> None:
     found = answers([0, 0, 0, 0, 1], [[0.4, 0.6], [0.1, 0.9], [0.55, 0.45], [0.99, 0.01], [0.3, 0.7]])
     assert surest_mistakes(found, 5) == [1, 0]
     assert least_sure_hits(found, 2) == [2, 4]

@@ -237,7 +237,7 @@ def test_a_misspelt_option_is_one_line_and_status_2(
     script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert script.main(["--folder", "x", "--output", str(tmp_path / "flow"), "--metod", "dis"]) == 2
-    assert capsys.readouterr().err == "vidcls: error: --metod: there is no such option; vidcls flow --help lists them\n"
+    assert capsys.readouterr().err == "vidcls: error: --metod: unknown option; vidcls flow --help lists them\n"
 
 
 def test_a_configuration_of_fit_gives_data_set_and_flow_settings(

@@ -214,7 +214,7 @@ def _rotated(degrees: int) -> Callable[[Path], Clip]:
 
 
 def _copy(source: Path, path: Path, change: Callable[[int, bytes, bool], bytes | None]) -> None:
-    """Copy packets; ``change`` gets a packet's place, data and whether it is a key, and gives None to leave it out."""
+    """Copy packets; ``change`` gets a packet's place, data and whether it is a key, and gives None to remove it."""
     av = pytest.importorskip("av")
     with av.open(str(source)) as container, av.open(str(path), "w") as target:
         stream = container.streams.video[0]

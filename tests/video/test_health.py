@@ -30,7 +30,7 @@ def sound(tmp_path: Path) -> Path:
     return tmp_path / "sound.mp4"
 
 
-def test_of_a_sound_file_every_frame_can_be_had_and_nothing_is_said_against_it(sound: Path) -> None:
+def test_of_an_intact_file_every_frame_can_be_had_and_nothing_is_said_against_it(sound: Path) -> None:
     health = examine(sound)
     assert health.fault == ""
     assert (health.num_promised, health.num_frames, health.num_readable, health.num_unread) == (24, 24, 24, 0)

@@ -35,12 +35,12 @@ class Fast(Callback):
             return
         if not isinstance(pl_module, VideoClassifier):
             raise ConfigurationError(
-                f"callbacks.Fast speeds up classifiers of vidcls, not {type(pl_module).__name__}: leave it out"
+                f"callbacks.Fast speeds up classifiers of vidcls, not {type(pl_module).__name__}: remove it"
             )
         is_fused = self.fused and pl_module.optimization.optimizer == "adamw"
         if is_fused and trainer.gradient_clip_val and str(trainer.precision).endswith("mixed"):
             raise ConfigurationError(
-                f"gradient_clip_val and a fused optimiser exclude each other in {trainer.precision}: give Fast "
+                f"gradient_clip_val and a fused optimiser exclude each other in {trainer.precision}: pass Fast "
                 "fused: false, or leave the clipping out"
             )
         pl_module.fused_optimizer = self.fused

@@ -19,7 +19,7 @@ LAST = "checkpoints/last.ckpt"
 FILES = ("checkpoints/best.ckpt", LAST, METRICS_FILE, CURVES_FILE)
 
 
-FEW_STEPS = 100  # the smallest network needs some 100 on the easiest data, the embedded one
+FEW_STEPS = 100  # the smallest network needs some 100 on the easiest data, the built-in one
 
 
 class FitFiles(Callback):

@@ -29,7 +29,7 @@ class SkippedVideos(Callback):
     on several processes, only the first one's share is kept.
 
     Args:
-        run: the run folder; left out: the trainer's ``default_root_dir``.
+        run: the run folder; default: the trainer's ``default_root_dir``.
     """
 
     def __init__(self, run: Path | None = None) -> None:
@@ -55,7 +55,7 @@ class SkippedVideos(Callback):
             self._met.append(path)
             if path not in self._warned:
                 self._warned.add(path)
-                warnings.warn(f"{path}: cannot be read and is left out of the training", stacklevel=2)
+                warnings.warn(f"{path}: cannot be read and is skipped in the training", stacklevel=2)
         data = trainer.datamodule  # type: ignore[attr-defined]
         if not self._met or not isinstance(data, VideoDataModule):
             return
@@ -84,7 +84,7 @@ class SkippedVideos(Callback):
         """Say how many there were."""
         if self.times:
             rank_zero_info(
-                f"{len(self.times)} training videos could not be read and were left out {sum(self.times.values())} "
+                f"{len(self.times)} training videos could not be read and were skipped {sum(self.times.values())} "
                 f"times: see {self._file(trainer)}"
             )
 

@@ -31,8 +31,8 @@ class WandbLooks(Callback):
     """Adds pictures to the run of a :class:`WandbRun`, and does nothing where the trainer has none.
 
     At the end of ``fit``, of the best checkpoint where one was kept: ``kernels``, the first kernels of each network,
-    and ``val/heat``, strips of validation videos with the heat of the class that each was given. After a test:
-    ``test/report``, the page that ``vidcls report`` writes, whose pictures show the surest mistakes.
+    and ``val/heat``, rows of frames of validation videos with the heat of the class that each was given. After a test:
+    ``test/report``, the page that ``vidcls report`` writes, whose pictures show the most confident errors.
 
     Args:
         run: the run folder, with the files that a test wrote.

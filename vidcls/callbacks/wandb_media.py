@@ -32,8 +32,8 @@ class WandbMedia(Callback):
 
     At the end of ``fit``: the confusion matrix of the last validation, validation videos with the answers of the best
     checkpoint (the model as it is, where none was kept), and that checkpoint as an artifact. After a test: its table,
-    its confusion matrix, and test videos with their answers, the surest mistakes first. The id of the run is kept in
-    every checkpoint.
+    its confusion matrix, and test videos with their answers, the most confident errors first. The id of the run is
+    kept in every checkpoint.
 
     Args:
         num_samples: videos in each table of samples.

@@ -38,8 +38,8 @@ class WandbRun(WandbLogger):
 
     Args:
         project: project that the run belongs to.
-        name: name of the run on the page; left out: one is made up.
-        entity: user or team that the run belongs to; left out: the account's own.
+        name: name of the run on the page; by default W&B invents one.
+        entity: user or team that the run belongs to; default: the account's own.
         group: runs of one group are shown together, such as the folds of one data set.
         tags: words to find the run by.
 
@@ -71,7 +71,7 @@ class WandbRun(WandbLogger):
             ConfigurationError: no run has such an id: it names folders, and may come from a checkpoint of others.
         """
         if not re.fullmatch(r"[\w-]{1,128}", str(run_id)):
-            raise ConfigurationError(f"W&B: {run_id!r} is no id of a run: letters, digits, _ and - are allowed")
+            raise ConfigurationError(f"W&B: {run_id!r} is not the id of a run: letters, digits, _ and - are allowed")
         self._id = self._wandb_init["id"] = run_id
 
     @property
@@ -187,7 +187,7 @@ def _mode() -> str:
         return "online"
     if wanted:
         raise ConfigurationError(
-            f"WANDB_MODE is {wanted}, but no account is configured: run wandb login, set WANDB_API_KEY, or leave it out"
+            f"WANDB_MODE is {wanted}, but no account is configured: run wandb login, set WANDB_API_KEY, or remove it"
         )
     rank_zero_info("W&B: no account is configured (wandb login, or WANDB_API_KEY), so the run is kept offline")
     return "offline"

@@ -1,4 +1,4 @@
-"""Records and their digests -> videos that are there more than once, and groups that more than one part has."""
+"""Records and their digests -> videos that are there more than once, and groups that are in more than one split."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def copies(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo]) -
 
 
 def duplicate_findings(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo]) -> Iterator[Finding]:
-    """Copies with two labels, across parts, and within a part; the first two are the worse ones."""
+    """Copies with two labels, across splits, and within a split; the first two are the worse ones."""
     lines: dict[str, list[str]] = {"labels": [], "parts": [], "part": []}
     for group in copies(records, known):
         if len({record.label for record in group}) > 1:
@@ -43,10 +43,10 @@ def duplicate_findings(records: Sequence[VideoRecord], known: Mapping[Path, Chec
         title = f"{_times(lines['labels'])} with different labels"
         yield Finding("two labels", True, title, tuple(lines["labels"]), "find out which label is right")
     if lines["parts"]:
-        title = f"{_times(lines['parts'])} in different parts: the test is no test of them"
+        title = f"{_times(lines['parts'])} in different splits: the test does not test them"
         yield Finding("leak", True, title, tuple(lines["parts"]), "keep one copy; --fix-list keeps that of the test")
     if lines["part"]:
-        title = f"{_times(lines['part'])} in one part"
+        title = f"{_times(lines['part'])} in one split"
         yield Finding("duplicate", True, title, tuple(lines["part"]), "keep one copy of each")
 
 
@@ -59,7 +59,7 @@ def group_of(record: VideoRecord) -> str | None:
 
 
 def spread_groups(records: Sequence[VideoRecord]) -> dict[str, list[VideoRecord]]:
-    """The videos of each group that is in more than one part."""
+    """The videos of each group that is in more than one split."""
     members: dict[str, list[VideoRecord]] = {}
     for record in records:
         group = group_of(record)
@@ -69,7 +69,7 @@ def spread_groups(records: Sequence[VideoRecord]) -> dict[str, list[VideoRecord]
 
 
 def group_findings(records: Sequence[VideoRecord]) -> Iterator[Finding]:
-    """The groups that are in more than one part."""
+    """The groups that are in more than one split."""
     spread = spread_groups(records)
     if not spread:
         return
@@ -78,8 +78,8 @@ def group_findings(records: Sequence[VideoRecord]) -> Iterator[Finding]:
         parts = [f"{part} {sum(r.split == part for r in group)}" for part in ("train", "val", "test")]
         lines.append(f"{name}: {', '.join(parts)}")
     title = "1 group is" if len(spread) == 1 else f"{len(spread)} groups are"
-    remedy = "give each group one part, or cut by group: a column group, group_pattern, or --data.num_folds"
-    yield Finding("spread group", True, f"{title} in more than one part", tuple(lines), remedy)
+    remedy = "put each group into one split, or cut by group: a column group, group_pattern, or --data.num_folds"
+    yield Finding("spread group", True, f"{title} in more than one split", tuple(lines), remedy)
 
 
 def _times(lines: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ FAULTS: dict[Fault, tuple[str, str]] = {
     "undecodable": ("not readable by any decoder", "copy or download them again, or remove them"),
     "damaged": ("damaged: frames from some point on cannot be decoded", "copy or download them again, or cut them"),
     "crash": ("crashing the process that reads them", "remove them, or encode them again"),
-    "hang": ("not read within the time limit", "give a longer --time-limit; if that does not help, remove them"),
+    "hang": ("not read within the time limit", "set a longer --time-limit; if that does not help, remove them"),
 }
 
 
@@ -43,7 +43,7 @@ class CheckedData:
         settings: what a clip is.
         flow_source: stored flow; None where there is none.
         refusals: why a training would refuse the data set as a whole.
-        has_labels: whether labels and parts mean anything; not for a mere heap of files.
+        has_labels: whether labels and splits mean anything; not for a mere heap of files.
     """
 
     records: Sequence[VideoRecord]
@@ -155,7 +155,7 @@ def _notes(data: CheckedData) -> Iterator[Finding]:
     fallen = [f"{n}: {h.decoder}" for n, h in healths if h.decoder not in ("decord", "jpeg", data.settings.decoder)]
     yield from _finding("fallback", False, "read by another decoder than the first", fallen, "they load more slowly")
     unread = [f"{n}: {h.num_unread} of {h.num_frames} frames" for n, h in healths if h.num_unread]
-    remedy = "give a longer --time-limit to have all of it read"
+    remedy = "set a longer --time-limit to have all of it read"
     yield from _finding("long", False, "too long to be read whole in the time allowed", unread, remedy)
 
 

@@ -24,10 +24,10 @@ class FixList:
     """What becomes of every video.
 
     Args:
-        kept: the usable ones, each with the part it is in now.
+        kept: the usable ones, each with the split it is in now.
         left_out: name and reason.
         moved: name and reason.
-        is_recut: the list names no parts, since too much would have to move: they are cut anew when it is loaded.
+        is_recut: the list names no splits, since too much would have to move: they are cut again when it is loaded.
     """
 
     kept: list[VideoRecord]
@@ -43,9 +43,9 @@ def fix_list(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo])
     - Of copies one is kept: that of the test, else of the validation, else the first. So a test stays the test that
       it was, and the training, which has most, gives.
     - Copies with different labels are all left out: which label is right, no program knows.
-    - A group in several parts goes to the part that has most of its videos, as a whole; no video is lost. Where a part
-      would lose more than half of its videos by that, as where parts were drawn without a look at the groups, the list
-      has groups and no parts, so that `VideoCsv` cuts them by group.
+    - A group in several splits goes to the split that has most of its videos, as a whole; no video is lost. If a split
+      would lose more than half of its videos that way, as when splits were drawn without regard to groups, the list
+      has groups and no splits, so that `VideoCsv` cuts them by group.
     """
     left_out = {
         id(r): f"{known[r.path].health.fault}: {known[r.path].health.reason}" for r in records if _bad(r, known)
@@ -81,10 +81,10 @@ def write_fix_list(fixed: FixList, output: Path, root: Path) -> None:
     Paths are relative where the file lies in the folder of the data set, else absolute.
 
     Raises:
-        DatasetError: there is a file of that name, or what is left is no data set.
+        DatasetError: there is a file of that name, or what is left is not a data set.
     """
     if output.exists():
-        raise DatasetError(f"--fix-list {output}: is there already, and no list is written over: give another name")
+        raise DatasetError(f"--fix-list {output}: already exists, and a list is never overwritten: pass another name")
     if not fixed.kept:
         raise DatasetError(f"--fix-list {output}: no video can be used, so that there is nothing to list")
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def write_fix_list(fixed: FixList, output: Path, root: Path) -> None:
             VideoCsv(draft, root=output.parent)
         except DatasetError as error:
             reason = str(error).replace(str(draft), "it")
-            raise DatasetError(f"--fix-list {output}: what can be used is no data set: {reason}") from error
+            raise DatasetError(f"--fix-list {output}: what can be used is not a data set: {reason}") from error
         draft.replace(output)
 
 
@@ -124,6 +124,6 @@ def _bad(record: VideoRecord, known: Mapping[Path, CheckedVideo]) -> bool:
 
 
 def _main_part(group: Sequence[VideoRecord]) -> Split:
-    """The part that most of them are in; of equals, the training."""
+    """The split that most of them are in; of equals, the training."""
     counts = Counter(record.split for record in group)
     return max(SPLITS, key=lambda part: counts[part])

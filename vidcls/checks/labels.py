@@ -18,7 +18,7 @@ LEAST_LETTERS = 4
 
 
 def class_counts(records: Sequence[VideoRecord]) -> dict[str, dict[str, int]]:
-    """Videos by class and part, by name."""
+    """Videos by class and split, by name."""
     counts: dict[str, dict[str, int]] = {}
     for record in records:
         counts.setdefault(record.label, dict.fromkeys(SPLITS, 0))[record.split] += 1
@@ -26,7 +26,7 @@ def class_counts(records: Sequence[VideoRecord]) -> dict[str, dict[str, int]]:
 
 
 def lacking_classes(records: Sequence[VideoRecord]) -> Iterator[Finding]:
-    """The classes that a part lacks, and the parts that are empty."""
+    """The classes that a split lacks, and the splits that are empty."""
     counts = class_counts(records)
     lines = []
     for part in SPLITS:
@@ -36,8 +36,8 @@ def lacking_classes(records: Sequence[VideoRecord]) -> Iterator[Finding]:
         elif lacking:
             lines.append(f"{part}: {', '.join(lacking)}")
     if lines:
-        title = "1 part lacks classes" if len(lines) == 1 else f"{len(lines)} parts lack classes"
-        yield Finding("lacking class", True, title, tuple(lines), "add videos, or cut the parts anew")
+        title = "1 split lacks classes" if len(lines) == 1 else f"{len(lines)} splits lack classes"
+        yield Finding("lacking class", True, title, tuple(lines), "add videos, or cut the splits again")
 
 
 def imbalance(records: Sequence[VideoRecord]) -> Iterator[Finding]:

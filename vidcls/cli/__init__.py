@@ -19,12 +19,12 @@ HELP = f"""vidcls {__version__}: train, test and use video classifiers
 
 usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's options
 
-  demo       the whole way on embedded data: flow, training, test, prediction
+  demo       the whole way on built-in data: flow, training, test, prediction
   flow       compute optical flow once and store it; or look at it:  vidcls flow show VIDEO
   data       check a data set, look at it, or make a copy that loads fast:  vidcls data check|browse|prepare ...
   fit        train:                   vidcls fit --config two_stream
-  validate   score the validation part of a data set
-  test       score the test part:     vidcls test --config two_stream --ckpt_path best
+  validate   score the validation split
+  test       score the test split:    vidcls test --config two_stream --ckpt_path best
   predict    label new videos:        vidcls predict CHECKPOINT VIDEO|FOLDER|GLOB ...
   explain    where and when a model looks:  vidcls explain CHECKPOINT VIDEO --output heat.mp4
   features   what each layer knows:   vidcls features RUN

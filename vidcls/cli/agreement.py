@@ -32,7 +32,7 @@ def check_linked(model: Namespace) -> None:
     given = _plain(model.init_args)
     for name, default in (("class_names", None), ("clip", dataclasses.asdict(ClipSettings()))):
         if given.get(name) not in (None, default):
-            raise ConfigurationError(f"--model.{name}: the data tells the model its {name}: leave it out")
+            raise ConfigurationError(f"--model.{name}: is set from the data: remove it")
 
 
 def check_weights_are_given(model: Namespace, command: str) -> None:
@@ -43,7 +43,7 @@ def check_weights_are_given(model: Namespace, command: str) -> None:
     if all(model.init_args.get(name) is None for name in names):
         others = f" (or one of --model.{', --model.'.join(names)})" if names else ""
         raise ConfigurationError(
-            f"{command} needs trained weights: give --ckpt_path best|last|FILE or --run DIR{others}"
+            f"{command} needs trained weights: pass --ckpt_path best|last|FILE or --run DIR{others}"
         )
 
 
@@ -103,7 +103,7 @@ def check_against_run(run: Path, data: Namespace, *, is_named: bool) -> None:
         if name in had.arguments and name in asked.arguments and had.arguments[name] != asked.arguments[name]:
             raise ConfigurationError(
                 f"{run}: was trained on {had.text} with {name} {had.arguments[name]}, but {asked.arguments[name]} is "
-                "asked for: the splits would overlap; give the same, or --run DIR without --config"
+                "asked for: the splits would overlap; pass the same, or --run DIR without --config"
             )
     if any(trained.get(name) != now.get(name) for name in FOLDS):
         folds, other_folds = (
@@ -114,7 +114,7 @@ def check_against_run(run: Path, data: Namespace, *, is_named: bool) -> None:
         )
         raise ConfigurationError(
             f"{run}: was trained with {folds} of this data set, but {other_folds} is asked for: the splits would "
-            "overlap; give the same, or --run DIR without --config"
+            "overlap; pass the same, or --run DIR without --config"
         )
 
 
@@ -199,11 +199,11 @@ def _compare(
         elif now != value and not (value is None or (now is None and isinstance(value, Mapping))):
             raise CheckpointError(
                 f"{facts.path}: was trained with {prefix}{name} {value}, but {now} is asked for: "
-                "leave it out, or train another model"
+                "remove it, or train another model"
             )
         elif value is None and now is not None:
             raise CheckpointError(
-                f"{facts.path}: was trained without {prefix}{name}, but {now} is asked for: leave it out"
+                f"{facts.path}: was trained without {prefix}{name}, but {now} is asked for: remove it"
             )
 
 

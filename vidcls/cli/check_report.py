@@ -44,7 +44,7 @@ def print_report(
     verdict = f"{len(problems)} kinds of problems" if len(problems) != 1 else "1 kind of problem"
     is_read = not any(data.health(record).num_unread for record in data.records)
     if not problems:
-        verdict = "sound" if is_read else "sound as far as it was read"
+        verdict = "intact" if is_read else "intact as far as it was read"
     lines += ["", f"{verdict}; {num_opened} files opened, {known} known; {seconds:.1f} s"]
     for line in lines:
         say(line)

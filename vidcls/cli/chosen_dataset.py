@@ -118,7 +118,7 @@ def _content(value: str) -> dict[str, object]:
         raise ConfigurationError(f"{value}: cannot be read as YAML: {one_line(error)}") from error
     if content is not None and not isinstance(content, dict):
         raise ConfigurationError(
-            f"{value}: is no configuration: expected keys with values, found {str(content)[:60]!r}"
+            f"{value}: is not a configuration: expected keys with values, found {str(content)[:60]!r}"
         )
     return content or {}
 

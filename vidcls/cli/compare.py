@@ -25,7 +25,7 @@ DESCRIPTION = """Train several configurations alike, test them, measure what eac
   vidcls compare --runs runs                                          trainings made by hand, once tested
 
 Every configuration is trained with every seed (and every fold) on the same clips under the same budget. Given again,
-the command goes on where it was stopped; a run that is there already is not repeated. Options --data... and
+the command goes on where it was stopped; a run that already exists is not repeated. Options --data... and
 --trainer... go to every run. Written to the folder: comparison.csv, .json and .md, accuracy_by_cost.png, curves.png
 and curves.csv; each run has its folder below it, with its logs.
 
@@ -51,8 +51,8 @@ def main(argv: list[str], *, execute: Execute | None = None, measure: Measure | 
 
     Args:
         argv: the words behind ``vidcls compare``.
-        execute: runs one command; left out: in a process of its own.
-        measure: measures one model; left out: in a process of its own.
+        execute: runs one command; default: in a process of its own.
+        measure: measures one model; default: in a process of its own.
 
     Raises:
         VidclsError: bad options, configurations that cannot be compared, a run folder with other settings.
@@ -127,14 +127,14 @@ def _parsed(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
         section = option.removesuffix("+").partition(".")[0]
         if section not in ("--data", "--trainer"):
             raise ConfigurationError(
-                f"{option}: there is no such option; what all runs have in common is given by --data... and "
+                f"{option}: unknown option; what all runs have in common is given by --data... and "
                 "--trainer..., what one model is by its configuration"
             )
         if option in INSTEAD:
             raise ConfigurationError(f"{option}: {INSTEAD[option]}")
     for name, option in OURS.items():
         if getattr(options, name) is not None and option in options_given:
-            raise ConfigurationError(f"--{name} and {option} say the same: give one of them")
+            raise ConfigurationError(f"--{name} and {option} say the same: pass one of them")
     _check(options, passed_on)
     options.seeds = list(DEFAULT_SEEDS) if options.seeds is None else options.seeds
     options.ckpt = options.ckpt or "best"
@@ -145,26 +145,26 @@ def _minutes(text: str) -> float:
     try:
         return positive_seconds(text)
     except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes above 0") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above 0") from error
 
 
 def _check(options: Namespace, passed_on: Sequence[str]) -> None:
     if options.runs is not None:
         given = [f"--{name}" for name in OF_TRAINING if getattr(options, name)] + list(passed_on)
         if given:
-            raise ConfigurationError(f"{given[0]}: has no effect beside --runs, which trains nothing: leave it out")
+            raise ConfigurationError(f"{given[0]}: has no effect beside --runs, which trains nothing: remove it")
         if not options.runs.is_dir():
             raise ConfigurationError(f"--runs {options.runs}: no such folder")
         return
     if not options.config or options.output is None:
         raise ConfigurationError(
-            "nothing to compare: give --config A --config B ... with --output DIR, or --runs DIR with trained runs"
+            "nothing to compare: pass --config A --config B ... with --output DIR, or --runs DIR with trained runs"
         )
     if options.folds == 1:
-        raise ConfigurationError("--folds 1: at least 2 parts are needed; left out: the split of the data set")
+        raise ConfigurationError("--folds 1: at least 2 folds are needed; without --folds: the split of the data set")
     seeds = options.seeds or []
     if len(set(seeds)) < len(seeds) or any(seed < 0 for seed in seeds):
-        raise ConfigurationError(f"--seeds {' '.join(map(str, seeds))}: give different whole numbers from 0")
+        raise ConfigurationError(f"--seeds {' '.join(map(str, seeds))}: pass different integers of at least 0")
 
 
 def _train(options: Namespace, passed_on: Sequence[str], execute: Execute) -> list[str]:

@@ -50,7 +50,7 @@ def _arguments(options: Namespace, passed_on: Sequence[str]) -> dict[str, list[s
     """The arguments of ``vidcls fit`` by model, the same for all but for the configuration and the flow."""
     names = options.names or [Path(config).stem for config in options.config]
     if len(names) != len(options.config):
-        raise ConfigurationError(f"--names: {len(names)} names for {len(options.config)} configurations: give as many")
+        raise ConfigurationError(f"--names: {len(names)} names for {len(options.config)} configurations: pass as many")
     for name in names:
         check_name(name)
         if names.count(name) > 1:
@@ -72,7 +72,7 @@ def _arguments(options: Namespace, passed_on: Sequence[str]) -> dict[str, list[s
             sees_flow = True
         arguments[name] = words
     if options.flow is not None and not sees_flow:
-        raise ConfigurationError("--flow: none of these models sees flow: leave it out")
+        raise ConfigurationError("--flow: none of these models sees flow: remove it")
     return arguments
 
 
@@ -92,7 +92,7 @@ def _check_plan(plan: Sequence[PlannedRun], output: Path) -> None:
         where = first_difference(there, planned[name], free=_free(planned[name]))
         if where:
             raise ConfigurationError(
-                f"{file.parent}: was trained with other settings: {where}: give the same again, name another --output, "
+                f"{file.parent}: was trained with other settings: {where}: pass the same again, name another --output, "
                 "or move that folder away"
             )
     for name, other in settings.items():
@@ -100,7 +100,7 @@ def _check_plan(plan: Sequence[PlannedRun], output: Path) -> None:
         where = first_difference(one, two, key="trainer")
         if where:
             raise ConfigurationError(
-                f"{first_name} and {name} would be trained under different conditions: {where}: give it for all of "
+                f"{first_name} and {name} would be trained under different conditions: {where}: pass it for all of "
                 "them, as in --max_epochs N, --max_minutes M, --device cpu"
             )
     check_same_videos({name: _first_fold(section(each, "data")) for name, each in settings.items()})
@@ -126,7 +126,7 @@ def _content(config: Path) -> Mapping[str, object]:
     try:
         return _as_mapping(read_yaml(config))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
-        raise ConfigurationError(f"{config}: is no configuration that vidcls wrote: move its folder away") from error
+        raise ConfigurationError(f"{config}: is not a configuration that vidcls wrote: move its folder away") from error
 
 
 def _as_mapping(settings: object) -> Mapping[str, object]:

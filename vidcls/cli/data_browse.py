@@ -11,7 +11,7 @@ from vidcls.console import say
 from vidcls.errors import ConfigurationError
 
 DESCRIPTION = """One HTML page about a data set before training, which needs no network and no other file: what should
-be looked at first, videos by class and part, lengths, sizes, rates, groups across parts, thumbnails, and clips as the
+be looked at first, videos by class and split, lengths, sizes, rates, groups across splits, thumbnails, and clips as the
 network sees them.
 
   vidcls data browse my_videos

@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
     copied = VideoCsv(root / CLIPS, official_split=is_spread).records
     lost = {record.split for record in source} - {name for name, n in Counter(r.split for r in copied).items() if n}
     if lost:
-        raise ConfigurationError(f"{root}: no video of the part {', '.join(sorted(lost))} is in the copy")
+        raise ConfigurationError(f"{root}: no video of the split {', '.join(sorted(lost))} is in the copy")
     if options.with_flow is not None:
         flow_settings = FlowSettings(options.with_flow, short_side_px=options.short_side)
         flow = precompute(copied, root / "flow", flow_settings, pool=local_pool(options.workers))

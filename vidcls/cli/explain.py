@@ -82,7 +82,7 @@ def _parsed(argv: list[str]) -> Namespace:
         "--output",
         type=Path,
         metavar="FILE",
-        help="a film (.mp4, .mov, .mkv, .gif) of the whole video, or a strip of frames (.png) (default heat.png)",
+        help="a video (.mp4, .mov, .mkv, .gif), or a row of frames (.png) (default heat.png)",
     )
     add("--over-time", type=Path, metavar="FILE", help="a plot (.png) of the score with parts of time hidden")
     add("--num-parts", type=positive_count, metavar="N", help="parts of time to hide (default: one for each frame)")
@@ -90,7 +90,7 @@ def _parsed(argv: list[str]) -> Namespace:
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs (default auto)")
     options = parser.parse_args(argv)
     if options.video is None and (options.kernels is None or options.output or options.over_time):
-        parser.error("give a VIDEO to explain, or --kernels FILE")
+        parser.error("pass a VIDEO to explain, or --kernels FILE")
     if options.video is not None:
         from vidcls.predict.inputs import video_file
 
@@ -115,7 +115,7 @@ def _check_outputs(options: Namespace) -> None:
             allowed = ", ".join(suffixes)
             raise ConfigurationError(f"{option} {path}: suffix is {path.suffix!r}; allowed are {allowed}")
         if path.is_dir():
-            raise ConfigurationError(f"{option} {path}: this is a folder; give a file in it")
+            raise ConfigurationError(f"{option} {path}: this is a folder; pass a file in it")
         check_place(path, [] if options.video is None else [options.video], option=option)
 
 

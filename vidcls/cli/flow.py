@@ -78,9 +78,7 @@ def _understood(words: Sequence[str]) -> tuple[Namespace, FlowSettings, list[Vid
     except ArgumentError as error:
         unknown = str(error).partition("unrecognized arguments: ")[2]
         if unknown:
-            raise ConfigurationError(
-                f"{unknown.split()[0]}: there is no such option; vidcls flow --help lists them"
-            ) from error
+            raise ConfigurationError(f"{unknown.split()[0]}: unknown option; vidcls flow --help lists them") from error
         from vidcls.cli.messages import own_message, parser_message  # knows the trainer, which takes seconds to import
 
         raise ConfigurationError(own_message(error) or parser_message(error)) from error
@@ -131,7 +129,7 @@ def _data_section(words: list[str]) -> tuple[dict[str, object], list[str]]:
     for path in given.config:
         data = read_settings(Path(path)).get("data") or {}
         if not isinstance(data, dict):
-            raise ConfigurationError(f"{path}: the section data is no mapping; expected data: with dataset: in it")
+            raise ConfigurationError(f"{path}: the section data is not a mapping; expected data: with dataset: in it")
         section |= data
     for path in given.data:
         section |= read_settings(Path(path))
@@ -174,7 +172,7 @@ def _records(parser: ArgumentParser, options: Namespace) -> list[VideoRecord]:
     if options.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {options.workers}")
     if (options.folder is None) == (options.data.dataset is None):
-        raise ConfigurationError(f"give either --{DATASET_KEY} (or a configuration with one) or --folder, and not both")
+        raise ConfigurationError(f"pass either --{DATASET_KEY} (or a configuration with one) or --folder, and not both")
     if options.folder is None:
         dataset = made_from(parser, options).data.dataset
         dataset.prepare()

@@ -1,4 +1,4 @@
-"""``vidcls flow show``: a video -> its optical flow as a film or a strip of pictures."""
+"""``vidcls flow show``: a video -> its optical flow as a video or a row of frames."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
         type=Path,
         default=DEFAULT_OUTPUT,
         metavar="FILE",
-        help="a film (.mp4, .mov, .mkv) or a strip of pictures (.png) (default flow.png)",
+        help="a video (.mp4, .mov, .mkv) or a row of frames (.png) (default flow.png)",
     )
     add("--method", choices=METHODS, default="dis", help="how flow is computed (default dis)")
     add("--short-side", type=positive_count, metavar="PX", help="compute at this length of the shorter side")

@@ -197,7 +197,7 @@ def _folders() -> Iterator[Finding]:
     cache = cache_folder()
     for name, folder, fix in (
         ("cache", cache, "set XDG_CACHE_HOME to a folder that you may write to"),
-        ("current folder", Path.cwd(), "runs are written here: go elsewhere, or give --trainer.default_root_dir"),
+        ("current folder", Path.cwd(), "runs are written here: go elsewhere, or pass --trainer.default_root_dir"),
         ("temporary", Path(tempfile.gettempdir()), "set TMPDIR to a folder that you may write to"),
     ):
         existing = next(place for place in (folder, *folder.parents) if place.is_dir())

@@ -62,18 +62,18 @@ def parser_message(error: Exception) -> str:
     refused = re.search(r"Option '([^']+)' is not accepted", innermost)
     if refused:
         classes = re.findall(r"Problem with given class_path '([^']+)'", text)
-        return f"{key}.{refused[1]}: there is no such option; {_allowed(classes[-1], refused[1])}"
+        return f"{key}.{refused[1]}: unknown option; {_allowed(classes[-1], refused[1])}"
     missing = re.search(r"the following arguments are required: (?:(?:fit|validate|test)\.)?(\S+)", innermost)
     if missing:
         name = f"{key}.{missing[1]}" if key else missing[1]
-        return f"{name} is missing: give --{name}, or a --config that has it"
+        return f"{name} is missing: pass --{name}, or a --config that has it"
     return _wrong_class(key, innermost) or _wrong_value(key, innermost) or " ".join(text.split())
 
 
 def _wrong_class(key: str, text: str) -> str | None:
     unknown = re.search(r"Expected a dot import path string: (\S+)", text)
     if unknown:
-        return f"{key}: there is no class {unknown[1]!r}: give one of ours by its name, or your own as module.Class"
+        return f"{key}: there is no class {unknown[1]!r}: pass one of ours by its name, or your own as module.Class"
     foreign = re.search(r"does not correspond to a subclass of (\w+)", text)
     if foreign:
         return f"{key}: {_given(text)} is not a {foreign[1]}"
@@ -138,8 +138,8 @@ def _no_such_option(option: str) -> str:
     else:
         close = difflib.get_close_matches(prefix, TOP_LEVEL, n=1)
     if close:
-        return f"{option}: there is no such option; did you mean --{close[0]}?"
-    return f"{option}: there is no such option; vidcls COMMAND --help lists them"
+        return f"{option}: unknown option; did you mean --{close[0]}?"
+    return f"{option}: unknown option; vidcls COMMAND --help lists them"
 
 
 def _allowed(class_path: str, name: str) -> str:

@@ -30,7 +30,7 @@ def trust(arguments: Sequence[str]) -> list[str]:
         the words without ``--allow-class`` and what follows it.
 
     Raises:
-        ConfigurationError: the option has no value, or one that is no package.
+        ConfigurationError: the option has no value, or one that is not a package.
     """
     words, given = _split(arguments)
     before = allowed_classes()

@@ -131,7 +131,7 @@ def _overlay_paths(wanted: Path, videos: Sequence[Path]) -> list[Path]:
 
     names_file = bool(wanted.suffix) and not wanted.is_dir()
     if names_file and len(videos) > 1:
-        raise ConfigurationError(f"--overlay {wanted}: there are {len(videos)} videos; give a folder for all of them")
+        raise ConfigurationError(f"--overlay {wanted}: there are {len(videos)} videos; pass a folder for all of them")
     if names_file and wanted.suffix.lower() not in OVERLAY_SUFFIXES:
         allowed = ", ".join(OVERLAY_SUFFIXES)
         raise ConfigurationError(f"--overlay {wanted}: suffix is {wanted.suffix!r}; allowed are {allowed}, or a folder")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from vidcls.report import RunFolder
 
 DESCRIPTION = """One HTML page about a tested run, which needs no network and no other file: accuracies with intervals,
-classes, calibration, streams and fusion, the surest mistakes and the least sure hits with heat maps, curves, speed,
-settings. What its pictures show lies as numbers in a folder beside it.
+classes, calibration, streams and fusion, the most confident errors and the least confident correct predictions with
+heat maps, curves, speed, settings. The numbers behind its figures are in a folder beside it.
 
   vidcls report runs/two_stream/2026-11-20_10-00-00
   vidcls report runs/two_stream/2026-11-20_10-00-00 --output page.html --num-shown 24"""
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
     """Write the page; returns the exit status.
 
     Raises:
-        VidclsError: bad options, a folder that is no tested run, or a place that cannot be written to.
+        VidclsError: bad options, a folder that is not a tested run, or a place that cannot be written to.
     """
     parser = OneLineParser("report", DESCRIPTION)
     add = parser.add_argument

@@ -22,8 +22,8 @@ from vidcls.settings_file import read_settings
 LINKED = {
     "data.streams": "the model tells the data what it sees",
     "data.seed": "the data follows --seed_everything",
-    "model.class_names": "the data tells the model its classes (--data.class_names sets their order)",
-    "model.clip": "the data tells the model its clips (--data.clip_len, .num_snippets, .stride, .flow_len)",
+    "model.class_names": "the classes are set from the data (--data.class_names sets their order)",
+    "model.clip": "the clips are set from the data (--data.clip_len, .num_snippets, .stride, .flow_len)",
 }
 FIRST_FILES = (CONFIG_FILE, "metrics.csv", "skipped.csv")  # what a run has before its first checkpoint
 RUN_OF_PARENT = "VIDCLS_RUN_FOLDER"  # by which the processes of one training agree on the folder
@@ -100,7 +100,7 @@ class Request:
             self._claim(folder)
         if self.facts is not None and _written_at(self.facts.path) != self.facts_written_at:
             self.release()
-            raise CheckpointError(f"{self.facts.path}: another process has just written it: give the command again")
+            raise CheckpointError(f"{self.facts.path}: another process has just written it: run the command again")
         return folder
 
     def _claim(self, folder: Path) -> None:
@@ -116,7 +116,7 @@ class Request:
                 return Path(os.environ[RUN_OF_PARENT])
             if self.wanted is None:
                 raise ConfigurationError(
-                    "started by a launcher or on several nodes: give --run DIR, the folder of this run"
+                    "started by a launcher or on several nodes: pass --run DIR, the folder of this run"
                 )
             make_folder(self.wanted)
             self._claim(self.wanted)
@@ -181,7 +181,7 @@ def understand(command: str, arguments: Sequence[str]) -> Request:
     if facts is None and not any("model" in content for content in contents) and not _model_name(others):
         shipped = ", ".join(sorted(path.stem for path in configs_folder().glob("*.yaml")))
         if command != "fit":
-            raise ConfigurationError(f"{command} needs a checkpoint: give --ckpt_path best|last|FILE, or --run DIR")
+            raise ConfigurationError(f"{command} needs a checkpoint: pass --ckpt_path best|last|FILE, or --run DIR")
         raise ConfigurationError(f"no model given: add --config FILE (shipped: {shipped}), or --model NAME")
     if name is None:
         name = existing.parent.name if existing is not None else _model_name(others) or "run"
@@ -254,7 +254,7 @@ def _refuse_linked(arguments: Sequence[str], contents: Sequence[dict[str, object
                 given |= {f"{section}.{key}" for key in (*values, *(inner if isinstance(inner, dict) else ()))}
     for key, source in LINKED.items():
         if any(name == key or name.startswith(f"{key}.") for name in given):
-            raise ConfigurationError(f"--{key}: {source}: leave it out")
+            raise ConfigurationError(f"--{key}: {source}: remove it")
 
 
 def _model_name(arguments: Sequence[str]) -> str:

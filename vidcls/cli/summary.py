@@ -153,7 +153,7 @@ def _sketch(options: Namespace, others: Sequence[str]) -> Sketch:
     if options.source.endswith(".ckpt") or _is_checkpoint(Path(options.source)):
         if others or options.num_classes is not None:
             first = others[0] if others else "--num_classes"
-            raise ConfigurationError(f"{first}: has no effect on a checkpoint, which says it all: leave it out")
+            raise ConfigurationError(f"{first}: has no effect on a checkpoint, which says it all: remove it")
         return _of_checkpoint(Path(options.source))
     return _of_configuration(options.source, others, options.num_classes)
 

@@ -63,7 +63,7 @@ from vidcls.settings_file import parse_yaml
 from vidcls.trusted_settings import check_settings
 from vidcls.types import SPLITS, ClipSettings, Split, Stream
 
-# Abbreviated, --ckpt_pat would start anew in silence.
+# Abbreviated, --ckpt_pat would silently start a new training.
 PARSER: dict[str, bool] = {"exit_on_error": False, "allow_abbrev": False}
 # Lightning's command line lets configurations be fetched from anywhere: a file would name an address, and it was asked.
 set_parsing_settings(config_read_mode_fsspec_enabled=False)

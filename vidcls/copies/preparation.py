@@ -45,7 +45,7 @@ class Preparation:
 def prepare(records: Sequence[VideoRecord], root: Path, settings: PrepareSettings, *, pool: Pool) -> Preparation:
     """Write the copy; see :class:`PreparedFolder` for its files.
 
-    Videos that are there already, of the same source, stay untouched; failures do not stop the others, and are listed.
+    Videos that already exist, of the same source, stay untouched; failures do not stop the others, and are listed.
     Each video is read back whole before it counts.
 
     Args:
@@ -64,7 +64,7 @@ def prepare(records: Sequence[VideoRecord], root: Path, settings: PrepareSetting
 
 def _prepare(records: Sequence[VideoRecord], folder: PreparedFolder, pool: Pool) -> Preparation:
     nameless = [record for record in records if not _is_text(record.name)]
-    failures = [(printable(r.name), f"{printable(r.name)}: its name is no valid text: rename it") for r in nameless]
+    failures = [(printable(r.name), f"{printable(r.name)}: its name is not valid text: rename it") for r in nameless]
     found = {record.name: row for record in records if (row := folder.current(record)) is not None}
     num_kept = len(found)
     waiting = [record for record in records if record.name not in found and _is_text(record.name)]
@@ -114,7 +114,7 @@ def prepare_video(folder: PreparedFolder, record: VideoRecord) -> PreparedVideo:
 
 
 def spreads_groups(records: Sequence[VideoRecord]) -> bool:
-    """Whether a group is in more than one part, as in the official splits of some data sets."""
+    """Whether a group is in more than one split, as in the official splits of some data sets."""
     parts: dict[str, set[str]] = {}
     for record in records:
         if record.group is not None:

@@ -92,12 +92,12 @@ class PreparedFolder:
         if manifest.is_file():
             _check_manifest(manifest, expected)
         elif root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()):  # a kill leaves such
-            raise DatasetError(f"{root}: is not empty and no prepared copy: give a new folder")
+            raise DatasetError(f"{root}: is not empty and no prepared copy: pass a new folder")
         else:
             write_text(manifest, json.dumps(expected, indent=1) + "\n")
         done = _journal(root / JOURNAL)
         if done and done.keys().isdisjoint(record.name for record in records):
-            raise DatasetError(f"{root}: has a copy of other videos: give another folder, or delete it")
+            raise DatasetError(f"{root}: has a copy of other videos: pass another folder, or delete it")
         for path in (root / VIDEOS).rglob(".*.avi"):
             path.unlink()
         for name in (CLIPS, MANIFEST, JOURNAL, FAILURES):
@@ -170,13 +170,13 @@ def _check_manifest(path: Path, expected: dict[str, object]) -> None:
     try:
         found = read_json(path)
     except ValueError as error:
-        raise DatasetError(f"{path}: cannot be understood: give another folder, or delete it") from error
+        raise DatasetError(f"{path}: cannot be understood: pass another folder, or delete it") from error
     if not isinstance(found, dict):
-        raise DatasetError(f"{path}: cannot be understood: give another folder, or delete it")
+        raise DatasetError(f"{path}: cannot be understood: pass another folder, or delete it")
     if {key: found.get(key) for key in expected} != expected:
         raise DatasetError(
             f"{path.parent}: has a copy with other settings ({found.get('settings')}, asked for "
-            f"{expected['settings']}): give another folder, or delete it"
+            f"{expected['settings']}): pass another folder, or delete it"
         )
 
 

@@ -1,4 +1,4 @@
-"""Which videos exist, what they are called, and which part of the data each belongs to; never pixels."""
+"""Which videos exist, what they are called, and which split each belongs to; never pixels."""
 
 from vidcls.datasets.base import VideoDataset
 from vidcls.datasets.folds import refold

@@ -23,7 +23,7 @@ from vidcls.types import SPLITS, Split, VideoRecord
 
 
 class VideoDataset(ABC):
-    """Which videos exist, what they are called and which part of the data they belong to.
+    """Which videos exist, what they are called and which split they belong to.
 
     A subclass lists its videos as entries in ``__init__``, turns them into records with `settle`, and hands them to
     ``super().__init__``; that is all. Making one reads annotations and lists folders, but writes nothing and opens no
@@ -54,10 +54,10 @@ class VideoDataset(ABC):
         self.class_names = sorted({record.label for record in records})
 
     def prepare(self) -> None:  # noqa: B027 - most data sets lie ready on disk
-        """Write what must exist before the first video is read; does nothing where the files are there already."""
+        """Write what must exist before the first video is read; does nothing where the files already exist."""
 
     def split(self, name: Split) -> list[VideoRecord]:
-        """The records of one part, in order.
+        """The records of one split, in order.
 
         Raises:
             ValueError: the name is not one of train, val, test.
@@ -79,7 +79,7 @@ def settle(
 ) -> list[VideoRecord]:
     """Check the entries, cut the splits that are missing, and return them as records, in the same order.
 
-    Where no entry has a split, all three are cut; where there is no validation, it is cut from the training part,
+    Where no entry has a split, all three are cut; where there is no validation, it is cut from the training split,
     never from test.
 
     Args:

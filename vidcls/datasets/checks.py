@@ -111,8 +111,8 @@ def check_groups(entries: Sequence[Entry], *, official: bool = False) -> None:
     found = f"groups in two splits: {first_few(across.values())}"
     if not official:
         raise DatasetError(
-            f"{found}; a test on a group that was trained on is no test: give each group one split, or drop the given "
-            "splits and cut folds by group with --data.num_folds"
+            f"{found}; a test on a group that was trained on is no test: put each group into one split, or drop the "
+            "given splits and cut folds by group with --data.num_folds"
         )
     _log.warning("%s; the official split is kept for comparison with papers, its scores are optimistic", found)
 

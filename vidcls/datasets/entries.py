@@ -22,7 +22,7 @@ class Entry:
         path: the file, absolute and without ``..``.
         label: the class name.
         name: what the video will be called, see `name_inside`.
-        split: the part it is listed in; None where it is still to be cut.
+        split: the split it is listed in; None where it is still to be cut.
         group: what must stay together in one split; None where nothing is known.
         source: the annotation that lists it; empty where a folder does.
         line: line number in that annotation, from 1.

@@ -89,7 +89,7 @@ def class_folders(root: Path, classes: Collection[str] | None) -> tuple[list[Cla
 def _check_splits(root: Path, names: Collection[str]) -> None:
     splits = splits_of(names)
     if "train" not in splits.values():
-        raise DatasetError(f"{root} holds {', '.join(splits)} but no train; add the folder train, or give its parent")
+        raise DatasetError(f"{root} holds {', '.join(splits)} but no train; add the folder train, or pass its parent")
     if len(set(splits.values())) < len(splits):
         twice = [name for name, split in splits.items() if list(splits.values()).count(split) > 1]
         raise DatasetError(f"{root} holds one split twice: {', '.join(twice)}; join the folders, or keep one of them")
@@ -125,7 +125,7 @@ def _splits_inside(folder: Path) -> dict[str, Split]:
 
 
 def _chosen(part: Path, classes: Collection[str] | None, *, is_needed: bool = True) -> list[str]:
-    """The class folders in a part, those asked for where some are."""
+    """The class folders in a split, those asked for where some are."""
     folders = visible_folders(part)
     if classes is None:
         return folders

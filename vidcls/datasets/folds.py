@@ -1,4 +1,4 @@
-"""Records -> the same records with train, val and test cut anew: grouped k-fold cross-validation."""
+"""Records -> the same records with train, val and test cut again: grouped k-fold cross-validation."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _log = logging.getLogger(__name__)
 def refold(
     records: Sequence[VideoRecord], num_folds: int, fold: int, *, seed: int = 0, val_fraction: float = 0.15
 ) -> list[VideoRecord]:
-    """All records, in their order, with new splits: fold ``fold`` is test, a part of the rest val, what is left train.
+    """All records, in their order, with new splits: fold ``fold`` is test, some of the rest val, what is left train.
 
     The splits that the records had are pooled and forgotten. Groups stay whole and classes are spread as evenly as
     groups allow (StratifiedGroupKFold); a video without a group is a group of its own. As many folds as groups leave
-    out one group each, in the order of their names. Validation is cut from the training part by group: about
+    out one group each, in the order of their names. Validation is cut from the training split by group: about
     ``val_fraction`` of it, at least one group.
 
     Args:
         records: of a whole data set.
-        num_folds: how many parts; every video is tested in exactly one of them.
-        fold: which of them is the test part, 0 to ``num_folds - 1``.
+        num_folds: how many folds; every video is tested in exactly one of them.
+        fold: which of them is the test split, 0 to ``num_folds - 1``.
         seed: of the cut.
-        val_fraction: share of the training part for validation.
+        val_fraction: share of the training split for validation.
 
     Raises:
         ValueError: ``fold`` is not one of the folds, or there are fewer than two.
@@ -56,12 +56,12 @@ def refold(
     for part in ("val", "test"):
         lacking = sorted(set(labels) - {label for label, split in zip(labels, splits, strict=True) if split == part})
         if lacking:
-            _log.warning("fold %d of %d: the %s part has no video of: %s", fold, num_folds, part, first_few(lacking))
+            _log.warning("fold %d of %d: the %s split has no video of: %s", fold, num_folds, part, first_few(lacking))
     return [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
 
 
 def _test_units(labels: list[str], units: list[str], num_folds: int, seed: int) -> list[set[str]]:
-    """The units of each fold's test part; together all units, each once."""
+    """The units of each fold's test split; together all units, each once."""
     names = sorted(set(units))
     if len(names) < num_folds:
         raise DatasetError(

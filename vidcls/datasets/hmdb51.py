@@ -24,9 +24,9 @@ class HMDB51(VideoDataset):
 
     Expects ``root/brush_hair/April_09_brush_hair_u_nm_np1_ba_goo_0.avi`` and, in ``annotations``, the official
     ``brush_hair_test_split1.txt`` and so on, whose lines give each clip a 1 (train), a 2 (test) or a 0 (not used in
-    this split). The group is the class and the source film as far as the file name tells: what stands before the tags
+    this split). The group is the class and the source movie as far as the file name tells: what stands before the tags
     for body, camera, people, view and quality. The official splits keep sources together within a class only, so a
-    film may be in train for one class and in test for another; a source that they do spread is logged, not refused.
+    movie may be in train for one class and in test for another; a source that they do spread is logged, not refused.
     They have no validation: it is cut from train by group.
 
     Args:

@@ -34,7 +34,7 @@ class Kinetics(VideoDataset):
     train, since validation is never the test set; that is logged.
 
     Args:
-        root: folder of the part folders.
+        root: folder of the split folders.
         annotations: folder of the csv files or lists.
         missing: what to do about listed clips that are not there (links die): stop with an error, or skip and log
             them with their number.
@@ -68,18 +68,19 @@ class Kinetics(VideoDataset):
             raise DatasetError(
                 f"{len(absent)} of {len(entries) + len(absent)} clips are missing in {folder}: {first_few(absent)}; "
                 f"looked in {', '.join(looked_in)} for <class>/<clip>, <class> with blanks or underscores, and for "
-                "<clip>, with any video suffix; download them, or leave them out with --data.dataset.missing skip"
+                "<clip>, with any video suffix; download them, or skip them with --data.dataset.missing skip"
             )
         if absent:
             _log.warning(
-                "%d of %d clips are missing and left out: %s",
+                "%d of %d clips are missing and skipped: %s",
                 len(absent),
                 len(entries) + len(absent),
                 first_few(absent),
             )
         if all(entry.split != "test" for entry in entries):
             _log.warning(
-                "no labelled test part in %s: its validation is the test part, and validation is cut from train", lists
+                "no labelled test split in %s: its validation is the test split, and validation is cut from train",
+                lists,
             )
             for entry in entries:
                 entry.split = "test" if entry.split == "val" else entry.split

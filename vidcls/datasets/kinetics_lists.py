@@ -82,7 +82,7 @@ def _of_csv(file: Path, split: Split) -> Iterator[ListedClip]:
     if lacking := [name for name in needed if name not in header]:
         raise DatasetError(f"{file}:1: no column {', '.join(lacking)}; expected label, {', '.join(needed)}, split")
     if "label" not in header:
-        if split == "test":  # the challenge's test part was published without labels
+        if split == "test":  # the challenge's test split was published without labels
             return
         raise DatasetError(f"{file}:1: no column label; only the test csv may lack it")
     label_at, id_at, start_at, end_at = (header.index(name) for name in ("label", *needed))

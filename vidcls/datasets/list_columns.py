@@ -117,7 +117,7 @@ def _check_wanted(wanted: Columns) -> None:
     if any(isinstance(value, int) and value < 0 for value in wanted.values()):
         raise DatasetError("columns: positions are counted from 0")
     if _by_position(wanted) and not {"path", "label"} <= wanted.keys():
-        raise DatasetError("columns: path and label are needed; give the positions of both, counted from 0")
+        raise DatasetError("columns: path and label are needed; pass the positions of both, counted from 0")
 
 
 def _by_position(wanted: Columns | None) -> dict[str, int]:

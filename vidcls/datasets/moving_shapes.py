@@ -42,7 +42,7 @@ class MovingShapes(VideoDataset):
       no trace of it tells the direction.
     - Motion cannot tell the colour: both have the same luma, pixel by pixel. In grey, a single frame does not even
       show the disc.
-    - A scene is a group and lies in one part only.
+    - A scene is a group and is in one split only.
 
     The files lie in a cache folder named after the parameters, in the layout of `VideoFolder` and with a
     ``clips.csv`` for `VideoCsv`; `prepare` writes them if they are not there (8 s and 15 MB by default, on a laptop). A

@@ -33,7 +33,7 @@ def splits_of(names: Iterable[str]) -> dict[str, Split]:
     """Those of the names that mean a split, with the split; upper and lower case are the same.
 
     ``train_set``, ``Testing`` and ``videos_val`` are understood, and so are names that have something in common, as
-    ``ucf_train`` and ``ucf_test``. ``trainval`` is the training part where there is no other and no validation;
+    ``ucf_train`` and ``ucf_test``. ``trainval`` is the training split where there is no other and no validation;
     ``eval`` is what is left of validation and test.
 
     >>> splits_of(["Training", "testing", "walk"])

@@ -34,7 +34,7 @@ def cut(entries: Sequence[Entry], *, val_fraction: float, test_fraction: float, 
     """Give every entry a split, whole groups together; fractions are shares of all videos.
 
     Raises:
-        DatasetError: there are too few groups for a part that was asked for.
+        DatasetError: there are too few groups for a split that was asked for.
     """
     for entry in entries:
         entry.split = "train"
@@ -43,10 +43,10 @@ def cut(entries: Sequence[Entry], *, val_fraction: float, test_fraction: float, 
 
 
 def cut_validation(entries: Sequence[Entry], *, val_fraction: float, seed: int, source: str) -> None:
-    """Move a share of the training entries, whole groups together, to validation; the test part is not touched.
+    """Move a share of the training entries, whole groups together, to validation; the test split is not touched.
 
     Raises:
-        DatasetError: there are too few groups in the training part.
+        DatasetError: there are too few groups in the training split.
     """
     _move(entries, "val", fraction=val_fraction, seed=seed, source=source)
 
@@ -102,7 +102,7 @@ def _move(entries: Sequence[Entry], split: Split, *, fraction: float, seed: int,
     chosen = choose_units([entry.label for entry in pool], units, fraction=fraction, salt=f"{seed}/{split}")
     if pool and not chosen:
         raise DatasetError(
-            f"too few videos to cut a {split} part from {source}: {len(pool)} videos in {len(set(units))} groups, and "
+            f"too few videos to cut a {split} split from {source}: {len(pool)} videos in {len(set(units))} groups, and "
             f"every class must keep one for training; add videos, or set {split}_fraction to 0"
         )
     for entry, unit in zip(pool, units, strict=True):
@@ -110,7 +110,7 @@ def _move(entries: Sequence[Entry], split: Split, *, fraction: float, seed: int,
             entry.split = split
     lacking = sorted({entry.label for entry in pool} - {entry.label for entry in pool if entry.split == split})
     if lacking:
-        _log.warning("the %s part cut from %s has no video of: %s", split, source, first_few(lacking))
+        _log.warning("the %s split cut from %s has no video of: %s", split, source, first_few(lacking))
 
 
 def _rank(unit: str, salt: str) -> bytes:

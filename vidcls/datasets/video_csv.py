@@ -148,7 +148,7 @@ class _Splits:
         """Set the split of all entries.
 
         Raises:
-            DatasetError: a word is no split, or could be two.
+            DatasetError: a word is not a split, or could be two.
         """
         try:
             meant = splits_of(self._entries)

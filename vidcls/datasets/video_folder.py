@@ -34,7 +34,7 @@ class VideoFolder(VideoDataset):
 
     Args:
         root: the folder that holds the class folders, or train, val and test.
-        val_fraction: share of the videos for validation; of the training part where test is given.
+        val_fraction: share of the videos for validation; of the training split where test is given.
         test_fraction: share of the videos for testing; unused where the splits are given.
         seed: of the cut.
         group_pattern: regular expression searched in ``class/file``; its first bracket is the group, such as

@@ -1,1 +1,1 @@
-"""The whole way on embedded data, for a first look and as a check of an installation."""
+"""The whole way on built-in data, for a first look and as a check of an installation."""

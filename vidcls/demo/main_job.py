@@ -1,4 +1,4 @@
-"""``vidcls demo``: embedded data -> stored flow -> a trained two-stream network -> a test table -> a prediction."""
+"""``vidcls demo``: built-in data -> stored flow -> a trained two-stream network -> a test table -> a prediction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def main(arguments: list[str]) -> int:
     from vidcls.cli.argument_parser import OneLineParser
 
     parser = OneLineParser(
-        "demo", "Write the embedded data set, compute its flow, train a two-stream network, test it, label a video."
+        "demo", "Write the built-in data set, compute its flow, train a two-stream network, test it, label a video."
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the training (default: 0)")
     parser.add_argument("--output", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
@@ -31,7 +31,7 @@ def run(*, seed: int = 0, root: Path = Path("runs")) -> int:
     from vidcls.jobs import local_pool
 
     started = time.monotonic()
-    print("1. the embedded data set and its optical flow (kept in the cache folder)")
+    print("1. the built-in data set and its optical flow (kept in the cache folder)")
     shapes = MovingShapes()
     shapes.prepare()
     flow = shapes.root.parent / f"{shapes.root.name}_flow"

@@ -83,5 +83,5 @@ def _write(picture: Path, figure: object, rows: Sequence[Sequence[str]]) -> list
             plain_texts(figure).savefig(path, dpi=120)
         write_text(table, text.getvalue())
     except OSError as error:
-        raise VidclsError(f"--output {picture.parent}: cannot be written ({error}); give another folder") from error
+        raise VidclsError(f"--output {picture.parent}: cannot be written ({error}); pass another folder") from error
     return [picture, table]

@@ -28,7 +28,7 @@ class Features:
     Args:
         by_layer: ``(N, D)`` by the layer's name; the mean over places and times of one centred clip.
         labels: the number of each video's class ``(N,)``.
-        indices: the number of each video in its part ``(N,)``.
+        indices: the number of each video in its split ``(N,)``.
     """
 
     by_layer: dict[str, Floats]

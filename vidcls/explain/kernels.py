@@ -127,7 +127,7 @@ def write_kernels(model: VideoClassifier, output: Path) -> list[Path]:
         with written_whole(numbers) as path:
             np.savez_compressed(path, **{network.title: network.weights.numpy() for network in networks})  # type: ignore[arg-type]
     except OSError as error:
-        raise VidclsError(f"--kernels {output}: cannot be written ({error}); give another place") from error
+        raise VidclsError(f"--kernels {output}: cannot be written ({error}); pass another place") from error
     return [output, numbers]
 
 

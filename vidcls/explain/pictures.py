@@ -1,4 +1,4 @@
-"""An explanation -> its heat laid on the frames: a film, a strip of frames, and the numbers behind both."""
+"""An explanation -> its heat laid on the frames: a video, a row of frames, and the numbers behind both."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _LEAST_BOUND_PX = 1.0  # flow pictures: a still scene does not become coloured n
 
 
 def write_heat(explanation: Explanation, output: Path) -> list[Path]:
-    """Write a film (``.mp4``, ``.mov``, ``.mkv``, ``.gif``) or a strip (``.png``), and its numbers (``.npz``).
+    """Write a video (``.mp4``, ``.mov``, ``.mkv``, ``.gif``) or a row of frames (``.png``), and its numbers (``.npz``).
 
-    A film has all frames of the video, one panel for each heat; between the frames that the network saw, and between
-    clips, the heat is that of the nearest ones. Flow heat is shown on the frame and on the flow.
+    A video has all frames of the original, one panel for each heat; between the frames that the network saw, and
+    between clips, the heat is that of the nearest ones. Flow heat is shown on the frame and on the flow.
 
     Returns:
         the files that were written.
@@ -50,7 +50,7 @@ def write_heat(explanation: Explanation, output: Path) -> list[Path]:
         with written_whole(numbers) as path:
             np.savez_compressed(path, **heat_arrays(explanation))  # type: ignore[arg-type]
     except OSError as error:
-        raise VidclsError(f"--output {output}: cannot be written ({error}); give another place") from error
+        raise VidclsError(f"--output {output}: cannot be written ({error}); pass another place") from error
     return [output, numbers]
 
 

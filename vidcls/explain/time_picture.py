@@ -45,7 +45,7 @@ def write_time_effects(effects: TimeEffects, class_name: str, output: Path) -> l
             plain_texts(figure).savefig(path, dpi=120)
         write_text(table, _table(effects))
     except OSError as error:
-        raise VidclsError(f"--over-time {output}: cannot be written ({error}); give another place") from error
+        raise VidclsError(f"--over-time {output}: cannot be written ({error}); pass another place") from error
     return [output, table]
 
 

@@ -1,4 +1,4 @@
-"""The frames of a video -> its optical flow as a film or a strip of pictures: x, y, direction by colour, arrows."""
+"""The frames of a video -> its optical flow as a video or a row of frames: x, y, direction by colour, arrows."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ def write_flow_film(
     bound_px: float | None = None,
     tally: SaturationTally | None = None,
 ) -> list[Path]:
-    """Write the flow of a video as a film of five panels, or as a strip of evenly spaced fields (``.png``).
+    """Write the flow of a video as a video of five panels, or as a row of evenly spaced fields (``.png``).
 
     Panels: the frame; motion to the right bright and to the left dark; downwards bright and upwards dark; direction by
-    colour and length by saturation; arrows in true length. Beside it lies ``.npz`` with the fields of the strip, in
+    colour and length by saturation; arrows in true length. Beside it lies ``.npz`` with the fields of that row, in
     pixels per frame, and the bound.
 
     Args:
         video: the file.
-        output: the film (``.mp4``, ``.mov``, ``.mkv``) or picture (``.png``).
+        output: the video (``.mp4``, ``.mov``, ``.mkv``) or image (``.png``).
         settings: how flow is computed.
-        bound_px: the displacement that is shown at full strength; where None, that which 1 % of the strip's vectors
+        bound_px: the displacement that is shown at full strength; where None, that which 1 % of the row's vectors
             exceed.
         tally: is told how many of the values that are drawn are beyond that, and so are drawn at full strength.
 
@@ -80,7 +80,7 @@ def write_flow_film(
         with written_whole(numbers) as path:
             np.savez_compressed(path, fields=fields.numpy(), frames=chosen, bound_px=np.array(bound))
     except OSError as error:
-        raise VidclsError(f"--output {output}: cannot be written ({error}); give another place") from error
+        raise VidclsError(f"--output {output}: cannot be written ({error}); pass another place") from error
     return [output, numbers]
 
 

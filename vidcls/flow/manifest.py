@@ -54,7 +54,7 @@ class Manifest:
         try:
             plain = read_json(path)
         except (OSError, ValueError) as error:
-            raise FlowError(f"{root} is no flow store: {path} cannot be read ({error}); check the path") from error
+            raise FlowError(f"{root} is not a flow store: {path} cannot be read ({error}); check the path") from error
         if not isinstance(plain, dict) or plain.pop("format", None) != FORMAT:
             raise FlowError(f"{path} is not the manifest of a flow store: expected format {FORMAT!r}; check the path")
         if (version := plain.pop("format_version", None)) != FORMAT_VERSION:

@@ -43,7 +43,7 @@ def precompute(
     device: Device = "cpu",
     tell: Callable[[str], None] = print,
 ) -> Report:
-    """Store the flow of all videos; those that are there already stay untouched.
+    """Store the flow of all videos; those that already exist are not touched.
 
     Failures do not stop the others; they are in the report and in ``failures.csv`` at the root, which is removed where
     there are none.
@@ -114,10 +114,10 @@ def _check_device(device: Device, settings: FlowSettings) -> None:
     if settings.method not in TORCH_METHODS:
         raise FlowError(
             f"--device cuda: method {settings.method} runs on the CPU alone: choose one of {', '.join(TORCH_METHODS)}, "
-            "or leave it out"
+            "or remove it"
         )
     if not torch.cuda.is_available():
-        raise FlowError("--device cuda: PyTorch finds no CUDA GPU here: leave it out to compute on the CPU")
+        raise FlowError("--device cuda: PyTorch finds no CUDA GPU here: remove it to compute on the CPU")
 
 
 def _own_device(device: Device) -> str:

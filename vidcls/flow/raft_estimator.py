@@ -83,7 +83,7 @@ def load_raft(weights: str) -> RAFT:
         except (OSError, RuntimeError) as error:  # no network, no disk, or a wrong digest
             raise FlowError(
                 f"the weights {weights} of flow method raft could not be downloaded ({error}): download them elsewhere "
-                "and give the file's path as weights"
+                "and pass the file's path as weights"
             ) from error
     state = _read_weights(Path(weights))
     first = state.get("feature_encoder.convnormrelu.0.weight", torch.empty(0))
@@ -92,7 +92,7 @@ def load_raft(weights: str) -> RAFT:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise FlowError(
-            f"{weights} holds no weights of torchvision's raft_small or raft_large: give such a file, or one of these "
+            f"{weights} holds no weights of torchvision's raft_small or raft_large: pass such a file, or one of these "
             "two names"
         ) from error
     return network.eval()
@@ -111,7 +111,7 @@ def weights_digest(settings: FlowSettings) -> str | None:
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise FlowError(f"the weights of flow method raft are not there: {path}; give raft_small, raft_large or a file")
+        raise FlowError(f"the weights of flow method raft are not there: {path}; pass raft_small, raft_large or a file")
     try:
         state = read_weights_file(
             path,
@@ -121,7 +121,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     except CheckpointError as error:
         raise FlowError(str(error)) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise FlowError(f"{path} is no dictionary of tensors: give a file of weights saved by torchvision's RAFT")
+        raise FlowError(f"{path} is not a dictionary of tensors: pass a file of weights saved by torchvision's RAFT")
     return state
 
 

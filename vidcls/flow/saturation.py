@@ -65,7 +65,7 @@ class Saturation:
             return None
         num_values, num_saturated, tail = plain["num_values"], plain["num_saturated"], plain["tail"]
         if not isinstance(tail, list | tuple | None):
-            raise TypeError("the tail of its count of saturated flow values is no list")
+            raise TypeError("the tail of its count of saturated flow values is not a list")
         counts = [num_values, num_saturated, *(tail or ())]
         whole = [n for n in counts if isinstance(n, int) and not isinstance(n, bool) and n >= 0]
         if whole != counts or len(plain) != 3 or whole[1] > whole[0] or len(whole) > 2 + _NUM_STEPS:

@@ -95,7 +95,7 @@ class FlowSettings:
         if self.short_side_px is not None and self.short_side_px < 8:
             raise ValueError(f"flow short_side_px must be at least 8 or None, got {self.short_side_px}")
         if self.weights is not None and self.method != "raft":
-            raise ValueError(f"flow weights={self.weights!r} have no effect on method {self.method!r}: leave them out")
+            raise ValueError(f"flow weights={self.weights!r} have no effect on method {self.method!r}: remove them")
         if self.decoder is not None and (self.decoder not in DECODERS or self.method == "imported"):
             allowed = "none for imported flow" if self.method == "imported" else ", ".join(DECODERS)
             raise ValueError(f"flow decoder is {self.decoder!r}; allowed is {allowed}")

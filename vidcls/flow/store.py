@@ -35,7 +35,7 @@ class FlowStore:
         root: the folder.
 
     Raises:
-        FlowError: it is no flow store, or its method had other constants than it has now.
+        FlowError: it is not a flow store, or its method had other constants than it has now.
     """
 
     def __init__(self, root: str | PathLike[str]) -> None:

@@ -6,9 +6,9 @@ minimises
 
     lambda * |I1(x + u) - I0(x)| + |grad u|
 
-from coarse to fine. At every scale I1 is warped by u so far and taken to first order; then steps for u (a threshold on
-the residual) and for the dual p of its gradient follow by turns until u stands still. In contrast to OpenCV the field
-is filtered by the median once more at the end, which takes out the last specks.
+from coarse to fine. At every scale I1 is warped by u so far and taken to first order; then u (by a threshold
+on the residual) and the dual p of its gradient are updated alternately until u converges.
+In contrast to OpenCV the field is filtered by the median once more at the end, which takes out the last specks.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def build_backbone_3d(
         weights: a name of torchvision's weights such as ``DEFAULT``, a file with a state dictionary of that network,
             or none; those of an inflated network are of its 2D network. A checkpoint of vidcls (``.ckpt``) is of a
             model with that backbone. Our own have none to download.
-        layers: normalisation, activation and first weights of a backbone of ours.
+        layers: normalisation, activation and initial weights of a backbone of ours.
 
     Raises:
         ValueError: an unknown name, or an argument that this backbone has no use for.
@@ -58,7 +58,7 @@ def _build(name: str, in_channels: int, *, weights: str | None, layers: LayerSet
         check_is_file(name, weights)
         return OWN_3D[name](in_channels, layers)
     if layers not in (None, LayerSettings()):
-        raise ValueError(f"layers: backbone {name!r} has layers of its own; leave it out or use {', '.join(OWN_3D)}")
+        raise ValueError(f"layers: backbone {name!r} has layers of its own; remove it or use {', '.join(OWN_3D)}")
     flat = name.removeprefix(PREFIX)
     if name.startswith(PREFIX) and flat.startswith(INFLATED) and flat in torchvision_names():
         return InflatedResNet(flat, in_channels, weights=weights)

@@ -33,12 +33,12 @@ def check_is_file(name: str, weights: str | None) -> None:
     """Refuse names of ready-made weights for a backbone that has none.
 
     Raises:
-        ValueError: ``weights`` is no file's name.
+        ValueError: ``weights`` is not the name of a file.
     """
     if weights is not None and not is_file_name(weights):
         raise ValueError(
-            f"backbone {name!r} has no ready-made weights, got weights={weights!r}: give the path of a file, or leave "
-            "it out"
+            f"backbone {name!r} has no ready-made weights, got weights={weights!r}: pass the path of a file, or remove "
+            "them"
         )
 
 
@@ -108,7 +108,7 @@ def load_state(
     network.load_state_dict(own)
     left_out = [name for name in state if name not in fitting]
     if left_out:
-        _log.info("%s: loaded; left out: %s", path, shown(left_out))
+        _log.info("%s: loaded; not used: %s", path, shown(left_out))
 
 
 def load_backbone(backbone: Backbone, path: str | Path) -> None:
@@ -129,14 +129,14 @@ def load_backbone(backbone: Backbone, path: str | Path) -> None:
     own = own or {name: value for name, value in state.items() if name.startswith(("stages.", f"{READ_OUT}."))}
     if not own:
         raise CheckpointError(
-            f"{path}: holds no model with one backbone: give a checkpoint of such a model; the streams of a TwoStream "
+            f"{path}: holds no model with one backbone: pass a checkpoint of such a model; the streams of a TwoStream "
             "are taken over by spatial_checkpoint and temporal_checkpoint"
         )
     in_channels = backbone.stem.in_channels
     load_state(backbone, own, path, may_differ=f"{READ_OUT}.")
     replace_stem(backbone, in_channels, keep_weights=True)
     rest = [name for name in state if name not in own and name.removeprefix(BACKBONE_PREFIX) not in own]
-    _log.info("%s: its backbone was loaded; left out: %s", path, shown(rest) or "nothing")
+    _log.info("%s: its backbone was loaded; not used: %s", path, shown(rest) or "nothing")
 
 
 def shown(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Words of a configuration -> normalisation, activation and first weights of a network that we define."""
+"""Words of a configuration -> normalisation, activation and initial weights of a network that we define."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LayerSettings:
             2016, over channels and places), ``instance`` (Ulyanov et al. 2016), ``group`` (Wu and He 2018), ``none``.
             All have a trained gamma and beta.
         activation: ``relu``, ``leaky_relu`` (slope .01), ``prelu``, ``sigmoid`` or ``tanh``.
-        init: first weights: ``constant`` (.01 everywhere, so that all units stay alike), ``normal`` (deviation .01
+        init: initial weights: ``constant`` (.01 everywhere, so that all units stay alike), ``normal`` (deviation .01
             in every layer), ``xavier`` (Glorot and Bengio 2010) or ``kaiming`` (He et al. 2015). Biases are zero.
     """
 
@@ -44,7 +44,7 @@ class LayerSettings:
             ("init", self.init, INITS),
         ):
             if word is not None and word not in words:
-                raise ValueError(f"layers.{field} is {word!r}: use one of {', '.join(words)}, or leave it out")
+                raise ValueError(f"layers.{field} is {word!r}: use one of {', '.join(words)}, or remove it")
 
     def make_norm(self, num_channels: int, own: Callable[[int], nn.Module], *, in_3d: bool = False) -> nn.Module:
         """The normalisation over ``num_channels``, over clips where ``in_3d``; ``own(num_channels)`` is the paper's."""

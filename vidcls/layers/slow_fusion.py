@@ -50,7 +50,7 @@ def slow_fusion_backbone(
         )
     if name == "karpathy":
         if weights is not None:
-            raise ValueError(f"weights={weights!r}: there are none for the slow fusion of 'karpathy': leave it out")
+            raise ValueError(f"weights={weights!r}: there are none for the slow fusion of 'karpathy': remove it")
         return Karpathy(extents=extents, strides=strides, layers=layers, num_towers=num_towers, last_pool=last_pool)
     flat = build_backbone(name, weights=weights, layers=layers, num_towers=num_towers)
     if len(extents) > len(flat.stages):

@@ -100,7 +100,7 @@ def _of_kind(value: Kind, kind: type[Kind] | UnionType, name: str) -> Kind:
 def _plain(values: object, name: str) -> dict[str, object]:
     """A mapping by name to what YAML could hold as well, at any depth."""
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise ValueError(f"{name} is no mapping by name")
+        raise ValueError(f"{name} is not a mapping by name")
     waiting: list[object] = list(values.values())
     while waiting:
         value = waiting.pop()

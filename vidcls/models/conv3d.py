@@ -25,17 +25,17 @@ class Conv3D(VideoClassifier):
     Vadis, Action Recognition?, CVPR 2017) and torchvision's video transformers.
 
     Args:
-        class_names: K names in the order of the logits; the data tells them.
-        clip: which frames make a clip; the data tells it.
+        class_names: K names in the order of the logits; set from the data.
+        clip: which frames make a clip; set from the data.
         backbone: ``small_3d`` for a CPU, ``c3d``, ``i3d_`` and the name of a ResNet such as ``i3d_resnet50``, or a
             network of torchvision: ``r3d_18``, ``mc3_18``, ``r2plus1d_18``, ``s3d``, ``mvit_v2_s``, ``swin3d_t`` ...
-        weights: first weights of the backbone: a name of torchvision's such as ``DEFAULT``, a file, or none for random;
+        weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random;
             for an inflated network those of its 2D network.
         snippets: ``average``: each snippet is a clip of its own; ``join``: all are one clip, in order.
         dropout: share of the features that is dropped before the classifier while training.
         optimization: optimiser and learning rate.
         loss: label smoothing and class weights.
-        layers: normalisation, activation and first weights of a backbone of ours.
+        layers: normalisation, activation and initial weights of a backbone of ours.
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 

@@ -26,19 +26,19 @@ class EarlyFusion(VideoClassifier):
     are repeated over the frames and divided by T, so that a still clip gives what its frame gave.
 
     Args:
-        class_names: K names in the order of the logits; the data tells them.
-        clip: which frames make a clip; the data tells it.
+        class_names: K names in the order of the logits; set from the data.
+        clip: which frames make a clip; set from the data.
         backbone: ``karpathy`` (the paper's), another of ours such as ``small``, or an image network of torchvision such
             as ``resnet18``.
-        weights: first weights of the backbone: a name of torchvision's such as ``DEFAULT``, a file, or none for random.
-        window_len: frames that the first layer sees; left out: all of a clip. The logits of a longer clip's windows are
+        weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random.
+        window_len: frames that the first layer sees; default: all of a clip. The logits of a longer clip's windows are
             averaged.
         multi_resolution: two networks, one on the whole at half the size (context), one on the centre (fovea).
         snippets: ``average``: each snippet is a clip of its own; ``join``: all are one clip, in order.
         dropout: share of the features that is dropped before the classifier while training.
         optimization: optimiser and learning rate.
         loss: label smoothing and class weights.
-        layers: normalisation, activation and first weights of a backbone of ours.
+        layers: normalisation, activation and initial weights of a backbone of ours.
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 

@@ -38,13 +38,13 @@ class LateFusion(VideoClassifier):
                  FC                sees which map came first, so that motion over the gap can be told
 
     Args:
-        class_names: K names in the order of the logits; the data tells them.
-        clip: which frames make a clip; the data tells it.
+        class_names: K names in the order of the logits; set from the data.
+        clip: which frames make a clip; set from the data.
         backbone: ``karpathy`` (the paper's), another of ours such as ``small``, or an image network of torchvision such
             as ``resnet18``.
-        weights: first weights of the backbone: a name of torchvision's such as ``DEFAULT``, a file, or none for random.
-        num_towers: N frames of the clip, evenly spread from the first to the last; left out: all of them.
-        joined_fc: units of a fully connected layer on the joined maps, averaged to 4x4 places before; left out: the
+        weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random.
+        num_towers: N frames of the clip, evenly spread from the first to the last; default: all of them.
+        joined_fc: units of a fully connected layer on the joined maps, averaged to 4x4 places before; default: the
             backbone's own read-out. One that ends in global pooling forgets where things are, and with it how far they
             moved from frame to frame.
         merge: how the towers' maps become one: ``concat`` keeps their order (the paper's), ``mean`` and ``max`` do not.
@@ -53,7 +53,7 @@ class LateFusion(VideoClassifier):
         dropout: share of the features that is dropped before the classifier while training.
         optimization: optimiser and learning rate.
         loss: label smoothing and class weights.
-        layers: normalisation, activation and first weights of a backbone of ours.
+        layers: normalisation, activation and initial weights of a backbone of ours.
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 

@@ -43,13 +43,13 @@ class RecurrentConv(VideoClassifier):
     maps below are max-pooled to fit and joined to the input of the level, one product in place of two that are added.
 
     Args:
-        class_names: K names in the order of the logits; the data tells them.
-        clip: which frames make a clip; the data tells it.
+        class_names: K names in the order of the logits; set from the data.
+        clip: which frames make a clip; set from the data.
         backbone: one of ours such as ``small``, or an image network of torchvision such as ``resnet18``.
-        weights: first weights of the backbone: a name of torchvision's such as ``DEFAULT``, a file, or none for random.
-        levels: stages with a recurrent unit, in order of depth, ``read_out`` for the vector; left out: the last two
+        weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random.
+        levels: stages with a recurrent unit, in order of depth, ``read_out`` for the vector; default: the last two
             stages for ``gru_rcn``, the vector for ``gru`` and ``lstm``, which take no other.
-        widths: D of the hidden maps of each level; left out: half of the level's channels.
+        widths: D of the hidden maps of each level; default: half of the level's channels.
         recurrence: ``gru_rcn`` on maps, or the simple relatives ``gru`` and ``lstm`` on the vector of each frame.
         stacked: each level also sees the hidden map of the level below at the same step.
         bidirectional: a second unit reads the clip backwards; both last states are joined.
@@ -57,7 +57,7 @@ class RecurrentConv(VideoClassifier):
         dropout: share of the features that is dropped before each classifier while training.
         optimization: optimiser and learning rate.
         loss: label smoothing and class weights.
-        layers: normalisation, activation and first weights of a backbone of ours.
+        layers: normalisation, activation and initial weights of a backbone of ours.
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 
@@ -149,7 +149,7 @@ class RecurrentConv(VideoClassifier):
         if not levels or sorted(set(levels), key=order.index) != levels:
             raise ValueError(f"levels must be different stages in order of depth ({', '.join(order)}), got {levels}")
         if stacked and len(levels) < 2:
-            raise ValueError(f"stacked has no effect with the one level {levels}: name several, or leave it out")
+            raise ValueError(f"stacked has no effect with the one level {levels}: name several, or remove it")
         return levels
 
 

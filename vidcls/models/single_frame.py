@@ -23,16 +23,16 @@ class SingleFrame(VideoClassifier):
     any 2D backbone; the paper's form has ``backbone: karpathy``. With ``clip_len: 1`` it sees one frame.
 
     Args:
-        class_names: K names in the order of the logits; the data tells them.
-        clip: which frames make a clip; the data tells it.
+        class_names: K names in the order of the logits; set from the data.
+        clip: which frames make a clip; set from the data.
         backbone: ``karpathy`` (the paper's), another of ours such as ``small``, or an image network of torchvision such
             as ``resnet18``.
-        weights: first weights of the backbone: a name of torchvision's such as ``DEFAULT``, a file, or none for random.
+        weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random.
         multi_resolution: two networks, one on the whole at half the size (context), one on the centre (fovea).
         dropout: share of the features that is dropped before the classifier while training.
         optimization: optimiser and learning rate.
         loss: label smoothing and class weights.
-        layers: normalisation, activation and first weights of a backbone of ours.
+        layers: normalisation, activation and initial weights of a backbone of ours.
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 

@@ -38,11 +38,11 @@ class SlowFusion(VideoClassifier):
         stage 3     [ 1     2 ]                    extent 2: 1 response sees all 10 frames
 
     Args:
-        class_names: K names in the order of the logits; the data tells them.
-        clip: which frames make a clip; the data tells it.
+        class_names: K names in the order of the logits; set from the data.
+        clip: which frames make a clip; set from the data.
         backbone: ``karpathy`` (the paper's), another of ours such as ``small``, or an image network of torchvision such
             as ``resnet18``.
-        weights: first weights of the backbone: a name of torchvision's such as ``DEFAULT``, a file, or none for random.
+        weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random.
         extents: frames (in later stages: responses) that each of the first stages spans in time.
         strides: steps of the same in time.
         multi_resolution: two networks, one on the whole at half the size (context), one on the centre (fovea).
@@ -50,7 +50,7 @@ class SlowFusion(VideoClassifier):
         dropout: share of the features that is dropped before the classifier while training.
         optimization: optimiser and learning rate.
         loss: label smoothing and class weights.
-        layers: normalisation, activation and first weights of a backbone of ours.
+        layers: normalisation, activation and initial weights of a backbone of ours.
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 

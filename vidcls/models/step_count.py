@@ -20,7 +20,7 @@ def number_of_steps(trainer: Trainer) -> int:
     """
     num_steps = trainer.estimated_stepping_batches  # loads the data, by which the batches are counted
     if num_steps == float("inf"):
-        raise ConfigurationError("the schedule needs to know the end: give --trainer.max_epochs or .max_steps")
+        raise ConfigurationError("the schedule needs to know the end: pass --trainer.max_epochs or .max_steps")
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     schedulers = [callback for callback in callbacks if isinstance(callback, GradientAccumulationScheduler)]
     if not schedulers or trainer.max_epochs in (None, -1):

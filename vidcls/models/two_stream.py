@@ -40,12 +40,12 @@ class TwoStream(VideoClassifier):
     setting ``score: logits`` the fusions ``mean`` and ``weighted`` are means of logits, as TSN and I3D have them.
 
     Args:
-        class_names: K names in the order of the logits; the data tells them.
-        clip: which frames and fields make a clip; the data tells it.
+        class_names: K names in the order of the logits; set from the data.
+        clip: which frames and fields make a clip; set from the data.
         spatial: backbone of the spatial stream: one of ours such as ``small``, or an image network of torchvision;
             or a 3D network such as ``small_3d`` or ``i3d_resnet50``.
         temporal: backbone of the temporal stream; also ``cnn_m_2048_temporal``.
-        spatial_weights: first weights of the spatial backbone: a name of torchvision's such as ``DEFAULT``, a file, or
+        spatial_weights: initial weights of the spatial backbone: a name such as torchvision's ``DEFAULT``, a file, or
             none for random.
         temporal_weights: the same for the temporal backbone, whose first layer is made from the RGB kernels
             (cross-modality initialisation).
@@ -63,7 +63,7 @@ class TwoStream(VideoClassifier):
         fusion_weights: weights of the spatial and temporal stream in ``weighted`` (1 : 1.5 in TSN).
         optimization: optimiser and learning rate.
         loss: label smoothing and class weights.
-        layers: normalisation, activation and first weights of backbones of ours.
+        layers: normalisation, activation and initial weights of backbones of ours.
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 
@@ -107,7 +107,7 @@ class TwoStream(VideoClassifier):
         self.fusion: Fusion = fusion
         S = clip.num_snippets
         if consensus != "mean" and S < 2:
-            raise ValueError(f"consensus {consensus!r} has no effect on one snippet: set num_snippets, or leave it out")
+            raise ValueError(f"consensus {consensus!r} has no effect on one snippet: set num_snippets, or remove it")
         self.is_3d = {"spatial": is_3d(spatial), "temporal": is_3d(temporal)}
         for part, setting, length in (("spatial", "clip_len", clip.clip_len), ("temporal", "flow_len", clip.flow_len)):
             if self.is_3d[part] and length < 2:

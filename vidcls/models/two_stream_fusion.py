@@ -38,20 +38,20 @@ class TwoStreamFusion(VideoClassifier):
     convolution and 3D pooling; here the logits of frames and snippets are averaged.
 
     Args:
-        class_names: K names in the order of the logits; the data tells them.
-        clip: which frames and fields make a clip; the data tells it.
+        class_names: K names in the order of the logits; set from the data.
+        clip: which frames and fields make a clip; set from the data.
         spatial: backbone on frames: one of ours such as ``small``, or an image network of torchvision.
         temporal: backbone on ``2 * flow_len`` channels of flow; its maps must have the size of the spatial ones.
-        spatial_weights: first weights of the spatial backbone: a name of torchvision's such as ``DEFAULT``, a file, or
+        spatial_weights: initial weights of the spatial backbone: a name such as torchvision's ``DEFAULT``, a file, or
             none for random.
         temporal_weights: the same for the temporal backbone, whose first layer is made from the RGB kernels.
-        fuse_at: the stage, of both networks, after which they are fused; left out: the last one.
+        fuse_at: the stage, of both networks, after which they are fused; default: the last one.
         method: ``sum``, ``max``, ``conv``; after the last stage also ``concat`` and ``bilinear``, which change the
             number of channels.
         dropout: share of the features that is dropped before the classifier while training.
         optimization: optimiser and learning rate.
         loss: label smoothing and class weights.
-        layers: normalisation, activation and first weights of backbones of ours.
+        layers: normalisation, activation and initial weights of backbones of ours.
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 

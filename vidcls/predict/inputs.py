@@ -48,7 +48,7 @@ def video_file(name: str) -> Path:
     """The one file that is meant.
 
     Raises:
-        DatasetError: it is no file, as in :func:`find_videos`, or a folder.
+        DatasetError: it is not a file, as in :func:`find_videos`, or a folder.
     """
     path = Path(name).expanduser()
     if path.is_dir():

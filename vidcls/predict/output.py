@@ -29,7 +29,7 @@ def check_output(path: Path, inputs: Sequence[Path] = ()) -> None:
         raise ConfigurationError(f"--output {path}: suffix is {path.suffix!r}; allowed are {' and '.join(WRITERS)}")
     for place in (path, partial_path(path)):
         if place.is_dir():
-            raise ConfigurationError(f"--output {place}: this is a folder; give a file in it")
+            raise ConfigurationError(f"--output {place}: this is a folder; pass a file in it")
         check_place(place, inputs, option="--output")
 
 
@@ -106,7 +106,7 @@ class PredictionFile:
             yield
         except OSError as error:
             raise VidclsError(
-                f"--output {self.path}: cannot be written ({error.strerror}); give another place"
+                f"--output {self.path}: cannot be written ({error.strerror}); pass another place"
             ) from error
 
 

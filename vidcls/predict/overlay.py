@@ -40,7 +40,7 @@ def write_overlay(video_path: Path, predictions: Sequence[Prediction], output: P
         try:
             write_video(output, _captioned(video, predictions), fps=fps)
         except OSError as error:
-            raise VidclsError(f"--overlay {output}: cannot be written ({error}); give another place") from error
+            raise VidclsError(f"--overlay {output}: cannot be written ({error}); pass another place") from error
 
 
 def overlay_path(folder: Path, name: str) -> Path:
@@ -62,7 +62,7 @@ def caption(text: str, height_px: int, width_px: int) -> Tensor:
 
 
 def draw_caption(frames: Tensor, letters: Tensor) -> Tensor:
-    """Frames ``(T, 3, H, W)`` uint8 with the strip ``(h, W)`` over their upper edge, the picture shining through."""
+    """Frames ``(T, 3, H, W)`` uint8 with the caption ``(h, W)`` over their upper edge, the picture shining through."""
     height_px = len(letters)
     behind = (frames[:, :, :height_px] * _DIMMED).to(torch.uint8)
     return torch.cat([torch.maximum(behind, letters), frames[:, :, height_px:]], dim=2)

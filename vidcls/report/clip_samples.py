@@ -1,4 +1,4 @@
-"""Videos of a data set -> the clips that a network is fed with, as strips of pictures and as numbers."""
+"""Videos of a data set -> the clips that a network is fed with, as rows of frames and as numbers."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class ClipSample:
         path: the name of the video.
         label: its class.
         title: ``training, draw 1`` or ``test``.
-        strips: pictures in a row by stream, as data addresses.
+        strips: a row of frames by stream, as data addresses.
         shapes: channels, frames, height and width by stream.
         arrays: the same numbers by stream, RGB as uint8, flow in pixels per frame.
-        bound_px: pixels per frame that have full colour in the strip of flow.
+        bound_px: pixels per frame that have full colour in the row of flow.
         error: why there is none.
     """
 

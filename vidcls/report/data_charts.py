@@ -15,7 +15,7 @@ NUM_BINS = 24
 
 
 def counts_chart(counts: Mapping[str, Mapping[str, int]]) -> str:
-    """Videos by class and part, as bars; of more classes than can be told apart, how many have how many videos."""
+    """Videos by class and split, as bars; of more classes than can be told apart, how many have how many videos."""
     if len(counts) > MOST_CLASSES:
         return _sizes_chart(counts)
     figure = figure_of(7.5, 0.8 + 0.24 * len(counts))
@@ -30,7 +30,7 @@ def counts_chart(counts: Mapping[str, Mapping[str, int]]) -> str:
     axes.invert_yaxis()
     axes.set_xlabel("videos")
     axes.legend(fontsize=8, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
-    return as_svg(figure, f"Videos of {len(names)} classes by part; the table has the same numbers")
+    return as_svg(figure, f"Videos of {len(names)} classes by split; the table has the same numbers")
 
 
 def _sizes_chart(counts: Mapping[str, Mapping[str, int]]) -> str:

@@ -94,7 +94,7 @@ def write_data_page(
         the files that were written.
 
     Raises:
-        VidclsError: no training part, or a file cannot be written; nothing half-written is left.
+        VidclsError: no training split, or a file cannot be written; nothing half-written is left.
     """
     opened = [data.records[k] for k in evenly(len(data.records), most_read)]
     decoder = data.input_settings.decoder
@@ -141,7 +141,7 @@ def write_data_page(
             np.savez_compressed(path, **sample_arrays(samples))  # type: ignore[arg-type]
         write_text(output, printable(rendered(TEMPLATE, content)))
     except OSError as error:
-        raise VidclsError(f"--output {output}: cannot be written ({error}); give another place") from error
+        raise VidclsError(f"--output {output}: cannot be written ({error}); pass another place") from error
     return [output, table, arrays]
 
 
@@ -165,14 +165,14 @@ def concerns(data: VideoDataModule, facts: Sequence[VideoFacts]) -> list[Concern
 
     add("{n} cannot be read:", [f"{f.record.name}: {f.error}" for f in facts if f.info is None])
     spread = [name for name, row in group_rows(data.records).items() if sum(n > 0 for n in row.values()) > 1]
-    add("{n} groups are in more than one part, which are then not independent of each other:", spread)
+    add("{n} groups are in more than one split, which are then not independent of each other:", spread)
     labels = {part: {record.label for record in data.records if record.split == part} for part in SPLITS}
     for part in SPLITS:
         if labels[part]:
             lost = [name for name in data.class_names if name not in labels[part]]
-            add(f"{{n}} classes have no video in the {part} part:", lost)
+            add(f"{{n}} classes have no video in the {part} split:", lost)
         else:
-            found.append(Concern(f"The {part} part has no video."))
+            found.append(Concern(f"The {part} split has no video."))
     readable = [f for f in facts if f.info is not None]
     timeless = [f for f in readable if f.info is not None and f.info.fps <= 0]
     add("{n} state no frame rate, so that nothing in seconds can be said of them:", names_of(timeless))
@@ -192,7 +192,7 @@ def concerns(data: VideoDataModule, facts: Sequence[VideoFacts]) -> list[Concern
 
 
 def group_rows(records: Sequence[VideoRecord]) -> dict[str, dict[str, int]]:
-    """Videos by group and part; empty where no group is known."""
+    """Videos by group and split; empty where no group is known."""
     rows: dict[str, dict[str, int]] = {}
     for record in records:
         if record.group is not None:

@@ -145,7 +145,7 @@ def write_report(
         files = _write_numbers(tables_beside(output), tables, shown)
         write_text(output, printable(rendered(TEMPLATE, content)))
     except OSError as error:
-        raise VidclsError(f"--output {output}: cannot be written ({error}); give another place") from error
+        raise VidclsError(f"--output {output}: cannot be written ({error}); pass another place") from error
     return [output, *files]
 
 

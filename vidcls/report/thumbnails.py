@@ -33,7 +33,7 @@ def still_and_heat(explanation: Explanation) -> tuple[str, str]:
         frames = frames[[k * len(frames) // len(heat) for k in range(len(heat))]]
     chosen = np.linspace(0, len(heat) - 1, min(NUM_FRAMES, len(heat))).round().astype(int)
     shown = small(laid_on(frames, heat)[chosen])
-    if len(shown) == 1:  # the frame and its heat by turns
+    if len(shown) == 1:  # the frame and its heat alternately
         shown = torch.cat([small(frames[:1]), shown, shown])
     return webp(small(frames[len(frames) // 2][None])), webp(shown)
 

@@ -43,7 +43,7 @@ def container_facts(path: Path) -> ContainerFacts:
     """The facts; reads the whole file once, twice where frames are missing.
 
     Raises:
-        DecodeError: it is no video or audio file; says why, but not of which file.
+        DecodeError: it is not a video or audio file; says why, but not of which file.
     """
     av = import_av()
     try:

@@ -107,7 +107,7 @@ def best_stream(container: InputContainer) -> VideoStream:
     """The video stream that every decoder takes.
 
     Raises:
-        NotAVideoError: there is none; a cover picture is no video stream, and an image is no video.
+        NotAVideoError: there is none; a cover image is not a video stream, and an image is not a video.
         DecodeError: it has a codec that is not known.
     """
     stream = cast("VideoStream | None", container.streams.best("video"))

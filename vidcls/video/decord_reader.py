@@ -24,7 +24,7 @@ MOST_VAIN_LEAPS = 20  # without a frame, before the decoder is taken to have no 
 # Program and transport streams have no index. decord seeks to their beginning by a search for time stamps, which ends
 # behind the first group of pictures, or not, as the multiplexer spaced its packets.
 _WITHOUT_INDEX = {"mpeg": "MPEG program streams", "mpegts": "MPEG-TS"}
-MOST_STATED = 1000  # frames in the header to each in the file; sound files have 1
+MOST_STATED = 1000  # frames in the header to each in the file; intact files have 1
 
 
 class DecordReader:

@@ -96,7 +96,7 @@ class Video:
     def __init__(self, path: Path, backends: Sequence[Backend]) -> None:
         self.path = path
         self.fallbacks = 0
-        """How often another decoder took over, 0 for a sound file; callers add these up."""
+        """How often another decoder took over, 0 for an intact file; callers add these up."""
         self.backend: Backend = backends[0]
         """The decoder in use."""
         self._backends = tuple(backends)

@@ -45,7 +45,7 @@ def stride_frames(stride: int, stride_seconds: float | None, fps: float) -> Frac
     if not 0 < stride_seconds < float("inf"):
         raise ValueError(f"stride_seconds is {stride_seconds}; it must be above 0")
     if not 0 < fps < float("inf"):
-        raise DatasetError(f"the video states a frame rate of {fps}; give the stride in frames instead of seconds")
+        raise DatasetError(f"the video states a frame rate of {fps}; pass the stride in frames instead of seconds")
     return _as_written(stride_seconds) * _as_written(fps)
 
 

@@ -107,7 +107,7 @@ def _encoder_options(codec: VideoCodec, quality: int | None, gop: int | None, b_
         raise ValueError(f"quality is {quality}; allowed for {codec} is {allowed}")
     for name, value, least in (("gop", gop, 1), ("b_frames", b_frames, 0)):
         if value is not None and encoder.has_key_frames_only:
-            raise ValueError(f"{name} is {value}, but {codec} has key frames only; leave it out")
+            raise ValueError(f"{name} is {value}, but {codec} has key frames only; remove it")
         if value is not None and value < least:
             raise ValueError(f"{name} is {value}; it must be {least} or more")
     quality = encoder.default_quality if quality is None else quality
@@ -144,4 +144,4 @@ def _checked_frames(frames: Iterable[Tensor]) -> Iterator[Tensor]:
             raise ValueError(f"frame {index} is {tuple(frame.shape)}, the first is {tuple(shape)}; all must be alike")
         yield frame
     if shape is None:
-        raise ValueError("there are no frames to write; give at least one")
+        raise ValueError("there are no frames to write; pass at least one")

@@ -1,4 +1,4 @@
-"""Bytes of a sound file -> bytes of a damaged one, by chance but the same ones every time."""
+"""Bytes of an intact file -> bytes of a damaged one, by chance but the same ones every time."""
 
 from __future__ import annotations
 

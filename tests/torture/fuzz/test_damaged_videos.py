@@ -79,7 +79,7 @@ def some_frames(path: Path, backend: Backend | None) -> Tensor:
 
 
 def outcome(path: Path, neighbour: Path, backend: Backend | None, planted: str | None = None) -> str:
-    """What comes of a damaged file, after a sound one of the same size was read in this process."""
+    """What comes of a damaged file, after an intact one of the same size was read in this process."""
     warnings.simplefilter("ignore")
     if backend is not None and missing(backend):
         return NOT_INSTALLED
@@ -141,7 +141,7 @@ def outcomes_of(jobs: Sequence[tuple[Path, Path, Backend | None]], *, planted: s
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, Path]]:
-    """Sound files, each with a neighbour: a texture of its own, of the same size, that is read before it."""
+    """Intact files, each with a neighbour: a texture of its own, of the same size, that is read before it."""
     folder = tmp_path_factory.mktemp("sound")
     own = [
         ("a.mp4", "h264"),

@@ -29,7 +29,7 @@ def training_job(words: list[str]) -> int:
 
 
 def shapes_job(words: list[str]) -> int:
-    """The embedded data set, small, written to a folder."""
+    """The built-in data set, small, written to a folder."""
     from vidcls.datasets import MovingShapes
     from vidcls.errors import VidclsError
 

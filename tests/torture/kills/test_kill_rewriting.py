@@ -1,4 +1,4 @@
-"""What writes one file anew again and again, killed at any moment: there is the old file or the new one."""
+"""What rewrites one file again and again, killed at any moment: there is the old file or the new one."""
 
 from __future__ import annotations
 

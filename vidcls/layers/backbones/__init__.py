@@ -80,7 +80,7 @@ def build_backbone(
         in_channels: C of the input.
         weights: a name such as ``DEFAULT`` for ready-made ones, the path of a file with a state dictionary of that
             network, a checkpoint of vidcls (``.ckpt``) of a model with that backbone, or none for random weights.
-        layers: normalisation, activation and first weights of a backbone of ours; the others have their own.
+        layers: normalisation, activation and initial weights of a backbone of ours; the others have their own.
         num_towers: see :class:`Backbone`.
 
     Raises:
@@ -103,9 +103,7 @@ def _build(
     if name not in known and not name.startswith(TIMM_PREFIX):
         raise ValueError(f"unknown backbone {name!r}: use one of {', '.join((*OWN, *known))}, or {TIMM_PREFIX}NAME")
     if layers not in (None, LayerSettings()):
-        raise ValueError(
-            f"layers: backbone {name!r} has layers of its own; leave it out or use one of {', '.join(OWN)}"
-        )
+        raise ValueError(f"layers: backbone {name!r} has layers of its own; remove it or use one of {', '.join(OWN)}")
     if name == EFFICIENTNET_LITE0:
         return EfficientNetLite0(in_channels, weights=weights, num_towers=num_towers)
     if name.startswith(TIMM_PREFIX):

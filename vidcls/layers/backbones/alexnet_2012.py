@@ -19,7 +19,7 @@ class AlexNet2012(Backbone):
 
     Layers: conv 11x11x96 /4, LRN, pool; conv 5x5x256 in 2 groups, LRN, pool; conv 3x3x384; conv 3x3x384 in 2 groups;
     conv 3x3x256 in 2 groups, pool; FC 4096, FC 4096; pools 3x3 /2 overlap; ReLU after every layer, dropout after both
-    FC. First weights are N(0, .01), biases 1 in the second, fourth and fifth convolution and the FC, 0 elsewhere.
+    FC. Initial weights are N(0, .01), biases 1 in the second, fourth and fifth convolution and the FC, 0 elsewhere.
 
     Deviations: the paper says 224x224, which does not fit its own sizes; 227 does. PyTorch divides the alpha of LRN by
     its size, hence 5e-4 for the paper's 1e-4 over 5 channels.
@@ -27,7 +27,7 @@ class AlexNet2012(Backbone):
     Args:
         in_channels: 3 for RGB.
         dropout: share of the units of both fully connected layers that are dropped while training.
-        layers: normalisation (LRN in the paper, in its two places), activation and first weights; another
+        layers: normalisation (LRN in the paper, in its two places), activation and initial weights; another
             normalisation comes before every activation.
         num_towers: see :class:`Backbone`; the first fully connected layer sees the maps of all towers.
     """

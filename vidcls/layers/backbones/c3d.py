@@ -22,7 +22,7 @@ class C3D(Backbone):
     Args:
         in_channels: 3 for RGB, 2 for flow.
         dropout: share of the units of both fully connected layers that are dropped while training.
-        layers: normalisation (none in the paper), activation and first weights.
+        layers: normalisation (none in the paper), activation and initial weights.
     """
 
     def __init__(self, in_channels: int = 3, *, dropout: float = 0.5, layers: LayerSettings | None = None) -> None:

@@ -18,14 +18,14 @@ class CifarNet(Backbone):
     He, Zhang, Ren and Sun: Deep Residual Learning for Image Recognition, CVPR 2016, section 4.2: 6n + 2 layers with the
     classifier. The second and third group halve the size in their first convolution. Residual networks add the input
     of each pair of convolutions to its output; where the sizes differ, every second place is taken and the missing maps
-    are zero (option A: no parameters). Batch normalisation and ReLU; first weights ``kaiming`` (He et al. 2015). The
+    are zero (option A: no parameters). Batch normalisation and ReLU; initial weights ``kaiming`` (He et al. 2015). The
     convolutions have no bias, also without normalisation.
 
     Args:
         depth: layers with weights: 6n + 2, such as 20 or 56.
         residual: whether there are shortcuts.
         in_channels: 3 for RGB.
-        layers: normalisation, activation and first weights.
+        layers: normalisation, activation and initial weights.
         num_towers: see :class:`Backbone`.
     """
 

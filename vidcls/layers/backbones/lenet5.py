@@ -31,12 +31,12 @@ class LeNet5(Backbone):
     86(11), 1998, section II.B. Input 32x32; the sub-sampling has a trained coefficient and bias for each map, and the
     maps of C3 see those of S2 by the paper's table.
 
-    Deviations: a linear classifier follows where the paper has radial basis functions; the first weights are PyTorch's;
+    Deviations: a linear classifier follows where the paper has radial basis functions; initial weights are PyTorch's;
     of pictures larger than 32x32 the 120 maps of C5 are averaged over their places.
 
     Args:
         in_channels: 1 for digits, 3 for RGB.
-        layers: normalisation (none in the paper), activation (there ``1.7159 tanh(2a/3)``) and first weights.
+        layers: normalisation (none in the paper), activation (there ``1.7159 tanh(2a/3)``) and initial weights.
         num_towers: see :class:`Backbone`; the fully connected layer sees the maps of all towers.
     """
 

@@ -18,7 +18,7 @@ class SmallNet(Backbone):
     Args:
         in_channels: C of the input.
         width: channels of the first block; the others have 2, 2 and 4 times as many.
-        layers: normalisation, activation and first weights.
+        layers: normalisation, activation and initial weights.
         num_towers: see :class:`Backbone`.
     """
 

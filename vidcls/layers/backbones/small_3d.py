@@ -18,7 +18,7 @@ class Small3D(Backbone):
     Args:
         in_channels: 3 for RGB, 2 for flow.
         width: channels of the first block; the others have 2, 3 and 4 times as many.
-        layers: normalisation, activation and first weights.
+        layers: normalisation, activation and initial weights.
     """
 
     def __init__(self, in_channels: int = 3, *, width: int = 16, layers: LayerSettings | None = None) -> None:

@@ -82,7 +82,7 @@ def _build(name: str, weights: str | None) -> nn.Module:
             raise
         raise CheckpointError(
             f"weights={weights!r} of {PREFIX}{name} could not be downloaded ({str(error).splitlines()[0]}): fetch the "
-            "file on a machine with a network and give its path"
+            "file on a machine with a network and pass its path"
         ) from error
     if is_file and not is_checkpoint(weights):
         classifier = cast(str, network.pretrained_cfg.get("classifier") or "")

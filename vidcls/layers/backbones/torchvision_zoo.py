@@ -101,7 +101,7 @@ def build_torchvision(name: str, weights: str | None) -> nn.Module:
     except OSError as error:
         raise CheckpointError(
             f"weights={weights!r} of {name} could not be downloaded ({error}): "
-            "fetch the file on a machine with a network and give its path"
+            "fetch the file on a machine with a network and pass its path"
         ) from error
 
 
