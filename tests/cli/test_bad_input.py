@@ -52,7 +52,7 @@ def nothing_was_left(folder: Path, *given: str) -> bool:
         ("--model.dropot 0.1", "model.dropot: unknown option; did you mean dropout?"),
         ("--model.optimization.learn_rate 1", "unknown option; OptimizationSettings takes optimizer, lr"),
         ("--data.dataset.rot x", "data.dataset.rot: unknown option; did you mean root?"),
-        ("positional", "positional: there is no such option"),
+        ("positional", "positional: unknown option"),
         ("--data.batch_size three", "data.batch_size: expected a whole number, got 'three'"),
         ("--data.fold x", "data.fold: expected a whole number, got 'x'"),
         ("--data.class_names x", "data.class_names: expected a list, got 'x'"),
@@ -85,7 +85,7 @@ def nothing_was_left(folder: Path, *given: str) -> bool:
         ("--run full", "--run full: is not empty: go on in it with --ckpt_path last, or name a new folder"),
         ("--trainer.default_root_dir clips.csv", "the run folder cannot be made"),
         ("--ckpt_path last", "runs/tiny: no run here has a checkpoint last.ckpt"),
-        ("--ckpt_path gone.ckpt", "--ckpt_path gone.ckpt: no such file; pass a file, best or last"),
+        ("--ckpt_path gone.ckpt", "--ckpt_path gone.ckpt: no such file; give a file, best or last"),
         ("--data.flow gone", "no flow at gone: the folder is not there"),
         ("--data.flow full", "no flow at full: the folder lies there, but has neither"),
         ("--data.dataset.root gone", "gone does not exist"),
@@ -316,7 +316,7 @@ def test_flow_of_a_video_that_has_changed_since_is_refused(
         ("tensors", "mine.ckpt: was not written by vidcls"),
         ("module gone", "mine.ckpt: its model gone.Net cannot be imported (No module named 'gone')"),
         ("no model", "mine.ckpt: vidcls.loading.VideoDataModule is not a VideoClassifier"),
-        ("argument", "model.foo: there is no such option"),
+        ("argument", "model.foo: unknown option"),
     ],
 )
 def test_a_checkpoint_of_another_kind_is_refused(
