@@ -154,5 +154,5 @@ def test_an_overlay_lies_below_its_folder_wherever_the_videos_lie(tmp_path: Path
 
 @pytest.mark.parametrize("run_id", ["../../x", "a/b", "", "x" * 200, "a\nb", "C:x"])
 def test_a_run_id_of_a_checkpoint_is_no_path(run_id: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no id of a run"):
+    with pytest.raises(ConfigurationError, match="is not the id of a run"):
         WandbRun().resume(run_id)

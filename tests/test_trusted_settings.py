@@ -90,7 +90,7 @@ def test_no_function_of_a_module_that_starts_or_fetches_something_can_be_named(
     assert paths
     before = list(started)
     for path in paths:
-        with pytest.raises((ArgumentError, ConfigurationError), match=r"not allowed|is a function|is no class"):
+        with pytest.raises((ArgumentError, ConfigurationError), match=r"not allowed|is a function|is not a class"):
             made(parser, path)
     assert started == before
 
