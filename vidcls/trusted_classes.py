@@ -42,7 +42,10 @@ HOMES = (
     "torchvision.models",
     "torchvision.ops",
     "torchvision.transforms",
-    *(f"vidcls.{part}" for part in ("callbacks", "data", "datasets", "flow", "layers", "models", "training")),
+    *(
+        f"vidcls.{part}"
+        for part in ("callbacks", "clips", "datasets", "flow", "layers", "loading", "models", "training")
+    ),
     "vidcls.transforms",
     "vidcls.types",
 )

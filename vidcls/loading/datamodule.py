@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from lightning.pytorch import LightningDataModule, Trainer
 from torch.utils.data import DataLoader
 
 from vidcls.clips.reader import ClipReader
 from vidcls.clips.settings import InputSettings
-from vidcls.datasets import VideoDataset
 from vidcls.errors import ConfigurationError
 from vidcls.flow.saturation import DeviceTally, Saturation, SaturationTally
 from vidcls.inference.network_input import normalized, with_flow
@@ -41,14 +40,26 @@ class VideoDataModule(VideoData, LightningDataModule):
     Its arguments are those of :class:`vidcls.loading.video_data.VideoData`.
     """
 
-    def __init__(self, dataset: VideoDataset, **settings: Any) -> None:
-        super().__init__(dataset, **settings)
-        self._seen_flow: dict[Split, SaturationTally] = {}  # by the processes that load
-        self._seen_flow_on_device: dict[Split, DeviceTally] = {}
-        self._train_loader: TrainLoader | None = None
-        self._position: dict[str, int] | None = None  # of a checkpoint, to go on from
-        self._known_bad: dict[Path, str] = {}
-        self._unchanged: dict[str, UnchangedFiles] = {}  # of a training, by part
+    _train_loader: TrainLoader | None = None
+    _position: dict[str, int] | None = None  # of a checkpoint, to go on from
+
+    @cached_property
+    def _seen_flow(self) -> dict[Split, SaturationTally]:
+        """By the processes that load."""
+        return {}
+
+    @cached_property
+    def _seen_flow_on_device(self) -> dict[Split, DeviceTally]:
+        return {}
+
+    @cached_property
+    def _known_bad(self) -> dict[Path, str]:
+        return {}
+
+    @cached_property
+    def _unchanged(self) -> dict[str, UnchangedFiles]:
+        """Of a training, by split."""
+        return {}
 
     def flow_saturation(self, name: Split) -> Saturation:
         """What the bound cut of the flow that was loaded from a split so far, for this process."""
