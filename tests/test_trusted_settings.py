@@ -15,7 +15,9 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from lightning.pytorch import Callback
 
 from vidcls.cli.own_classes import trust
+from vidcls.clips import InputSettings
 from vidcls.errors import ConfigurationError
+from vidcls.flow import FlowSettings
 from vidcls.trusted_classes import HOMES, PACKAGES, is_trusted
 from vidcls.trusted_settings import KINDS, check_settings, made_from
 
@@ -246,3 +248,8 @@ def test_what_a_trusted_class_takes_by_default_is_no_setting_of_a_stranger() -> 
                     check_settings(
                         Namespace(class_path=class_path, init_args=Namespace({**given, name: torch.hub.load}))
                     )
+
+
+def test_settings_of_a_class_that_the_package_offers_by_a_short_name_are_read_back(parser: ArgumentParser) -> None:
+    settings = InputSettings(("flow",), flow_settings=FlowSettings(method="tvl1"))
+    assert InputSettings.from_dict(settings.to_dict()) == settings

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
+import vidcls
 from vidcls.errors import CheckpointError, ConfigurationError
 
 PACKAGES = ("lightning", "pytorch_lightning", "torch", "torchmetrics", "torchvision", "vidcls")
@@ -46,7 +47,7 @@ HOMES = (
     "vidcls.types",
 )
 # Where names of those modules are found as well.
-DOORS = ("torch.distributed.fsdp", "torchmetrics")
+DOORS = ("torch.distributed.fsdp", "torchmetrics", *(f"vidcls.{name}" for name in vidcls.__all__))
 # Loggers that a file could make send to any address.
 LOGGERS = ("lightning.pytorch.loggers", "pytorch_lightning.loggers")
 # Python itself and the parser: whole packages of what runs, reads and deletes.
