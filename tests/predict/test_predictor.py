@@ -19,7 +19,7 @@ from vidcls.errors import CheckpointError, ConfigurationError, DatasetError, Dec
 from vidcls.flow import FlowSettings
 from vidcls.flow.precompute import store_video
 from vidcls.flow.store_writer import FlowStoreWriter
-from vidcls.inference.network_input import normalized
+from vidcls.inference import Scorer
 from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame, TwoStream, VideoClassifier
 from vidcls.predict import Predictor
@@ -104,7 +104,7 @@ def data_module(
 
 def spread_scores(model: VideoClassifier, data: VideoDataModule) -> None:
     """Scale and centre the last layers of a random network, so that its scores differ clearly from video to video."""
-    batch = normalized(next(iter(data.test_dataloader())), data.input_settings)
+    batch = next(iter(data.test_dataloader()))
 
     def centre(layer: nn.Linear, _: tuple[Tensor], logits: Tensor) -> None:
         layer.bias.data.sub_(logits.mean(dim=0))
@@ -114,7 +114,7 @@ def spread_scores(model: VideoClassifier, data: VideoDataModule) -> None:
             module.weight.data.mul_(300)
             module.register_forward_hook(centre)
     with torch.no_grad():
-        model.eval().score_videos(batch)
+        Scorer.of(model.eval(), data.input_settings).videos(batch)
     for module in model.modules():
         module._forward_hooks.clear()
 

@@ -13,11 +13,11 @@ from torchvision.transforms.v2 import functional as F
 from vidcls.callbacks.wandb_run import WandbRun
 from vidcls.clips.reader import ClipReader
 from vidcls.errors import DecodeError
-from vidcls.inference.network_input import normalized
+from vidcls.inference import Scorer
 from vidcls.loading import VideoDataModule
 from vidcls.loading.clip_dataset import TestVideos, collate
 from vidcls.models import VideoClassifier
-from vidcls.training.results import wrong_scores
+from vidcls.training.results import MODEL_ROW, wrong_scores
 from vidcls.types import VideoRecord
 from vidcls.video import open_video, write_video
 
@@ -66,15 +66,15 @@ def scores_of(model: VideoClassifier, data: VideoDataModule, indices: Sequence[i
     videos = TestVideos(data.split("val"), data.class_names, reader, views=False, bad_videos="wrong")
     was_training = model.training
     model.eval()
+    scorer = Scorer.of(model, settings)
     shares = []
     for index in indices:
-        batch = normalized(collate([videos[index]]), settings)
+        batch = collate([videos[index]])
         if "unread" in batch:
             ((_, label, _),) = batch["unread"]
             shares.append(wrong_scores(torch.tensor([label]), model.num_classes))
             continue
-        logits = model(*(batch[stream].to(model.device).to(model.dtype) for stream in model.streams))  # (1, K)
-        shares.append(logits.float().softmax(dim=-1).cpu())
+        shares.append(scorer.clips(batch)[MODEL_ROW].cpu())
     model.train(was_training)
     return torch.cat(shares)
 

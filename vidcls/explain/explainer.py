@@ -14,7 +14,7 @@ from vidcls.clips.reader import ClipReader
 from vidcls.errors import ConfigurationError
 from vidcls.explain.heat import LAYER_METHODS, METHODS, Method, find_layer, heat_maps
 from vidcls.explain.over_time import TimeEffects, time_effects
-from vidcls.inference.network_input import flow_between, normalized
+from vidcls.inference.network_input import flow_between
 from vidcls.loading.clip_dataset import stack_views
 from vidcls.predict.predictor import Device, Predictor
 from vidcls.transforms import Box, ClipPixels, centre_box, test_transform
@@ -205,9 +205,7 @@ class Explainer:
 
     def _streams(self, pixels: ClipPixels) -> list[Tensor]:
         """Normalised, ``(1, C, T, H, W)`` each, on the device of the model."""
-        views = {name: stream.to(self.predictor.device) for name, stream in stack_views([pixels]).items()}
-        batch = normalized(views, self.predictor.input_settings)  # type: ignore[arg-type]
-        return [batch[name] for name in self.model.streams]
+        return self.predictor.scorer.fed(stack_views([pixels]))
 
 
 def _without_gaps(fields: list[int | None]) -> tuple[int, ...]:

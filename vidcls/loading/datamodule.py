@@ -14,7 +14,7 @@ from vidcls.clips.settings import InputSettings
 from vidcls.datasets import VideoDataset
 from vidcls.errors import ConfigurationError
 from vidcls.flow.saturation import DeviceTally, Saturation, SaturationTally
-from vidcls.inference.network_input import normalized, with_flow
+from vidcls.inference.network_input import NetworkInput, with_flow
 from vidcls.loading.clip_dataset import (
     BadTestVideos,
     BadVideos,
@@ -45,6 +45,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         super().__init__(dataset, **settings)
         self._seen_flow: dict[Split, SaturationTally] = {}  # by the processes that load
         self._seen_flow_on_device: dict[Split, DeviceTally] = {}
+        self._network_input = NetworkInput(self.input_settings)
         self._train_loader: TrainLoader | None = None
         self._position: dict[str, int] | None = None  # of a checkpoint, to go on from
         self._known_bad: dict[Path, str] = {}
@@ -176,7 +177,8 @@ class VideoDataModule(VideoData, LightningDataModule):
         if is_estimated_here and self.trainer is not None and self.input_settings.flow_settings is not None:
             tally = self._seen_flow_on_device.setdefault(self._running(self.trainer), DeviceTally())
             tally.add(batch["flow"], self.input_settings.flow_settings.bound_px)
-        batch = normalized(batch, self.input_settings)
+        self._network_input = self._network_input.on(batch["label"].device)
+        batch.update(self._network_input(batch))
         if self.trainer is None:
             return batch
         if "mixing_seed" in batch:

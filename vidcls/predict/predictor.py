@@ -17,13 +17,12 @@ from vidcls.clips.indices import ClipIndices
 from vidcls.clips.reader import ClipReader
 from vidcls.errors import CheckpointError, ConfigurationError, FlowError
 from vidcls.flow.estimators import estimate_by
-from vidcls.inference.network_input import normalized
+from vidcls.inference import Scorer
 from vidcls.loading.clip_dataset import stack_views, views_of
 from vidcls.models import load_classifier
 from vidcls.training.results import MODEL_ROW
-from vidcls.training.view_scores import video_scores
 from vidcls.transforms import ClipPixels
-from vidcls.types import Batch, Prediction, VideoRecord
+from vidcls.types import Prediction, VideoRecord
 from vidcls.video.in_order import in_order
 from vidcls.video.timing import frame_times
 
@@ -61,6 +60,7 @@ class Predictor:
         self.class_names = self.model.class_names
         self.input_settings = _input_settings(self.path, self.model.input_settings)
         self.batch_views = batch_views
+        self.scorer = Scorer.of(self.model, self.input_settings)
         self._reader = ClipReader(self.input_settings)
         _check_flow(self.path, self.input_settings)
 
@@ -166,19 +166,9 @@ class Predictor:
 
     def _scores(self, path: Path, clips: Sequence[ClipPixels]) -> dict[str, Tensor]:
         """Probabilities ``(K,)`` by row, of all views together."""
-        streams = stack_views(views_of(clips, self.input_settings))  # (V, C, T, H, W) each
-        V = self.input_settings.num_views
-        by_row: dict[str, list[Tensor]] = {}
+        views = stack_views(views_of(clips, self.input_settings))  # (V, C, T, H, W) each
         with torch.inference_mode():
-            for start in range(0, V, self.batch_views):
-                views = slice(start, start + self.batch_views)
-                batch: Batch = {  # type: ignore[assignment]
-                    name: stream[None, views].to(self.device) for name, stream in streams.items()
-                }
-                for row, scores in self.model.score_views(normalized(batch, self.input_settings)).items():
-                    by_row.setdefault(row, []).append(scores.cpu())  # (1, V, K)
-        rule = self.model.score_rule
-        of_video = {row: video_scores(torch.cat(scores, dim=1), rule)[0] for row, scores in by_row.items()}
+            of_video = self.scorer.video(views, batch_views=self.batch_views)
         if not all(bool(scores.isfinite().all()) for scores in of_video.values()):
             raise CheckpointError(
                 f"{self.path}: its scores of {path} are NaN or infinite, so that they mean nothing; use a checkpoint "
