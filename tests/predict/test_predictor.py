@@ -367,8 +367,10 @@ def test_a_file_that_is_missing_or_no_video_is_named(rgb_checkpoint: Path, tmp_p
 
 
 def changed(checkpoint: Path, target: Path, change: dict[str, object] | None) -> Path:
-    """A copy of a checkpoint whose input settings are changed, or left out."""
+    """A copy of a checkpoint whose input settings are changed, or left out; its model agrees."""
     content = torch.load(checkpoint, weights_only=True)
+    clip = content["vidcls"]["clip"]
+    clip |= {name: value for name, value in (change or {}).items() if name in clip}
     content["vidcls"]["input"] = None if change is None else {**content["vidcls"]["input"], **change}
     torch.save(content, target)
     return target

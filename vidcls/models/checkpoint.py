@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import UnionType
 from typing import TypeVar
@@ -50,7 +50,8 @@ def read_checkpoint(path: str | Path) -> CheckpointFacts:
     """The content of a checkpoint of vidcls, loaded without running any code from it.
 
     Raises:
-        CheckpointError: the file is missing, damaged, contains pickled code, or was not written by vidcls.
+        CheckpointError: the file is missing, damaged, contains pickled code, was not written by vidcls, or contradicts
+            itself.
     """
     path = Path(path)
     if not path.is_file():
@@ -64,7 +65,7 @@ def read_checkpoint(path: str | Path) -> CheckpointFacts:
             f"{path}: was not written by vidcls (it has no {FACTS_KEY!r} entry): train with vidcls fit"
         )
     try:
-        return CheckpointFacts(
+        found = CheckpointFacts(
             path=path,
             class_path=_import_path(facts["class_path"]),
             class_names=checked_class_names(facts["class_names"]),
@@ -80,6 +81,19 @@ def read_checkpoint(path: str | Path) -> CheckpointFacts:
             f"{path}: its {FACTS_KEY!r} entry cannot be used ({type(error).__name__}: {error}): "
             "use the version of vidcls that wrote it, or train again"
         ) from error
+    _check_clip(found)
+    return found
+
+
+def _check_clip(facts: CheckpointFacts) -> None:
+    """Refuse clip settings that are there twice, for the model and for its input, and contradict each other."""
+    of_input = facts.input_settings or {}
+    for name, value in asdict(facts.clip).items():
+        if name in of_input and of_input[name] != value:
+            raise CheckpointError(
+                f"{facts.path}: contradicts itself: its model was built for {name} {value}, its input has {name} "
+                f"{of_input[name]!r}; use the file as it was written, or train again with one clip for both"
+            )
 
 
 def _of_kind(value: Kind, kind: type[Kind] | UnionType, name: str) -> Kind:
