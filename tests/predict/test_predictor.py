@@ -11,6 +11,7 @@ import av
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from opened_files import watch_decoders
 from torch import Tensor, nn
 
 from vidcls.clips.settings import FlowOn
@@ -327,6 +328,23 @@ def test_a_timeline_opens_the_video_once_and_decodes_each_frame_once(
     assert [first, *windows] == expected
     assert opened == [path]
     assert asked == sorted(set(asked))
+
+
+@pytest.mark.parametrize("windows", [[], ["--window-seconds", "0.5"]], ids=["whole", "windows"])
+def test_predictions_and_the_labelled_copy_of_a_video_open_its_file_once(
+    rgb_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, windows: list[str]
+) -> None:
+    from vidcls.cli.predict import main
+
+    path = tmp_path / "a.avi"
+    write_video(path, square_clip("down", 50, num_frames=20), codec="mjpeg", fps=FPS)
+    argv = [str(rgb_checkpoint), str(path), "--device", "cpu", *windows]
+    assert main([*argv, "--output", str(tmp_path / "alone.csv")]) == 0
+    opened = watch_decoders(monkeypatch)
+    assert main([*argv, "--output", str(tmp_path / "both.csv"), "--overlay", str(tmp_path / "labelled.mp4")]) == 0
+    assert opened == [("decord", path)]
+    assert (tmp_path / "both.csv").read_text() == (tmp_path / "alone.csv").read_text()
+    assert (tmp_path / "labelled.mp4").stat().st_size > 1000
 
 
 def test_a_decoder_that_failed_is_not_tried_again_for_each_window(
