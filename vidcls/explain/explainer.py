@@ -17,7 +17,8 @@ from vidcls.explain.heat import LAYER_METHODS, METHODS, Method, find_layer, heat
 from vidcls.explain.over_time import TimeEffects, time_effects
 from vidcls.inference.network_input import flow_between
 from vidcls.loading.clip_dataset import stack_views
-from vidcls.predict.predictor import Device, Predictor, VideoOrPath, record_of
+from vidcls.predict.one_video import VideoOrPath, record_of
+from vidcls.predict.predictor import Device, Predictor
 from vidcls.transforms import Box, ClipPixels, centre_box, test_transform
 from vidcls.types import Prediction, Stream, VideoRecord
 from vidcls.video import Video

@@ -21,6 +21,7 @@ from vidcls.flow.estimators import estimate_by
 from vidcls.inference import Scorer
 from vidcls.loading.clip_dataset import stack_views, views_of
 from vidcls.models import load_classifier
+from vidcls.predict.one_video import VideoOrPath, record_of
 from vidcls.training.results import MODEL_ROW
 from vidcls.transforms import ClipPixels
 from vidcls.types import Prediction, VideoRecord
@@ -29,7 +30,6 @@ from vidcls.video.in_order import in_order, open_to_share, shared
 from vidcls.video.timing import frame_times
 
 Device = Literal["auto", "cpu", "cuda"]
-VideoOrPath = str | PathLike[str] | Video
 
 
 class Predictor:
@@ -192,12 +192,6 @@ class Predictor:
                 "from before the training diverged, or train again with a smaller learning rate"
             )
         return of_video
-
-
-def record_of(video: VideoOrPath) -> VideoRecord:
-    """A video of no data set."""
-    path = video.path if isinstance(video, Video) else Path(video)
-    return VideoRecord(path, label="", split="test", name=path.name)
 
 
 def checkpoint_file(path: str | PathLike[str]) -> Path:
