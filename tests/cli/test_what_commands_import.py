@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vidcls.cli.data_source import DEFAULT_MODEL, DEFAULT_STREAMS
-from vidcls.models.checkpoint import import_class
+from vidcls.models.build import import_class
 
 HEAVY = {"lightning", "torchmetrics", "wandb", "transformers"}
 PROGRAM = """

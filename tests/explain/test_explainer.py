@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from opened_files import watch_decoders
 
 from vidcls.errors import ConfigurationError
 from vidcls.explain import Explainer
@@ -162,3 +163,33 @@ def test_a_still_model_of_one_frame_is_explained_too(saved_model, video: Path, t
         explanation = explain(video, method=method)  # type: ignore[arg-type]
         assert explanation.clips[0].heats[explanation.titles[0]].shape == (1, 32, 32)
     write_heat(explanation, tmp_path / "heat.png")
+
+
+def test_all_that_is_made_of_one_video_opens_its_file_once_and_says_the_same(
+    two_stream: Explainer, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, effects = two_stream(video), two_stream.over_time(video)
+    write_heat(alone, tmp_path / "alone.gif")
+    opened = watch_decoders(monkeypatch)
+    with two_stream.open(video) as shared:
+        explanation = two_stream(shared)
+        write_heat(explanation, tmp_path / "shared.gif", shared)
+        assert two_stream.over_time(shared) == effects
+    assert opened == [("decord", video)]
+    assert explanation.prediction == alone.prediction
+    for clip, expected in zip(explanation.clips, alone.clips, strict=True):
+        assert all(torch.equal(heat, expected.heats[title]) for title, heat in clip.heats.items())
+    assert (tmp_path / "shared.gif").read_bytes() == (tmp_path / "alone.gif").read_bytes()
+
+
+def test_every_picture_of_a_video_is_read_by_the_decoder_that_the_checkpoint_names(
+    saved_model,  # type: ignore[no-untyped-def]
+    video: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    explain = Explainer(saved_model(SingleFrame, {"backbone": "small"}, decoder="pyav"), device="cpu")
+    opened = watch_decoders(monkeypatch)
+    write_heat(explain(video), tmp_path / "heat.mp4")
+    explain.over_time(video)
+    assert opened == [("pyav", video)] * 3

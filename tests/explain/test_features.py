@@ -41,7 +41,7 @@ def test_features_are_one_vector_a_video_whatever_the_batches(num_in_batches: li
     pieces = [
         {name: values.split(num_in_batches)[k] for name, values in whole.items()} for k in range(len(num_in_batches))
     ]
-    features = collect_features(model, pieces)  # type: ignore[arg-type]
+    features = collect_features(model.scorer, pieces)  # type: ignore[arg-type]
     assert list(features.by_layer) == [*model.backbone.stage_names, "logits"]
     assert features.labels.tolist() == [0, 1, 2, 0, 1]
     assert np.allclose(features.by_layer["logits"], model(whole["rgb"]).detach().numpy(), atol=1e-5)
@@ -52,14 +52,14 @@ def test_features_are_one_vector_a_video_whatever_the_batches(num_in_batches: li
 
 def test_layers_of_several_networks_are_told_apart() -> None:
     model = TwoStream(class_names=CLASSES, clip=CLIP, spatial="small", temporal="small").eval()
-    layers = list(collect_features(model, [batch_of(model, 3)]).by_layer)
+    layers = list(collect_features(model.scorer, [batch_of(model, 3)]).by_layer)
     assert layers[0] == "spatial block1"
     assert layers[-2:] == ["temporal block4", "logits"]
 
 
 def test_no_hook_is_left() -> None:
     model = SingleFrame(class_names=CLASSES, clip=CLIP, backbone="small").eval()
-    collect_features(model, [batch_of(model, 2)])
+    collect_features(model.scorer, [batch_of(model, 2)])
     assert not any(module._forward_hooks for module in model.modules())
 
 

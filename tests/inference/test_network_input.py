@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vidcls.clips.indices import ends
 from vidcls.clips.settings import InputSettings
@@ -16,11 +16,11 @@ from vidcls.datasets import VideoFolder
 from vidcls.errors import ConfigurationError
 from vidcls.flow import FlowSettings, estimate
 from vidcls.flow.codec import dequantize, quantize
-from vidcls.inference.network_input import flow_between, normalized, with_flow
+from vidcls.inference.network_input import NetworkInput, flow_between, with_flow
 from vidcls.loading import VideoDataModule
 from vidcls.loading.clip_dataset import augmented_batch
 from vidcls.transforms import TransformSettings
-from vidcls.types import Batch
+from vidcls.types import Batch, Stream
 
 WHOLE = TransformSettings(
     resize_px=None, crop_px=(32, 40), train_crop="center", flip_probability=0
@@ -128,7 +128,7 @@ def test_flow_is_normalised_after_it_is_estimated(clip_dataset: VideoFolder) -> 
     data = data_of(clip_dataset, transform=settings, flow_on="device")
     batch = next(iter(data.train_dataloader()))
     flow = flow_between(batch["flow_frames"], FlowSettings())
-    torch.testing.assert_close(normalized(batch, data.input_settings)["flow"], flow / 2)
+    torch.testing.assert_close(NetworkInput(data.input_settings)(batch)["flow"], flow / 2)
 
 
 @pytest.mark.parametrize(
@@ -178,3 +178,53 @@ def test_a_network_learns_from_it(clip_dataset: VideoFolder, tmp_path: Path) -> 
     ).fit(model, data)
     changed = [not torch.equal(a, b) for a, b in zip(before, model.nets["temporal"].parameters(), strict=True)]
     assert all(changed)
+
+
+def fed(name: Stream, values: Tensor, **settings: object) -> Tensor:
+    """What a network is fed of one stream."""
+    transform = TransformSettings(**settings)  # type: ignore[arg-type]
+    return NetworkInput(InputSettings((name,), transform=transform, flow_settings=FlowSettings()))({name: values})[name]
+
+
+def test_normalised_rgb_is_the_value_from_0_to_1_less_mean_by_deviation() -> None:
+    rgb = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1).expand(2, 3, 4, 2, 2)
+    result = fed("rgb", rgb, rgb_mean=(0.5, 0.2, 0.4), rgb_std=(0.25, 0.5, 0.3))
+    assert result.dtype == torch.float32
+    assert torch.allclose(result[1, :, 3, 1, 1], torch.tensor([-2.0, 0.0, 2.0]), atol=1e-6)
+
+
+def test_normalised_flow_has_no_mean_in_any_field_and_is_divided_by_its_deviation() -> None:
+    flow = torch.tensor([[1.0, 3.0], [5.0, 7.0]]).expand(2, 5, 2, 2) + torch.tensor([0.0, 10.0]).view(2, 1, 1, 1)
+    result = fed("flow", flow, flow_std_px=2.0)
+    assert torch.allclose(result, torch.tensor([[-1.5, -0.5], [0.5, 1.5]]).expand(2, 5, 2, 2))
+    kept = fed("flow", flow, flow_std_px=2.0, flow_subtract_mean=False)
+    assert torch.allclose(kept, flow / 2)
+
+
+def test_the_network_is_fed_in_the_precision_asked_for_from_constants_that_no_checkpoint_keeps() -> None:
+    settings = InputSettings(("rgb", "flow"), flow_settings=FlowSettings())
+    loaded = {"flow": torch.randn(2, 2, 3, 8, 8), "rgb": torch.randint(256, (2, 3, 4, 8, 8), dtype=torch.uint8)}
+    exact = NetworkInput(settings)(loaded)
+    half = NetworkInput(settings, dtype=torch.bfloat16)
+    assert list(exact) == ["rgb", "flow"]
+    assert all(torch.equal(half(loaded)[name], exact[name].bfloat16()) for name in exact)
+    assert not half.state_dict()
+    assert {name for name, _ in half.named_buffers()} == {"rgb_mean", "rgb_std"}
+    with pytest.raises(ValueError, match="cast the network alone"):
+        half.to(torch.bfloat16)(loaded)
+
+
+def test_it_is_exported_in_one_graph_with_a_network() -> None:
+    class Fed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network_input = NetworkInput(InputSettings(("rgb",)))
+            self.network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 2 * 4 * 4, 5))
+
+        def forward(self, rgb: Tensor) -> Tensor:
+            return self.network(*self.network_input({"rgb": rgb}).values())
+
+    module, rgb = Fed(), torch.randint(256, (1, 3, 2, 4, 4), dtype=torch.uint8)
+    exported = torch.export.export(module, (rgb,))
+    assert torch.equal(exported.module()(rgb), module(rgb))
+    assert not any("full" in str(node.target) for node in exported.graph.nodes)  # no constant is made in a step

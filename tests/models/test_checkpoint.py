@@ -261,3 +261,18 @@ def test_weights_that_are_no_numbers_are_refused_with_the_name_of_the_file(
     weights[name].view(-1)[3] = float(value)
     with pytest.raises(CheckpointError, match=rf"changed\.ckpt: its weight {re.escape(name)} holds NaN.*diverged"):
         load_classifier(changed(checkpoint, tmp_path, state_dict=weights))
+
+
+@pytest.mark.parametrize(("name", "value"), [("stride", 1), ("clip_len", 4), ("num_snippets", 2), ("flow_len", "3")])
+def test_clip_settings_that_contradict_those_of_the_input_are_refused(
+    checkpoint: Path, tmp_path: Path, name: str, value: object
+) -> None:
+    facts = torch.load(checkpoint, weights_only=True)["vidcls"]
+    agreeing = {**facts, "input": {**facts["clip"], "streams": ["rgb", "flow"]}}
+    assert read_checkpoint(changed(checkpoint, tmp_path, vidcls=agreeing)).input_settings == agreeing["input"]
+    partly = {**facts, "input": {"streams": ["rgb", "flow"]}}  # what is not said contradicts nothing
+    assert read_checkpoint(changed(checkpoint, tmp_path, vidcls=partly)).clip == ClipSettings(1, 2, 3, 3)
+    other = {**facts, "input": {**agreeing["input"], name: value}}
+    with pytest.raises(CheckpointError, match=rf"its model was built for {name} .*, its input has {name} ") as caught:
+        load_classifier(changed(checkpoint, tmp_path, vidcls=other))
+    assert "\n" not in str(caught.value)

@@ -290,7 +290,7 @@ def test_the_scores_of_a_video_are_the_mean_of_softmax_over_its_views(model: Vid
     model.eval()
     views = streams_of(model, num_videos=6)
     batch = {name: stream.unflatten(0, (2, 3)) for name, stream in zip(model.streams, views, strict=True)}
-    scores = model.score_videos(batch)["model"]  # type: ignore[arg-type]
+    scores = model.scorer.videos(batch)["model"]  # type: ignore[arg-type]
     expected = torch.stack(
         [model(*(stream[3 * v : 3 * v + 3] for stream in views)).softmax(-1).mean(0) for v in range(2)]
     )

@@ -82,7 +82,7 @@ def test_scores_of_all_views_stay_on_the_gpu_in_float32(model: VideoClassifier, 
     with fake_gpu() as fake:
         on_gpu(model, fake)
         with without_synchronisation(), MODES[mode]():  # type: ignore[attr-defined]
-            scores = model.eval().score_videos(batch_on_gpu(model, num_views=3))  # type: ignore[arg-type]
+            scores = model.eval().scorer.videos(batch_on_gpu(model, num_views=3))  # type: ignore[arg-type]
     assert devices_of(scores) == {"cuda"}
     assert {(row.shape, row.dtype) for row in scores.values()} == {((NUM_VIDEOS, len(CLASSES)), torch.float32)}
 

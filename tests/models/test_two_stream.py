@@ -212,9 +212,9 @@ def test_where_logits_are_averaged_every_row_is_the_softmax_of_a_mean_over_views
     with torch.no_grad():
         parts = model.forward_parts(views["rgb"], views["flow"])
         model.svm.fit(torch.stack([parts[part].softmax(-1) for part in model.parts]), views["label"])
-        by_probabilities = model.score_videos({name: views[name][None] for name in ("rgb", "flow")})  # type: ignore[typeddict-item]
+        by_probabilities = model.scorer.videos({name: views[name][None] for name in ("rgb", "flow")})  # type: ignore[typeddict-item]
         model.input_settings = {"score": "logits"}
-        found = model.score_videos({name: views[name][None] for name in ("rgb", "flow")})  # type: ignore[typeddict-item]
+        found = model.scorer.videos({name: views[name][None] for name in ("rgb", "flow")})  # type: ignore[typeddict-item]
         decisions = model.svm(torch.stack([parts[part] for part in model.parts]))
         alone = model(views["rgb"], views["flow"])
     spatial, temporal = parts["spatial"].mean(dim=0), parts["temporal"].mean(dim=0)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from opened_files import watch_decoders
 
 from vidcls.errors import DecodeError, VidclsError
 from vidcls.predict.overlay import caption, draw_caption, overlay_path, write_overlay
@@ -81,3 +82,17 @@ def test_nothing_half_written_is_left(grey_video: Path, tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == before
     with pytest.raises(VidclsError, match="cannot be written"):
         write_overlay(grey_video, [prediction((1, 0), 0, 3)], tmp_path / "torn.avi" / "out.mp4")
+
+
+def test_the_overlay_is_read_by_the_decoder_that_is_named_and_from_a_video_that_is_open(
+    grey_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictions = [prediction((0.25, 0.75), 0, 3)]
+    opened = watch_decoders(monkeypatch)
+    write_overlay(grey_video, predictions, tmp_path / "named.avi", decoder="pyav")
+    assert opened == [("pyav", grey_video)]
+    with open_video(grey_video, "pyav") as video:
+        write_overlay(video, predictions, tmp_path / "open.avi")
+        assert video.frames([0]).shape == (1, 3, 80, 160)  # it stays open
+    assert opened == [("pyav", grey_video)] * 2
+    assert (tmp_path / "open.avi").read_bytes() == (tmp_path / "named.avi").read_bytes()

@@ -11,6 +11,7 @@ import av
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from opened_files import watch_decoders
 from torch import Tensor, nn
 
 from vidcls.clips.settings import FlowOn
@@ -19,7 +20,7 @@ from vidcls.errors import CheckpointError, ConfigurationError, DatasetError, Dec
 from vidcls.flow import FlowSettings
 from vidcls.flow.precompute import store_video
 from vidcls.flow.store_writer import FlowStoreWriter
-from vidcls.inference.network_input import normalized
+from vidcls.inference import Scorer
 from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame, TwoStream, VideoClassifier
 from vidcls.predict import Predictor
@@ -104,7 +105,7 @@ def data_module(
 
 def spread_scores(model: VideoClassifier, data: VideoDataModule) -> None:
     """Scale and centre the last layers of a random network, so that its scores differ clearly from video to video."""
-    batch = normalized(next(iter(data.test_dataloader())), data.input_settings)
+    batch = next(iter(data.test_dataloader()))
 
     def centre(layer: nn.Linear, _: tuple[Tensor], logits: Tensor) -> None:
         layer.bias.data.sub_(logits.mean(dim=0))
@@ -114,7 +115,7 @@ def spread_scores(model: VideoClassifier, data: VideoDataModule) -> None:
             module.weight.data.mul_(300)
             module.register_forward_hook(centre)
     with torch.no_grad():
-        model.eval().score_videos(batch)
+        Scorer.of(model.eval(), data.input_settings).videos(batch)
     for module in model.modules():
         module._forward_hooks.clear()
 
@@ -329,6 +330,23 @@ def test_a_timeline_opens_the_video_once_and_decodes_each_frame_once(
     assert asked == sorted(set(asked))
 
 
+@pytest.mark.parametrize("windows", [[], ["--window-seconds", "0.5"]], ids=["whole", "windows"])
+def test_predictions_and_the_labelled_copy_of_a_video_open_its_file_once(
+    rgb_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, windows: list[str]
+) -> None:
+    from vidcls.cli.predict import main
+
+    path = tmp_path / "a.avi"
+    write_video(path, square_clip("down", 50, num_frames=20), codec="mjpeg", fps=FPS)
+    argv = [str(rgb_checkpoint), str(path), "--device", "cpu", *windows]
+    assert main([*argv, "--output", str(tmp_path / "alone.csv")]) == 0
+    opened = watch_decoders(monkeypatch)
+    assert main([*argv, "--output", str(tmp_path / "both.csv"), "--overlay", str(tmp_path / "labelled.mp4")]) == 0
+    assert opened == [("decord", path)]
+    assert (tmp_path / "both.csv").read_text() == (tmp_path / "alone.csv").read_text()
+    assert (tmp_path / "labelled.mp4").stat().st_size > 1000
+
+
 def test_a_decoder_that_failed_is_not_tried_again_for_each_window(
     rgb_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,8 +385,10 @@ def test_a_file_that_is_missing_or_no_video_is_named(rgb_checkpoint: Path, tmp_p
 
 
 def changed(checkpoint: Path, target: Path, change: dict[str, object] | None) -> Path:
-    """A copy of a checkpoint whose input settings are changed, or left out."""
+    """A copy of a checkpoint whose input settings are changed, or left out; its model agrees."""
     content = torch.load(checkpoint, weights_only=True)
+    clip = content["vidcls"]["clip"]
+    clip |= {name: value for name, value in (change or {}).items() if name in clip}
     content["vidcls"]["input"] = None if change is None else {**content["vidcls"]["input"], **change}
     torch.save(content, target)
     return target

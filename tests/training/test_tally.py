@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vidcls.errors import DecodeError
+from vidcls.inference.view_scores import video_scores
 from vidcls.training.tally import TestTally
 from vidcls.types import Batch
 
@@ -31,7 +32,8 @@ def batch_of(indices: list[int], unread: tuple[tuple[int, int, str], ...] = ()) 
 def tally_of(*batches: list[int]) -> TestTally:
     tally = TestTally(CLASSES, ("spatial",))
     for indices in batches:
-        tally.add(batch_of(indices), scores_by_view(indices))
+        by_view = scores_by_view(indices)
+        tally.add(batch_of(indices), by_view["model"], {row: values.mean(dim=1) for row, values in by_view.items()})
     return tally
 
 
@@ -70,9 +72,9 @@ def test_a_test_that_could_read_nothing_names_the_first_file() -> None:
 
 
 def test_where_logits_are_averaged_the_scores_are_the_softmax_of_their_mean() -> None:
-    tally = TestTally(CLASSES, (), "logits")
+    tally = TestTally(CLASSES, ())
     logits = torch.tensor([[[9.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 3.0, 0.0]]])  # (1, 3, 3)
-    tally.add(batch_of([1]), {"model": logits})
+    tally.add(batch_of([1]), logits, {"model": video_scores(logits, "logits")})
     found = tally.total(1)
     assert torch.equal(found.scores["model"][0], torch.tensor([3.0, 2.0, 0.0]).softmax(dim=-1))
     assert float(found.scores["model"].sum()) == pytest.approx(1.0)

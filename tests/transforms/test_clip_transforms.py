@@ -17,8 +17,6 @@ from vidcls.transforms import (
     FlowField,
     TransformSettings,
     augmented,
-    normalize_flow,
-    normalize_rgb,
     train_crop,
 )
 from vidcls.transforms import test_transform as views_of
@@ -220,21 +218,6 @@ def test_ten_crops_are_four_corners_and_the_centre_and_these_mirrored() -> None:
 def test_label_swaps_work_in_both_directions() -> None:
     swaps = settings(flip_label_swaps={"left": "right"})
     assert [swaps.swapped_label(label) for label in ("left", "right", "jump")] == ["right", "left", "jump"]
-
-
-def test_normalised_rgb_is_the_value_from_0_to_1_less_mean_by_deviation() -> None:
-    rgb = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1).expand(2, 3, 4, 2, 2)
-    result = normalize_rgb(rgb, settings(rgb_mean=(0.5, 0.2, 0.4), rgb_std=(0.25, 0.5, 0.3)))
-    assert result.dtype == torch.float32
-    assert torch.allclose(result[1, :, 3, 1, 1], torch.tensor([-2.0, 0.0, 2.0]), atol=1e-6)
-
-
-def test_normalised_flow_has_no_mean_in_any_field_and_is_divided_by_its_deviation() -> None:
-    flow = torch.tensor([[1.0, 3.0], [5.0, 7.0]]).expand(2, 5, 2, 2) + torch.tensor([0.0, 10.0]).view(2, 1, 1, 1)
-    result = normalize_flow(flow, settings(flow_std_px=2.0))
-    assert torch.allclose(result, torch.tensor([[-1.5, -0.5], [0.5, 1.5]]).expand(2, 5, 2, 2))
-    kept = normalize_flow(flow, settings(flow_std_px=2.0, flow_subtract_mean=False))
-    assert torch.allclose(kept, flow / 2)
 
 
 @pytest.mark.parametrize(

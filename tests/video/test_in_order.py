@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vidcls.video import MemoryReader, write_video
-from vidcls.video.in_order import in_order, open_in_order
+from vidcls.video.in_order import in_order, open_in_order, open_to_share, shared
 
 NUM_FRAMES = 240
 
@@ -88,3 +88,18 @@ def test_a_video_of_many_bytes_is_gone_through_by_a_decoder_that_does_not_decode
             assert video.frames([19]).shape == (1, 3, 32, 32)
         with open_in_order(path, "decord") as video:
             assert video.backend == "decord"
+
+
+def test_a_video_of_many_bytes_is_not_kept_open_where_its_decoder_decodes_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.mp4"
+    write_video(path, torch.zeros(20, 3, 32, 32, dtype=torch.uint8))
+    with open_to_share(path) as given, shared(given, open_in_order) as video:
+        assert video is given
+    monkeypatch.setattr("vidcls.video.in_order.MOST_DECODED_BYTES", 20 * 3 * 32 * 32 - 1)
+    with open_to_share(path) as given, shared(given, open_in_order) as video:
+        assert given == path
+        assert video.backend == "pyav"
+    with open_to_share(path, "pyav") as given:
+        assert given != path

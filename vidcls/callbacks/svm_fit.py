@@ -11,10 +11,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vidcls.callbacks.whole_checkpoints import write_checkpoint
-from vidcls.inference.network_input import normalized
+from vidcls.inference import HasParts, Scorer
 from vidcls.loading import VideoDataModule
 from vidcls.models.classifier import VideoClassifier
-from vidcls.models.parts import HasParts
 from vidcls.training.svm_fusion import SvmFusion
 
 Scored = tuple[Tensor, Tensor, Tensor]  # positions (B,), probabilities (P, B, K), labels (B,)
@@ -93,14 +92,13 @@ def _training_scores(model: VideoClassifier, data: VideoDataModule, *, title: st
     was_training = model.training
     model.eval()
     scored: list[Scored] = []
+    scorer = Scorer.of(model, data.input_settings)
     loader = data.single_view_loader("train")
     for batch in tqdm(loader, desc=title, unit="batch", leave=False, mininterval=1, disable=None if is_told else True):
         if len(batch["label"]) == 0:  # every file of it was left out, or there are more processes than batches
             continue
-        moved = model.transfer_batch_to_device(batch, model.device, 0)
-        on_device = normalized(moved, data.input_settings)  # never mixed, though a training is running
-        parts = model.forward_parts(*(on_device[stream].to(model.dtype) for stream in model.streams))
-        shares = torch.stack([parts[part].float().softmax(dim=-1) for part in model.parts]).cpu()  # (P, B, K)
+        rows = scorer.clips(batch)  # as loaded: never mixed, though a training is running
+        shares = torch.stack([rows[part] for part in model.parts]).cpu()  # (P, B, K)
         model.finite.note_scores(shares.sum(dim=(0, 2)), batch["index"].cpu())
         model.finite.check_scores(model, "train")
         scored.append((batch["index"].cpu(), shares, batch["label"].cpu()))

@@ -13,9 +13,9 @@ from torch import Tensor
 from vidcls.callbacks.pictures import draw_confusion_matrix
 from vidcls.console import say
 from vidcls.files import write_csv, write_text
+from vidcls.inference import HasParts
 from vidcls.loading import VideoDataModule
 from vidcls.models.classifier import VideoClassifier
-from vidcls.models.parts import HasParts
 from vidcls.training.confusions import CONFUSION_COLUMNS, worst_confusions
 from vidcls.training.metrics import confusion_counts
 from vidcls.training.results import MODEL_ROW, TestScores

@@ -93,7 +93,15 @@ class WandbMedia(Callback):
             chosen = [place for place in ranked if int(scores.indices[place]) not in unread][: self.num_samples]
             shown = [records[int(scores.indices[position])] for position in chosen]
             with as_extra("test videos were"):
-                log_samples(logger, "test", shown, answers[chosen], scores.class_names, step=trainer.global_step)
+                log_samples(
+                    logger,
+                    "test",
+                    shown,
+                    answers[chosen],
+                    scores.class_names,
+                    step=trainer.global_step,
+                    decoder=data.input_settings.decoder,
+                )
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Log what the training came to, when every other callback has finished with the checkpoints."""
@@ -115,7 +123,15 @@ class WandbMedia(Callback):
                 model = load_classifier(best[0]) if best is not None else pl_module
                 answers = scores_of(model, data, chosen)
                 shown = [records[index] for index in chosen]
-                log_samples(logger, "val", shown, answers, pl_module.class_names, step=trainer.global_step)
+                log_samples(
+                    logger,
+                    "val",
+                    shown,
+                    answers,
+                    pl_module.class_names,
+                    step=trainer.global_step,
+                    decoder=data.input_settings.decoder,
+                )
 
 
 def wandb_run(trainer: Trainer) -> WandbRun | None:

@@ -13,13 +13,14 @@ from torchvision.transforms.v2 import functional as F
 from vidcls.callbacks.wandb_run import WandbRun
 from vidcls.clips.reader import ClipReader
 from vidcls.errors import DecodeError
-from vidcls.inference.network_input import normalized
+from vidcls.inference import Scorer
 from vidcls.loading import VideoDataModule
 from vidcls.loading.clip_dataset import TestVideos, collate
 from vidcls.models import VideoClassifier
-from vidcls.training.results import wrong_scores
+from vidcls.training.results import MODEL_ROW, wrong_scores
 from vidcls.types import VideoRecord
 from vidcls.video import open_video, write_video
+from vidcls.video.reader import Backend
 
 MAX_SAMPLE_FRAMES = 100
 MAX_SAMPLE_SHORT_SIDE_PX = 240
@@ -33,6 +34,7 @@ def log_samples(
     class_names: Sequence[str],
     *,
     step: int,
+    decoder: Backend | None = None,
 ) -> None:
     """Log the table ``<part>/samples``: each video, what it is, what was answered, and how surely.
 
@@ -43,6 +45,7 @@ def log_samples(
         scores: ``(N, K)`` probabilities.
         class_names: K names.
         step: optimiser steps taken.
+        decoder: the one decoder that the videos are read by; None tries all.
     """
     import wandb
 
@@ -50,7 +53,7 @@ def log_samples(
     with TemporaryDirectory() as folder:
         for position, record in enumerate(records):
             file = Path(folder) / f"{position}.mp4"
-            video = wandb.Video(str(file), format="mp4") if _write_preview(record, file) else None
+            video = wandb.Video(str(file), format="mp4") if _write_preview(record, file, decoder) else None
             probability, best = scores[position].max(dim=0)
             prediction = class_names[int(best)]
             right = prediction == record.label
@@ -66,15 +69,15 @@ def scores_of(model: VideoClassifier, data: VideoDataModule, indices: Sequence[i
     videos = TestVideos(data.split("val"), data.class_names, reader, views=False, bad_videos="wrong")
     was_training = model.training
     model.eval()
+    scorer = Scorer.of(model, settings)
     shares = []
     for index in indices:
-        batch = normalized(collate([videos[index]]), settings)
+        batch = collate([videos[index]])
         if "unread" in batch:
             ((_, label, _),) = batch["unread"]
             shares.append(wrong_scores(torch.tensor([label]), model.num_classes))
             continue
-        logits = model(*(batch[stream].to(model.device).to(model.dtype) for stream in model.streams))  # (1, K)
-        shares.append(logits.float().softmax(dim=-1).cpu())
+        shares.append(scorer.clips(batch)[MODEL_ROW].cpu())
     model.train(was_training)
     return torch.cat(shares)
 
@@ -86,10 +89,10 @@ def surest_mistakes_first(scores: Tensor, labels: Tensor) -> list[int]:
     return torch.where(wrong, -1 - probability, probability).argsort(stable=True).tolist()
 
 
-def _write_preview(record: VideoRecord, file: Path) -> bool:
+def _write_preview(record: VideoRecord, file: Path, decoder: Backend | None) -> bool:
     """Write the beginning of a video, small and as every browser plays it; False where it cannot be read."""
     try:
-        with open_video(record.path) as video:
+        with open_video(record.path, decoder) as video:
             frames = video.frames(range(min(video.num_frames, MAX_SAMPLE_FRAMES)))  # (T, 3, H, W)
             fps = video.fps
     except DecodeError:

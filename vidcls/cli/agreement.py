@@ -15,7 +15,8 @@ from vidcls.datasets import VideoDataset
 from vidcls.datasets.checks import first_few
 from vidcls.errors import CheckpointError, ConfigurationError, unlike
 from vidcls.loading import VideoDataModule
-from vidcls.models.checkpoint import CheckpointFacts, import_class, import_model_class
+from vidcls.models.build import import_class, import_model_class
+from vidcls.models.checkpoint import CheckpointFacts
 from vidcls.models.classifier import VideoClassifier
 from vidcls.settings_file import read_settings
 from vidcls.types import ClipSettings

@@ -25,7 +25,7 @@ from vidcls.compare.settings import (
 from vidcls.errors import ConfigurationError
 from vidcls.loading.from_config import videos_of
 from vidcls.models import VideoClassifier
-from vidcls.models.checkpoint import import_class
+from vidcls.models.build import import_class
 from vidcls.settings_file import read_yaml
 
 

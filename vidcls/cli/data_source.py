@@ -66,7 +66,7 @@ def data_module(source: str, config: str | None, others: Sequence[str]) -> Video
     """
     from vidcls.cli.parsed import parsed_fit, plain
     from vidcls.loading.from_config import data_module_of
-    from vidcls.models.checkpoint import import_class
+    from vidcls.models.build import import_class
 
     parsed = parsed_fit(_arguments(source, config, others))
     model_class: type[VideoClassifier] = import_class(parsed.model.class_path)

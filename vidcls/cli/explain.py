@@ -13,6 +13,9 @@ from vidcls.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vidcls.explain import Explainer
+    from vidcls.video import Video
+
 METHOD_NAMES = ("gradcam", "cam", "saliency", "integrated_gradients", "occlusion")
 DESCRIPTION = """Why a model says what it says: where and when it looks for a class, laid on the video.
 
@@ -44,30 +47,32 @@ def main(argv: list[str]) -> int:
         from vidcls.explain.kernels import write_kernels
 
         _say(write_kernels(explainer.model, options.kernels))
+    if options.output is not None or options.over_time is not None:
+        with explainer.open(options.video) as video:
+            _explain(explainer, video, options)
+    return 0
+
+
+def _explain(explainer: Explainer, video: Path | Video, options: Namespace) -> None:
     if options.output is not None:
         from vidcls.explain.pictures import write_heat
 
-        explanation = explainer(
-            options.video, method=options.method, class_name=options.class_name, layer=options.layer
-        )
+        explanation = explainer(video, method=options.method, class_name=options.class_name, layer=options.layer)
         say(
             f"{explanation.video}  {explanation.class_name} {explanation.score:.4f}  "
             f"(predicted: {explanation.prediction.label})  heat: {', '.join(explanation.titles)}"
         )
-        _say(write_heat(explanation, options.output))
+        _say(write_heat(explanation, options.output, video))
     if options.over_time is not None:
         from vidcls.explain.time_picture import write_time_effects
 
-        class_name, effects = explainer.over_time(
-            options.video, class_name=options.class_name, num_parts=options.num_parts
-        )
+        class_name, effects = explainer.over_time(video, class_name=options.class_name, num_parts=options.num_parts)
         shuffled = sum(effects.shuffled) / len(effects.shuffled)
         say(
             f"{class_name} in the middle clip: {effects.whole:.4f}  reversed {effects.reversed:.4f}  "
             f"shuffled {shuffled:.4f}  least with a part hidden {min(effects.hidden):.4f}"
         )
         _say(write_time_effects(effects, class_name, options.over_time))
-    return 0
 
 
 def _parsed(argv: list[str]) -> Namespace:

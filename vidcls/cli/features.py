@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from vidcls.explain.explainer import Explainer
     from vidcls.explain.features import Features
     from vidcls.loading import VideoDataModule
-    from vidcls.types import Batch, Split
+    from vidcls.types import Split
 
 DESCRIPTION = """What the layers of a trained model know: how well a linear classifier reads the class from each, fitted
 to the run's training videos and asked about its test videos; and the test videos in a plane (PCA, t-SNE).
@@ -103,18 +102,12 @@ def _data(config: Path, explainer: Explainer, options: Namespace) -> VideoDataMo
 
 
 def _features(explainer: Explainer, data: VideoDataModule, part: Split) -> Features:
-    from torch import Tensor
     from tqdm import tqdm
 
     from vidcls.explain.features import collect_features
-    from vidcls.inference.network_input import normalized
+    from vidcls.inference import Scorer
 
-    device = explainer.predictor.device
+    scorer = Scorer.of(explainer.model, data.input_settings)
     loader = data.single_view_loader(part)
-
-    def batches() -> Iterator[Batch]:
-        for batch in tqdm(loader, desc=f"{part} videos", unit="batch", file=sys.stderr, disable=None):
-            moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in batch.items()}
-            yield normalized(moved, data.input_settings)  # type: ignore[arg-type]
-
-    return collect_features(explainer.model, batches())
+    batches = tqdm(loader, desc=f"{part} videos", unit="batch", file=sys.stderr, disable=None)
+    return collect_features(scorer, batches)

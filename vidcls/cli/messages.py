@@ -15,7 +15,7 @@ from lightning.pytorch import Trainer
 import vidcls
 from vidcls.cli.request import LINKED
 from vidcls.loading import VideoDataModule
-from vidcls.models.checkpoint import import_class
+from vidcls.models.build import import_class
 from vidcls.models.classifier import LINKED_ARGUMENTS
 from vidcls.trusted_classes import refusal_in
 

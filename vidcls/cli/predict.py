@@ -6,6 +6,7 @@ import sys
 import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from vidcls.predict import Predictor
     from vidcls.predict.output import PredictionFile
     from vidcls.types import Prediction
+    from vidcls.video import Video
 
 DESCRIPTION = """Label videos with a trained model, in the way in which its test scored videos.
 
@@ -170,15 +172,17 @@ def _predict_all(predictor: Predictor, jobs: Sequence[_Job], options: Namespace,
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", DecoderFallbackWarning)
-                with tqdm(unit="window", leave=False, disable=None if has_windows else True) as bar:
-                    for prediction in _predicted(predictor, job.video, options, bar.reset):
+                shown = nullcontext(job.video) if job.overlay is None else predictor.open(job.video)
+                with shown as video, tqdm(unit="window", leave=False, disable=None if has_windows else True) as bar:
+                    for prediction in _predicted(predictor, video, options, bar.reset):
                         take(prediction)
                         bar.update()
                         num_rows += 1
                         if job.overlay is not None:
                             kept.append(prediction)
-                if job.overlay is not None:
-                    write_overlay(job.video, kept, job.overlay)
+                    if job.overlay is not None:
+                        bar.close()
+                        write_overlay(video, kept, job.overlay, decoder=predictor.input_settings.decoder)
         except (DecodeError, DatasetError) as error:
             if len(jobs) == 1:
                 raise
@@ -194,7 +198,7 @@ def _predict_all(predictor: Predictor, jobs: Sequence[_Job], options: Namespace,
 
 
 def _predicted(
-    predictor: Predictor, video: Path, options: Namespace, progress: Callable[[int], object]
+    predictor: Predictor, video: Path | Video, options: Namespace, progress: Callable[[int], object]
 ) -> Iterator[Prediction]:
     if options.window_seconds is None:
         yield predictor(video)

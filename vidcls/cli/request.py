@@ -16,7 +16,8 @@ from vidcls.cli.configs import configs_folder
 from vidcls.cli.runs import CONFIG_FILE, DEFAULT_ROOT, check_name, find_checkpoint, make_folder, new_run, run_of
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.folder_lock import LOCK_FILES, FolderLock
-from vidcls.models.checkpoint import CheckpointFacts, import_model_class, read_checkpoint
+from vidcls.models.build import import_model_class
+from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
 from vidcls.settings_file import read_settings
 
 LINKED = {

@@ -165,7 +165,8 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 def _of_checkpoint(path: Path) -> Sketch:
-    from vidcls.models.checkpoint import build_classifier, read_checkpoint
+    from vidcls.models.build import build_classifier
+    from vidcls.models.checkpoint import read_checkpoint
     from vidcls.models.input_shapes import input_shapes
 
     facts = read_checkpoint(path)
@@ -184,7 +185,7 @@ def _of_configuration(source: str, others: Sequence[str], num_classes: int | Non
 
     from vidcls.cli.messages import own_message, parser_message
     from vidcls.cli.parsed import parsed_fit, plain
-    from vidcls.models.checkpoint import import_class, instantiate_model
+    from vidcls.models.build import import_class, instantiate_model
     from vidcls.models.input_shapes import input_shapes
     from vidcls.types import ClipSettings
 

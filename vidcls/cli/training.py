@@ -58,7 +58,7 @@ from vidcls.errors import ConfigurationError, DivergedError, VidclsError
 from vidcls.files import write_text
 from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
-from vidcls.models.checkpoint import import_class, import_model_class
+from vidcls.models.build import import_class, import_model_class
 from vidcls.settings_file import parse_yaml
 from vidcls.trusted_settings import check_settings
 from vidcls.types import SPLITS, ClipSettings, Split, Stream

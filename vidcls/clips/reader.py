@@ -141,8 +141,8 @@ class ClipReader:
         is_late = self.settings.flow_on == "device"
         rgb = self._frames(video, [c.rgb for c in clips]) if "rgb" in self.settings.streams else nothing
         flow = self._flow(video, record, clips) if sees_flow and not is_late else nothing
-        ends = self._frames(video, [ends(c.flow) for c in clips]) if sees_flow and is_late else nothing
-        return [ClipPixels(*streams) for streams in zip(rgb, flow, ends, strict=True)]
+        flow_frames = self._frames(video, [ends(c.flow) for c in clips]) if sees_flow and is_late else nothing
+        return [ClipPixels(*streams) for streams in zip(rgb, flow, flow_frames, strict=True)]
 
     def _chosen(
         self,

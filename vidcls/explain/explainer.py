@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -14,11 +15,15 @@ from vidcls.clips.reader import ClipReader
 from vidcls.errors import ConfigurationError
 from vidcls.explain.heat import LAYER_METHODS, METHODS, Method, find_layer, heat_maps
 from vidcls.explain.over_time import TimeEffects, time_effects
-from vidcls.inference.network_input import flow_between, normalized
+from vidcls.inference.network_input import flow_between
 from vidcls.loading.clip_dataset import stack_views
+from vidcls.predict.one_video import VideoOrPath, record_of
 from vidcls.predict.predictor import Device, Predictor
 from vidcls.transforms import Box, ClipPixels, centre_box, test_transform
 from vidcls.types import Prediction, Stream, VideoRecord
+from vidcls.video import Video
+from vidcls.video.in_order import shared
+from vidcls.video.reader import Backend
 from vidcls.video.timing import frame_times
 
 
@@ -52,6 +57,7 @@ class Explanation:
         box: what the network sees of a frame.
         num_frames: of the video.
         fps: frames per second; 0 where the file states none.
+        decoder: the one decoder that the video is read by; None tries all.
     """
 
     video: Path
@@ -62,6 +68,7 @@ class Explanation:
     box: Box
     num_frames: int
     fps: float
+    decoder: Backend | None = None
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -97,7 +104,7 @@ class Explainer:
 
     def __call__(
         self,
-        video: str | PathLike[str],
+        video: VideoOrPath,
         *,
         method: Method = "gradcam",
         class_name: str | None = None,
@@ -106,7 +113,7 @@ class Explainer:
         """Explain one class of one video.
 
         Args:
-            video: the file.
+            video: the file, or what :meth:`open` gives.
             method: see :func:`heat_maps`.
             class_name: the class; the predicted one where None.
             layer: for ``gradcam`` and ``cam``: one of the model's own layers by its title, or a module of the model by
@@ -116,7 +123,6 @@ class Explainer:
             ConfigurationError: the class, the layer or the method does not fit the model.
             DecodeError, DatasetError: as in predicting.
         """
-        path = Path(video)
         if method not in METHODS:
             raise ConfigurationError(f"method {method!r}: allowed are {', '.join(METHODS)}")
         if layer is not None and method not in LAYER_METHODS:
@@ -126,13 +132,13 @@ class Explainer:
         layers = self.model.cam_layers if layer is None else (find_layer(self.model, layer),)
         if class_name is not None:
             self._target(class_name)
-        record = VideoRecord(path, label="", split="test", name=path.name)
-        with self._reader.open(record) as opened:
+        record = record_of(video)
+        with self._opened(video, record) as opened:
             indices = self._reader.test_indices(opened, record)
             pixels_of = self._reader.pixels(opened, record, indices)
             info = opened.info
             end_seconds = frame_times(opened).end_seconds if opened.fps else 0.0
-        prediction = self.predictor.prediction_of(path, pixels_of, end_seconds=end_seconds)
+        prediction = self.predictor.prediction_of(record.path, pixels_of, end_seconds=end_seconds)
         class_name = prediction.label if class_name is None else class_name
         target = self._target(class_name)
         stream_of: dict[str, Stream] = (
@@ -146,10 +152,13 @@ class Explainer:
             on_cpu = {title: heat.float().cpu() for title, heat in heats.items()}
             clips.append(ClipHeat(frames, pixels, on_cpu, stream_of))
         box = centre_box((info.height_px, info.width_px), self.predictor.input_settings.transform)
-        return Explanation(path, method, class_name, prediction, tuple(clips), box, info.num_frames, info.fps)
+        decoder = self.predictor.input_settings.decoder
+        return Explanation(
+            record.path, method, class_name, prediction, tuple(clips), box, info.num_frames, info.fps, decoder
+        )
 
     def over_time(
-        self, video: str | PathLike[str], *, class_name: str | None = None, num_parts: int | None = None
+        self, video: VideoOrPath, *, class_name: str | None = None, num_parts: int | None = None
     ) -> tuple[str, TimeEffects]:
         """The class, and what hiding parts of the middle clip, shuffling and reversing it does to its probability.
 
@@ -159,8 +168,8 @@ class Explainer:
         """
         if class_name is not None:
             self._target(class_name)
-        record = VideoRecord(Path(video), label="", split="test", name=Path(video).name)
-        with self._reader.open(record) as opened:
+        record = record_of(video)
+        with self._opened(video, record) as opened:
             indices = self._reader.test_indices(opened, record)
             pixels = self._reader.pixels(opened, record, indices)
         clips = self._clips(indices, pixels)
@@ -168,6 +177,13 @@ class Explainer:
             class_name = self.predictor.prediction_of(record.path, pixels).label
         streams = self._streams(clips[len(clips) // 2][1])
         return class_name, time_effects(self.model, streams, self._target(class_name), num_parts=num_parts)
+
+    def open(self, video: str | PathLike[str]) -> AbstractContextManager[Video | Path]:
+        """A video to be passed on, several times, in place of its path; see :meth:`vidcls.predict.Predictor.open`."""
+        return self.predictor.open(video)
+
+    def _opened(self, video: VideoOrPath, record: VideoRecord) -> AbstractContextManager[Video]:
+        return shared(video if isinstance(video, Video) else record.path, lambda _: self._reader.open(record))
 
     def _target(self, class_name: str) -> int:
         names = self.predictor.class_names
@@ -205,9 +221,7 @@ class Explainer:
 
     def _streams(self, pixels: ClipPixels) -> list[Tensor]:
         """Normalised, ``(1, C, T, H, W)`` each, on the device of the model."""
-        views = {name: stream.to(self.predictor.device) for name, stream in stack_views([pixels]).items()}
-        batch = normalized(views, self.predictor.input_settings)  # type: ignore[arg-type]
-        return [batch[name] for name in self.model.streams]
+        return self.predictor.scorer.fed(stack_views([pixels]))
 
 
 def _without_gaps(fields: list[int | None]) -> tuple[int, ...]:

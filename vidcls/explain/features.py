@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vidcls.models import VideoClassifier
+from vidcls.inference import Scorer
 from vidcls.types import Batch
 
-LOGITS = "logits"
 MOST_ITERATIONS = 2000
 PERPLEXITY = 30.0
 
@@ -54,28 +52,25 @@ class Probe:
 
 
 @torch.no_grad()
-def collect_features(model: VideoClassifier, batches: Iterable[Batch]) -> Features:
+def collect_features(scorer: Scorer, batches: Iterable[Batch]) -> Features:
     """Features of every stage of every backbone, and the logits.
 
     Args:
-        model: in evaluation mode.
-        batches: normalised, one centred clip of each video, on the device of the model.
+        scorer: of a network in evaluation mode.
+        batches: one centred clip of each video.
     """
-    parts: dict[str, list[Floats]] = {}
+    by_layer: dict[str, list[Floats]] = {}
     labels: list[Tensor] = []
     indices: list[Tensor] = []
     for batch in batches:
-        B = len(batch["label"])
-        if B == 0:
+        if len(batch["label"]) == 0:
             continue
-        with _listening(model) as heard:
-            logits = model(*(batch[name] for name in model.streams))
-        for layer, output in {**heard, LOGITS: logits}.items():
-            parts.setdefault(layer, []).append(_by_video(output, B))
+        for layer, values in scorer.features(batch).items():
+            by_layer.setdefault(layer, []).append(values.cpu().numpy())
         labels.append(batch["label"].cpu())
         indices.append(batch["index"].cpu())
-    by_layer = {layer: np.concatenate(values) for layer, values in parts.items()}
-    return Features(by_layer, torch.cat(labels).numpy(), torch.cat(indices).numpy())
+    joined = {layer: np.concatenate(values) for layer, values in by_layer.items()}
+    return Features(joined, torch.cat(labels).numpy(), torch.cat(indices).numpy())
 
 
 def linear_probes(train: Features, test: Features, *, seed: int = 0) -> list[Probe]:
@@ -116,38 +111,3 @@ def embeddings(features: Floats, *, seed: int = 0) -> dict[str, Floats]:
         start = features if features.shape[1] > 1 else np.repeat(features, 2, axis=1)
         found["t-SNE"] = tsne.fit_transform(start).astype(np.float32)
     return found
-
-
-@contextmanager
-def _listening(model: VideoClassifier) -> Iterator[dict[str, Tensor]]:
-    """What the stages of all backbones give, by name, filled while the model runs."""
-    heard: dict[str, Tensor] = {}
-
-    def keep(layer: str, output: Tensor | tuple[Tensor, object]) -> None:
-        heard[layer] = output if isinstance(output, Tensor) else output[0]
-
-    several = len(model.backbones) > 1
-    handles = [
-        stage.register_forward_hook(lambda _m, _i, output, name=name: keep(name, output))
-        for path, backbone in model.backbones.items()
-        for name, stage in _named_stages(path if several else "", backbone.stages.items())
-    ]
-    try:
-        yield heard
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _named_stages(path: str, stages: Iterable[tuple[str, torch.nn.Module]]) -> Sequence[tuple[str, torch.nn.Module]]:
-    network = path.rpartition(".")[2]
-    return [(f"{network} {name}" if network else name, stage) for name, stage in stages]
-
-
-def _by_video(output: Tensor, num_videos: int) -> Floats:
-    """Logits ``(B, K)``, maps ``(B*N, C, ...)`` or tokens ``(B*N, P, D)`` -> one vector for each video ``(B, C)``."""
-    values = output.float()
-    if values.ndim == 3:
-        values = values.mean(dim=1)
-    values = values.flatten(2).mean(dim=2) if values.ndim > 2 else values
-    return values.unflatten(0, (num_videos, -1)).mean(dim=1).cpu().numpy()

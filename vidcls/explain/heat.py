@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Literal, cast, get_args
 
 import torch
@@ -11,8 +12,10 @@ from torch.nn import functional as F
 
 from vidcls.errors import ConfigurationError
 from vidcls.explain.maps import in_order_of_time, tapped
-from vidcls.models import HasParts, VideoClassifier
+from vidcls.inference.scorer import row_logits
+from vidcls.models import VideoClassifier
 from vidcls.models.cam_layer import CamLayer
+from vidcls.training.results import MODEL_ROW
 
 Method = Literal["gradcam", "cam", "saliency", "integrated_gradients", "occlusion"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -80,20 +83,12 @@ def find_layer(model: VideoClassifier, name: str) -> CamLayer:
     return CamLayer(name, name, stream, part=part, is_centre=beside is not None and beside.is_centre)
 
 
-def score_of(model: VideoClassifier, part: str | None) -> Callable[..., Tensor]:
-    """The logits ``(B, K)`` of a part, or of the model, as a function of its streams."""
-    if part is None:
-        return model
-    assert isinstance(model, HasParts)
-    return lambda *streams: model.forward_parts(*streams)[part]
-
-
 def _layer_heat(
     model: VideoClassifier, streams: Sequence[Tensor], target: int, layer: CamLayer, method: Method, *, signed: bool
 ) -> Tensor:
     from captum.attr import LayerActivation, LayerGradCam
 
-    score = score_of(model, layer.part)
+    score = partial(row_logits, model, layer.part or MODEL_ROW)
     inputs = tuple(stream.detach().requires_grad_(True) for stream in streams)
     with tapped(model.get_submodule(layer.module)) as tap, torch.backends.cudnn.flags(enabled=False):  # RNNs in eval
         if method == "gradcam":

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vidcls.models import VideoClassifier
+from vidcls.training.results import MODEL_ROW
 
 NUM_SHUFFLES = 8
 
@@ -54,7 +55,7 @@ def time_effects(
         moved = [stream[:, :, order] for stream, order in zip(streams, orders, strict=True)]
         if backwards:
             moved = [-values if name == "flow" else values for name, values in zip(model.streams, moved, strict=True)]
-        return float(model(*moved).float().softmax(dim=-1)[0, target])
+        return float(model.scorer.clips(dict(zip(model.streams, moved, strict=True)))[MODEL_ROW][0, target])
 
     steps = [torch.arange(stream.shape[2]) for stream in streams]
     generator = torch.Generator().manual_seed(seed)

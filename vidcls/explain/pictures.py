@@ -15,8 +15,8 @@ from vidcls.explain.explainer import ClipHeat, Explanation
 from vidcls.figures import plain_texts
 from vidcls.files import written_whole
 from vidcls.flow.pictures import direction_picture
-from vidcls.video import write_video
-from vidcls.video.in_order import open_in_order
+from vidcls.video import Video, write_video
+from vidcls.video.in_order import open_in_order, shared
 
 FILM_SUFFIXES = (".mp4", ".mov", ".mkv", ".gif")
 STRIP_SUFFIXES = (".png",)
@@ -26,11 +26,16 @@ _DEFAULT_FPS = 25.0  # for files that state none
 _LEAST_BOUND_PX = 1.0  # flow pictures: a still scene does not become coloured noise
 
 
-def write_heat(explanation: Explanation, output: Path) -> list[Path]:
+def write_heat(explanation: Explanation, output: Path, video: Video | Path | None = None) -> list[Path]:
     """Write a video (``.mp4``, ``.mov``, ``.mkv``, ``.gif``) or a row of frames (``.png``), and its numbers (``.npz``).
 
     A video has all frames of the original, one panel for each heat; between the frames that the network saw, and
     between clips, the heat is that of the nearest ones. Flow heat is shown on the frame and on the flow.
+
+    Args:
+        explanation: of a video.
+        output: the video or the row of frames.
+        video: the original where it is open; None opens it.
 
     Returns:
         the files that were written.
@@ -44,9 +49,9 @@ def write_heat(explanation: Explanation, output: Path) -> list[Path]:
         if output.suffix.lower() in STRIP_SUFFIXES:
             _write_strip(explanation, output)
         elif output.suffix.lower() == ".gif":
-            _write_gif(explanation, output)
+            _write_gif(explanation, output, video)
         else:
-            write_video(output, _film(explanation), fps=explanation.fps or _DEFAULT_FPS)
+            write_video(output, _film(explanation, video), fps=explanation.fps or _DEFAULT_FPS)
         with written_whole(numbers) as path:
             np.savez_compressed(path, **heat_arrays(explanation))  # type: ignore[arg-type]
     except OSError as error:
@@ -124,13 +129,13 @@ def heat_by_frame(explanation: Explanation, title: str) -> Iterator[tuple[Tensor
         yield mixed, number, step
 
 
-def _film(explanation: Explanation) -> Iterator[Tensor]:
+def _film(explanation: Explanation, source: Video | Path | None) -> Iterator[Tensor]:
     """Frames ``(3, H, n*W)``: the video as it is, then each heat on it; flow heat on the flow as well."""
     by_title = {title: heat_by_frame(explanation, title) for title in explanation.titles}
     streams = explanation.clips[0].streams
     flows: dict[int, Tensor] = {}
     bound = flow_bound_px(explanation) if "flow" in streams.values() else 0.0
-    with open_in_order(explanation.video) as video:
+    with shared(source or explanation.video, lambda path: open_in_order(path, explanation.decoder)) as video:
         for index in range(explanation.num_frames):
             frame = video.frames([index])[0]
             size = (frame.shape[1], frame.shape[2])
@@ -158,12 +163,12 @@ def _even(picture: Tensor) -> Tensor:
     return picture[:, : H - H % 2 or 1, : W - W % 2 or 1]
 
 
-def _write_gif(explanation: Explanation, output: Path) -> None:
+def _write_gif(explanation: Explanation, output: Path, video: Video | Path | None) -> None:
     from PIL import Image
 
     fps = explanation.fps or _DEFAULT_FPS
     every = max(1, round(fps / 12.5))  # browsers show no gif faster than this evenly
-    frames = [f.permute(1, 2, 0).numpy() for k, f in enumerate(_film(explanation)) if k % every == 0]
+    frames = [f.permute(1, 2, 0).numpy() for k, f in enumerate(_film(explanation, video)) if k % every == 0]
     images = [Image.fromarray(frame) for frame in frames]
     with written_whole(output) as path:
         images[0].save(

@@ -2,23 +2,84 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
 
 from vidcls.clips.settings import InputSettings
 from vidcls.flow import FlowSettings
 from vidcls.flow.estimators import estimate_pairs
-from vidcls.transforms import normalize_flow, normalize_rgb
 from vidcls.types import Batch
 
 
-def normalized(batch: Batch, settings: InputSettings) -> Batch:
-    """The batch with RGB and flow as a network is fed; flow that was left to the device is estimated here."""
-    batch = with_flow(batch, settings)
-    if "rgb" in batch:
-        batch["rgb"] = normalize_rgb(batch["rgb"], settings.transform)
-    if "flow" in batch:
-        batch["flow"] = normalize_flow(batch["flow"], settings.transform)
-    return batch
+class NetworkInput(nn.Module):
+    """Streams as loaded -> streams as a network is fed.
+
+    RGB is scaled to 0 to 1, has its mean subtracted and is divided by its standard deviation, each channel by its own.
+    Flow, estimated here where that was left to the device, has the mean of each field subtracted where the settings say
+    so, and is divided by ``flow_std_px``. The constants are buffers that no checkpoint keeps; the arithmetic is that of
+    float32, whatever the network computes in, so that only the network is to be given another precision::
+
+        network_input = NetworkInput(settings, dtype=torch.bfloat16)
+        logits = network(*network_input(batch).values())
+
+    Args:
+        settings: what a clip is; the order of its streams is that of the result.
+        dtype: of the result.
+        device: where the constants are made. Nothing is copied to it: a copy to a GPU waits until the GPU is idle.
+    """
+
+    rgb_mean: Tensor
+    rgb_std: Tensor
+
+    def __init__(
+        self,
+        settings: InputSettings,
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.dtype = dtype
+        transform = settings.transform
+        self.register_buffer("rgb_mean", _by_channel(transform.rgb_mean, device), persistent=False)  # (3, 1, 1, 1)
+        self.register_buffer("rgb_std", _by_channel(transform.rgb_std, device), persistent=False)
+        self.flow_subtract_mean, self.flow_std_px = transform.flow_subtract_mean, transform.flow_std_px
+
+    def forward(self, loaded: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The streams ``(..., C, T, H, W)`` of a batch, normalised; what else is in the batch is left out.
+
+        Raises:
+            ValueError: the constants were cast with the network.
+        """
+        if self.rgb_mean.dtype != torch.float32:
+            raise ValueError(
+                f"NetworkInput was cast to {self.rgb_mean.dtype}, but normalises in float32: cast the network alone, "
+                "and pass dtype to NetworkInput"
+            )
+        streams = with_flow(cast(Batch, dict(loaded)), self.settings)
+        named = [name for name in self.settings.streams if name in streams]
+        return {name: getattr(self, name)(streams[name]).to(self.dtype) for name in named}
+
+    def rgb(self, frames: Tensor) -> Tensor:
+        """RGB ``(..., 3, T, H, W)`` uint8 -> float32, ``(rgb / 255 - mean) / std`` for each channel."""
+        return (frames.float() / 255 - self.rgb_mean) / self.rgb_std
+
+    def flow(self, fields: Tensor) -> Tensor:
+        """Flow ``(..., 2, T, H, W)`` px -> float32, without its mean over each field and divided by its scale."""
+        fields = fields.float()
+        if self.flow_subtract_mean:
+            fields = fields - fields.mean(dim=(-2, -1), keepdim=True)
+        return fields / self.flow_std_px
+
+    def on(self, device: torch.device) -> NetworkInput:
+        """The same with its constants on a device: itself where they are there."""
+        if self.rgb_mean.device == device:
+            return self
+        return NetworkInput(self.settings, dtype=self.dtype, device=device)
 
 
 def with_flow(batch: Batch, settings: InputSettings) -> Batch:
@@ -40,3 +101,8 @@ def flow_between(flow_frames: Tensor, settings: FlowSettings) -> Tensor:
     before, after = pairs.reshape(-1, 2, C, H, W).unbind(1)  # (N, 3, H, W) each
     flow = estimate_pairs(before.contiguous(), after.contiguous(), settings)  # (N, 2, H, W)
     return flow.view(*leading, 2, H, W).movedim(-4, -3)
+
+
+def _by_channel(values: Sequence[float], device: torch.device | None) -> Tensor:
+    """Numbers ``(C, 1, 1, 1)`` float32, written on the device."""
+    return torch.stack([torch.full((), value, device=device) for value in values]).view(-1, 1, 1, 1)

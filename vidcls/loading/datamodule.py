@@ -13,7 +13,7 @@ from vidcls.clips.reader import ClipReader
 from vidcls.clips.settings import InputSettings
 from vidcls.errors import ConfigurationError
 from vidcls.flow.saturation import DeviceTally, Saturation, SaturationTally
-from vidcls.inference.network_input import normalized, with_flow
+from vidcls.inference.network_input import NetworkInput, with_flow
 from vidcls.loading.clip_dataset import (
     BadTestVideos,
     BadVideos,
@@ -60,6 +60,10 @@ class VideoDataModule(VideoData, LightningDataModule):
     def _unchanged(self) -> dict[str, UnchangedFiles]:
         """Of a training, by split."""
         return {}
+
+    @cached_property
+    def _network_input(self) -> NetworkInput:
+        return NetworkInput(self.input_settings)
 
     def flow_saturation(self, name: Split) -> Saturation:
         """What the bound cut of the flow that was loaded from a split so far, for this process."""
@@ -187,7 +191,8 @@ class VideoDataModule(VideoData, LightningDataModule):
         if is_estimated_here and self.trainer is not None and self.input_settings.flow_settings is not None:
             tally = self._seen_flow_on_device.setdefault(self._running(self.trainer), DeviceTally())
             tally.add(batch["flow"], self.input_settings.flow_settings.bound_px)
-        batch = normalized(batch, self.input_settings)
+        self._network_input = self._network_input.on(batch["label"].device)
+        batch.update(self._network_input(batch))
         if self.trainer is None:
             return batch
         if "mixing_seed" in batch:

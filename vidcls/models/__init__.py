@@ -1,11 +1,12 @@
 """Batch -> logits: the base of all classifiers, one file per architecture, and the loading of checkpoints."""
 
-from vidcls.models.checkpoint import CheckpointFacts, load_classifier, read_checkpoint
+from vidcls.inference import HasParts
+from vidcls.models.build import load_classifier
+from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
 from vidcls.models.classifier import VideoClassifier
 from vidcls.models.conv3d import Conv3D
 from vidcls.models.early_fusion import EarlyFusion
 from vidcls.models.late_fusion import LateFusion
-from vidcls.models.parts import HasParts
 from vidcls.models.recurrent_conv import RecurrentConv
 from vidcls.models.single_frame import SingleFrame
 from vidcls.models.slow_fusion import SlowFusion

@@ -11,7 +11,7 @@ from vidcls.training.finite import FirstBad, bad_weight, what_to_try
 from vidcls.types import ListsVideos, Split
 
 if TYPE_CHECKING:
-    from vidcls.models.classifier import VideoClassifier
+    from vidcls.models.scored_module import ScoredModule
 
 READ_EVERY = 50  # steps, where nothing is logged
 
@@ -41,25 +41,25 @@ class FiniteGuard:
         self._scores.reset()
         self.is_on = True
 
-    def note_loss(self, model: VideoClassifier, loss: Tensor) -> None:
+    def note_loss(self, model: ScoredModule, loss: Tensor) -> None:
         """Look at the loss of a step."""
         self._losses.note(loss, model.global_step)
         if self.read_every_step if self.read_every_step is not None else loss.device.type == "cpu":
             self.check_losses(model)
 
-    def after_batch(self, model: VideoClassifier, batch_idx: int) -> None:
+    def after_batch(self, model: ScoredModule, batch_idx: int) -> None:
         """Read the losses where the trainer logs."""
         if (batch_idx + 1) % (model.trainer.log_every_n_steps or READ_EVERY) == 0:  # type: ignore[attr-defined]
             self.check_losses(model)
 
-    def check_losses(self, model: VideoClassifier) -> None:
+    def check_losses(self, model: ScoredModule) -> None:
         """Raise DivergedError where a loss so far was not finite."""
         step = self._losses.least() if self.is_on else None
         if step is not None:
             where = f"at step {step} of epoch {model.current_epoch} (both counted from 0)"
             raise DivergedError(f"training diverged: the loss is not finite {where}: {_what_to_try(model)}")
 
-    def check_weights(self, model: VideoClassifier) -> None:
+    def check_weights(self, model: ScoredModule) -> None:
         """Raise DivergedError where a weight is not finite."""
         name = bad_weight(model) if self.is_on else None
         if name is not None:
@@ -72,14 +72,14 @@ class FiniteGuard:
         """Look at ``(B,)`` numbers of videos that are finite where their scores are, and at the videos' numbers."""
         self._scores.note(values, indices)
 
-    def check_scores(self, model: VideoClassifier, split: Split) -> None:
+    def check_scores(self, model: ScoredModule, split: Split) -> None:
         """Raise where a video has a score that is not finite: DivergedError in a training, else CheckpointError."""
         index = self._scores.least() if self.is_on else None
         if index is not None:
             raise _without_scores(model, _video(model, split, index))
 
 
-def _without_scores(model: VideoClassifier, video: str) -> VidclsError:
+def _without_scores(model: ScoredModule, video: str) -> VidclsError:
     trainer = model.trainer
     if trainer.state.fn == "fit" and model.global_step > 0:
         after = f"after {model.global_step} steps"
@@ -96,12 +96,12 @@ def _without_scores(model: VideoClassifier, video: str) -> VidclsError:
     return CheckpointError(f"{source}the scores of {video} are not finite; {reason} {how}")
 
 
-def _video(model: VideoClassifier, split: Split, index: int) -> str:
+def _video(model: ScoredModule, split: Split, index: int) -> str:
     data = getattr(model.trainer, "datamodule", None)
     return data.split(split)[index].name if isinstance(data, ListsVideos) else f"video {index}"
 
 
-def _what_to_try(model: VideoClassifier) -> str:
+def _what_to_try(model: ScoredModule) -> str:
     trainer, optimization = model.trainer, model.optimization
     return what_to_try(
         lr=optimization.lr,

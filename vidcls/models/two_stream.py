@@ -15,8 +15,8 @@ from vidcls.layers.backbones_3d import frames_seen
 from vidcls.layers.consensus import Consensus, SegmentConsensus
 from vidcls.layers.snippets import as_frames, average_clips, split_clips
 from vidcls.models.cam_layer import CamLayer, ends_in_average
-from vidcls.models.checkpoint import load_part
 from vidcls.models.classifier import VideoClassifier
+from vidcls.models.part_weights import load_part
 from vidcls.training.fusion import FIXED_FUSIONS_OF, Fusion
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings

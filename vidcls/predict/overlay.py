@@ -14,8 +14,9 @@ from torch import Tensor
 
 from vidcls.errors import VidclsError
 from vidcls.types import Prediction
-from vidcls.video import VideoReader, write_video
-from vidcls.video.in_order import open_in_order
+from vidcls.video import Video, VideoReader, write_video
+from vidcls.video.in_order import open_in_order, shared
+from vidcls.video.reader import Backend
 from vidcls.video.timing import frame_times
 
 OVERLAY_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv")
@@ -25,17 +26,25 @@ _DIMMED = 0.4  # brightness of the picture behind the letters
 _READABLE_FONT_PX, _SMALLEST_FONT_PX = 11, 6
 
 
-def write_overlay(video_path: Path, predictions: Sequence[Prediction], output: Path) -> None:
+def write_overlay(
+    source: Path | Video, predictions: Sequence[Prediction], output: Path, *, decoder: Backend | None = None
+) -> None:
     """Write a copy of a video, without its sound, in which every frame shows the label and score of its moment.
 
     With several predictions a frame shows the one whose middle is nearest in time. Some 32 MiB of frames are in memory
     at a time. Letters beyond the Latin script are drawn as boxes: Pillow's own font has no others.
 
+    Args:
+        source: the video, or one that is open.
+        predictions: in order of time.
+        output: the file to write.
+        decoder: the one decoder that a path is read by; None tries all.
+
     Raises:
         DecodeError: a frame of the video cannot be read; nothing half-written is left.
         VidclsError: the output cannot be written; nothing half-written is left.
     """
-    with open_in_order(video_path) as video:
+    with shared(source, lambda path: open_in_order(path, decoder)) as video:
         fps = video.fps or _DEFAULT_FPS
         try:
             write_video(output, _captioned(video, predictions), fps=fps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentError
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from os import PathLike
 from pathlib import Path
 from typing import Literal, get_args
@@ -17,14 +18,15 @@ from vidcls.clips.indices import ClipIndices
 from vidcls.clips.reader import ClipReader
 from vidcls.errors import CheckpointError, ConfigurationError, FlowError
 from vidcls.flow.estimators import estimate_by
-from vidcls.inference.network_input import normalized
+from vidcls.inference import Scorer
 from vidcls.loading.clip_dataset import stack_views, views_of
 from vidcls.models import load_classifier
+from vidcls.predict.one_video import VideoOrPath, record_of
 from vidcls.training.results import MODEL_ROW
-from vidcls.training.view_scores import video_scores
 from vidcls.transforms import ClipPixels
-from vidcls.types import Batch, Prediction, VideoRecord
-from vidcls.video.in_order import in_order
+from vidcls.types import Prediction, VideoRecord
+from vidcls.video import Video
+from vidcls.video.in_order import in_order, open_to_share, shared
 from vidcls.video.timing import frame_times
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -61,10 +63,21 @@ class Predictor:
         self.class_names = self.model.class_names
         self.input_settings = _input_settings(self.path, self.model.input_settings)
         self.batch_views = batch_views
+        self.scorer = Scorer.of(self.model, self.input_settings)
         self._reader = ClipReader(self.input_settings)
         _check_flow(self.path, self.input_settings)
 
-    def __call__(self, video: str | PathLike[str]) -> Prediction:
+    def open(self, video: str | PathLike[str]) -> AbstractContextManager[Video | Path]:
+        """A video to be passed on, several times, in place of its path, so that its file is opened once.
+
+        Where its decoder would fill the memory meanwhile, it is the path.
+
+        Raises:
+            DecodeError: the video is missing or cannot be read.
+        """
+        return open_to_share(Path(video), self.input_settings.decoder)
+
+    def __call__(self, video: VideoOrPath) -> Prediction:
         """The scores of a whole video.
 
         Raises:
@@ -72,8 +85,8 @@ class Predictor:
             DatasetError: it is too short for a clip and the checkpoint was trained to refuse such videos.
             CheckpointError: the network answers with NaN or infinity.
         """
-        record = _record(video)
-        with self._reader.open(record) as opened:
+        record = record_of(video)
+        with self._opened(video, record) as opened:
             clips = self._reader.pixels(opened, record, self._reader.test_indices(opened, record))
             end_seconds = frame_times(opened).end_seconds if opened.fps else 0.0
         return self.prediction_of(record.path, clips, end_seconds=end_seconds)
@@ -84,7 +97,7 @@ class Predictor:
         Raises:
             DecodeError, DatasetError, CheckpointError: as in calling it.
         """
-        record = _record(video)
+        record = record_of(video)
         clips = self._reader.test_clips(record)
         return {row: tuple(scores.tolist()) for row, scores in self._scores(record.path, clips).items()}
 
@@ -99,15 +112,13 @@ class Predictor:
         scores = self._scores(path, clips)[MODEL_ROW]
         return Prediction(path, self.class_names, tuple(scores.tolist()), start_seconds, end_seconds)
 
-    def timeline(
-        self, video: str | PathLike[str], window_seconds: float, hop_seconds: float | None = None
-    ) -> list[Prediction]:
+    def timeline(self, video: VideoOrPath, window_seconds: float, hop_seconds: float | None = None) -> list[Prediction]:
         """The scores of each window of a long video, in order of time; see :meth:`each_window`."""
         return list(self.each_window(video, window_seconds, hop_seconds))
 
     def each_window(
         self,
-        video: str | PathLike[str],
+        video: VideoOrPath,
         window_seconds: float,
         hop_seconds: float | None = None,
         *,
@@ -126,7 +137,7 @@ class Predictor:
         at which its frames are shown, whatever their rate.
 
         Args:
-            video: the file.
+            video: the file, or what :meth:`open` gives.
             window_seconds: length of a window, rounded to frames where these are shown evenly.
             hop_seconds: from the start of one window to that of the next, at most ``window_seconds``; None puts them
                 end to end.
@@ -142,13 +153,13 @@ class Predictor:
                 f"window_seconds is {window_seconds:g} and hop_seconds {hop_seconds:g}; both must be above 0 and the "
                 "hop not longer than the window, or frames are left out"
             )
-        return self._each_window(_record(video), window_seconds, hop_seconds, progress)
+        return self._each_window(video, window_seconds, hop_seconds, progress)
 
     def _each_window(
-        self, record: VideoRecord, window_seconds: float, hop_seconds: float, progress: Callable[[int], object]
+        self, video: VideoOrPath, window_seconds: float, hop_seconds: float, progress: Callable[[int], object]
     ) -> Iterator[Prediction]:
-        reader = self._reader
-        with reader.open(record, in_order=True) as opened:
+        reader, record = self._reader, record_of(video)
+        with self._opened(video, record, in_order=True) as opened:
             windows = frame_times(opened).windows(window_seconds, hop_seconds)
             progress(len(windows))
             planned: deque[list[ClipIndices]] = deque()  # of the windows whose frames were asked for
@@ -164,32 +175,23 @@ class Predictor:
                     record.path, clips, start_seconds=window.start_seconds, end_seconds=window.end_seconds
                 )
 
+    def _opened(
+        self, video: VideoOrPath, record: VideoRecord, *, in_order: bool = False
+    ) -> AbstractContextManager[Video]:
+        source = video if isinstance(video, Video) else record.path
+        return shared(source, lambda _: self._reader.open(record, in_order=in_order))
+
     def _scores(self, path: Path, clips: Sequence[ClipPixels]) -> dict[str, Tensor]:
         """Probabilities ``(K,)`` by row, of all views together."""
-        streams = stack_views(views_of(clips, self.input_settings))  # (V, C, T, H, W) each
-        V = self.input_settings.num_views
-        by_row: dict[str, list[Tensor]] = {}
+        views = stack_views(views_of(clips, self.input_settings))  # (V, C, T, H, W) each
         with torch.inference_mode():
-            for start in range(0, V, self.batch_views):
-                views = slice(start, start + self.batch_views)
-                batch: Batch = {  # type: ignore[assignment]
-                    name: stream[None, views].to(self.device) for name, stream in streams.items()
-                }
-                for row, scores in self.model.score_views(normalized(batch, self.input_settings)).items():
-                    by_row.setdefault(row, []).append(scores.cpu())  # (1, V, K)
-        rule = self.model.score_rule
-        of_video = {row: video_scores(torch.cat(scores, dim=1), rule)[0] for row, scores in by_row.items()}
+            of_video = self.scorer.video(views, batch_views=self.batch_views)
         if not all(bool(scores.isfinite().all()) for scores in of_video.values()):
             raise CheckpointError(
                 f"{self.path}: its scores of {path} are NaN or infinite, so that they mean nothing; use a checkpoint "
                 "from before the training diverged, or train again with a smaller learning rate"
             )
         return of_video
-
-
-def _record(video: str | PathLike[str]) -> VideoRecord:
-    path = Path(video)
-    return VideoRecord(path, label="", split="test", name=path.name)
 
 
 def checkpoint_file(path: str | PathLike[str]) -> Path:

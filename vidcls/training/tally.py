@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from vidcls.training.results import MODEL_ROW, TestScores, UnreadVideo, joined, right_by_views
-from vidcls.training.view_scores import video_scores
-from vidcls.types import Batch, ScoreRule
+from vidcls.training.results import TestScores, UnreadVideo, joined, right_by_views
+from vidcls.types import Batch
 
 
 class TestTally:
@@ -18,13 +17,12 @@ class TestTally:
     Args:
         class_names: K names.
         parts: the rows that are parts of the model.
-        rule: what is averaged over the views of a video.
     """
 
     __test__ = False
 
-    def __init__(self, class_names: tuple[str, ...], parts: tuple[str, ...], rule: ScoreRule = "probabilities") -> None:
-        self.class_names, self.parts, self.rule = class_names, parts, rule
+    def __init__(self, class_names: tuple[str, ...], parts: tuple[str, ...]) -> None:
+        self.class_names, self.parts = class_names, parts
         self._shards: list[TestScores] = []
         self._unread: list[UnreadVideo] = []
 
@@ -32,11 +30,17 @@ class TestTally:
         """Note the videos of a batch that could not be read."""
         self._unread += [UnreadVideo(*video) for video in batch.get("unread", ())]
 
-    def add(self, batch: Batch, by_view: Mapping[str, Tensor]) -> None:
-        """Keep the scores ``(B, V, K)`` of the V views of a batch's videos, by row: probabilities, or logits."""
-        scores = {row: video_scores(values, self.rule).cpu() for row, values in by_view.items()}
+    def add(self, batch: Batch, by_view: Tensor, by_row: Mapping[str, Tensor]) -> None:
+        """Keep the scores of a batch's videos.
+
+        Args:
+            batch: says which videos these are.
+            by_view: what the model's answer ``(B, V, K)`` is averaged from.
+            by_row: probabilities ``(B, K)`` by row.
+        """
+        scores = {row: values.cpu() for row, values in by_row.items()}
         indices, labels = batch["index"].cpu(), batch["label"].cpu()
-        views_right = right_by_views(by_view[MODEL_ROW].cpu(), labels)
+        views_right = right_by_views(by_view.cpu(), labels)
         self._shards.append(TestScores(self.class_names, indices, labels, scores, self.parts, views_right))
 
     def total(self, world_size: int) -> TestScores:

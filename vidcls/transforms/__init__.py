@@ -10,7 +10,6 @@ from vidcls.transforms.clip import (
     train_crop,
 )
 from vidcls.transforms.flow_tensor import FlowField
-from vidcls.transforms.normalize import normalize_flow, normalize_rgb
 from vidcls.transforms.settings import TransformSettings
 
 __all__ = [
@@ -21,8 +20,6 @@ __all__ = [
     "TransformSettings",
     "augmented",
     "centre_box",
-    "normalize_flow",
-    "normalize_rgb",
     "test_transform",
     "train_crop",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -32,17 +33,50 @@ def open_in_order(path: Path, backend: Backend | None = None) -> Video:
         DecodeError, MissingExtraError: as ``open_video``.
     """
     video = open_video(path, backend)
-    if backend is not None or video.backend != "decord":
+    if backend is not None or not decodes_ahead(video):
         return video
+    video.close()
+    return Video(path, _IN_ORDER)
+
+
+def decodes_ahead(video: Video) -> bool:
+    """Whether an open video may fill the memory while nobody asks for its frames: a long one that decord reads.
+
+    Raises:
+        DecodeError: no decoder can read the file, which is closed then.
+    """
+    if video.backend != "decord":
+        return False
     try:
         info = video.info
     except DecodeError:
         video.close()
         raise
-    if info.num_frames * info.height_px * info.width_px * 3 <= MOST_DECODED_BYTES:
-        return video
-    video.close()
-    return Video(path, _IN_ORDER)
+    return info.num_frames * info.height_px * info.width_px * 3 > MOST_DECODED_BYTES
+
+
+@contextmanager
+def open_to_share(path: Path, backend: Backend | None = None) -> Iterator[Video | Path]:
+    """The open video, for several who read it in turn; the path where it cannot stay open, since it decodes ahead.
+
+    Raises:
+        DecodeError, MissingExtraError: as ``open_video``.
+    """
+    with open_video(path, backend) as video:
+        if not decodes_ahead(video):
+            yield video
+            return
+    yield path
+
+
+@contextmanager
+def shared(video: Video | Path, open_path: Callable[[Path], Video]) -> Iterator[Video]:
+    """The video that is open already, which stays open; a path is opened, and closed in the end."""
+    if isinstance(video, Video):
+        yield video
+        return
+    with open_path(video) as opened:
+        yield opened
 
 
 class HeldFrames:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from vidcls.inference.view_scores import video_scores, view_scores
 from vidcls.training.fusion import FIXED_FUSIONS_OF
-from vidcls.training.view_scores import video_scores, view_scores
 
 # One view is certain of class 0; two others lean to class 1.
 LOGITS = torch.tensor([[[10.0, 0.0], [0.0, 2.0], [0.0, 2.0]]])  # (1, 3, 2)

@@ -1,0 +1,37 @@
+"""What the hooks of a classifier share: its classes, its scorer, and the guard over losses and scores."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from lightning.pytorch import LightningModule
+
+from vidcls.inference import Scorer
+from vidcls.models.finite_guard import FiniteGuard
+from vidcls.training.optimization import OptimizationSettings
+from vidcls.types import ScoreRule, Stream
+
+
+class ScoredModule(LightningModule):
+    """A module whose answers are logits ``(B, K)`` by row."""
+
+    streams: ClassVar[tuple[Stream, ...]]
+    class_names: tuple[str, ...]
+    finite: FiniteGuard
+    input_settings: dict[str, object] | None
+    optimization: OptimizationSettings
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return len(self.class_names)
+
+    @property
+    def score_rule(self) -> ScoreRule:
+        """What is averaged over views, and over parts by the fusions ``mean`` and ``weighted``: a data setting."""
+        return "logits" if (self.input_settings or {}).get("score") == "logits" else "probabilities"
+
+    @property
+    def scorer(self) -> Scorer:
+        """Logits and scores of batches that come normalised, as those of a trainer do."""
+        return Scorer(self, self.score_rule)
