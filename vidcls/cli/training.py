@@ -52,13 +52,13 @@ from vidcls.cli.data_lines import data_lines
 from vidcls.cli.library_notes import quiet_libraries
 from vidcls.cli.messages import own_message, parser_message, refused_by_callback
 from vidcls.cli.request import Request, understand
-from vidcls.cli.results_folder import results_folder
-from vidcls.cli.runs import CHECKPOINTS, CONFIG_FILE
 from vidcls.errors import ConfigurationError, DivergedError, VidclsError
 from vidcls.files import write_text
 from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
 from vidcls.models.checkpoint import import_class, import_model_class
+from vidcls.runs.folder import BEST, CHECKPOINTS, CONFIG_FILE, LAST, checkpoint_in
+from vidcls.runs.results_folder import results_folder
 from vidcls.settings_file import parse_yaml
 from vidcls.trusted_settings import check_settings
 from vidcls.types import SPLITS, ClipSettings, Split, Stream
@@ -244,9 +244,9 @@ class VidclsCLI(LightningCLI):
         folder, facts = self.request.folder(), self.request.facts
         checkpoints = folder / CHECKPOINTS
         if self.subcommand != "fit":
-            data = self._get(self.config, "data")
-            results = results_folder(folder, data)
-            files = TestFiles(results, checkpoint=facts.path if facts else None, dataset=dataset_of(data))
+            dataset = dataset_of(self._get(self.config, "data"))
+            results = results_folder(folder, dataset)
+            files = TestFiles(results, checkpoint=facts.path if facts else None, dataset=dataset)
             return [EndTogether(), self.stop, files, FlowBound(), WandbMedia(), WandbLooks(results)]
         return [
             EndTogether(),
@@ -257,7 +257,7 @@ class VidclsCLI(LightningCLI):
             LearningRateMonitor(logging_interval="step"),
             SkippedVideos(),
             FlowBound(),
-            SvmFit([checkpoints / "best.ckpt", checkpoints / "last.ckpt"]),
+            SvmFit([checkpoint_in(folder, BEST), checkpoint_in(folder, LAST)]),
             FitFiles(folder),
             RunFacts(folder),
             WandbMedia(),
