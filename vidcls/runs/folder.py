@@ -5,6 +5,7 @@
     config.yaml                 the resolved configuration
     metrics.csv  curves.png     what was logged, by step
     run.json                    machine, versions and speed of each start
+    layers.csv   layers.png     statistics of the layers, where they are watched
     skipped.csv                 training videos that could not be read, where there are any
     checkpoints/best.ckpt       after the validation with the best value
     checkpoints/last.ckpt       to resume from
@@ -40,6 +41,8 @@ CONFUSION_PAIRS_FILE = "test_worst_confusions.csv"
 OTHER_TESTS = "tests"
 REPORT_FILE = "report.html"
 COMPARISON_FILE = "compare.json"
+LAYERS_FILE = "layers.csv"
+LAYERS_FIGURE = "layers.png"
 
 CheckpointName = Literal["best", "last"]
 BEST: CheckpointName = "best"
