@@ -40,7 +40,7 @@ from vidcls.datasets import VideoCsv
 from vidcls.explain.feature_pictures import write_embeddings
 from vidcls.explain.features import Features
 from vidcls.models import SingleFrame
-from vidcls.training.metrics import confusion_counts
+from vidcls.runs.confusions import confusion_counts
 from vidcls.training.results import MODEL_ROW, TestScores
 from vidcls.types import ClipSettings
 torch.set_num_threads(1)
@@ -76,7 +76,9 @@ elif job == "report":
     assert main(["report", str(folder)]) == 0
 elif job == "wandb":
     logger = SimpleNamespace(experiment=WithoutAccount())
-    log_confusion(logger, "test", confusion_counts(scores.scores[MODEL_ROW], labels), names, step=0)
+    predictions = scores.scores[MODEL_ROW].argmax(dim=1)
+    counts = confusion_counts(labels.numpy(), predictions.numpy(), len(names))
+    log_confusion(logger, "test", counts, names, step=0)
 elif job == "data browse":
     assert main(["data", "browse", str(folder / "clips.csv"), "--output", str(folder / "data.html")]) == 0
 elif job == "embedding":

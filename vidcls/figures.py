@@ -1,15 +1,37 @@
-"""A figure of matplotlib -> the same with every text as it stands: class names and paths may have dollar signs."""
+"""Figures of matplotlib that need neither a display nor global state, with every text as it stands."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from vidcls.files import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+DPI = 120
+
+
+def png_figure(width_inches: float, height_inches: float) -> Figure:
+    """A figure of its own, without pyplot's global state and without a display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write the figure whole or not at all."""
+    with written_whole(path) as temporary:
+        plain_texts(figure).savefig(temporary, dpi=DPI, format="png")
+
+
 def plain_texts(figure: Figure) -> Figure:
-    """Take no text for a formula; to be called when all is drawn, before it is saved."""
+    """Take no text for a formula, as class names and paths may have dollar signs; to be called before it is saved."""
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
+from vidcls.runs.trainings import read_trainings
 
 from vidcls.callbacks import RunFacts
-from vidcls.callbacks.run_facts import git_state, read_run_facts
+from vidcls.callbacks.run_facts import git_state
 from vidcls.clips.reader import ClipReader
 from vidcls.datasets import VideoFolder
 from vidcls.loading import VideoDataModule
@@ -60,7 +61,7 @@ def test_where_and_how_it_ran_is_written(
     clip_dataset: VideoFolder, tmp_path: Path, small_data: MakeData, small_trainer: MakeTrainer
 ) -> None:
     fit(tmp_path, small_data(clip_dataset), small_trainer, max_epochs=2)
-    (facts,) = read_run_facts(tmp_path / "run.json")
+    (facts,) = read_trainings(tmp_path)
     assert torch.__version__.startswith(facts["machine"]["versions"]["torch"])  # type: ignore[index]
     assert (facts["from_step"], facts["to_step"], facts["epochs"]) == (0, 6, 2)
     assert facts["num_parameters"] == facts["num_trained_parameters"]
@@ -82,14 +83,8 @@ def test_the_share_of_waiting_is_that_of_the_loader(
     if not slow_step:
         slow_down(monkeypatch)
     fit(tmp_path, data, small_trainer, *([Slow()] if slow_step else []), max_epochs=1)
-    (facts,) = read_run_facts(tmp_path / "run.json")
+    (facts,) = read_trainings(tmp_path)
     assert low < facts["waiting_share"] < high  # type: ignore[operator]
-
-
-def test_a_damaged_file_is_no_obstacle(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text('{"trainings": [')
-    assert read_run_facts(tmp_path / "run.json") == []
-    assert read_run_facts(tmp_path / "none.json") == []
 
 
 def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,6 +142,6 @@ def test_the_progress_line_shows_speed_and_waiting_and_a_hint_comes_once(
     if is_slow:
         assert "--data.num_workers (now 0, and " in hints[0]
         assert "vidcls data prepare" in hints[0]
-    (facts,) = read_run_facts(tmp_path / "run.json")
+    (facts,) = read_trainings(tmp_path)
     assert facts["epochs"] == 2
     assert not any("clips/s" in line for line in (tmp_path / "run.json").read_text().splitlines())

@@ -1,14 +1,13 @@
-"""Scores -> the lines of ``test.csv`` and the table on the screen, against values worked out by hand."""
+"""The scores of a test -> its videos with their names, and the table on the screen."""
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import torch
 
-from vidcls.callbacks.test_files import score_rows, table_text
-from vidcls.files import write_csv
+from vidcls.callbacks.test_files import scored_videos, table_text
+from vidcls.training.results import TestScores
 from vidcls.types import VideoRecord
 
 
@@ -16,39 +15,14 @@ def record(name: str, label: str, group: str | None = None) -> VideoRecord:
     return VideoRecord(path=Path("/data") / name, label=label, split="test", name=name, group=group)
 
 
-def test_a_line_has_the_name_in_the_data_set_the_group_and_the_likeliest_class() -> None:
-    records = [record("a/1.avi", "wave", "anna"), record("b/2.avi", "run")]
-    scores = torch.tensor([[0.25, 0.75], [0.5, 0.5]])
-    assert list(score_rows(records, ["run", "wave"], scores)) == [
-        ["path", "label", "group", "prediction", "p_run", "p_wave"],
-        ["a/1.avi", "wave", "anna", "wave", "0.25", "0.75"],
-        ["b/2.avi", "run", "", "run", "0.5", "0.5"],
-    ]
-
-
-def test_every_probability_is_written_so_that_it_reads_back_equal(tmp_path: Path) -> None:
-    scores = torch.rand(50, 2, generator=torch.Generator().manual_seed(0))
-    write_csv(tmp_path / "test.csv", score_rows([record(f"{k}.avi", "a") for k in range(50)], ["a", "b"], scores))
-    with (tmp_path / "test.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert torch.equal(torch.tensor([[float(row["p_a"]), float(row["p_b"])] for row in rows]), scores)
-
-
-def test_names_with_commas_quotes_and_line_breaks_stay_one_cell(tmp_path: Path) -> None:
-    odd = 'jump, "high"\nand far'
-    rows = score_rows([record("a,b.avi", odd)], [odd, "run"], torch.tensor([[0.75, 0.25]]))
-    write_csv(tmp_path / "test.csv", rows)
-    with (tmp_path / "test.csv").open(newline="", encoding="utf-8") as file:
-        header, row = csv.reader(file)
-    assert header == ["path", "label", "group", "prediction", f"p_{odd}", "p_run"]
-    assert row == ["a,b.avi", odd, "", odd, "0.75", "0.25"]
-
-
-def test_the_scores_of_one_video_at_a_time_are_python_numbers() -> None:
-    """As text, the scores of thousands of classes are larger than memory."""
-    rows = score_rows([record("a.avi", "a")] * 3, ["a", "b"], torch.zeros(3, 2))
-    assert iter(rows) is rows
-    assert [len(next(rows)) for _ in range(4)] == [6, 6, 6, 6]
+def test_scores_get_the_names_and_groups_of_the_videos_that_they_are_of() -> None:
+    records = [record("left_out.avi", "run"), record("a/1.avi", "wave", "anna"), record("b/2.avi", "run")]
+    rows = {"model": torch.tensor([[0.25, 0.75], [0.5, 0.5]]), "spatial": torch.tensor([[1.0, 0.0], [0.0, 1.0]])}
+    scores = TestScores(("run", "wave"), torch.tensor([1, 2]), torch.tensor([1, 0]), rows, ("spatial",))
+    videos = scored_videos(scores, records)
+    assert (videos.class_names, videos.paths, videos.groups) == (("run", "wave"), ("a/1.avi", "b/2.avi"), ("anna", ""))
+    assert videos.labels.tolist() == videos.predictions.tolist() == [1, 0]
+    assert scored_videos(scores, records, "spatial").predictions.tolist() == [0, 1]
 
 
 def test_the_fusion_that_is_the_models_answer_is_marked_and_not_shown_twice() -> None:

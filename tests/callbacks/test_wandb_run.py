@@ -12,7 +12,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
 import wandb
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor
@@ -22,7 +21,6 @@ from wandb.proto.wandb_internal_pb2 import Record
 import vidcls.callbacks
 from vidcls.callbacks.wandb_media import WandbMedia
 from vidcls.callbacks.wandb_run import WandbRun, sync_command
-from vidcls.callbacks.wandb_samples import surest_mistakes_first
 from vidcls.datasets import VideoFolder
 from vidcls.errors import ConfigurationError
 from vidcls.loading import VideoDataModule
@@ -420,11 +418,6 @@ def test_what_cannot_be_staged_is_one_warning_that_says_what_helps_and_the_train
     (folder,) = (tmp_path / "wandb").glob("offline-run-*")
     assert [record.exit.exit_code for record in records(folder) if record.HasField("exit")] == [0]
     assert (tmp_path / "checkpoints" / "last.ckpt").is_file()
-
-
-def test_the_most_confident_errors_come_first() -> None:
-    scores = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
-    assert surest_mistakes_first(scores, torch.tensor([0, 1, 0, 1])) == [2, 1, 3, 0]
 
 
 def test_wandb_is_imported_only_where_it_is_used() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vidcls.cli.runs import new_run
+from vidcls.runs.folder import new_run
 
 Command = Callable[..., object]
 Rows = Callable[[Path], list[dict[str, str]]]

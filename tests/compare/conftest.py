@@ -12,6 +12,7 @@ import yaml
 
 from vidcls.compare.cost import Cost
 
+CLASS_NAMES = ("left", "right")
 LABELS = ("left", "left", "left", "right")  # of the four test videos
 MadeRun = Callable[..., Path]
 
@@ -53,16 +54,17 @@ def made_run(tmp_path: Path) -> MadeRun:
         (folder / "config.yaml").write_text(yaml.safe_dump(settings))
         with (folder / "test.csv").open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
-            table.writerow(["path", "label", "group", "prediction", "p_left", "p_right"])
+            table.writerow(["path", "label", "group", "prediction", *(f"p_{name}" for name in CLASS_NAMES)])
             for number, (label, prediction) in enumerate(zip(labels, predictions, strict=True)):
-                table.writerow([f"{prefix}{number}", label, "", prediction, 0.5, 0.5])
+                scores = [0.75 if name == prediction else 0.25 for name in CLASS_NAMES]
+                table.writerow([f"{prefix}{number}", label, "", prediction, *scores])
         with (folder / "metrics.csv").open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
             table.writerow(["epoch", "step", "train/loss", "val/top1"])
             for epoch, accuracy in enumerate(curve):
                 table.writerow([epoch, 2 * epoch, 1.0, ""])
                 table.writerow([epoch, 2 * epoch + 1, "", accuracy])
-        test = {"checkpoint": "checkpoints/best.ckpt", "class_names": ["left", "right"], "views_per_video": 1}
+        test = {"checkpoint": "checkpoints/best.ckpt", "class_names": CLASS_NAMES, "views_per_video": 1}
         (folder / "test.json").write_text(json.dumps(test))
         if train_seconds is not None:
             record = {"is_trained": True, "train_seconds": train_seconds}

@@ -10,7 +10,7 @@ import pytest
 
 from vidcls.compare.cost import Cost, CostRequest
 from vidcls.compare.measured import COSTS_FILE, measured_costs, request_for
-from vidcls.compare.results import RunResult, read_run
+from vidcls.compare.results import RunResult, read_result
 from vidcls.errors import CheckpointError
 
 MadeRun = Callable[..., Path]
@@ -18,7 +18,7 @@ MadeRun = Callable[..., Path]
 
 @pytest.fixture
 def runs(made_run: MadeRun) -> dict[str, RunResult]:
-    return {name: read_run(made_run(name, 0, ("left",) * 4)) for name in ("a", "b")}
+    return {name: read_result(made_run(name, 0, ("left",) * 4)) for name in ("a", "b")}
 
 
 class Measured:
@@ -87,7 +87,7 @@ def test_what_cannot_be_measured_is_said_once_and_loses_no_other(
 
 
 def test_a_model_is_measured_where_and_as_it_was_trained(made_run: MadeRun) -> None:
-    run = read_run(made_run("c", 0, ("left",) * 4, trainer={"accelerator": "gpu", "precision": "bf16-mixed"}))
+    run = read_result(made_run("c", 0, ("left",) * 4, trainer={"accelerator": "gpu", "precision": "bf16-mixed"}))
     request = request_for(run, None, 8)
     assert (request.device, request.precision) == ("cuda", "bf16-mixed")
     assert request_for(run, "cpu", 8).device == "cpu"

@@ -9,7 +9,7 @@ import matplotlib.image
 import pytest
 
 from vidcls.compare.plots import COLORS, LINES, CurvePoint, _look, curve_points, draw_accuracy_by_cost, draw_curves
-from vidcls.compare.results import read_run
+from vidcls.compare.results import read_result
 from vidcls.compare.table import ModelRow
 
 MadeRun = Callable[..., Path]
@@ -20,7 +20,7 @@ ROW = ModelRow(
 
 def test_a_curve_is_the_mean_over_the_runs_that_came_so_far(made_run: MadeRun) -> None:
     runs = [
-        read_run(made_run("a", seed, ("left",) * 4, curve=curve))
+        read_result(made_run("a", seed, ("left",) * 4, curve=curve))
         for seed, curve in enumerate([(0.2, 0.4, 0.9), (0.4, 0.8)])
     ]
     first, second, third = curve_points("a", runs)

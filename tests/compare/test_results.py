@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vidcls.compare.results import by_model, found_runs, pooled, read_run
+from vidcls.compare.results import by_model, found_runs, pooled, read_result
 from vidcls.errors import ConfigurationError
 
 MadeRun = Callable[..., Path]
@@ -16,9 +16,10 @@ ALL_LEFT = ("left",) * 4
 
 
 def test_a_run_folder_says_what_it_reached(made_run: MadeRun) -> None:
-    run = read_run(made_run("a", 4, ALL_LEFT, curve=(0.25, 0.5, 0.75), train_seconds=90.0))
+    run = read_result(made_run("a", 4, ALL_LEFT, curve=(0.25, 0.5, 0.75), train_seconds=90.0))
     assert (run.name, run.seed, run.fold, run.num_epochs, run.train_seconds) == ("a", 4, None, 3, 90.0)
-    assert run.answers["video3"] == ("right", "left")
+    assert run.videos.paths[3] == "video3"
+    assert [run.videos.class_names[k] for k in (run.videos.labels[3], run.videos.predictions[3])] == ["right", "left"]
     assert run.curve == ((0, 0.25), (1, 0.5), (2, 0.75))
     assert run.checkpoint == run.folder / "checkpoints" / "best.ckpt"
     assert run.improving is True
@@ -36,7 +37,7 @@ def test_a_run_folder_says_what_it_reached(made_run: MadeRun) -> None:
 def test_a_training_that_its_time_stopped_still_improved(
     made_run: MadeRun, trainer: dict[str, object], curve: tuple[float, ...], expected: bool
 ) -> None:
-    assert read_run(made_run("a", 0, ALL_LEFT, curve=curve, trainer=trainer)).improving is expected
+    assert read_result(made_run("a", 0, ALL_LEFT, curve=curve, trainer=trainer)).improving is expected
 
 
 def test_runs_made_by_hand_are_found_by_name_and_seed(made_run: MadeRun, tmp_path: Path) -> None:
@@ -62,9 +63,9 @@ def test_folds_are_pooled_before_the_accuracy_is_taken(made_run: MadeRun, tmp_pa
     made_run("a", 0, ("left",) * 3, labels=("left",) * 3, fold=0, num_folds=2, prefix="x")
     made_run("a", 0, ("left",), labels=("right",), fold=1, num_folds=2, prefix="y")
     models, _ = by_model(found_runs(tmp_path)[0])
-    answers = pooled(models["a"][0])
-    assert sorted(answers) == ["x0", "x1", "x2", "y0"]
-    assert sum(label == prediction for label, prediction in answers.values()) == 3
+    videos = pooled(models["a"][0])
+    assert sorted(videos.paths) == ["x0", "x1", "x2", "y0"]
+    assert videos.is_correct.sum() == 3
 
 
 def test_a_seed_that_lacks_a_fold_is_left_out(made_run: MadeRun, tmp_path: Path) -> None:
@@ -111,4 +112,4 @@ def test_a_damaged_result_is_one_line(made_run: MadeRun, name: str, content: str
     folder = made_run("a", 0, ALL_LEFT)
     (folder / name).write_text(content)
     with pytest.raises(ConfigurationError, match=r"its results cannot be read \(.+\): test it again"):
-        read_run(folder)
+        read_result(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import re
 import shutil
@@ -15,8 +16,9 @@ import pytest
 from vidcls.cli import main
 from vidcls.errors import ConfigurationError
 from vidcls.explain import Explainer
-from vidcls.report import RunFolder, read_run, write_report
+from vidcls.report import write_report
 from vidcls.report.charts import confusion_chart
+from vidcls.runs.run import RunFolder, read_run
 
 CONFIG = """
 seed_everything: 1
@@ -135,8 +137,9 @@ def test_a_confusion_matrix_is_cells_up_to_30_classes_and_a_picture_beyond(num_c
 
 def test_what_names_say_is_text_and_no_markup(folder: Path, tmp_path: Path) -> None:
     run = read_run(folder)
-    names = ("<script>alert(1)</script>", *run.class_names[1:])
-    strange = RunFolder(folder, names, run.answers, run.test, config_text="a: </pre><b>")
+    names = ("<script>alert(1)</script>", *run.videos.class_names[1:])
+    videos = dataclasses.replace(run.videos, class_names=names)
+    strange = RunFolder(folder, videos, run.summary, config_text="a: </pre><b>")
     write_report(strange, tmp_path / "page.html", explainer=None, path_of=lambda name: None)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<script>alert" not in text

@@ -6,18 +6,15 @@ from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from vidcls.callbacks.metrics_log import METRICS_FILE
-from vidcls.callbacks.pictures import draw_curves, read_curves
-from vidcls.callbacks.run_facts import RUN_FILE
+from vidcls.callbacks.pictures import draw_curves
 from vidcls.callbacks.stop_at_batch import was_stopped
 from vidcls.console import say
 from vidcls.files import remove_leftovers
+from vidcls.runs.curves import read_curves
+from vidcls.runs.folder import BEST, CURVES_FILE, LAST, METRICS_FILE, RUN_FILE, checkpoint_in, checkpoint_name
 from vidcls.trusted_classes import OPTION, allowed_classes
 
-CURVES_FILE = "curves.png"
-LAST = "checkpoints/last.ckpt"
-FILES = ("checkpoints/best.ckpt", LAST, METRICS_FILE, CURVES_FILE)
-
+FILES = (checkpoint_name(BEST), checkpoint_name(LAST), METRICS_FILE, CURVES_FILE)
 
 FEW_STEPS = 100  # the smallest network needs some 100 on the easiest data, the built-in one
 
@@ -61,7 +58,7 @@ class FitFiles(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
         """Say how a training that was stopped goes on."""
-        if was_stopped(trainer, exception) and trainer.is_global_zero and (self.run / LAST).is_file():
+        if was_stopped(trainer, exception) and trainer.is_global_zero and checkpoint_in(self.run, LAST).is_file():
             allowed = "".join(f" {OPTION} {prefix}" for prefix in allowed_classes())
             say(f"stopped: {self.run}: vidcls fit --run {self.run} --ckpt_path last{allowed} goes on")
 

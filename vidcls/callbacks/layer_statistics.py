@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,15 +12,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vidcls.callbacks.wandb_media import wandb_run
-from vidcls.figures import plain_texts
-from vidcls.files import write_text, written_whole
+from vidcls.figures import png_figure, save_png
+from vidcls.files import write_csv
 from vidcls.layers.activity import ActivityWatch, LayerActivity
+from vidcls.runs.folder import LAYERS_FIGURE, LAYERS_FILE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TABLE_FILE = "layers.csv"
-PICTURE_FILE = "layers.png"
 COLUMNS = ("step", "layer", "kind", "dead", "saturated", "activation_norm", "gradient_norm")
 Row = dict[str, str | int | float | None]
 
@@ -48,7 +47,7 @@ class LayerStatistics(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Go on in the table of a run that is resumed."""
         self._rows = []
-        table = Path(trainer.default_root_dir) / TABLE_FILE
+        table = Path(trainer.default_root_dir) / LAYERS_FILE
         if trainer.is_global_zero and trainer.global_step > 0 and table.is_file():
             with table.open(newline="", encoding="utf-8") as file:
                 self._rows = [_parsed(row) for row in csv.DictReader(file) if int(row["step"]) < trainer.global_step]
@@ -112,19 +111,13 @@ class LayerStatistics(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Write the table, so that a stop loses no more than an epoch of it."""
         if trainer.is_global_zero and self._rows:
-            text = io.StringIO()
-            writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(
-                {k: f"{v:.6g}" if isinstance(v, float) else "" if v is None else v for k, v in row.items()}
-                for row in self._rows
-            )
-            write_text(Path(trainer.default_root_dir) / TABLE_FILE, text.getvalue())
+            cells = ([_cell(row[column]) for column in COLUMNS] for row in self._rows)
+            write_csv(Path(trainer.default_root_dir) / LAYERS_FILE, chain([COLUMNS], cells))
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Draw."""
         if trainer.is_global_zero and self._rows:
-            draw_layers(self._rows, Path(trainer.default_root_dir) / PICTURE_FILE)
+            draw_layers(self._rows, Path(trainer.default_root_dir) / LAYERS_FIGURE)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
         """Leave no hooks behind."""
@@ -135,15 +128,13 @@ class LayerStatistics(Callback):
 
 def draw_layers(rows: list[Row], path: Path) -> None:
     """Draw each quantity by step, a line for each layer, dark at the input and bright at the output."""
-    from matplotlib.figure import Figure
-
     titles = {
         "dead": "dead ReLU units (share)",
         "saturated": "saturated outputs (share)",
         "activation_norm": "root mean square of activations",
         "gradient_norm": "norm of the gradient",
     }
-    figure = Figure(figsize=(11, 6.4), layout="constrained")
+    figure = png_figure(11, 6.4)
     for axes, (column, title) in zip(figure.subplots(2, 2).flat, titles.items(), strict=True):
         _draw(axes, [row for row in rows if row[column] is not None], column)
         axes.set_title(title, fontsize=10)
@@ -153,8 +144,7 @@ def draw_layers(rows: list[Row], path: Path) -> None:
             axes.set_yscale("log")
         axes.set_xlabel("optimiser step")
         axes.grid(color="0.9")
-    with written_whole(path) as temporary:
-        plain_texts(figure).savefig(temporary, dpi=120, format="png")
+    save_png(figure, path)
 
 
 def _draw(axes: Axes, rows: list[Row], column: str) -> None:
@@ -176,6 +166,10 @@ def _gradient_norm(module: nn.Module) -> float | None:
     if not gradients:
         return None
     return float(sum(float(gradient.detach().float().norm()) ** 2 for gradient in gradients) ** 0.5)
+
+
+def _cell(value: str | int | float | None) -> object:
+    return f"{value:.6g}" if isinstance(value, float) else "" if value is None else value
 
 
 def _parsed(row: dict[str, str]) -> Row:

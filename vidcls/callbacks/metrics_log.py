@@ -18,8 +18,6 @@ from torch import Tensor
 
 from vidcls.files import naming, write_text
 
-METRICS_FILE = "metrics.csv"
-
 
 class MetricsLog(CSVLogger):
     """Lightning's csv logger, written into the run folder itself and continued after a resume.

@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
+from numpy.typing import NDArray
 
-from vidcls.figures import plain_texts
-from vidcls.files import write_csv, written_whole
-from vidcls.training.confusions import MOST_WITH_NAMES, MOST_WITH_NUMBERS, figure_cells
+from vidcls.figures import png_figure, save_png
+from vidcls.files import write_csv
+from vidcls.runs.confusion_figure import draw_confusion
+from vidcls.runs.confusions import MOST_WITH_NAMES, MOST_WITH_NUMBERS, figure_cells
+from vidcls.runs.curves import Curve, read_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-_DPI = 120
 MANY_CLASSES_INCHES = 12.0  # side of the figure whose classes have no names: 1000 cells of a pixel and more
 
-Curve = list[tuple[float, float]]
 
-
-def draw_confusion_matrix(confusion: Tensor, class_names: Sequence[str], path: Path) -> None:
+def draw_confusion_matrix(counts: NDArray[np.int64], class_names: Sequence[str], path: Path) -> None:
     """Write a confusion matrix as a figure, and the same as a csv file next to it.
 
-    Colours are shares of the row, so that rare classes show as well as frequent ones. The counts are written up to 30
-    classes and the names up to 150; the figure of more is no larger than a screen, see :func:`figure_cells`.
+    Colours are shares of the row. The counts are written up to 30 classes and the names up to 150; the figure of more
+    is no larger than a screen, see :func:`figure_cells`.
 
     Args:
-        confusion: ``(K, K)`` counts; rows are true classes, columns are predictions.
+        counts: ``(K, K)``; rows are true classes, columns are predictions.
         class_names: K names.
         path: the ``.png`` file; its folder is made where missing.
     """
     K = len(class_names)
-    if confusion.shape != (K, K):
-        raise ValueError(f"the confusion matrix is {tuple(confusion.shape)}, but there are {K} class names")
-    counts = confusion.cpu().numpy()
+    if counts.shape != (K, K):
+        raise ValueError(f"the confusion matrix is {counts.shape}, but there are {K} class names")
     table = path.with_suffix(".csv")
     write_csv(
         table,
@@ -48,38 +44,24 @@ def draw_confusion_matrix(confusion: Tensor, class_names: Sequence[str], path: P
 
     cells = figure_cells(counts)
     side_inches = MANY_CLASSES_INCHES if K > MOST_WITH_NAMES else max(4.0, _inches_per_class(K) * K)
-    figure = _figure(side_inches + 2.5, side_inches + 2.0)
+    figure = png_figure(side_inches + 2.5, side_inches + 2.0)
     axes = figure.add_subplot()
-    end = len(cells.shares) * cells.classes_per_cell - 0.5
-    image = axes.imshow(
-        cells.shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest", extent=(-0.5, end, end, -0.5)
-    )
+    image = draw_confusion(axes, counts, class_names, cells)
     correct, total = int(np.trace(counts)), int(counts.sum())
     title = f"{correct} of {total} right"
-    if K <= MOST_WITH_NAMES:
-        font_pt = 9 if K <= MOST_WITH_NUMBERS else 7
-        axes.set_xticks(range(K), class_names, rotation=90, fontsize=font_pt)
-        axes.set_yticks(range(K), class_names, fontsize=font_pt)
-    else:
+    if K > MOST_WITH_NAMES:
         title += f"\nnumbers of the classes from 0, in the order of {table.name}"
     if cells.classes_per_cell > 1:
         C = cells.classes_per_cell
         title += f"; the colour of {C} x {C} classes is their largest share"
     axes.set_title(title)
-    axes.set_xlabel("prediction")
-    axes.set_ylabel("label")
     figure.colorbar(image, ax=axes, label="share of the label's videos", shrink=0.6)
-    if K <= MOST_WITH_NUMBERS:
-        for row, column in zip(*np.nonzero(counts), strict=True):
-            color = "white" if cells.shares[row, column] > 0.5 else "black"
-            count = str(counts[row, column])
-            axes.text(column, row, count, ha="center", va="center", color=color, fontsize=8)
-    elif K <= MOST_WITH_NAMES:
+    if MOST_WITH_NUMBERS < K <= MOST_WITH_NAMES:
         axes.set_xticks([k - 0.5 for k in range(1, K)], minor=True)
         axes.set_yticks([k - 0.5 for k in range(1, K)], minor=True)
         axes.grid(which="minor", color="0.9", linewidth=0.4)
         axes.tick_params(which="minor", length=0)
-    _save(figure, path)
+    save_png(figure, path)
 
 
 def _inches_per_class(num_classes: int) -> float:
@@ -108,25 +90,14 @@ def draw_curves(metrics_csv: Path, path: Path) -> None:
         raise ValueError(
             f"{metrics_csv}: has no loss and no accuracy to draw: train for at least one step that is logged"
         )
-    figure = _figure(5.5 * len(drawn), 4.8)
+    figure = png_figure(5.5 * len(drawn), 4.8)
     for position, (title, panel) in enumerate(drawn.items(), start=1):
         axes = figure.add_subplot(1, len(drawn), position)
         _draw_panel(axes, panel)
         axes.set_title(title)
         if title == "accuracy":
             axes.set_ylim(0, 1.02)
-    _save(figure, path)
-
-
-def read_curves(metrics_csv: Path) -> dict[str, Curve]:
-    """The ``(step, value)`` pairs of every column of training, validation and learning rate that has any."""
-    curves: dict[str, Curve] = {}
-    with metrics_csv.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            for name, value in row.items():
-                if value and row.get("step") and name.startswith(("train/", "val/", "lr-")):
-                    curves.setdefault(name, []).append((float(row["step"]), float(value)))
-    return curves
+    save_png(figure, path)
 
 
 def _draw_panel(axes: Axes, panel: dict[str, Curve]) -> None:
@@ -142,18 +113,3 @@ def _draw_panel(axes: Axes, panel: dict[str, Curve]) -> None:
     axes.grid(color="0.9")
     columns = 2 if len(panel) > 3 else 1
     axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=columns, frameon=False)
-
-
-def _figure(width_inches: float, height_inches: float) -> Figure:
-    """A figure of its own, without pyplot's global state and without a display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with written_whole(path) as temporary:
-        plain_texts(figure).savefig(temporary, dpi=_DPI, format="png")

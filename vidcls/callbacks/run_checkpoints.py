@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from vidcls.errors import ConfigurationError
+from vidcls.runs.folder import BEST, LAST
 from vidcls.types import Batch
 
 
@@ -23,7 +24,7 @@ class BestCheckpoint(ModelCheckpoint):
     def __init__(self, folder: Path, *, monitor: str) -> None:
         super().__init__(
             dirpath=folder,
-            filename="best",
+            filename=BEST,
             monitor=monitor,
             mode="min" if "loss" in monitor else "max",
             save_top_k=1,
@@ -39,7 +40,7 @@ class BestCheckpoint(ModelCheckpoint):
 
     def load_state_dict(self, state_dict: dict[str, object]) -> None:
         """Take over the best value so far, also where the run folder was moved; without its file it counts no more."""
-        best = Path(str(self.dirpath)) / "best.ckpt"
+        best = Path(str(self.dirpath)) / f"{BEST}{self.FILE_EXTENSION}"
         if state_dict.get("best_model_path") and best.is_file():
             state_dict = {
                 **state_dict,
@@ -54,12 +55,12 @@ class BestCheckpoint(ModelCheckpoint):
 def last_checkpoints(folder: Path, *, every_n_steps: int | None) -> list[ModelCheckpoint]:
     """What keeps ``last.ckpt``: after every epoch, and where asked for after so many optimiser steps within one."""
     after_epochs = _AfterEpochs(
-        dirpath=folder, filename="last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
+        dirpath=folder, filename=LAST, every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
     )
     if every_n_steps is None:
         return [after_epochs]
     within_epochs = _WithinEpochs(
-        dirpath=folder, filename="last", every_n_train_steps=every_n_steps, enable_version_counter=False
+        dirpath=folder, filename=LAST, every_n_train_steps=every_n_steps, enable_version_counter=False
     )
     return [within_epochs, after_epochs]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -14,13 +13,11 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
-from vidcls.files import write_text
 from vidcls.loading import VideoDataModule
-from vidcls.settings_file import read_json
+from vidcls.runs.trainings import read_trainings, write_trainings
 from vidcls.training.machine import this_machine
 from vidcls.types import Batch
 
-RUN_FILE = "run.json"
 SECONDS_BETWEEN = 5.0  # from one showing in the progress line to the next
 HINT_SHARE = 0.2
 GIT_SECONDS = 5  # a repository on a slow disk must not hold up a training
@@ -150,11 +147,10 @@ class RunFacts(Callback):
             "clips_per_second": None if rate is None else round(rate, 2),
             "waiting_share": None if share is None else round(share, 4),
         }
-        path = self.run / RUN_FILE
-        earlier = [facts for facts in read_run_facts(path) if facts.get("started") != self._facts["started"]]
+        earlier = [facts for facts in read_trainings(self.run) if facts.get("started") != self._facts["started"]]
         if self._facts["from_step"] == 0:
             earlier = []
-        write_text(path, json.dumps({"trainings": [*earlier, {**self._facts, **counted}]}, indent=2) + "\n")
+        write_trainings(self.run, [*earlier, {**self._facts, **counted}])
 
 
 def _waited_seconds(trainer: Trainer) -> float:
@@ -176,15 +172,6 @@ def _hint(share: float, trainer: Trainer) -> str:
         f"the network waited for data in {share:.0%} of the last seconds: {more}a small copy of the videos (vidcls "
         "data prepare), or --data.decoder torchcodec make loading faster"
     )
-
-
-def read_run_facts(path: Path) -> list[dict[str, object]]:
-    """The trainings that a ``run.json`` tells of; none where there is no such file or it is damaged."""
-    try:
-        trainings = read_json(path)["trainings"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return [facts for facts in trainings if isinstance(facts, dict)]
 
 
 def git_state(folder: Path) -> dict[str, object] | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -12,11 +11,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
 from vidcls.errors import DatasetError
-from vidcls.files import write_text
+from vidcls.files import write_csv
 from vidcls.loading import VideoDataModule
+from vidcls.runs.folder import SKIPPED_FILE
 from vidcls.types import Batch
-
-SKIPPED_FILE = "skipped.csv"
 
 
 class SkippedVideos(Callback):
@@ -78,7 +76,7 @@ class SkippedVideos(Callback):
             self.times[path] = self.times.get(path, 0) + 1
         pl_module.log("train/skipped_videos", float(len(met)), rank_zero_only=True)
         if self.times and trainer.is_global_zero:
-            write_text(self._file(trainer), self._as_csv())
+            write_csv(self._file(trainer), self._rows())
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Say how many there were."""
@@ -107,12 +105,10 @@ class SkippedVideos(Callback):
         torch.distributed.all_gather_object(gathered, self._met)
         return [path for process in gathered for path in process]
 
-    def _as_csv(self) -> str:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["path", "first_epoch", "times"])
-        writer.writerows([path, self.first_epoch[path], self.times[path]] for path in sorted(self.times))
-        return text.getvalue()
+    def _rows(self) -> Iterator[tuple[object, ...]]:
+        yield "path", "first_epoch", "times"
+        for path in sorted(self.times):
+            yield path, self.first_epoch[path], self.times[path]
 
     def _file(self, trainer: Trainer) -> Path:
         return (self.run or Path(trainer.default_root_dir)) / SKIPPED_FILE

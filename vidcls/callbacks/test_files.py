@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
 
 from vidcls.callbacks.pictures import draw_confusion_matrix
 from vidcls.console import say
-from vidcls.files import write_csv, write_text
+from vidcls.files import write_csv
 from vidcls.inference import HasParts
 from vidcls.loading import VideoDataModule
 from vidcls.models.classifier import VideoClassifier
-from vidcls.training.confusions import CONFUSION_COLUMNS, worst_confusions
-from vidcls.training.metrics import confusion_counts
+from vidcls.runs.confusions import CONFUSION_COLUMNS, worst_confusions
+from vidcls.runs.folder import CONFUSION_FIGURE, CONFUSION_PAIRS_FILE, SCORES_FILE, SUMMARY_FILE, scores_name
+from vidcls.runs.results import ScoredVideos, write_scores
+from vidcls.runs.summary import Summary, write_summary
 from vidcls.training.results import MODEL_ROW, TestScores
 from vidcls.types import VideoRecord
-
-UNREAD = "(unread)"
 
 
 class TestFiles(Callback):
@@ -56,19 +54,19 @@ class TestFiles(Callback):
         scores = pl_module.test_scores
         assert scores is not None
         records = data.split("test")
-        tested = [records[int(index)] for index in scores.indices]
+        videos = scored_videos(scores, records)
         unread = {records[video.index].name for video in scores.unread}
-        for row in (MODEL_ROW, *scores.parts):
-            name = "test.csv" if row == MODEL_ROW else f"test_{row}.csv"
-            write_csv(self.run / name, score_rows(tested, scores.class_names, scores.scores[row], unread))
+        write_scores(self.run / scores_name(), videos, unread=unread)
+        for row in scores.parts:
+            write_scores(self.run / scores_name(row), scored_videos(scores, records, row), unread=unread)
         table = scores.table()
         fusion: str | None = getattr(pl_module, "fusion", None) if isinstance(pl_module, HasParts) else None
-        content = {
+        summary: Summary = {
             "checkpoint": str(self.checkpoint) if self.checkpoint else None,
             "dataset": self.dataset,
             "model": type(pl_module).__name__,
             "fusion": fusion,
-            "num_videos": len(tested),
+            "num_videos": len(videos),
             "unread": [
                 {"path": records[video.index].name, "counts_as_wrong": video.counts, "reason": video.reason}
                 for video in scores.unread
@@ -79,25 +77,33 @@ class TestFiles(Callback):
             "table": table,
             "top1_by_views": scores.top1_by_views(),
         }
-        write_text(self.run / "test.json", json.dumps(content, indent=2) + "\n")
-        confusion = confusion_counts(scores.scores[MODEL_ROW], scores.labels)
-        draw_confusion_matrix(confusion, scores.class_names, self.run / "test_confusion.png")
-        worst = worst_confusions(confusion.numpy(), scores.class_names)
-        write_csv(self.run / "test_worst_confusions.csv", [CONFUSION_COLUMNS, *map(astuple, worst)])
-        print(table_text(table, fusion=fusion, num_videos=len(tested)))
+        write_summary(self.run, summary)
+        confusion = videos.confusion()
+        draw_confusion_matrix(confusion, scores.class_names, self.run / CONFUSION_FIGURE)
+        worst = worst_confusions(confusion, scores.class_names)
+        write_csv(self.run / CONFUSION_PAIRS_FILE, [CONFUSION_COLUMNS, *map(astuple, worst)])
+        print(table_text(table, fusion=fusion, num_videos=len(videos)))
         for video in scores.unread:
             say(f"{'counted as wrong' if video.counts else 'not counted'}: {video.reason}")
-        say(f"written to {self.run}: test.csv, test.json, test_confusion.png")
+        say(f"written to {self.run}: {SCORES_FILE}, {SUMMARY_FILE}, {CONFUSION_FIGURE}")
 
 
-def score_rows(
-    records: Sequence[VideoRecord], class_names: Sequence[str], scores: Tensor, unread: Container[str] = ()
-) -> Iterator[list[str]]:
-    """A header, and one row for each video, with the probabilities in full; names in ``unread`` have no prediction."""
-    yield ["path", "label", "group", "prediction", *(f"p_{name}" for name in class_names)]
-    for record, row in zip(records, map(Tensor.tolist, scores), strict=True):
-        prediction = UNREAD if record.name in unread else class_names[row.index(max(row))]
-        yield [record.name, record.label, record.group or "", prediction, *(f"{p:.9g}" for p in row)]
+def scored_videos(scores: TestScores, records: Sequence[VideoRecord], row: str = MODEL_ROW) -> ScoredVideos:
+    """One row of the scores of a test with the names of its videos.
+
+    Args:
+        scores: of the test.
+        records: the list of test videos.
+        row: ``model``, or one of its streams or fusions.
+    """
+    tested = [records[int(index)] for index in scores.indices]
+    return ScoredVideos(
+        class_names=tuple(scores.class_names),
+        paths=tuple(record.name for record in tested),
+        labels=scores.labels.numpy(),
+        groups=tuple(record.group or "" for record in tested),
+        scores=scores.scores[row].numpy(),
+    )
 
 
 def table_text(table: Mapping[str, Mapping[str, float]], *, fusion: str | None, num_videos: int) -> str:
@@ -113,6 +119,3 @@ def table_text(table: Mapping[str, Mapping[str, float]], *, fusion: str | None, 
     if fusion is not None and fusion not in table:
         lines.append(f"{MODEL_ROW:<12}" + "".join(f"{table[MODEL_ROW][column]:>21.4f}" for column in columns))
     return "\n".join(lines)
-
-
-__all__ = ["TestFiles", "TestScores", "score_rows", "table_text"]

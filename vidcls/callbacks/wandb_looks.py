@@ -20,8 +20,10 @@ from vidcls.explain.pictures import write_heat
 from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
 from vidcls.predict.predictor import Device
-from vidcls.report import read_run, write_report
+from vidcls.report import write_report
 from vidcls.report.choice import evenly
+from vidcls.runs.folder import SUMMARY_FILE
+from vidcls.runs.run import read_run
 from vidcls.types import VideoRecord
 
 Item = TypeVar("Item")
@@ -60,7 +62,7 @@ class WandbLooks(Callback):
             shown = [records[k] for k in evenly(len(records), self.num_samples)]
             with as_extra("kernels and heat were"), TemporaryDirectory() as folder:
                 _log_looks(logger, explainer, shown, Path(folder), step=trainer.global_step)
-        if stage == "test" and (self.run / "test.json").is_file():
+        if stage == "test" and (self.run / SUMMARY_FILE).is_file():
             with as_extra("the report was"):
                 self._log_page(logger, data, device, step=trainer.global_step)
 

@@ -7,24 +7,27 @@ from dataclasses import astuple
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vidcls.callbacks.pictures import draw_confusion_matrix
+from vidcls.callbacks.test_files import scored_videos
 from vidcls.callbacks.wandb_run import WandbRun, as_extra
-from vidcls.callbacks.wandb_samples import log_samples, scores_of, surest_mistakes_first
+from vidcls.callbacks.wandb_samples import log_samples, scores_of
 from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier, load_classifier
 from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.report.choice import evenly
-from vidcls.training.confusions import CONFUSION_COLUMNS, worst_confusions
-from vidcls.training.metrics import MeanClassAccuracy, confusion_counts
+from vidcls.runs.confusions import CONFUSION_COLUMNS, confusion_counts, worst_confusions
+from vidcls.runs.folder import BEST
+from vidcls.training.metrics import MeanClassAccuracy
 from vidcls.training.results import MODEL_ROW
 
 MOST_WORST = 100  # rows in the table of the most frequent confusions
-BEST_FILE_NAME = "best"  # of the ModelCheckpoint that keeps the best weights
 
 
 class WandbMedia(Callback):
@@ -41,7 +44,7 @@ class WandbMedia(Callback):
 
     def __init__(self, *, num_samples: int = 8) -> None:
         self.num_samples = num_samples
-        self._confusion: Tensor | None = None  # of the last validation of fit, over all processes
+        self._confusion: NDArray[np.int64] | None = None  # of the last validation of fit, over all processes
 
     def on_save_checkpoint(
         self,
@@ -65,7 +68,7 @@ class WandbMedia(Callback):
             assert isinstance(metric, MeanClassAccuracy)
             summed = trainer.strategy.reduce(metric.confmat.clone(), reduce_op="sum")
             assert isinstance(summed, Tensor)
-            self._confusion = summed.cpu()
+            self._confusion = summed.cpu().numpy()
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log what the test found."""
@@ -82,14 +85,15 @@ class WandbMedia(Callback):
         logger.experiment.log({"test/results": results, "trainer/global_step": trainer.global_step})
         answers = scores.scores[MODEL_ROW]
         with as_extra("the confusion matrix of the test was"):
-            log_confusion(
-                logger, "test", confusion_counts(answers, scores.labels), scores.class_names, step=trainer.global_step
-            )
+            predictions = answers.argmax(dim=1)
+            counts = confusion_counts(scores.labels.numpy(), predictions.numpy(), len(scores.class_names))
+            log_confusion(logger, "test", counts, scores.class_names, step=trainer.global_step)
         data = trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, VideoDataModule):
             records = data.split("test")
             unread = {video.index for video in scores.unread}
-            ranked = surest_mistakes_first(answers, scores.labels)
+            videos = scored_videos(scores, records)
+            ranked = [*videos.most_confident_errors(), *videos.least_confident_correct()]
             chosen = [place for place in ranked if int(scores.indices[place]) not in unread][: self.num_samples]
             shown = [records[int(scores.indices[position])] for position in chosen]
             with as_extra("test videos were"):
@@ -142,7 +146,7 @@ def wandb_run(trainer: Trainer) -> WandbRun | None:
 def best_checkpoint(trainer: Trainer) -> tuple[Path, ModelCheckpoint] | None:
     """The file with the best weights and the callback that wrote it, where there is one."""
     for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint) and callback.filename == BEST_FILE_NAME:
+        if isinstance(callback, ModelCheckpoint) and callback.filename == BEST:
             path = Path(callback.best_model_path)
             return (path, callback) if path.is_file() else None
     return None
@@ -159,25 +163,27 @@ def log_checkpoint(logger: WandbRun, path: Path, callback: ModelCheckpoint) -> N
     run.log_artifact(artifact, aliases=["best"])
 
 
-def log_confusion(logger: WandbRun, part: str, confusion: Tensor, class_names: Sequence[str], *, step: int) -> None:
+def log_confusion(
+    logger: WandbRun, part: str, counts: NDArray[np.int64], class_names: Sequence[str], *, step: int
+) -> None:
     """Log counts ``(K, K)``: a figure, a table of every cell that is not 0, and one of the most frequent confusions.
 
     They are called ``<part>/confusion``, ``<part>/confusion_counts`` and ``<part>/worst_confusions``.
     """
     import wandb
 
-    counts = [
-        [class_names[row], class_names[column], int(confusion[row, column])]
-        for row, column in confusion.nonzero().tolist()
+    cells = [
+        [class_names[row], class_names[column], int(counts[row, column])]
+        for row, column in np.argwhere(counts).tolist()
     ]
-    worst = [list(astuple(row)) for row in worst_confusions(confusion.numpy(), class_names, most=MOST_WORST)]
+    worst = [list(astuple(row)) for row in worst_confusions(counts, class_names, most=MOST_WORST)]
     with TemporaryDirectory() as folder:
         picture = Path(folder) / "confusion.png"
-        draw_confusion_matrix(confusion, class_names, picture)
+        draw_confusion_matrix(counts, class_names, picture)
         logger.experiment.log(
             {
                 f"{part}/confusion": wandb.Image(str(picture)),
-                f"{part}/confusion_counts": wandb.Table(columns=["label", "prediction", "videos"], data=counts),
+                f"{part}/confusion_counts": wandb.Table(columns=["label", "prediction", "videos"], data=cells),
                 f"{part}/worst_confusions": wandb.Table(columns=list(CONFUSION_COLUMNS), data=worst),
                 "trainer/global_step": step,
             }

@@ -82,13 +82,6 @@ def scores_of(model: VideoClassifier, data: VideoDataModule, indices: Sequence[i
     return torch.cat(shares)
 
 
-def surest_mistakes_first(scores: Tensor, labels: Tensor) -> list[int]:
-    """Positions of ``(N, K)`` probabilities: wrong ones from the surest on, then right ones from the least sure on."""
-    probability, predictions = scores.max(dim=1)
-    wrong = predictions != labels
-    return torch.where(wrong, -1 - probability, probability).argsort(stable=True).tolist()
-
-
 def _write_preview(record: VideoRecord, file: Path, decoder: Backend | None) -> bool:
     """Write the beginning of a video, small and as every browser plays it; False where it cannot be read."""
     try:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args, get_type_hints
 
 from jsonargparse import Namespace
 
-from vidcls.cli.runs import CONFIG_FILE
 from vidcls.datasets import VideoDataset
 from vidcls.datasets.checks import first_few
 from vidcls.errors import CheckpointError, ConfigurationError, unlike
@@ -18,13 +16,14 @@ from vidcls.loading import VideoDataModule
 from vidcls.models.build import import_class, import_model_class
 from vidcls.models.checkpoint import CheckpointFacts
 from vidcls.models.classifier import VideoClassifier
+from vidcls.runs.dataset_identity import named_dataset
+from vidcls.runs.folder import CONFIG_FILE
 from vidcls.settings_file import read_settings
 from vidcls.types import ClipSettings
 
 # What a test may look at differently than the training's own settings said; the crops of a test lie in the transform.
 FREE_AT_TEST = ("streams", "test_clips", "score", "decoder", "short_videos", "test_crops")
 FOLDS = ("num_folds", "fold")
-PLACES = ("root", "path", "annotations")  # of a data set: where it lies
 CUT = ("val_fraction", "test_fraction", "seed", "group_pattern", "fold")  # which of its videos are in which split
 
 
@@ -90,7 +89,7 @@ def check_against_run(run: Path, data: Namespace, *, is_named: bool) -> None:
     now = _plain(data)
     if not isinstance(trained, dict):
         return
-    had, asked = _named_dataset(trained.get("dataset")), _named_dataset(_as_yaml(now["dataset"]))
+    had, asked = named_dataset(trained.get("dataset")), named_dataset(_as_yaml(now["dataset"]))
     if had is None or asked is None:
         return
     if had.text != asked.text:
@@ -158,34 +157,6 @@ def check_same_classes(facts: CheckpointFacts, dataset: VideoDataset) -> None:
 def dataset_of(data: Namespace) -> object:
     """The data set of the data section of a command, in plain types, as a configuration file has it."""
     return _as_yaml(_plain(data)["dataset"])
-
-
-def is_same_dataset(first: object, second: object) -> bool:
-    """Whether two data sets of configurations are of one class and lie in the same place, by whatever path."""
-    one, other = _named_dataset(first), _named_dataset(second)
-    return one is not None and other is not None and one.where == other.where
-
-
-@dataclasses.dataclass(frozen=True)
-class _Dataset:
-    """A data set of a configuration: what it is called, by class and places, and its arguments."""
-
-    text: str
-    arguments: Mapping[str, object]
-
-    @property
-    def where(self) -> tuple[str, ...]:
-        """What tells it from others: its class and its places, links resolved."""
-        places = [os.path.realpath(str(self.arguments[name])) for name in PLACES if self.arguments.get(name)]
-        return (self.text.partition(" ")[0], *places)
-
-
-def _named_dataset(dataset: object) -> _Dataset | None:
-    if not isinstance(dataset, Mapping) or not isinstance(dataset.get("class_path"), str):
-        return None
-    arguments = dataset.get("init_args") or {}
-    places = [os.path.abspath(str(arguments[name])) for name in PLACES if arguments.get(name)]  # noqa: PTH100
-    return _Dataset(" ".join([dataset["class_path"].rpartition(".")[2], *places]), arguments)
 
 
 def _compare(

@@ -10,7 +10,6 @@ import yaml
 
 from vidcls.cli.configs import with_config_paths
 from vidcls.cli.parsed import parsed_fit, plain
-from vidcls.cli.runs import CONFIG_FILE, check_name
 from vidcls.compare.clips import check_same_videos
 from vidcls.compare.plan import PlannedRun, planned_runs
 from vidcls.compare.settings import (
@@ -26,6 +25,7 @@ from vidcls.errors import ConfigurationError
 from vidcls.loading.from_config import videos_of
 from vidcls.models import VideoClassifier
 from vidcls.models.build import import_class
+from vidcls.runs.folder import CONFIG_FILE, check_name
 from vidcls.settings_file import read_yaml
 
 

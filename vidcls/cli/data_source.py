@@ -77,9 +77,9 @@ def data_module(source: str, config: str | None, others: Sequence[str]) -> Video
 
 def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[str]:
     from vidcls.cli.configs import with_config_paths
-    from vidcls.cli.runs import CONFIG_FILE
     from vidcls.datasets import is_video
     from vidcls.datasets.video_csv import LIST_SUFFIXES
+    from vidcls.runs.folder import CONFIG_FILE
 
     path = Path(source)
     if path.is_file() and is_video(path.name):

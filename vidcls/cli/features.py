@@ -36,9 +36,9 @@ def main(argv: list[str]) -> int:
             the folder.
     """
     options = _parsed(argv)
-    from vidcls.cli.runs import CONFIG_FILE, run_of
     from vidcls.folder_lock import FolderLock
     from vidcls.predict.predictor import checkpoint_file
+    from vidcls.runs.folder import CONFIG_FILE, run_of
 
     run = run_of(checkpoint_file(options.run))
     if run is None:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
-from vidcls.cli.runs import CONFIG_FILE
 from vidcls.console import say
 from vidcls.errors import ConfigurationError, VidclsError
+from vidcls.runs.folder import CONFIG_FILE, REPORT_FILE
 
 if TYPE_CHECKING:
-    from vidcls.report import RunFolder
+    from vidcls.runs.run import RunFolder
 
 DESCRIPTION = """One HTML page about a tested run, which needs no network and no other file: accuracies with intervals,
 classes, calibration, streams and fusion, the most confident errors and the least confident correct predictions with
@@ -21,7 +21,6 @@ heat maps, curves, speed, settings. The numbers behind its figures are in a fold
 
   vidcls report runs/two_stream/2026-11-20_10-00-00
   vidcls report runs/two_stream/2026-11-20_10-00-00 --output page.html --num-shown 24"""
-PAGE_FILE = "report.html"
 
 
 def main(argv: list[str]) -> int:
@@ -37,13 +36,13 @@ def main(argv: list[str]) -> int:
     add("--num-shown", type=positive_count, default=12, metavar="N", help="mistakes and hits to show (default 12)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs (default auto)")
     options = parser.parse_args(argv)
-    output: Path = options.output or options.run / PAGE_FILE
+    output: Path = options.output or options.run / REPORT_FILE
     if output.suffix.lower() not in (".html", ".htm"):
         raise ConfigurationError(f"--output {output}: suffix is {output.suffix!r}; allowed are .html and .htm")
     from vidcls.folder_lock import FolderLock
     from vidcls.outputs import check_place
-    from vidcls.report import read_run
     from vidcls.report.page import tables_beside
+    from vidcls.runs.run import read_run
 
     check_place(output, [], option="--output")
     run = read_run(options.run)

@@ -13,11 +13,20 @@ from typing import NoReturn
 
 from vidcls.cli.chosen_dataset import with_one_dataset
 from vidcls.cli.configs import configs_folder
-from vidcls.cli.runs import CONFIG_FILE, DEFAULT_ROOT, check_name, find_checkpoint, make_folder, new_run, run_of
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.folder_lock import LOCK_FILES, FolderLock
 from vidcls.models.build import import_model_class
 from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
+from vidcls.runs.folder import (
+    CONFIG_FILE,
+    DEFAULT_ROOT,
+    FIRST_FILES,
+    check_name,
+    find_checkpoint,
+    make_folder,
+    new_run,
+    run_of,
+)
 from vidcls.settings_file import read_settings
 
 LINKED = {
@@ -26,7 +35,6 @@ LINKED = {
     "model.class_names": "the classes are set from the data (--data.class_names sets their order)",
     "model.clip": "the clips are set from the data (--data.clip_len, .num_snippets, .stride, .flow_len)",
 }
-FIRST_FILES = (CONFIG_FILE, "metrics.csv", "skipped.csv")  # what a run has before its first checkpoint
 RUN_OF_PARENT = "VIDCLS_RUN_FOLDER"  # by which the processes of one training agree on the folder
 
 

@@ -6,38 +6,16 @@ import dataclasses
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
-from enum import Enum
-from pathlib import Path
 
 from jsonargparse import ArgumentError, Namespace, set_parsing_settings
 from jsonargparse.typing import PositiveInt
-from lightning.fabric.plugins import CheckpointIO
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ProgressBar
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import vidcls.datasets  # noqa: F401 - so that data sets can be named without their module
-from vidcls.callbacks import (
-    BestCheckpoint,
-    CallbackChecks,
-    EndTogether,
-    FitFiles,
-    FlowBound,
-    MetricsLog,
-    ProgressLine,
-    RunFacts,
-    SkippedVideos,
-    StopAtBatch,
-    SvmFit,
-    TestFiles,
-    WandbLooks,
-    WandbMedia,
-    WandbRun,
-    WholeCheckpoints,
-    last_checkpoints,
-)
+from vidcls.callbacks import StopAtBatch
 from vidcls.cli.agreement import (
     check_against_checkpoint,
     check_against_run,
@@ -47,19 +25,23 @@ from vidcls.cli.agreement import (
     dataset_of,
 )
 from vidcls.cli.chosen_dataset import is_dataset_named
+from vidcls.cli.config_file import ConfigFile
 from vidcls.cli.configs import with_config_paths
 from vidcls.cli.data_lines import data_lines
 from vidcls.cli.library_notes import quiet_libraries
 from vidcls.cli.messages import own_message, parser_message, refused_by_callback
 from vidcls.cli.request import Request, understand
-from vidcls.cli.results_folder import results_folder
-from vidcls.cli.runs import CHECKPOINTS, CONFIG_FILE
+from vidcls.cli.run_callbacks import (
+    evaluation_callbacks,
+    fit_callbacks,
+    progress_callbacks,
+    run_loggers,
+    with_whole_checkpoints,
+)
 from vidcls.errors import ConfigurationError, DivergedError, VidclsError
-from vidcls.files import write_text
 from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
 from vidcls.models.build import import_class, import_model_class
-from vidcls.settings_file import parse_yaml
 from vidcls.trusted_settings import check_settings
 from vidcls.types import SPLITS, ClipSettings, Split, Stream
 
@@ -135,7 +117,7 @@ class VidclsCLI(LightningCLI):
             model_class=VideoClassifier,
             datamodule_class=VideoDataModule,
             subclass_mode_model=True,
-            save_config_callback=_ConfigFile,
+            save_config_callback=ConfigFile,
             save_config_kwargs={"root": request.root if request is not None else None},
             trainer_defaults={"use_distributed_sampler": False, "log_every_n_steps": 10, "enable_model_summary": False},
             seed_everything_default=0,
@@ -229,55 +211,32 @@ class VidclsCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         """The trainer with what every run has: csv log, checkpoints, result files."""
         assert self.request is not None
-        config = self._get(self.config_init, "trainer")
-        self.trainer_defaults["callbacks"] = [*self._callbacks(), *_progress(config)]
-        if self.subcommand != "fit":
+        config, is_fit = self._get(self.config_init, "trainer"), self.subcommand == "fit"
+        callbacks = self._fit_callbacks() if is_fit else self._evaluation_callbacks()
+        self.trainer_defaults["callbacks"] = [*callbacks, *progress_callbacks(config)]
+        if not is_fit:
             kwargs["enable_checkpointing"] = False
-        loggers, plugins = self._loggers(config.get("logger")), _with_whole_checkpoints(config.get("plugins"))
+        loggers = run_loggers(config.get("logger"), self.request, has_metrics=is_fit)
+        plugins = with_whole_checkpoints(config.get("plugins"))
         try:
             return super().instantiate_trainer(logger=loggers, plugins=plugins, **kwargs)
         except RuntimeError as error:  # two callbacks of one class whose states a checkpoint could not tell apart
             raise ConfigurationError(f"trainer.callbacks: {' '.join(str(error).split())}") from error
 
-    def _callbacks(self) -> list[Callback]:
+    def _fit_callbacks(self) -> list[Callback]:
         assert self.request is not None
-        folder, facts = self.request.folder(), self.request.facts
-        checkpoints = folder / CHECKPOINTS
-        if self.subcommand != "fit":
-            data = self._get(self.config, "data")
-            results = results_folder(folder, data)
-            files = TestFiles(results, checkpoint=facts.path if facts else None, dataset=dataset_of(data))
-            return [EndTogether(), self.stop, files, FlowBound(), WandbMedia(), WandbLooks(results)]
-        return [
-            EndTogether(),
+        return fit_callbacks(
+            self.request.folder(),
             self.stop,
-            CallbackChecks(),
-            BestCheckpoint(checkpoints, monitor=self._get(self.config, "monitor")),
-            *last_checkpoints(checkpoints, every_n_steps=self._get(self.config, "save_every_n_steps")),
-            LearningRateMonitor(logging_interval="step"),
-            SkippedVideos(),
-            FlowBound(),
-            SvmFit([checkpoints / "best.ckpt", checkpoints / "last.ckpt"]),
-            FitFiles(folder),
-            RunFacts(folder),
-            WandbMedia(),
-            WandbLooks(folder),
-        ]
+            monitor=self._get(self.config, "monitor"),
+            save_every_n_steps=self._get(self.config, "save_every_n_steps"),
+        )
 
-    def _loggers(self, given: object) -> list[Logger] | bool:
-        """The user's loggers, and for a training the csv log before them."""
+    def _evaluation_callbacks(self) -> list[Callback]:
         assert self.request is not None
-        facts = self.request.facts
-        loggers = list(given) if isinstance(given, list) else [given] if isinstance(given, Logger) else []
-        for logger in loggers:
-            if isinstance(logger, WandbRun):
-                logger.place(self.request.folder())
-                if facts is not None and facts.wandb_run_id is not None and self.request.goes_on:
-                    logger.resume(facts.wandb_run_id)
-        if self.subcommand != "fit":
-            return loggers or False
-        resumed_at = facts.global_step if facts is not None and self.request.goes_on else None
-        return [MetricsLog(self.request.folder(), resumed_at_step=resumed_at), *loggers]
+        facts, dataset = self.request.facts, dataset_of(self._get(self.config, "data"))
+        checkpoint = facts.path if facts is not None else None
+        return evaluation_callbacks(self.request.folder(), self.stop, checkpoint=checkpoint, dataset=dataset)
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, object]:
         kwargs = super()._prepare_subcommand_kwargs(subcommand)
@@ -285,48 +244,6 @@ class VidclsCLI(LightningCLI):
         if subcommand == "test":
             kwargs["verbose"] = False  # our own table says it
         return kwargs
-
-
-class _ConfigFile(SaveConfigCallback):
-    """Writes the resolved configuration into the run folder, and to the loggers that want it."""
-
-    def __init__(self, parser: LightningArgumentParser, config: Namespace, *, root: Path) -> None:
-        super().__init__(parser, config, save_to_log_dir=False)
-        self.root = root
-
-    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:  # noqa: ARG002
-        """Write ``config.yaml`` for a training; a test leaves that of the training alone."""
-        file = Path(trainer.default_root_dir) / CONFIG_FILE
-        if stage != "fit" and file.is_file():
-            return
-        config = self.config.clone()
-        config.ckpt_path = None
-        config.run = None
-        config.trainer.default_root_dir = str(self.root)
-        text = self.parser.dump(_with_plain_values(config), skip_none=False)
-        write_text(file, text)
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbRun):
-                settings = parse_yaml(text)
-                assert isinstance(settings, dict)
-                logger.log_hyperparams(settings)
-
-
-def _with_plain_values(config: Namespace) -> Namespace:
-    """The same with text for members of enumerations, such as a Timer's interval: the parser writes none where the
-    argument is text.
-    """
-
-    def plain(value: object) -> object:
-        if isinstance(value, Namespace):
-            return Namespace({name: plain(item) for name, item in vars(value).items()})
-        if isinstance(value, list):
-            return [plain(item) for item in value]
-        return value.value if isinstance(value, Enum) and isinstance(value, str) else value
-
-    found = plain(config)
-    assert isinstance(found, Namespace)
-    return found
 
 
 def _fields_of(clip: ClipSettings) -> Namespace:
@@ -338,22 +255,6 @@ def _streams_of(model: Namespace) -> list[Stream]:
     """What the class that a configuration names sees."""
     found: type[VideoClassifier] = import_class(model["class_path"])
     return list(found.streams)
-
-
-def _progress(config: Namespace) -> list[Callback]:
-    """Our line, unless the user wants none or has another."""
-    given = config.get("callbacks")
-    callbacks = given if isinstance(given, list) else [given]
-    if config.get("enable_progress_bar") is False or any(isinstance(callback, ProgressBar) for callback in callbacks):
-        return []
-    return [ProgressLine()]
-
-
-def _with_whole_checkpoints(given: object) -> list[object]:
-    """The user's plugins, and ours that writes checkpoints unless one of theirs does."""
-    plugins = given if isinstance(given, list) else [] if given is None else [given]
-    has_own = any(isinstance(plugin, CheckpointIO) for plugin in plugins)
-    return plugins if has_own else [*plugins, WholeCheckpoints()]
 
 
 def _as_namespace(plain: object) -> Namespace | None:

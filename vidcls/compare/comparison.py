@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vidcls.compare.accuracy import mean_class_accuracy, top1
 from vidcls.compare.cost import CostRequest, Device, Measure
 from vidcls.compare.improving import RULE
 from vidcls.compare.measured import measured_costs, request_for
@@ -83,11 +82,11 @@ def write_comparison(
     rows = [model_row(name, seeds, costs.get(name), batch_size=batch_size) for name, seeds in models.items()]
     commands = _commands(folder, Command(command, date, wall_seconds(), this_machine().to_dict()), trains=trains)
     first = next(iter(first_runs.values()))
-    chance = 1 / len(first.class_names)
+    chance = 1 / len(first.videos.class_names)
     conditions = {name: _conditions(request) for name, request in requests.items()}
     content = {
         "commands": [asdict(command) for command in commands],
-        "class_names": list(first.class_names),
+        "class_names": list(first.videos.class_names),
         "chance": chance,
         "still_improving": RULE,
         "cost_machine": cost_machine.to_dict(),
@@ -161,9 +160,9 @@ def _run(run: RunResult) -> dict[str, object]:
         "fold": run.fold,
         "folder": str(run.folder),
         "checkpoint": run.checkpoint.name,
-        "top1": top1(run.answers),
-        "mean_class_accuracy": mean_class_accuracy(run.answers),
-        "num_test_videos": len(run.answers),
+        "top1": run.videos.top1(),
+        "mean_class_accuracy": run.videos.mean_class_accuracy(),
+        "num_test_videos": len(run.videos),
         "epochs": run.num_epochs,
         "training_seconds": run.train_seconds,
         "still_improving": run.improving,

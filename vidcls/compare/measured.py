@@ -83,7 +83,7 @@ def _subject(run: RunResult, request: CostRequest) -> dict[str, object]:
     crop_px = transform.get("crop_px") if isinstance(transform, Mapping) else None
     how = {name: value for name, value in asdict(request).items() if name != "checkpoint"}
     clip = {name: data.get(name) for name in CLIP}
-    return {"model": model, **clip, "crop_px": crop_px, "num_classes": len(run.class_names), **how}
+    return {"model": model, **clip, "crop_px": crop_px, "num_classes": len(run.videos.class_names), **how}
 
 
 def _read(file: Path, subjects: Mapping[str, dict[str, object]]) -> tuple[Machine | None, dict[str, Cost]]:

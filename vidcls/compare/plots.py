@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidcls.compare.accuracy import spread
 from vidcls.compare.results import RunResult
+from vidcls.compare.spread import spread
 from vidcls.compare.table import ModelRow, short
-from vidcls.figures import plain_texts
-from vidcls.files import write_text, written_whole
+from vidcls.figures import png_figure, save_png
+from vidcls.files import write_csv
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Okabe and Ito: Color Universal Design, 2008: eight colours that colour-blind people can tell apart; yellow, which is
 # faint on white, stands last.
@@ -29,7 +26,6 @@ COSTS = {
     "multiply_adds": "multiply-adds for one clip",
     "latency_ms": "latency for one clip (ms)",
 }
-_DPI = 120
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,7 @@ def draw_accuracy_by_cost(rows: Sequence[ModelRow], path: Path, *, chance: float
         path: the ``.png`` file.
         chance: accuracy of guessing, for a line.
     """
-    figure = _figure(6.2 * len(COSTS), 4.6)
+    figure = png_figure(6.2 * len(COSTS), 4.6)
     for k, (name, label) in enumerate(COSTS.items(), start=1):
         axes = figure.add_subplot(1, len(COSTS), k)
         axes.axhline(100 * chance, color="0.5", linestyle="--", linewidth=1, label="chance")
@@ -86,7 +82,7 @@ def draw_accuracy_by_cost(rows: Sequence[ModelRow], path: Path, *, chance: float
         axes.set_ylabel("top-1 on the test part (%), mean and spread over seeds")
         axes.grid(which="both", color="0.92")
     figure.axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    _save(figure, path)
+    save_png(figure, path)
 
 
 def draw_curves(points: Mapping[str, Sequence[CurvePoint]], path: Path, *, chance: float) -> None:
@@ -99,7 +95,7 @@ def draw_curves(points: Mapping[str, Sequence[CurvePoint]], path: Path, *, chanc
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = _figure(8.0, 5.0)
+    figure = png_figure(8.0, 5.0)
     axes = figure.add_subplot()
     axes.axhline(100 * chance, color="0.5", linestyle="--", linewidth=1, label="chance")
     for position, (model, curve) in enumerate(points.items()):
@@ -117,8 +113,8 @@ def draw_curves(points: Mapping[str, Sequence[CurvePoint]], path: Path, *, chanc
     axes.set_ylabel("top-1 on the validation part (%), mean and spread over runs")
     axes.grid(color="0.92")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    write_text(path.with_suffix(".csv"), _as_csv(points))
-    _save(figure, path)
+    write_csv(path.with_suffix(".csv"), _rows(points))
+    save_png(figure, path)
 
 
 def _scale_costs(axes: Axes) -> None:
@@ -148,26 +144,8 @@ def _look(position: int) -> tuple[str, str, str]:
     return COLORS[position % num_colors], MARKERS[position % num_colors], LINES[position // num_colors % len(LINES)]
 
 
-def _as_csv(points: Mapping[str, Sequence[CurvePoint]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["model", "epoch", "num_runs", "val_top1_mean", "val_top1_std"])
+def _rows(points: Mapping[str, Sequence[CurvePoint]]) -> Iterator[tuple[object, ...]]:
+    yield "model", "epoch", "num_runs", "val_top1_mean", "val_top1_std"
     for curve in points.values():
         for p in curve:
-            writer.writerow([p.model, p.epoch, p.num_runs, f"{p.mean:.6g}", "" if p.std is None else f"{p.std:.6g}"])
-    return text.getvalue()
-
-
-def _figure(width_inches: float, height_inches: float) -> Figure:
-    """A figure of its own, without pyplot's global state and without a display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with written_whole(path) as temporary:
-        plain_texts(figure).savefig(temporary, dpi=_DPI, format="png")
+            yield p.model, p.epoch, p.num_runs, f"{p.mean:.6g}", "" if p.std is None else f"{p.std:.6g}"

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidcls.compare.accuracy import Answers
 from vidcls.compare.clips import num_videos
 from vidcls.compare.improving import still_improving
-from vidcls.compare.run import CONFIG_FILE, LAST, TEST_FILE, read_record, tested_checkpoint
+from vidcls.compare.run import read_record
 from vidcls.compare.settings import LINKED, NO_EFFECT_ON_RESULTS, OF_ONE_RUN, PLACES, first_difference, section
 from vidcls.errors import ConfigurationError, VidclsError
-from vidcls.settings_file import read_json, read_settings
+from vidcls.runs.curves import validation_accuracy
+from vidcls.runs.folder import BEST, CONFIG_FILE, METRICS_FILE, SCORES_FILE, SUMMARY_FILE, checkpoint_in
+from vidcls.runs.results import ScoredVideos, joined, read_scores
+from vidcls.runs.summary import read_summary, tested_checkpoint
+from vidcls.settings_file import read_settings
 
-METRICS_FILE = "metrics.csv"
-VALIDATION_ACCURACY = "val/top1"
 FREE_WITHIN_A_MODEL = (
     *LINKED,
     *PLACES,
@@ -36,8 +36,7 @@ class RunResult:
     Args:
         folder: of the run.
         settings: its configuration, in plain types.
-        class_names: K names.
-        answers: to every test video.
+        videos: that were tested, with their scores.
         num_views: views of a test video whose scores were averaged.
         curve: ``(epoch, accuracy)`` of the validation part, epochs from 0.
         train_seconds: wall time of the training; None where it was made by hand.
@@ -47,8 +46,7 @@ class RunResult:
 
     folder: Path
     settings: dict[str, object]
-    class_names: tuple[str, ...]
-    answers: Answers
+    videos: ScoredVideos
     num_views: int
     curve: tuple[tuple[int, float], ...]
     train_seconds: float | None
@@ -93,14 +91,14 @@ def found_runs(root: Path) -> tuple[list[RunResult], list[str]]:
     """Every tested run in ``root`` or up to two folders below, and a line for each run that is not tested."""
     configs = [path for pattern in ("", "*/", "*/*/") for path in sorted(root.glob(f"{pattern}{CONFIG_FILE}"))]
     folders = [config.parent for config in configs if (config.parent / METRICS_FILE).is_file()]
-    tested = [folder for folder in folders if (folder / TEST_FILE).is_file()]
+    tested = [folder for folder in folders if (folder / SUMMARY_FILE).is_file()]
     notes = [
         f"{folder}: not tested, left out: vidcls test --run {folder}" for folder in folders if folder not in tested
     ]
-    return [read_run(folder) for folder in tested], notes
+    return [read_result(folder) for folder in tested], notes
 
 
-def read_run(folder: Path) -> RunResult:
+def read_result(folder: Path) -> RunResult:
     """The results of a tested run.
 
     Raises:
@@ -108,43 +106,27 @@ def read_run(folder: Path) -> RunResult:
     """
     try:
         settings = read_settings(folder / CONFIG_FILE)
-        test = read_json(folder / TEST_FILE)
-        with (folder / "test.csv").open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        answers = {row["path"]: (row["label"], row["prediction"]) for row in rows}
-        if not all(math.isfinite(float(p)) for row in rows for name, p in row.items() if name.startswith("p_")):
-            raise ValueError("test.csv has scores that are NaN or infinite, since its training diverged")
-        curve = read_curve(folder / METRICS_FILE)
+        summary = read_summary(folder)
+        videos = read_scores(folder / SCORES_FILE, summary["class_names"])
+        if len(videos.not_finite):
+            raise ValueError(f"{SCORES_FILE} has scores that are NaN or infinite, since its training diverged")
+        curve = validation_accuracy(folder / METRICS_FILE)
         tested = tested_checkpoint(folder)
         record = read_record(folder)
-        class_names, num_views = tuple(test["class_names"]), int(test["views_per_video"])
-        if not answers:
-            raise ValueError("test.csv has no video")
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        num_views = int(summary["views_per_video"])
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         reason = " ".join(str(error).split())
         raise ConfigurationError(f"{folder}: its results cannot be read ({reason}): test it again") from error
-    checkpoint = folder / LAST.parent / f"{tested or 'best'}.ckpt"
     return RunResult(
         folder=folder,
         settings=settings,
-        class_names=class_names,
-        answers=answers,
+        videos=videos,
         num_views=num_views,
         curve=curve,
         train_seconds=record.train_seconds or None,
-        improving=_improving(settings, curve, num_tested=len(answers)),
-        checkpoint=checkpoint,
+        improving=_improving(settings, curve, num_tested=len(videos)),
+        checkpoint=checkpoint_in(folder, tested or BEST),
     )
-
-
-def read_curve(metrics_csv: Path) -> tuple[tuple[int, float], ...]:
-    """Validation accuracy by epoch; the last one of an epoch with several."""
-    accuracies: dict[int, float] = {}
-    with metrics_csv.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row.get(VALIDATION_ACCURACY) and row.get("epoch"):
-                accuracies[int(row["epoch"])] = float(row[VALIDATION_ACCURACY])
-    return tuple(sorted(accuracies.items()))
 
 
 def by_model(results: Sequence[RunResult]) -> tuple[dict[str, dict[int, list[RunResult]]], list[str]]:
@@ -171,12 +153,12 @@ def by_model(results: Sequence[RunResult]) -> tuple[dict[str, dict[int, list[Run
     return {name: dict(sorted(seeds.items())) for name, seeds in whole.items()}, notes
 
 
-def pooled(runs: Sequence[RunResult]) -> Answers:
-    """The answers of all folds of one seed; every video is tested in one of them."""
-    answers = {video: answer for run in runs for video, answer in run.answers.items()}
-    if len(answers) != sum(len(run.answers) for run in runs):
+def pooled(runs: Sequence[RunResult]) -> ScoredVideos:
+    """The test videos of all folds of one seed; every video is tested in one of them."""
+    videos = joined([run.videos for run in runs])
+    if len(set(videos.paths)) != len(videos):
         raise ConfigurationError(f"{runs[0].folder} and its other folds tested the same video twice: train them anew")
-    return answers
+    return videos
 
 
 def _check_alike(one: RunResult, other: RunResult) -> None:
@@ -195,7 +177,7 @@ def _check_alike(one: RunResult, other: RunResult) -> None:
 
 
 def _check_same_test(runs_by_name: dict[str, list[RunResult]]) -> None:
-    labels = {name: {video: label for video, (label, _) in pooled(runs).items()} for name, runs in runs_by_name.items()}
+    labels = {name: _labels(pooled(runs)) for name, runs in runs_by_name.items()}
     for other in list(labels)[1:]:
         first = next(iter(labels))
         if labels[other] != labels[first]:
@@ -203,6 +185,10 @@ def _check_same_test(runs_by_name: dict[str, list[RunResult]]) -> None:
                 f"{first} and {other} were tested on different videos or labels ({len(labels[first])} and "
                 f"{len(labels[other])} videos): they cannot be compared; move one of them away"
             )
+
+
+def _labels(videos: ScoredVideos) -> dict[str, str]:
+    return {path: videos.class_names[label] for path, label in zip(videos.paths, videos.labels, strict=True)}
 
 
 def _improving(settings: dict[str, object], curve: Sequence[tuple[int, float]], *, num_tested: int) -> bool | None:

@@ -19,32 +19,35 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 from vidcls.compare.plan import PlannedRun
 from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
 from vidcls.folder_lock import FolderLock
+from vidcls.runs.folder import (
+    CHECKPOINTS,
+    COMPARISON_FILE,
+    FIRST_FILES,
+    LAST,
+    RUN_FILE,
+    CheckpointName,
+    checkpoint_in,
+    log_name,
+)
+from vidcls.runs.summary import tested_checkpoint
 from vidcls.settings_file import read_json
 from vidcls.trusted_classes import OPTION, allowed_classes
 
-CheckpointName = Literal["best", "last"]
 Execute = Callable[[Sequence[str], Path], int]
 """Runs ``vidcls`` with these words, what it says goes into the file; gives its exit status."""
 
-CONFIG_FILE = "config.yaml"
-TEST_FILE = "test.json"
-RECORD_FILE = "compare.json"
-LAST = Path("checkpoints", "last.ckpt")
 LEFT_BY_A_START = (
-    CONFIG_FILE,
-    RECORD_FILE,
-    "checkpoints",
-    "metrics.csv",
-    "run.json",
-    "skipped.csv",
-    "fit.log",
-    "test.log",
+    *FIRST_FILES,
+    COMPARISON_FILE,
+    CHECKPOINTS,
+    RUN_FILE,
+    log_name("fit"),
+    log_name("test"),
     "wandb",
 )
 INTERRUPTED = 130
@@ -90,7 +93,7 @@ def steps(run: PlannedRun, checkpoint: CheckpointName) -> list[Step]:
     test = Step("test", ("test", "--run", str(run.folder), "--ckpt_path", checkpoint))
     if tested_checkpoint(run.folder) == checkpoint:
         return []
-    if not (run.folder / LAST).is_file():
+    if not checkpoint_in(run.folder, LAST).is_file():
         _check_nothing_is_lost(run.folder)
         return [Step("train", ("fit", *run.arguments)), test]
     if read_record(run.folder).is_trained:
@@ -104,12 +107,12 @@ def take(step: Step, run: PlannedRun, execute: Execute) -> str | None:
     Raises:
         KeyboardInterrupt: the user stopped it.
     """
-    if step.is_training and not (run.folder / LAST).is_file() and run.folder.is_dir():
+    if step.is_training and not checkpoint_in(run.folder, LAST).is_file() and run.folder.is_dir():
         with FolderLock(run.folder):  # another command may be training there
             _check_nothing_is_lost(run.folder)
             shutil.rmtree(run.folder)  # stopped before the first checkpoint
     run.folder.parent.mkdir(parents=True, exist_ok=True)
-    log = run.folder.with_name(f"{run.folder.name}.{step.command[0]}.log")  # a new run wants its folder empty
+    log = run.folder.with_name(f"{run.folder.name}.{log_name(step.command[0])}")  # a new run wants its folder empty
     started, status = time.monotonic(), INTERRUPTED
     try:
         status = execute(step.command, log)
@@ -118,7 +121,7 @@ def take(step: Step, run: PlannedRun, execute: Execute) -> str | None:
         if run.folder.is_dir():
             if step.is_training:
                 _add(run.folder, seconds=time.monotonic() - started, is_trained=status == 0)
-            _move_log(log, run.folder / f"{step.command[0]}.log")
+            _move_log(log, run.folder / log_name(step.command[0]))
     if status == INTERRUPTED:
         raise KeyboardInterrupt
     return error
@@ -139,26 +142,17 @@ def execute_command(words: Sequence[str], log: Path) -> int:
                 process.send_signal(signal.SIGTERM)
 
 
-def tested_checkpoint(folder: Path) -> str | None:
-    """``best``, ``last`` or the name of another checkpoint that a run was tested with; None before its test."""
-    try:
-        content = read_json(folder / TEST_FILE)
-    except FileNotFoundError:
-        return None
-    return Path(content["checkpoint"]).stem if content.get("checkpoint") else None
-
-
 def read_record(folder: Path) -> Record:
     """What an earlier comparison noted; an empty one for a run that was made by hand."""
     try:
-        return Record(**read_json(folder / RECORD_FILE))
+        return Record(**read_json(folder / COMPARISON_FILE))
     except FileNotFoundError:
         return Record()
 
 
 def _add(folder: Path, *, seconds: float, is_trained: bool) -> None:
     record = Record(is_trained, round(read_record(folder).train_seconds + seconds, 1))
-    write_text(folder / RECORD_FILE, json.dumps(asdict(record)) + "\n")
+    write_text(folder / COMPARISON_FILE, json.dumps(asdict(record)) + "\n")
 
 
 def _check_nothing_is_lost(folder: Path) -> None:

@@ -8,10 +8,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
-from vidcls.compare.accuracy import mean_class_accuracy, spread, top1
 from vidcls.compare.cost import MIB, Cost, per_second
 from vidcls.compare.improving import RULE
 from vidcls.compare.results import RunResult, pooled
+from vidcls.compare.spread import spread
 
 Runs = Mapping[int, Sequence[RunResult]]
 """Seed -> its runs, one for each fold."""
@@ -77,8 +77,8 @@ def model_row(name: str, runs_by_seed: Runs, cost: Cost | None, *, batch_size: i
         batch_size: of the throughputs.
     """
     runs = [run for folds in runs_by_seed.values() for run in folds]
-    answers = [pooled(folds) for folds in runs_by_seed.values()]
-    accuracy, by_class = spread([top1(a) for a in answers]), spread([mean_class_accuracy(a) for a in answers])
+    tests = [pooled(folds) for folds in runs_by_seed.values()]
+    accuracy, by_class = spread([t.top1() for t in tests]), spread([t.mean_class_accuracy() for t in tests])
     seconds = [run.train_seconds for run in runs]
     improving = [run.improving for run in runs if run.improving is not None]
     peak = cost.training_peak_bytes if cost else None
@@ -86,8 +86,8 @@ def model_row(name: str, runs_by_seed: Runs, cost: Cost | None, *, batch_size: i
         model=name,
         class_path=runs[0].class_path,
         streams="+".join(cost.clip_shapes) if cost else "",
-        num_seeds=len(answers),
-        num_test_videos=len(answers[0]),
+        num_seeds=len(tests),
+        num_test_videos=len(tests[0]),
         views=runs[0].num_views,
         top1_mean=accuracy.mean,
         top1_std=accuracy.std,

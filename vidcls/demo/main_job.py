@@ -24,11 +24,11 @@ def main(arguments: list[str]) -> int:
 def run(*, seed: int = 0, root: Path = Path("runs")) -> int:
     """The steps of the demo, each printed as the command that it stands for; its run lies below ``root/demo``."""
     from vidcls.cli import main as vidcls
-    from vidcls.cli.runs import CHECKPOINTS, new_run
     from vidcls.datasets import MovingShapes
     from vidcls.flow import FlowSettings
     from vidcls.flow.precompute import precompute
     from vidcls.jobs import local_pool
+    from vidcls.runs.folder import BEST, checkpoint_in, new_run
 
     started = time.monotonic()
     print("1. the built-in data set and its optical flow (kept in the cache folder)")
@@ -38,7 +38,7 @@ def run(*, seed: int = 0, root: Path = Path("runs")) -> int:
     precompute(shapes.records, flow, FlowSettings(), pool=local_pool(2))
 
     folder = new_run(root, "demo")
-    checkpoint = folder / CHECKPOINTS / "best.ckpt"
+    checkpoint = checkpoint_in(folder, BEST)
     video = str(next(record.path for record in shapes.split("test")))
     steps = [
         ("train", ["fit", "--config", "two_stream", "--data.flow", str(flow), "--seed_everything", str(seed)]),

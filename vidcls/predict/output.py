@@ -15,6 +15,7 @@ from typing import TextIO
 from vidcls.console import visible
 from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.outputs import check_place
+from vidcls.runs.results import SCORE_PREFIX
 from vidcls.types import Prediction
 
 
@@ -132,7 +133,7 @@ class _Csv:
         self.class_names = class_names
 
     def head(self) -> str:
-        names = (f"p_{name}" for name in self.class_names)
+        names = (SCORE_PREFIX + name for name in self.class_names)
         return _csv_line(["path", "start_seconds", "end_seconds", "prediction", *names])
 
     def row(self, prediction: Prediction, *, is_first: bool) -> str:  # noqa: ARG002

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from vidcls.figures import plain_texts
 from vidcls.report.statistics import NUM_BINS, Calibration
-from vidcls.training.confusions import MOST_WITH_NAMES, MOST_WITH_NUMBERS, figure_cells
+from vidcls.runs.confusion_figure import draw_confusion
+from vidcls.runs.confusions import MOST_WITH_NAMES, MOST_WITH_NUMBERS, figure_cells
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,27 +59,7 @@ def confusion_chart(counts: NDArray[np.int64], class_names: Sequence[str]) -> st
     side = MANY_CLASSES_INCHES if K > MOST_WITH_NAMES else max(3.2, (0.5 if K <= MOST_WITH_NUMBERS else 0.13) * K)
     figure = figure_of(side + 1.6, side + 1.2)
     axes = figure.add_subplot()
-    cells = figure_cells(counts, most_cells=MOST_CELLS)
-    if K <= MOST_WITH_NUMBERS:
-        axes.pcolormesh(cells.shares, cmap="Blues", vmin=0, vmax=1)
-        axes.invert_yaxis()
-    else:  # a shape for each cell would be megabytes
-        end = len(cells.shares) * cells.classes_per_cell
-        extent = (0, end, end, 0)
-        axes.imshow(cells.shares, cmap="Blues", vmin=0, vmax=1, interpolation="none", extent=extent)
-    axes.set_aspect("equal")
-    if K <= MOST_WITH_NAMES:
-        size = 9 if K <= MOST_WITH_NUMBERS else 7
-        axes.set_xticks(np.arange(K) + 0.5, class_names, rotation=90, fontsize=size)
-        axes.set_yticks(np.arange(K) + 0.5, class_names, fontsize=size)
-    axes.set_xlabel("prediction")
-    axes.set_ylabel("label")
-    if K <= MOST_WITH_NUMBERS:
-        for row, column in zip(*np.nonzero(counts), strict=True):
-            colour = "white" if cells.shares[row, column] > 0.5 else "black"
-            axes.text(
-                column + 0.5, row + 0.5, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=8
-            )
+    draw_confusion(axes, counts, class_names, figure_cells(counts, most_cells=MOST_CELLS), is_vector=True)
     return as_svg(figure, f"Confusion matrix of {K} classes; the table by class has the same numbers")
 
 

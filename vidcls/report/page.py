@@ -16,24 +16,19 @@ from vidcls.explain.pictures import heat_arrays
 from vidcls.files import printable, write_csv, write_text, written_whole
 from vidcls.report.charts import MOST_CELLS, calibration_chart, confusion_chart, curves_chart, views_chart
 from vidcls.report.html import rendered
-from vidcls.report.run_folder import RunFolder
-from vidcls.report.statistics import (
-    accuracies,
-    calibration,
-    class_rows,
-    confusion,
-    least_sure_hits,
-    surest_mistakes,
-    weakest,
-)
+from vidcls.report.statistics import accuracies, calibration, class_rows, weakest
 from vidcls.report.thumbnails import still_and_heat
-from vidcls.training.confusions import (
+from vidcls.runs.confusions import (
     CONFUSION_COLUMNS,
     MOST_WITH_NAMES,
     MOST_WITH_NUMBERS,
     figure_cells,
     worst_confusions,
 )
+from vidcls.runs.results import ScoredVideos
+from vidcls.runs.run import RunFolder
+from vidcls.runs.summary import Summary
+from vidcls.training.results import MODEL_ROW
 
 TEMPLATE = "run.html"
 NUM_SHOWN = 12
@@ -85,7 +80,7 @@ def write_report(
     ``worst_confusions.csv``, ``calibration.csv``, ``views.csv`` where there are several, and ``heat.npz``.
 
     Args:
-        run: see :func:`vidcls.report.read_run`.
+        run: see :func:`vidcls.runs.run.read_run`.
         output: the ``.html`` file.
         explainer: draws the heat of the shown videos; None leaves pictures out.
         path_of: finds their files.
@@ -98,20 +93,21 @@ def write_report(
     Raises:
         VidclsError: a file cannot be written; nothing half-written is left.
     """
-    wrong, unsure = surest_mistakes(run.answers, num_shown), least_sure_hits(run.answers, num_shown)
-    shown = {k: _shown(run, k, explainer, path_of) for k in progress([*wrong, *unsure])}
-    found = calibration(run.answers)
-    counts, rows = confusion(run.answers), class_rows(run.answers, run.class_names)
-    by_views = run.test.get("top1_by_views")
+    videos = run.videos
+    wrong, unsure = videos.most_confident_errors(num_shown), videos.least_confident_correct(num_shown)
+    shown = {k: _shown(videos, k, explainer, path_of) for k in progress([*wrong, *unsure])}
+    found = calibration(videos)
+    counts, rows = videos.confusion(), class_rows(videos)
+    by_views = run.summary.get("top1_by_views")
     views: list[float] | None = by_views if isinstance(by_views, list) and len(by_views) > 1 else None
-    worst = worst_confusions(counts, run.class_names)
+    worst = worst_confusions(counts, videos.class_names)
     content = {
         "name": run.folder.resolve().name,
         "family": run.folder.resolve().parent.name,
         "run": run,
-        "num_videos": len(run.answers.paths),
-        "num_groups": run.answers.num_groups,
-        "accuracies": accuracies(run.answers),
+        "num_videos": len(videos),
+        "num_groups": len(set(videos.independent_groups)),
+        "accuracies": accuracies(videos),
         "classes": rows,
         "weakest": weakest(rows, NUM_WEAKEST) if len(rows) > MOST_CLASSES_SHOWN else None,
         "confusions": worst[:NUM_CONFUSIONS],
@@ -120,9 +116,9 @@ def write_report(
         "most_with_numbers": MOST_WITH_NUMBERS,
         "classes_per_cell": figure_cells(counts, most_cells=MOST_CELLS).classes_per_cell,
         "tables": tables_beside(output).name,
-        "parts": _parts(run.test),
+        "streams": _streams(run.summary),
         "curves": curves_chart(run.curves),
-        "confusion": confusion_chart(counts, run.class_names),
+        "confusion": confusion_chart(counts, videos.class_names),
         "calibration": found,
         "calibration_chart": calibration_chart(found),
         "views": views,
@@ -132,7 +128,7 @@ def write_report(
     }
     tables: dict[str, Iterable[Sequence[object]]] = {
         "classes": [CLASS_COLUMNS, *((r.name, r.precision, r.recall, r.f1, r.support) for r in rows)],
-        "confusion": chain([("label", *run.class_names)], map(_named, run.class_names, counts)),
+        "confusion": chain([("label", *videos.class_names)], map(_named, videos.class_names, counts)),
         "worst_confusions": [CONFUSION_COLUMNS, *map(astuple, worst)],
         "calibration": [
             ("confidence", "accuracy", "videos"),
@@ -174,13 +170,12 @@ def _write_numbers(
     return files
 
 
-def _shown(run: RunFolder, number: int, explainer: Explainer | None, path_of: PathOf) -> ShownVideo:
-    answers = run.answers
+def _shown(videos: ScoredVideos, number: int, explainer: Explainer | None, path_of: PathOf) -> ShownVideo:
     facts = (
-        answers.paths[number],
-        run.class_names[answers.labels[number]],
-        run.class_names[answers.predictions[number]],
-        float(answers.scores[number].max()),
+        videos.paths[number],
+        videos.class_names[videos.labels[number]],
+        videos.class_names[videos.predictions[number]],
+        float(videos.confidence[number]),
     )
     if explainer is None:
         return ShownVideo(*facts, reason="no checkpoint to look with")
@@ -194,12 +189,12 @@ def _shown(run: RunFolder, number: int, explainer: Explainer | None, path_of: Pa
     return ShownVideo(*facts, *still_and_heat(explanation), arrays=heat_arrays(explanation))
 
 
-def _parts(test: Mapping[str, object]) -> list[tuple[str, Mapping[str, float], bool]]:
-    """Rows of the test's table: name, metrics, and whether it is the model's answer; empty for a model of one part."""
-    table = test.get("table")
+def _streams(summary: Summary) -> list[tuple[str, Mapping[str, float], bool]]:
+    """Rows of the test's table: name, metrics, whether it is the model's answer; empty for a model of one stream."""
+    table = summary.get("table")
     if not isinstance(table, dict) or len(table) < 2:
         return []
-    fusion = test.get("fusion")
+    fusion = summary.get("fusion")
     return [
-        (name, metrics, name == fusion) for name, metrics in table.items() if name != "model" or fusion not in table
+        (name, metrics, name == fusion) for name, metrics in table.items() if name != MODEL_ROW or fusion not in table
     ]

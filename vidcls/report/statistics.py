@@ -1,4 +1,4 @@
-"""Labels, scores and groups of a test -> accuracies with intervals, classes, calibration, the sure and the unsure."""
+"""The scored videos of a test -> accuracies with intervals, classes, and calibration."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vidcls.report.run_folder import Answers
+from vidcls.runs.accuracies import accuracy, mean_class_accuracy
+from vidcls.runs.results import ScoredVideos
 
 NUM_DRAWS = 2000
 CONFIDENCE = 0.95
@@ -72,27 +72,23 @@ class Calibration:
     counts: tuple[int, ...]
 
 
-def accuracies(answers: Answers, *, seed: int = 0) -> list[Accuracy]:
+def accuracies(videos: ScoredVideos, *, seed: int = 0) -> list[Accuracy]:
     """Top-1, top-5 (from six classes on) and mean class accuracy with 95 % bootstrap intervals over groups.
 
     Videos of one group (a person, a session) are alike, so that whole groups are drawn, with replacement (cluster
     bootstrap: Efron and Tibshirani: An Introduction to the Bootstrap, 1993); the interval is that of the percentiles.
     """
-    K = answers.scores.shape[1]
-    right = answers.predictions == answers.labels
-    rank = (answers.scores > answers.scores[np.arange(len(right)), answers.labels][:, None]).sum(axis=1)
-    names, group = np.unique(answers.groups, return_inverse=True)
+    is_among_best = videos.is_among_best(TOP_K)
+    names, group = np.unique(videos.independent_groups, return_inverse=True)
     rng = np.random.default_rng(seed)
     found: dict[str, list[float]] = {"top-1": [], "top-5": [], "mean class accuracy": []}
     for draw in range(1 + NUM_DRAWS):  # one at a time: a table of draws by groups and classes could be gigabytes
         times = np.ones(len(names)) if draw == 0 else rng.multinomial(len(names), np.full(len(names), 1 / len(names)))
         weights = times[group].astype(float)  # the first draw is the test as it was
-        videos = np.bincount(answers.labels, weights, minlength=K)
-        hits = np.bincount(answers.labels, weights * right, minlength=K)
-        found["top-1"].append(hits.sum() / videos.sum())
-        found["top-5"].append(weights[rank < TOP_K].sum() / videos.sum())
-        found["mean class accuracy"].append((hits[videos > 0] / videos[videos > 0]).mean())
-    if K <= TOP_K:
+        found["top-1"].append(accuracy(videos.is_correct, weights=weights))
+        found["top-5"].append(accuracy(is_among_best, weights=weights))
+        found["mean class accuracy"].append(mean_class_accuracy(videos.labels, videos.is_correct, weights=weights))
+    if len(videos.class_names) <= TOP_K:
         del found["top-5"]
     tail = 100 * (1 - CONFIDENCE) / 2
     return [
@@ -101,26 +97,19 @@ def accuracies(answers: Answers, *, seed: int = 0) -> list[Accuracy]:
     ]
 
 
-def confusion(answers: Answers) -> NDArray[np.int64]:
-    """Counts ``(K, K)``; rows are true classes, columns are predictions."""
-    from sklearn.metrics import confusion_matrix
-
-    return confusion_matrix(answers.labels, answers.predictions, labels=range(answers.scores.shape[1]))
-
-
-def class_rows(answers: Answers, class_names: tuple[str, ...]) -> list[ClassRow]:
+def class_rows(videos: ScoredVideos) -> list[ClassRow]:
     """Every class, in the order of the scores."""
     from sklearn.metrics import precision_recall_fscore_support
 
     precision, recall, f1, support = precision_recall_fscore_support(
-        answers.labels, answers.predictions, labels=range(len(class_names)), zero_division=np.nan
+        videos.labels, videos.predictions, labels=range(len(videos.class_names)), zero_division=np.nan
     )
-    wrong = confusion(answers)
+    wrong = videos.confusion()
     np.fill_diagonal(wrong, 0)
     rows: list[ClassRow] = []
-    for number, name in enumerate(class_names):
+    for number, name in enumerate(videos.class_names):
         other = int(wrong[number].argmax())
-        confused = (class_names[other], int(wrong[number, other])) if wrong[number, other] else None
+        confused = (videos.class_names[other], int(wrong[number, other])) if wrong[number, other] else None
         shares = [None if np.isnan(v[number]) else float(v[number]) for v in (precision, recall, f1)]
         rows.append(ClassRow(name, shares[0], shares[1], shares[2], int(support[number]), confused))
     return rows
@@ -132,24 +121,11 @@ def weakest(rows: Sequence[ClassRow], most: int) -> list[ClassRow]:
     return sorted(tested, key=lambda row: (row.f1 or 0.0, row.recall or 0.0))[:most]
 
 
-def calibration(answers: Answers) -> Calibration:
+def calibration(videos: ScoredVideos) -> Calibration:
     """Confidence against accuracy in bins of equal width."""
-    confidence = answers.scores.max(axis=1)
-    right = answers.predictions == answers.labels
+    confidence, right = videos.confidence, videos.is_correct
     bins = np.minimum((confidence * NUM_BINS).astype(int), NUM_BINS - 1)
     rows = [(confidence[bins == k].mean(), right[bins == k].mean(), int((bins == k).sum())) for k in np.unique(bins)]
     error = sum(abs(c - a) * n for c, a, n in rows) / len(right)
     means, shares, counts = zip(*rows, strict=True)
     return Calibration(float(error), tuple(map(float, means)), tuple(map(float, shares)), counts)
-
-
-def surest_mistakes(answers: Answers, most: int) -> list[int]:
-    """Videos that were taken for another class, the most confident first."""
-    wrong = np.flatnonzero(answers.predictions != answers.labels)
-    return [int(k) for k in wrong[np.argsort(-answers.scores.max(axis=1)[wrong], kind="stable")][:most]]
-
-
-def least_sure_hits(answers: Answers, most: int) -> list[int]:
-    """Videos that were recognised, the least confident first."""
-    right = np.flatnonzero(answers.predictions == answers.labels)
-    return [int(k) for k in right[np.argsort(answers.scores.max(axis=1)[right], kind="stable")][:most]]

@@ -37,13 +37,6 @@ class MeanClassAccuracy(MulticlassConfusionMatrix):
         raise NotImplementedError("mean class accuracy is one number; draw the confusion matrix instead")
 
 
-def confusion_counts(scores: Tensor, labels: Tensor) -> Tensor:
-    """Counts ``(K, K)`` of ``(N, K)`` scores against ``(N,)`` labels: rows are true classes, columns predictions."""
-    counts = torch.zeros(scores.shape[1], scores.shape[1], dtype=torch.long, device=scores.device)
-    add_confusions(counts, scores.argmax(dim=1), labels)
-    return counts
-
-
 def add_confusions(counts: Tensor, predictions: Tensor, labels: Tensor) -> None:
     """Add predictions and labels, each ``(N,)``, to counts ``(K, K)`` in place."""
     cells = labels * len(counts) + predictions

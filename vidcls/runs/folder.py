@@ -1,18 +1,74 @@
-"""One training, one folder: ``runs/<name>/<time>/`` and what is found in it again."""
+"""One training, one folder ``runs/<name>/<time>/``: what its files are called, and how it is found again.
+
+::
+
+    config.yaml                 the resolved configuration
+    metrics.csv  curves.png     what was logged, by step
+    run.json                    machine, versions and speed of each start
+    layers.csv   layers.png     statistics of the layers, where they are watched
+    skipped.csv                 training videos that could not be read, where there are any
+    checkpoints/best.ckpt       after the validation with the best value
+    checkpoints/last.ckpt       to resume from
+    test.json  test.csv         what a test found: the summary, and the scores of each video
+    test_<stream>.csv           the scores of one stream of a model
+    test_confusion.png  .csv    counts of labels and predictions
+    test_worst_confusions.csv   pairs of classes, the most frequent first
+    tests/<data>/               the same files for a test on other data
+    report.html                 the page of ``vidcls report``
+    compare.json                what ``vidcls compare`` noted
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
 from pathlib import Path
+from typing import Literal, get_args
 
 from vidcls.errors import CheckpointError, ConfigurationError
 
 DEFAULT_ROOT = Path("runs")
 CONFIG_FILE = "config.yaml"
+METRICS_FILE = "metrics.csv"
+CURVES_FILE = "curves.png"
+RUN_FILE = "run.json"
+SKIPPED_FILE = "skipped.csv"
 CHECKPOINTS = "checkpoints"
-TRAINED = (CHECKPOINTS, "metrics.csv")  # one of these is in every folder that a training wrote to
-KEYWORDS = ("best", "last")
+SUMMARY_FILE = "test.json"
+SCORES_FILE = "test.csv"
+CONFUSION_FIGURE = "test_confusion.png"
+CONFUSION_PAIRS_FILE = "test_worst_confusions.csv"
+OTHER_TESTS = "tests"
+REPORT_FILE = "report.html"
+COMPARISON_FILE = "compare.json"
+LAYERS_FILE = "layers.csv"
+LAYERS_FIGURE = "layers.png"
+
+CheckpointName = Literal["best", "last"]
+BEST: CheckpointName = "best"
+LAST: CheckpointName = "last"
+TRAINED = (CHECKPOINTS, METRICS_FILE)  # one of these is in every folder that a training wrote to
+FIRST_FILES = (CONFIG_FILE, METRICS_FILE, SKIPPED_FILE)  # what a run has before its first checkpoint
+
+
+def checkpoint_name(stem: str) -> str:
+    """``checkpoints/best.ckpt`` for ``best``: where it lies in the folder of its run."""
+    return f"{CHECKPOINTS}/{stem}.ckpt"
+
+
+def checkpoint_in(run: Path, stem: str) -> Path:
+    """The file of a checkpoint of a run, such as its ``best``; it need not exist."""
+    return run / checkpoint_name(stem)
+
+
+def scores_name(stream: str | None = None) -> str:
+    """``test.csv``, or ``test_<stream>.csv`` for one stream or fusion of the model."""
+    return SCORES_FILE if stream is None else f"{Path(SCORES_FILE).stem}_{stream}.csv"
+
+
+def log_name(command: str) -> str:
+    """``fit.log``: what a command printed that ``vidcls compare`` ran."""
+    return f"{command}.log"
 
 
 def check_name(name: str) -> None:
@@ -66,7 +122,7 @@ def newest_run(root: Path, name: str | None, *, having: str) -> Path:
             "give --run DIR or --ckpt_path FILE"
         )
     newest = max(trained, key=lambda folder: folder.name)
-    if not (newest / CHECKPOINTS / f"{having}.ckpt").is_file():
+    if not checkpoint_in(newest, having).is_file():
         raise CheckpointError(
             f"{newest}: the newest run here has no checkpoint {having}.ckpt: name another with --run DIR"
         )
@@ -82,13 +138,13 @@ def find_checkpoint(wanted: str, *, root: Path, name: str | None, run: Path | No
         name: the name of the runs to look among; None looks among all.
         run: the one run to look in, in place of the newest of that name.
     """
-    if wanted not in KEYWORDS:
+    if wanted not in get_args(CheckpointName):
         if not Path(wanted).is_file():
             raise CheckpointError(f"--ckpt_path {wanted}: no such file; give a file, best or last")
         return Path(wanted)
     if run is None:
         run = newest_run(root, name, having=wanted)
-    checkpoint = run / CHECKPOINTS / f"{wanted}.ckpt"
+    checkpoint = checkpoint_in(run, wanted)
     if not checkpoint.is_file():
         raise CheckpointError(f"{checkpoint}: no such checkpoint: is {run} the folder of a run?")
     return checkpoint

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from vidcls.training.confusions import Confusion, figure_cells, worst_confusions
+from vidcls.runs.confusions import Confusion, confusion_counts, figure_cells, worst_confusions
+
+
+def test_counts_have_labels_in_rows_and_predictions_in_columns() -> None:
+    labels, predictions = np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 0])
+    assert confusion_counts(labels, predictions, 3).tolist() == [[1, 1, 0], [1, 2, 0], [0, 0, 0]]
 
 
 def test_the_most_frequent_confusion_comes_first_and_among_equals_the_larger_share() -> None:

@@ -6,27 +6,23 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from jsonargparse import Namespace
-
-from vidcls.cli.agreement import dataset_of, is_same_dataset
-from vidcls.cli.runs import CONFIG_FILE
 from vidcls.errors import ConfigurationError
-from vidcls.settings_file import read_json, read_settings
+from vidcls.runs.dataset_identity import is_same_dataset
+from vidcls.runs.folder import CONFIG_FILE, OTHER_TESTS, SUMMARY_FILE
+from vidcls.runs.summary import read_summary
+from vidcls.settings_file import read_settings
 
-TESTS = "tests"
-TEST_FILE = "test.json"
 
-
-def results_folder(run: Path, data: Namespace) -> Path:
+def results_folder(run: Path, dataset: object) -> Path:
     """``RUN`` for the data set that the run was trained on, else ``RUN/tests/<name of the data>``.
 
     Another data set of the same name, elsewhere, gets a number behind it; the same one again gets the same folder.
 
     Args:
         run: the run folder.
-        data: the data section of the command.
+        dataset: that is tested, in plain types, as a configuration has it.
     """
-    config, dataset = run / CONFIG_FILE, dataset_of(data)
+    config = run / CONFIG_FILE
     if not config.is_file():
         return run
     trained = read_settings(config).get("data")
@@ -34,8 +30,8 @@ def results_folder(run: Path, data: Namespace) -> Path:
         return run
     name = _name(dataset)
     for number in range(1, 10_000):
-        folder = run / TESTS / (name if number == 1 else f"{name}_{number}")
-        if not (folder / TEST_FILE).is_file() or is_same_dataset(_tested(folder), dataset):
+        folder = run / OTHER_TESTS / (name if number == 1 else f"{name}_{number}")
+        if not (folder / SUMMARY_FILE).is_file() or is_same_dataset(_tested(folder), dataset):
             return folder
     raise AssertionError("ten thousand data sets of one name")
 
@@ -55,6 +51,6 @@ def _name(dataset: object) -> str:
 
 def _tested(folder: Path) -> object:
     try:
-        return read_json(folder / TEST_FILE).get("dataset")
+        return read_summary(folder).get("dataset")
     except (ConfigurationError, OSError, ValueError):
         return None

@@ -1,0 +1,110 @@
+"""A run -> the callbacks, loggers and plugins of its trainer: csv log, checkpoints, result files, W&B."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jsonargparse import Namespace
+from lightning.fabric.plugins import CheckpointIO
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ProgressBar
+from lightning.pytorch.loggers import Logger
+
+from vidcls.callbacks import (
+    BestCheckpoint,
+    CallbackChecks,
+    EndTogether,
+    FitFiles,
+    FlowBound,
+    MetricsLog,
+    ProgressLine,
+    RunFacts,
+    SkippedVideos,
+    StopAtBatch,
+    SvmFit,
+    TestFiles,
+    WandbLooks,
+    WandbMedia,
+    WandbRun,
+    WholeCheckpoints,
+    last_checkpoints,
+)
+from vidcls.cli.request import Request
+from vidcls.runs.folder import BEST, CHECKPOINTS, LAST, checkpoint_in
+from vidcls.runs.results_folder import results_folder
+
+
+def fit_callbacks(run: Path, stop: StopAtBatch, *, monitor: str, save_every_n_steps: int | None) -> list[Callback]:
+    """What every training has.
+
+    Args:
+        run: the run folder.
+        stop: ends the run where a signal comes.
+        monitor: what the best checkpoint is best at.
+        save_every_n_steps: save the last checkpoint after so many optimiser steps too; None saves it after epochs.
+    """
+    return [
+        EndTogether(),
+        stop,
+        CallbackChecks(),
+        BestCheckpoint(run / CHECKPOINTS, monitor=monitor),
+        *last_checkpoints(run / CHECKPOINTS, every_n_steps=save_every_n_steps),
+        LearningRateMonitor(logging_interval="step"),
+        SkippedVideos(),
+        FlowBound(),
+        SvmFit([checkpoint_in(run, BEST), checkpoint_in(run, LAST)]),
+        FitFiles(run),
+        RunFacts(run),
+        WandbMedia(),
+        WandbLooks(run),
+    ]
+
+
+def evaluation_callbacks(run: Path, stop: StopAtBatch, *, checkpoint: Path | None, dataset: object) -> list[Callback]:
+    """What every test and validation has.
+
+    Args:
+        run: the run folder.
+        stop: ends the run where a signal comes.
+        checkpoint: the file that is tested.
+        dataset: what it is tested on, in plain types.
+    """
+    results = results_folder(run, dataset)
+    files = TestFiles(results, checkpoint=checkpoint, dataset=dataset)
+    return [EndTogether(), stop, files, FlowBound(), WandbMedia(), WandbLooks(results)]
+
+
+def progress_callbacks(trainer: Namespace) -> list[Callback]:
+    """Our progress line, unless the section of the trainer wants none or has another."""
+    given = trainer.get("callbacks")
+    callbacks = given if isinstance(given, list) else [given]
+    if trainer.get("enable_progress_bar") is False or any(isinstance(callback, ProgressBar) for callback in callbacks):
+        return []
+    return [ProgressLine()]
+
+
+def run_loggers(given: object, request: Request, *, has_metrics: bool) -> list[Logger] | bool:
+    """The user's loggers, and for a training the csv log before them; False where there are none.
+
+    Args:
+        given: the loggers of the trainer's section.
+        request: says where the run lies and what it goes on from.
+        has_metrics: whether the run has a csv log.
+    """
+    facts = request.facts
+    loggers = list(given) if isinstance(given, list) else [given] if isinstance(given, Logger) else []
+    for logger in loggers:
+        if isinstance(logger, WandbRun):
+            logger.place(request.folder())
+            if facts is not None and facts.wandb_run_id is not None and request.goes_on:
+                logger.resume(facts.wandb_run_id)
+    if not has_metrics:
+        return loggers or False
+    resumed_at = facts.global_step if facts is not None and request.goes_on else None
+    return [MetricsLog(request.folder(), resumed_at_step=resumed_at), *loggers]
+
+
+def with_whole_checkpoints(given: object) -> list[object]:
+    """The user's plugins, and ours that writes checkpoints unless one of theirs does."""
+    plugins = given if isinstance(given, list) else [] if given is None else [given]
+    has_own = any(isinstance(plugin, CheckpointIO) for plugin in plugins)
+    return plugins if has_own else [*plugins, WholeCheckpoints()]

@@ -1,0 +1,82 @@
+"""What a test found in a few numbers -> ``test.json``, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from vidcls.files import write_text
+from vidcls.runs.folder import SUMMARY_FILE
+from vidcls.settings_file import read_json
+
+class Unread(TypedDict):
+    """A video that could not be read.
+
+    Args:
+        path: its name in the data set.
+        counts_as_wrong: whether it is among the scores.
+        reason: why, beginning with the file.
+    """
+
+    path: str
+    counts_as_wrong: bool
+    reason: str
+
+
+class Summary(TypedDict, total=False):
+    """The content of ``test.json``; version 0.1 wrote neither ``dataset`` nor ``score``.
+
+    Args:
+        checkpoint: the file that was tested.
+        dataset: what it was tested on, in plain types.
+        model: name of the class.
+        fusion: of the streams; None for a model of one.
+        num_videos: that were scored.
+        unread: videos that could not be read.
+        views_per_video: V.
+        score: what is averaged over the views.
+        class_names: K names, in the order of the scores.
+        table: accuracies in 0 to 1 by row: the model, its streams and their fusions.
+        top1_by_views: from 1, 2, ... V views; empty where it was not counted.
+    """
+
+    checkpoint: str | None
+    dataset: object
+    model: str
+    fusion: str | None
+    num_videos: int
+    unread: Sequence[Unread]
+    views_per_video: int
+    score: str
+    class_names: Sequence[str]
+    table: Mapping[str, Mapping[str, float]]
+    top1_by_views: Sequence[float]
+
+
+def write_summary(folder: Path, summary: Summary) -> None:
+    """Write ``test.json``."""
+    write_text(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
+
+
+def read_summary(folder: Path) -> Summary:
+    """What ``test.json`` says; which of its keys there must be, the caller knows.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+        ValueError: it is damaged.
+    """
+    content: Summary = read_json(folder / SUMMARY_FILE)
+    if not isinstance(content, dict):
+        raise ValueError(f"{SUMMARY_FILE} holds no keys and values")
+    return content
+
+
+def tested_checkpoint(folder: Path) -> str | None:
+    """``best``, ``last`` or the name of another checkpoint that a run was tested with; None before its test."""
+    try:
+        checkpoint = read_summary(folder).get("checkpoint")
+    except FileNotFoundError:
+        return None
+    return Path(checkpoint).stem if checkpoint else None
