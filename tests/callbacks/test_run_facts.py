@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
-from vidcls.runs.trainings import read_trainings
 
 from vidcls.callbacks import RunFacts
 from vidcls.callbacks.run_facts import git_state
@@ -17,6 +16,7 @@ from vidcls.clips.reader import ClipReader
 from vidcls.datasets import VideoFolder
 from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame
+from vidcls.runs.trainings import read_trainings
 from vidcls.transforms import ClipPixels
 from vidcls.types import VideoRecord
 

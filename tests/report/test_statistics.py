@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
-from vidcls.runs.results import ScoredVideos
 
 from vidcls.report.statistics import NUM_DRAWS, accuracies, calibration, class_rows, weakest
+from vidcls.runs.results import ScoredVideos
 
 RNG = np.random.default_rng(0)
 

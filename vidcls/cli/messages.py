@@ -13,7 +13,7 @@ import lightning.pytorch
 from lightning.pytorch import Trainer
 
 import vidcls
-from vidcls.cli.request import LINKED
+from vidcls.cli.links import LINKED
 from vidcls.loading import VideoDataModule
 from vidcls.models.build import import_class
 from vidcls.models.classifier import LINKED_ARGUMENTS

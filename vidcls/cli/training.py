@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
@@ -29,8 +28,9 @@ from vidcls.cli.config_file import ConfigFile
 from vidcls.cli.configs import with_config_paths
 from vidcls.cli.data_lines import data_lines
 from vidcls.cli.library_notes import quiet_libraries
+from vidcls.cli.links import add_links
 from vidcls.cli.messages import own_message, parser_message, refused_by_callback
-from vidcls.cli.request import Request, understand
+from vidcls.cli.request import Request
 from vidcls.cli.run_callbacks import (
     evaluation_callbacks,
     fit_callbacks,
@@ -38,12 +38,13 @@ from vidcls.cli.run_callbacks import (
     run_loggers,
     with_whole_checkpoints,
 )
+from vidcls.cli.words import read_request
 from vidcls.errors import ConfigurationError, DivergedError, VidclsError
 from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
-from vidcls.models.build import import_class, import_model_class
+from vidcls.models.build import import_model_class
 from vidcls.trusted_settings import check_settings
-from vidcls.types import SPLITS, ClipSettings, Split, Stream
+from vidcls.types import SPLITS, Split
 
 # Abbreviated, --ckpt_pat would silently start a new training.
 PARSER: dict[str, bool] = {"exit_on_error": False, "allow_abbrev": False}
@@ -62,7 +63,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
     if any(argument in ("-h", "--help") or argument.startswith("--help=") for argument in arguments):
         VidclsCLI(command, arguments, None)
         return 0
-    request = understand(command, arguments)
+    request = read_request(command, arguments)
     stop = StopAtBatch()
     try:
         _run(command, request, stop)
@@ -148,10 +149,7 @@ class VidclsCLI(LightningCLI):
             default=None,
             help="Save the last checkpoint within epochs too.",
         )
-        parser.link_arguments("model", "data.streams", compute_fn=_streams_of)
-        parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
-        parser.link_arguments("data.class_names", "model.init_args.class_names", apply_on="instantiate")
-        parser.link_arguments("data.clip", "model.init_args.clip", compute_fn=_fields_of, apply_on="instantiate")
+        add_links(parser)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: object) -> None:
         """Parse, and hold what was given against what must not be given."""
@@ -244,17 +242,6 @@ class VidclsCLI(LightningCLI):
         if subcommand == "test":
             kwargs["verbose"] = False  # our own table says it
         return kwargs
-
-
-def _fields_of(clip: ClipSettings) -> Namespace:
-    """The clip settings as the parser wants a dataclass: it builds it once more."""
-    return Namespace(dataclasses.asdict(clip))
-
-
-def _streams_of(model: Namespace) -> list[Stream]:
-    """What the class that a configuration names sees."""
-    found: type[VideoClassifier] = import_class(model["class_path"])
-    return list(found.streams)
 
 
 def _as_namespace(plain: object) -> Namespace | None:

@@ -11,7 +11,6 @@ from torch.utils.data import DataLoader
 
 from vidcls.clips.reader import ClipReader
 from vidcls.clips.settings import InputSettings
-from vidcls.errors import ConfigurationError
 from vidcls.flow.saturation import DeviceTally, Saturation, SaturationTally
 from vidcls.inference.network_input import NetworkInput, with_flow
 from vidcls.loading.clip_dataset import (
@@ -25,6 +24,7 @@ from vidcls.loading.clip_dataset import (
 )
 from vidcls.loading.known_bad import refuse_known_bad
 from vidcls.loading.mixing import mixed
+from vidcls.loading.process_checks import check_processes
 from vidcls.loading.samplers import OrderedBatches, TrainBatches
 from vidcls.loading.sturdy_loader import SturdyLoader, leave_signals_to_parent
 from vidcls.loading.train_loader import TrainLoader
@@ -89,25 +89,8 @@ class VideoDataModule(VideoData, LightningDataModule):
         )
         if stage == "fit":  # each video is read again and again, and must stay what it is
             self._unchanged = {part: UnchangedFiles([r.path for r in self.split(part)]) for part in wanted["fit"]}
-        if self.trainer is None or self.trainer.world_size == 1:
-            return
-        if self.trainer._accelerator_connector.use_distributed_sampler:
-            raise ConfigurationError(
-                "the data module deals the videos to the processes itself: give Trainer(use_distributed_sampler=False)"
-            )
-        if (
-            self.trainer._accelerator_connector._layer_sync is not None
-            and self.trainer.strategy.root_device.type == "cpu"
-        ):
-            raise ConfigurationError(
-                "sync_batchnorm: true works on GPUs alone, and this training runs on the CPU: set "
-                "--trainer.sync_batchnorm false"
-            )
-        if self.bad_videos == "skip" and self.trainer._accelerator_connector._layer_sync is not None:
-            raise ConfigurationError(
-                "bad_videos: skip and sync_batchnorm: true exclude each other on several processes (one whose whole "
-                "batch was skipped would leave the others waiting): set --trainer.sync_batchnorm false"
-            )
+        if self.trainer is not None:
+            check_processes(self.trainer, bad_videos=self.bad_videos)
 
     def train_dataloader(self) -> TrainLoader:
         """Random clips; the same ones whatever the number of workers."""

@@ -1,0 +1,58 @@
+"""What data and model tell each other: the links, and an error where a user states the same."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jsonargparse import Namespace
+
+from vidcls.errors import ConfigurationError
+from vidcls.models.build import import_class
+from vidcls.types import ClipSettings, Stream
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+    from vidcls.models import VideoClassifier
+
+LINKED = {
+    "data.streams": "the model tells the data what it sees",
+    "data.seed": "the data follows --seed_everything",
+    "model.class_names": "the classes are set from the data (--data.class_names sets their order)",
+    "model.clip": "the clips are set from the data (--data.clip_len, .num_snippets, .stride, .flow_len)",
+}
+
+
+def add_links(parser: ArgumentParser) -> None:
+    """Let each side have what the other knows; see `LINKED`."""
+    parser.link_arguments("model", "data.streams", compute_fn=_streams_of)
+    parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+    parser.link_arguments("data.class_names", "model.init_args.class_names", apply_on="instantiate")
+    parser.link_arguments("data.clip", "model.init_args.clip", compute_fn=_fields_of, apply_on="instantiate")
+
+
+def refuse_linked(arguments: Sequence[str], contents: Sequence[dict[str, object]]) -> None:
+    """Errors where the user gives what model and data tell each other: one of the two would be overruled in silence."""
+    given = {argument.partition("=")[0].strip("-+").replace(".init_args", "") for argument in arguments}
+    for content in contents:
+        for section in ("model", "data"):
+            values = content.get(section)
+            if isinstance(values, dict):
+                inner = values.get("init_args")
+                given |= {f"{section}.{key}" for key in (*values, *(inner if isinstance(inner, dict) else ()))}
+    for key, source in LINKED.items():
+        if any(name == key or name.startswith(f"{key}.") for name in given):
+            raise ConfigurationError(f"--{key}: {source}: remove it")
+
+
+def _fields_of(clip: ClipSettings) -> Namespace:
+    """The clip settings as the parser wants a dataclass: it builds it once more."""
+    return Namespace(dataclasses.asdict(clip))
+
+
+def _streams_of(model: Namespace) -> list[Stream]:
+    """What the class that a configuration names sees."""
+    found: type[VideoClassifier] = import_class(model["class_path"])
+    return list(found.streams)
