@@ -85,7 +85,7 @@ def nothing_was_left(folder: Path, *given: str) -> bool:
         ("--run full", "--run full: is not empty: go on in it with --ckpt_path last, or name a new folder"),
         ("--trainer.default_root_dir clips.csv", "the run folder cannot be made"),
         ("--ckpt_path last", "runs/tiny: no run here has a checkpoint last.ckpt"),
-        ("--ckpt_path gone.ckpt", "--ckpt_path gone.ckpt: no such file; give a file, best or last"),
+        ("--ckpt_path gone.ckpt", "--ckpt_path gone.ckpt: no such file; pass a file, best or last"),
         ("--data.flow gone", "no flow at gone: the folder is not there"),
         ("--data.flow full", "no flow at full: the folder lies there, but has neither"),
         ("--data.dataset.root gone", "gone does not exist"),

@@ -221,7 +221,7 @@ def test_folds_and_fold_belong_together(changes: dict[str, object]) -> None:
 
 
 def test_an_empty_part_is_said_before_anything_is_loaded() -> None:
-    with pytest.raises(DatasetError, match="the val part has no video: add some, or give num_folds"):
+    with pytest.raises(DatasetError, match="the val split has no video: add some, or set num_folds"):
         data_of(listed(2)).setup("fit")
 
 

@@ -164,7 +164,7 @@ def test_workers_that_die_without_a_video_end_the_run_after_a_few_times(
 ) -> None:
     monkeypatch.setattr("vidcls.loading.clip_dataset.train_crop", lambda *_args, **_settings: crash())
     with (
-        pytest.raises(LoaderError, match=r"died 3 times without a video in hands .*SIGSEGV.*--data.num_workers"),
+        pytest.raises(LoaderError, match=r"died 3 times while reading no video .*SIGSEGV.*--data.num_workers"),
         pytest.warns(WorkerDeathWarning, match="without a video died"),
     ):
         batches_of(data_of(clip_dataset, num_workers=1))

@@ -68,7 +68,7 @@ def test_a_checkpoint_is_found_by_word_and_by_path_and_knows_its_run(tmp_path: P
     assert run_of(tmp_path / "best.ckpt") is None
     with pytest.raises(CheckpointError, match="is .* the folder of a run"):
         find_checkpoint("last", root=tmp_path, name="a", run=run)
-    with pytest.raises(CheckpointError, match="no such file; give a file, best or last"):
+    with pytest.raises(CheckpointError, match="no such file; pass a file, best or last"):
         find_checkpoint("worst", root=tmp_path, name="a", run=run)
 
 

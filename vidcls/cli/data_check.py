@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
         if file is not None:
             check_place(file, [Path(options.source)], option=option)
     if options.fix_list is not None and options.fix_list.exists():
-        raise ConfigurationError(f"--fix-list {options.fix_list}: is there already: give another name, or remove it")
+        raise ConfigurationError(f"--fix-list {options.fix_list}: already exists: pass another name, or remove it")
     data, root, refusals, notes = _data(options, others)
     if options.fix_list is not None and not data.has_labels:
         raise ConfigurationError(f"--fix-list: {options.source} has no classes, so that no list of labels can be made")
@@ -155,9 +155,7 @@ def _print_fix_list(fixed: FixList, output: Path, root: Path, *, has_flow: bool)
         for name, reason in pairs:
             say(f"  {what}: {name}: {reason}")
     if fixed.is_recut:
-        print(
-            "  it names no parts: groups were spread so widely that the parts are cut anew, by group, when it is loaded"
-        )
+        print("  it names no splits: groups were spread too widely, so the splits are cut again, by group, on loading")
     words = f"--data video_csv --data.dataset.path {shlex.quote(str(output))}"
     if has_flow and output.parent.resolve() != root.resolve():
         words += f" --data.dataset.root {shlex.quote(str(root))}"  # the names by which the flow is found

@@ -33,7 +33,7 @@ def check_same_videos(data_by_name: Mapping[str, Mapping[str, object]]) -> None:
         where = first_difference(one, two, key="data") or f"{len(expected)} and {len(found)} videos"
         raise ConfigurationError(
             f"{first} and {other} are not about the same clips: they differ in {where}: "
-            "give the data set for all of them, as in --data FILE or --data.dataset"
+            "pass the data set for all of them, as in --data FILE or --data.dataset"
         )
 
 

@@ -1,7 +1,7 @@
 """A checkpoint -> what its model costs: parameters, multiply-adds, latency, throughput and memory.
 
-Measured on made-up clips of the shape that the model was trained with, in a process of its own: decoding, optical flow
-and the moving of clips to the device are not in it. The program of that process is ``main``.
+Measured on synthetic clips of the shape that the model was trained with, in a process of its own: decoding, optical
+flow and the moving of clips to the device are not in it. The program of that process is ``main``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The models of a comparison -> the cost of each, measured by turns on one machine and kept in ``costs.json``."""
+"""The models of a comparison -> the cost of each, measured alternately on one machine and kept in ``costs.json``."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def pooled(runs: Sequence[RunResult]) -> ScoredVideos:
     """The test videos of all folds of one seed; every video is tested in one of them."""
     videos = joined([run.videos for run in runs])
     if len(set(videos.paths)) != len(videos):
-        raise ConfigurationError(f"{runs[0].folder} and its other folds tested the same video twice: train them anew")
+        raise ConfigurationError(f"{runs[0].folder} and its other folds tested the same video twice: train them again")
     return videos
 
 

@@ -52,7 +52,7 @@ def flow_of(
     if folder is None or folder.lower() == "none":
         if settings is not None and settings.method == "imported":
             raise ConfigurationError(
-                "flow_settings.method is imported: such flow cannot be computed; give the folder where it lies as flow"
+                "flow_settings.method is imported: such flow cannot be computed; pass its folder as flow"
             )
         return None, settings or FlowSettings()
     store = open_flow_store(folder, imported=settings)
@@ -74,8 +74,8 @@ def check_flow_on(
         return
     if "flow" not in streams:
         raise ConfigurationError(
-            f"flow_on: {flow_on} has no effect, for this model sees no flow: leave it out, or choose a model such as "
-            "TwoStream"
+            f"flow_on: {flow_on} has no effect, since this model has no flow stream: remove it, or choose a model such "
+            "as TwoStream"
         )
     if folder is not None and folder.lower() != "none":
         raise ConfigurationError(
@@ -84,12 +84,12 @@ def check_flow_on(
     if settings is not None and settings.short_side_px is not None:
         raise ConfigurationError(
             f"flow_on: {flow_on} estimates flow at the size of the crops, so flow_settings.short_side_px "
-            f"({settings.short_side_px}) has no effect: leave it out"
+            f"({settings.short_side_px}) has no effect: remove it"
         )
     if settings is not None and settings.backend(decoder) != decoder:
         raise ConfigurationError(
             f"flow_on: {flow_on} estimates flow between the frames of the clips (decoder: {decoder}), so "
-            f"flow_settings.decoder ({settings.decoder}) has no effect: leave it out"
+            f"flow_settings.decoder ({settings.decoder}) has no effect: remove it"
         )
 
 

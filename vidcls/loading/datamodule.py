@@ -78,7 +78,7 @@ class VideoDataModule(VideoData, LightningDataModule):
     # --- Lightning ----------------------------------------------------------------------------------------------
 
     def setup(self, stage: str) -> None:
-        """Refuse a trainer that would deal the batches anew, and missing parts, before anything is loaded."""
+        """Refuse a trainer that would deal the batches again, and missing splits, before anything is loaded."""
         wanted: dict[str, tuple[Split, ...]] = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
         records = [record for part in wanted.get(stage, ()) for record in self.split(part)]
         self._known_bad = refuse_known_bad(

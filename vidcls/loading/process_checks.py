@@ -25,7 +25,7 @@ def check_processes(trainer: Trainer, *, bad_videos: BadVideos) -> None:
         return
     if trainer._accelerator_connector.use_distributed_sampler:
         raise ConfigurationError(
-            "the data module deals the videos to the processes itself: give Trainer(use_distributed_sampler=False)"
+            "the data module deals the videos to the processes itself: pass Trainer(use_distributed_sampler=False)"
         )
     if trainer._accelerator_connector._layer_sync is None:
         return

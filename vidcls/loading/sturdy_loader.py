@@ -18,7 +18,7 @@ from vidcls.loading.worker_watch import Death, WorkerWatch
 from vidcls.types import Batch
 
 DYING_SECONDS = 10.0  # from when a worker answers no more until it is gone
-WORKER_DEATHS_FOR_NOTHING = 3  # so often may workers die that had no video in hands
+WORKER_DEATHS_FOR_NOTHING = 3  # so often may workers die that were reading no video
 
 
 class WorkerDeathWarning(UserWarning):
@@ -134,7 +134,7 @@ class SturdyLoader:
         if death.index is None:
             if self._deaths[None] >= WORKER_DEATHS_FOR_NOTHING:
                 raise LoaderError(
-                    f"loader workers died {self._deaths[None]} times without a video in hands ({death.how}): give "
+                    f"loader workers died {self._deaths[None]} times while reading no video ({death.how}): give "
                     "fewer --data.num_workers or a smaller --data.batch_size"
                 )
             warnings.warn(f"a loader worker without a video died: {death.how}", WorkerDeathWarning, stacklevel=4)

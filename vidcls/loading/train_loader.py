@@ -86,13 +86,13 @@ class TrainLoader:
         if state["seed"] != seed:
             raise ConfigurationError(
                 f"the checkpoint was trained with seed {state['seed']}, now it is {seed}: "
-                "other clips would follow; give the same --seed_everything"
+                "other clips would follow; pass the same --seed_everything"
             )
         is_within_epoch = 0 < state["num_batches"] < state["num_batches_of_epoch"]
         if is_within_epoch and state["videos_per_step"] != videos_per_step:
             raise ConfigurationError(
                 f"the checkpoint stands within an epoch of {state['videos_per_step']} videos a step, now it is "
-                f"{videos_per_step}: give the same --data.batch_size and number of processes until the epoch ends"
+                f"{videos_per_step}: keep --data.batch_size and the number of processes until the epoch ends"
             )
         self._resume = (state["epoch"], state["num_batches"])
         self._batches.epoch = state["epoch"]

@@ -43,7 +43,7 @@ class VideoData:
         flow_on: where flow without a store is computed: by the ``worker`` that loads, at the size of ``flow_settings``,
             as a store would hold it; or on the ``device``, in the step, between the crops that the network sees, with
             the method ``tvl1`` or ``raft`` in batches on a GPU.
-        num_folds: cut train and test anew into so many parts by group, in place of the data set's own split.
+        num_folds: cut train and test again into so many folds by group, in place of the data set's own split.
         fold: which of these parts is the test, from 0.
         class_names: the classes in the order of the logits; left out: those of the data set.
         batch_size: videos in a training batch of one process.
@@ -147,7 +147,7 @@ class VideoData:
         records = [record for record in self.records if record.split == name]
         if not records:
             raise DatasetError(
-                f"{self.dataset.root}: the {name} part has no video: add some, or give num_folds and fold"
+                f"{self.dataset.root}: the {name} split has no video: add some, or set num_folds and fold"
             )
         return records
 

@@ -1,4 +1,4 @@
-"""Loader workers -> which video each has in hands, known even when one dies or hangs."""
+"""Loader workers -> which video each is reading, known even when one dies or hangs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Death:
     """How a worker ended.
 
     Args:
-        index: the video that it had in hands, by its position in the list; None where it had none.
+        index: the video that it was reading, by its position in the list; None where it had none.
         how: what happened, to follow the name of a video.
         is_hang: whether it was ended for being too slow.
     """

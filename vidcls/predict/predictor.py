@@ -206,7 +206,7 @@ def checkpoint_file(path: str | PathLike[str]) -> Path:
     best = path / "checkpoints" / "best.ckpt"
     if not best.is_file():
         raise CheckpointError(
-            f"{path}: this folder has no checkpoints/best.ckpt; give a checkpoint file, or the folder of one run "
+            f"{path}: this folder has no checkpoints/best.ckpt; pass a checkpoint file, or the folder of one run "
             "(runs/NAME/TIME)"
         )
     return best

@@ -95,7 +95,7 @@ def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
 
     Raises:
         ConfigurationError: it cannot be made.
-        FileExistsError: it is there already, and that is not ``exist_ok``.
+        FileExistsError: it already exists, and that is not ``exist_ok``.
     """
     try:
         folder.mkdir(parents=True, exist_ok=exist_ok)
@@ -140,7 +140,7 @@ def find_checkpoint(wanted: str, *, root: Path, name: str | None, run: Path | No
     """
     if wanted not in get_args(CheckpointName):
         if not Path(wanted).is_file():
-            raise CheckpointError(f"--ckpt_path {wanted}: no such file; give a file, best or last")
+            raise CheckpointError(f"--ckpt_path {wanted}: no such file; pass a file, best or last")
         return Path(wanted)
     if run is None:
         run = newest_run(root, name, having=wanted)

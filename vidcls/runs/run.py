@@ -58,7 +58,7 @@ def read_run(folder: Path) -> RunFolder:
     missing = [name for name in (SUMMARY_FILE, SCORES_FILE) if not (folder / name).is_file()]
     if missing:
         raise ConfigurationError(
-            f"{folder}: has no {missing[0]}: give the folder of a run that was tested (vidcls test --run {folder} "
+            f"{folder}: has no {missing[0]}: pass the folder of a run that was tested (vidcls test --run {folder} "
             "--ckpt_path best)"
         )
     try:

@@ -55,7 +55,7 @@ class OptimizationSettings:
         if (self.schedule == "steps") != bool(self.milestones):
             raise ValueError("optimization.milestones belong to schedule: steps, and steps needs them")
         if self.optimizer == "adamw" and self.momentum is not None:
-            raise ValueError("optimization.momentum has no effect on adamw: leave it out or use sgd")
+            raise ValueError("optimization.momentum has no effect on adamw: remove it or use sgd")
 
 
 class ParameterGroup(TypedDict):

@@ -32,7 +32,7 @@ class TransferSettings:
         if not 0 < self.lr_decay <= 1:
             raise ValueError(f"transfer.lr_decay is a factor in 0 (excluded) to 1, got {self.lr_decay}")
         if self.unfreeze and self.freeze is None:
-            raise ValueError("transfer.unfreeze has no effect without transfer.freeze: give both, or leave it out")
+            raise ValueError("transfer.unfreeze has no effect without transfer.freeze: set both, or remove it")
         if any(epoch < 1 for epoch in self.unfreeze):
             raise ValueError(f"transfer.unfreeze: epochs count from 1, got {min(self.unfreeze)}: epoch 0 is freeze")
 
