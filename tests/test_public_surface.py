@@ -81,7 +81,7 @@ def test_every_module_can_be_imported_says_what_it_is_and_offers_what_it_has(mod
 @pytest.mark.parametrize(
     ("module", "name", "parameters"),
     [
-        ("vidcls.video", "open_video", ["path", "backend"]),
+        ("vidcls.video", "open_video", ["source", "backend"]),
         ("vidcls.models", "load_classifier", ["path"]),
         ("vidcls.flow", "estimate", ["frames", "method"]),
         ("vidcls.predict", "Predictor", ["path"]),

@@ -27,7 +27,7 @@ from vidcls.predict import Predictor
 from vidcls.training.fusion import FIXED_FUSIONS_OF
 from vidcls.transforms import TransformSettings
 from vidcls.types import Prediction, ScoreRule, Stream, VideoInfo
-from vidcls.video import DecoderFallbackWarning, VideoReader, reader, write_video
+from vidcls.video import DecoderFallbackWarning, FramesInMemory, VideoReader, open_video, reader, write_video
 
 STEPS_PX = {"down": (2, 0), "right": (0, 2), "still": (0, 0)}
 CLASSES = tuple(STEPS_PX)
@@ -232,6 +232,22 @@ def test_a_prediction_names_file_classes_and_length(labelled: VideoCsv, rgb_chec
     assert (prediction.path, prediction.class_names) == (path, CLASSES)
     assert (prediction.start_seconds, prediction.end_seconds) == (0.0, pytest.approx(1.4))
     assert sum(prediction.scores) == pytest.approx(1, abs=1e-5)
+
+
+def test_bytes_open_files_and_frames_are_predicted_like_the_file(labelled: VideoCsv, rgb_checkpoint: Path) -> None:
+    predictor = Predictor(rgb_checkpoint, device="cpu")
+    path = labelled.records[0].path
+    expected = predictor(path)
+    with path.open("rb") as file:
+        for found in (predictor(path.read_bytes()), predictor(file)):
+            assert found.scores == expected.scores
+            assert found.end_seconds == expected.end_seconds
+    with open_video(path) as video:
+        frames = FramesInMemory(video.frames(range(video.num_frames)), fps=video.fps, name="made by a program")
+    found = predictor(frames)
+    assert (found.scores, found.path) == (expected.scores, Path("made by a program"))
+    with pytest.raises(DecodeError, match="cannot be decoded"):
+        predictor(b"no video")
 
 
 def test_the_folder_of_a_run_means_its_best_checkpoint(rgb_checkpoint: Path, tmp_path: Path) -> None:

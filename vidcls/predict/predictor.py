@@ -25,7 +25,7 @@ from vidcls.predict.one_video import VideoOrPath, record_of
 from vidcls.training.results import MODEL_ROW
 from vidcls.transforms import ClipPixels
 from vidcls.types import Prediction, VideoRecord
-from vidcls.video import Video
+from vidcls.video import Video, open_video
 from vidcls.video.in_order import in_order, open_to_share, shared
 from vidcls.video.timing import frame_times
 
@@ -80,16 +80,24 @@ class Predictor:
     def __call__(self, video: VideoOrPath) -> Prediction:
         """The scores of a whole video.
 
+        Args:
+            video: the path of a file, the bytes of one, an open binary file, frames in memory
+                (:class:`vidcls.video.FramesInMemory`), or an open video.
+
         Raises:
             DecodeError: the video is missing or cannot be read.
             DatasetError: it is too short for a clip and the checkpoint was trained to refuse such videos.
             CheckpointError: the network answers with NaN or infinity.
         """
+        if not isinstance(video, Video | str | PathLike):
+            with open_video(video, self.input_settings.decoder) as opened:
+                return self(opened)
         record = record_of(video)
         with self._opened(video, record) as opened:
             clips = self._reader.pixels(opened, record, self._reader.test_indices(opened, record))
             end_seconds = frame_times(opened).end_seconds if opened.fps else 0.0
-        return self.prediction_of(record.path, clips, end_seconds=end_seconds)
+            name = Path(opened.name)
+        return self.prediction_of(name, clips, end_seconds=end_seconds)
 
     def scores_by_row(self, video: str | PathLike[str]) -> dict[str, tuple[float, ...]]:
         """K probabilities by row of the test's table: ``model``, then its parts (``spatial``) and its fusions.

@@ -11,17 +11,21 @@ from vidcls.video.sampling import (
     uniform_views,
     windows,
 )
+from vidcls.video.source import BytesInMemory, FramesInMemory, VideoSource
 from vidcls.video.writer import VideoCodec, write_video
 
 __all__ = [
     "BACKENDS",
     "Backend",
+    "BytesInMemory",
     "DecoderFallbackWarning",
+    "FramesInMemory",
     "MemoryReader",
     "ShortPolicy",
     "Video",
     "VideoCodec",
     "VideoReader",
+    "VideoSource",
     "flow_window",
     "open_video",
     "random_clip",

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from operator import index as as_index
-from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, TypeVar, get_args
@@ -30,9 +30,12 @@ from vidcls.video.decord_reader import DecordReader
 from vidcls.video.jpeg_reader import SUFFIX as JPEG_SUFFIX
 from vidcls.video.jpeg_reader import JpegReader
 from vidcls.video.pyav_reader import PyavReader
+from vidcls.video.source import AnyVideo, FramesInMemory, LocalFile, VideoSource, source_of
 from vidcls.video.torchcodec_reader import TorchcodecReader
 
 Backend = Literal["decord", "torchcodec", "pyav", "jpeg"]
+
+MEMORY = "memory"
 
 Result = TypeVar("Result")
 
@@ -89,25 +92,33 @@ class Video:
     """One open video file, read by the first of several decoders that can; made by ``open_video``.
 
     Args:
-        path: the video file.
-        backends: the decoders to try, in this order.
+        source: where the video is.
+        backends: the decoders to try, in this order; frames in memory need none.
     """
 
-    def __init__(self, path: Path, backends: Sequence[Backend]) -> None:
-        self.path = path
+    def __init__(self, source: VideoSource | Path, backends: Sequence[Backend]) -> None:
+        self.source = LocalFile(source) if isinstance(source, Path) else source
+        """Where the video is."""
+        self.name = self.source.name
+        """What messages call it."""
         self.fallbacks = 0
         """How often another decoder took over, 0 for an intact file; callers add these up."""
-        self.backend: Backend = backends[0]
-        """The decoder in use."""
-        self._backends = tuple(backends)
+        self._backends = (MEMORY,) if isinstance(self.source, FramesInMemory) else tuple(backends)
+        self.backend: str = self._backends[0]
+        """The decoder in use; ``memory`` where there is nothing to decode."""
+        self._local = ExitStack()
         self._reader: VideoReader | None = None
-        self._reasons: dict[Backend, str] = {}
+        self._reasons: dict[str, str] = {}
         self._closed = False
-        if not path.is_file():
-            raise DecodeError(f"{path}: no such file; check the path")
-        if path.stat().st_size == 0:
-            raise DecodeError(f"{path}: the file is empty; copy or download it again")
-        self._num_frames, self._fps = self._attempt(lambda reader: (reader.num_frames, reader.fps))
+        self.path = Path(self.name)
+        """The file that is read; for frames in memory, their name."""
+        if self.backend != MEMORY:
+            self.path = self._local.enter_context(self.source.local_file())
+        try:
+            self._num_frames, self._fps = self._attempt(lambda reader: (reader.num_frames, reader.fps))
+        except BaseException:
+            self._local.close()
+            raise
 
     @property
     def num_frames(self) -> int:
@@ -151,16 +162,17 @@ class Video:
         """
         wanted = [as_index(i) for i in indices]
         if not wanted:
-            raise ValueError(f"{self.path}: no frame indices given; ask for at least one")
+            raise ValueError(f"{self.name}: no frame indices given; ask for at least one")
         for i in wanted:
             if not 0 <= i < self._num_frames:
-                raise IndexError(f"{self.path}: frame {i} does not exist; indices go from 0 to {self._num_frames - 1}")
+                raise IndexError(f"{self.name}: frame {i} does not exist; indices go from 0 to {self._num_frames - 1}")
         return self._attempt(lambda reader: _checked_frames(reader, wanted))
 
     def close(self) -> None:
         """Release the file; a closed video cannot be read any more."""
         self._closed = True
         self._close_reader()
+        self._local.close()
 
     def __enter__(self) -> Video:
         return self
@@ -173,15 +185,15 @@ class Video:
     def _attempt(self, action: Callable[[VideoReader], Result]) -> Result:
         """What ``action`` returns for the reader in use, or for the first of those after it that succeeds."""
         if self._closed:
-            raise ValueError(f"{self.path}: this video is closed; read inside the `with` block")
+            raise ValueError(f"{self.name}: this video is closed; read inside the `with` block")
         for backend in self._backends[self._backends.index(self.backend) :]:
             try:
                 if self._reader is None:
-                    self._reader = (BACKENDS.get(backend) or _READERS[backend])(self.path)
+                    self._reader = self._opened_by(backend)
                 result = action(self._reader)
             except NotAVideoError as error:
                 self._close_reader()
-                raise NotAVideoError(f"{self.path}: {error}") from error
+                raise NotAVideoError(f"{self.name}: {error}") from error
             except (DecodeError, MissingExtraError) as error:
                 if isinstance(error, MissingExtraError) and len(self._backends) == 1:
                     raise
@@ -195,12 +207,18 @@ class Video:
         reasons, self._reasons = self._reasons, {}
         self.backend = self._backends[0]
         listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        raise DecodeError(f"{self.path}: cannot be decoded ({listed})")
+        raise DecodeError(f"{self.name}: cannot be decoded ({listed})")
+
+    def _opened_by(self, backend: str) -> VideoReader:
+        if isinstance(self.source, FramesInMemory):
+            return self.source.reader()
+        openers: dict[str, Callable[[Path], VideoReader]] = {**_READERS, **BACKENDS}  # type: ignore[dict-item]
+        return openers[backend](self.path)
 
     def _warn_of_fallback(self) -> None:
         self.fallbacks += 1
         listed = "; ".join(f"{name}: {reason}" for name, reason in self._reasons.items())
-        message = f"{self.path}: read by {self.backend} instead of {self._backends[0]} ({listed})"
+        message = f"{self.name}: read by {self.backend} instead of {self._backends[0]} ({listed})"
         warnings.warn(message, DecoderFallbackWarning, stacklevel=4)
 
     def _close_reader(self) -> None:
@@ -209,11 +227,12 @@ class Video:
             self._reader = None
 
 
-def open_video(path: str | PathLike[str], backend: Backend | None = None) -> Video:
+def open_video(source: AnyVideo, backend: Backend | None = None) -> Video:
     """One open video, to be used in a ``with`` block; open it inside the worker that reads it.
 
     Args:
-        path: the video file.
+        source: the path of a file, the bytes of one, an open binary file, or any
+            :class:`vidcls.video.source.VideoSource`.
         backend: the one decoder to use; None tries decord, torchcodec and PyAV in this order, also when frames cannot
             be read, with a ``DecoderFallbackWarning`` that ``Video.fallbacks`` counts; before them, of files called
             ``.jpeg.avi``, the reader of JPEG pictures.
@@ -225,10 +244,10 @@ def open_video(path: str | PathLike[str], backend: Backend | None = None) -> Vid
     """
     if backend is not None and backend not in get_args(Backend):
         raise ValueError(f"backend is {backend!r}; allowed are {', '.join(get_args(Backend))} and None")
-    path = Path(path)
+    found = source_of(source)
     if backend is not None:
-        return Video(path, (backend,))
-    return Video(path, (*(("jpeg",) if path.name.endswith(JPEG_SUFFIX) else ()), *BACKENDS))
+        return Video(found, (backend,))
+    return Video(found, (*(("jpeg",) if found.name.endswith(JPEG_SUFFIX) else ()), *BACKENDS))
 
 
 def _checked_frames(reader: VideoReader, wanted: list[int]) -> Tensor:

@@ -1,0 +1,85 @@
+"""Where a video is: a file, bytes, an open file, frames; whichever it is, its frames are the same."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from vidcls.errors import DecodeError
+from vidcls.video import Backend, BytesInMemory, FramesInMemory, open_video, write_video
+from vidcls.video.source import LocalFile, source_of
+from vidcls.video.timing import frame_times
+
+
+@pytest.fixture
+def frames() -> Tensor:
+    return torch.randint(0, 256, (7, 3, 32, 48), generator=torch.Generator().manual_seed(3)).byte()
+
+
+@pytest.fixture
+def file(tmp_path: Path, frames: Tensor) -> Path:
+    write_video(tmp_path / "clip.mp4", frames, fps=10, codec="mpeg4", gop=3)
+    return tmp_path / "clip.mp4"
+
+
+@pytest.mark.parametrize("backend", [None, "decord", "pyav"])
+def test_bytes_and_open_files_give_the_frames_of_the_file_and_leave_no_file_behind(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: Backend | None
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    with open_video(file, backend) as video:
+        expected, seconds = video.frames(range(7)), video.frame_seconds
+    content = file.read_bytes()
+    with file.open("rb") as opened:
+        for source in (content, bytearray(content), io.BytesIO(content), opened, BytesInMemory(content, "upload")):
+            with open_video(source, backend) as video:  # type: ignore[arg-type]
+                assert torch.equal(video.frames([6, *range(7)]), torch.cat([expected[6:], expected]))
+                assert (video.num_frames, video.fps, video.frame_seconds) == (7, 10.0, seconds)
+                assert frame_times(video).end_seconds == pytest.approx(0.7)
+                assert [*(tmp_path / "temporary").iterdir()]
+            assert [*(tmp_path / "temporary").iterdir()] == []
+
+
+def test_frames_in_memory_need_no_decoder_and_no_file(frames: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidcls.video.reader.BACKENDS", {})
+    with open_video(FramesInMemory(frames, fps=5.0), "decord") as video:
+        assert torch.equal(video.frames([6, 0]), frames[[6, 0]])
+        assert (video.num_frames, video.fps, video.backend, video.info.codec) == (7, 5.0, "memory", "raw")
+        assert video.frame_seconds[:2] == [0.0, 0.2]
+        with pytest.raises(IndexError, match=r"frames in memory.*frame 7 does not exist"):
+            video.frames([7])
+    with pytest.raises(ValueError, match="must be"):
+        open_video(FramesInMemory(frames.float()))
+
+
+def test_what_is_no_video_is_named_by_what_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(DecodeError, match=r"^upload\.mp4: cannot be decoded"):
+        open_video(BytesInMemory(b"no video at all", "upload.mp4"))
+    assert [*tmp_path.iterdir()] == []
+    with pytest.raises(DecodeError, match=r"^\(bytes in memory\): has no bytes"):
+        open_video(b"")
+    with pytest.raises(DecodeError, match=r"gone\.mp4: no such file"):
+        open_video(tmp_path / "gone.mp4")
+    with pytest.raises(TypeError, match="open it in binary mode"):
+        open_video(io.StringIO("text"))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="not int"):
+        open_video(3)  # type: ignore[arg-type]
+
+
+def test_a_playlist_in_bytes_reads_no_other_file(file: Path) -> None:
+    playlist = f"ffconcat version 1.0\nfile {file}\n".encode()
+    with pytest.raises(DecodeError, match="script that joins files"):
+        open_video(playlist)
+
+
+def test_a_source_is_what_it_is() -> None:
+    source = LocalFile(Path("a.mp4"))
+    assert source_of(source) is source
+    assert source_of("a.mp4") == source == source_of(Path("a.mp4"))
+    assert source.name == "a.mp4"
