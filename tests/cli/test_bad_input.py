@@ -18,6 +18,7 @@ from vidcls.datasets import VideoFolder
 from vidcls.errors import DecodeError
 from vidcls.flow import FlowSettings
 from vidcls.flow.precompute import precompute
+from vidcls.jobs import local_pool
 
 Command = Callable[..., object]
 ONE_EPOCH = ("--trainer.max_epochs", "1", "--data.batch_size", "12")
@@ -34,7 +35,7 @@ class RunsCode:
 def flow_store(clip_dataset: VideoFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The stored flow of all clips."""
     store = tmp_path_factory.mktemp("flow") / "store"
-    precompute(clip_dataset.records, store, FlowSettings(), num_workers=1)
+    precompute(clip_dataset.records, store, FlowSettings(), pool=local_pool(1))
     return store
 
 

@@ -119,6 +119,6 @@ def test_one_huge_group_is_not_taken_where_a_small_one_will_do() -> None:
 def test_too_few_groups_for_a_part_is_an_error_that_names_the_part(val: float, test: float, part: str) -> None:
     entries = entries_of([("a", "g"), ("b", "g")])
     with pytest.raises(
-        DatasetError, match=f"too few videos to cut a {part} part .*2 videos in 1 groups.*{part}_fraction to 0"
+        DatasetError, match=f"too few videos to cut a {part} split .*2 videos in 1 groups.*{part}_fraction to 0"
     ):
         cut(entries, val_fraction=val, test_fraction=test, seed=0, source="clips.csv")

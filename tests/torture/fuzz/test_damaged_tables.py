@@ -24,6 +24,7 @@ from vidcls.flow.dense_flow_folder import DenseFlowFolder
 from vidcls.flow.middlebury import read_flo, write_flo
 from vidcls.flow.precompute import store_video
 from vidcls.flow.store_writer import FlowStoreWriter
+from vidcls.jobs import InThisProcess
 from vidcls.types import VideoRecord
 from vidcls.video import write_video
 
@@ -217,7 +218,7 @@ def test_damaged_files_of_a_prepared_copy_give_the_copy_or_a_dataset_error(
     name: str, videos: list[VideoRecord], plain_damages: Sequence[Damage], tmp_path: Path, num_inputs: int, tally: Tally
 ) -> None:
     settings = PrepareSettings(short_side_px=16)
-    prepare(videos, tmp_path / "copy", settings, num_workers=0)
+    prepare(videos, tmp_path / "copy", settings, pool=InThisProcess())
 
     def read() -> bool:
         """Whether every copy that counts as whole is so."""
