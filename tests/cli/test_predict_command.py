@@ -233,7 +233,7 @@ def test_scores_that_are_no_numbers_are_an_error_that_names_the_checkpoint(
         (["RUN", "A", "--output", "A"], "suffix is '.avi'"),
         (["RUN", "A", "--overlay", "a.txt"], ".mp4, .mov, .avi, .mkv"),
         (["RUN", "A", "--overlay", "A"], "one of the inputs"),
-        (["RUN", "A", "B", "--overlay", "a.mp4"], "give a folder"),
+        (["RUN", "A", "B", "--overlay", "a.mp4"], "pass a folder"),
         (["RUN", "A", "--top-k", "0"], "--top-k"),
         (["RUN", "A", "--window-seconds", "nan"], "--window-seconds"),
         (["RUN", "A", "--hop-seconds", "1"], "needs --window-seconds"),

@@ -214,7 +214,7 @@ def test_a_copy_without_a_part_is_refused(
     for path in (source / "test").rglob("*.avi"):
         path.write_bytes(b"no video")
     assert main(["data", "prepare", str(source), str(tmp_path / "small"), "--workers", "1"]) == 2
-    assert "no video of the part test is in the copy" in capsys.readouterr().err
+    assert "no video of the split test is in the copy" in capsys.readouterr().err
 
 
 def test_a_copy_of_other_videos_is_kept_and_leftovers_go(clip_dataset: VideoFolder, tmp_path: Path) -> None:

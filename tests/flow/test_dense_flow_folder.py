@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torchvision.io import encode_jpeg
 
-from vidcls.errors import FlowError
+from vidcls.errors import DatasetError, FlowError
 from vidcls.flow import FlowSettings, open_flow_store
 from vidcls.flow.dense_flow_folder import DenseFlowFolder
 from vidcls.types import VideoRecord
@@ -76,7 +76,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     source, record = DenseFlowFolder(tmp_path), record_of("a.mp4")
     with pytest.raises(FlowError, match=r"no flow of 'b\.mp4': looked for"):
         source.num_fields(record_of("b.mp4"))
-    with pytest.raises(FlowError, match="leads out of"):
+    with pytest.raises(DatasetError, match="leads out of"):
         source.num_fields(record_of("../a.mp4"))
     with pytest.raises(IndexError, match="fields 0 to 2"):
         source.fields(record, [3])

@@ -181,7 +181,7 @@ def test_weights_that_cannot_be_used_are_refused_in_words(tmp_path: Path, slidin
         ("none.pth", "not there"),
         ("text.pth", "cannot be read"),
         ("other.pth", "no weights of torchvision's raft"),
-        ("list.pth", "no dictionary of tensors"),
+        ("list.pth", "not a dictionary of tensors"),
     ]:
         with pytest.raises(FlowError, match=words):
             estimate(sliding_frames, "raft", weights=str(tmp_path / name))
@@ -196,5 +196,5 @@ def test_a_failed_download_says_what_to_do(
     monkeypatch.setattr(urllib.request, "urlopen", no_network)
     monkeypatch.setattr("torch.hub.urlopen", no_network)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(FlowError, match=r"raft_small.*could not be downloaded.*give the file's path"):
+    with pytest.raises(FlowError, match=r"raft_small.*could not be downloaded.*pass the file's path"):
         estimate(sliding_frames, "raft")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vidcls.artifacts.source_identity import SourceIdentity
-from vidcls.errors import FlowError
+from vidcls.errors import DatasetError, FlowError
 from vidcls.flow import FlowSettings, FlowStore, flow_as_stored, open_flow_store
 from vidcls.flow.precompute import store_video
 from vidcls.flow.store_writer import PARTIAL_FOLDER, FlowStoreWriter
@@ -203,7 +203,7 @@ def test_every_damaged_byte_is_noticed(tmp_path: Path, record: VideoRecord) -> N
 @pytest.mark.parametrize("name", ["../a.avi", "walk/../../a.avi", "/etc/passwd", "", "a\0b"])
 def test_a_name_cannot_leave_the_folder(tmp_path: Path, record: VideoRecord, name: str) -> None:
     store = stored(tmp_path / "flow")
-    with pytest.raises(FlowError, match="leads out of"):
+    with pytest.raises(DatasetError, match="leads out of"):
         store.fields(replace(record, name=name), [0])
 
 

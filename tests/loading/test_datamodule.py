@@ -238,7 +238,7 @@ def test_sizes_out_of_range_are_refused(clip_dataset: VideoFolder, changes: dict
 
 
 def test_imported_flow_without_its_folder_is_refused(clip_dataset: VideoFolder) -> None:
-    with pytest.raises(ConfigurationError, match="method is imported: such flow cannot be computed; pass the folder"):
+    with pytest.raises(ConfigurationError, match="method is imported: such flow cannot be computed; pass its folder"):
         data_of(clip_dataset, flow_settings=FlowSettings(method="imported"))
 
 

@@ -53,7 +53,7 @@ def test_a_classifier_of_one_class_is_refused() -> None:
 
 def test_a_training_without_end_is_refused(model: SingleFrame) -> None:
     trainer = Trainer(max_epochs=-1, accelerator="cpu", logger=False, enable_checkpointing=False)
-    with pytest.raises(ConfigurationError, match=r"give --trainer\.max_epochs or"):
+    with pytest.raises(ConfigurationError, match=r"pass --trainer\.max_epochs or"):
         trainer.fit(model, DataLoader([torch.zeros(1)]))
 
 

@@ -113,7 +113,7 @@ def test_json_that_grew_is_the_json_of_the_whole(tmp_path: Path) -> None:
         ("a.txt", r"\.csv and \.json"),
         ("a", r"\.csv and"),
         ("folder.csv", "a folder"),
-        ("file/a.csv", "no folder"),
+        ("file/a.csv", "not a writable folder"),
         ("in.csv", "one of the inputs"),
     ],
 )

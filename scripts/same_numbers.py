@@ -3,7 +3,7 @@
 Each of the shipped configurations is trained for an epoch, tested and used, by both versions, on the same processor: on
 the clips of a csv file, and on a part of the built-in data. Losses, ``test.csv`` and predictions are compared as text.
 
-  python benchmarks/same_numbers.py 0a1b2c3 . --clips clips/clips.csv
+  python scripts/same_numbers.py 0a1b2c3 . --clips clips/clips.csv
 
 ``.`` is the working tree, anything else a commit. Exit status: 0 all equal, 1 something differs, 2 something failed.
 """
