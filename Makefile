@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 # Errors alone; make PIP_SAYS=-v setup shows everything.
 PIP_SAYS ?= --quiet --quiet --disable-pip-version-check
 
-.PHONY: setup demo test test-all torture gpu check format constraints clean
+.PHONY: setup demo test test-quick test-all torture gpu check format constraints clean
 
 setup: $(STAMP)
 
@@ -27,7 +27,11 @@ demo: setup
 	$(BIN)/vidcls demo
 
 test: setup
-	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --durations=10 $(TESTS)
+
+# Some tests of every package, in less than a minute.
+test-quick: setup
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile @tests/quick.txt
 
 test-all: setup
 	$(BIN)/python -m pytest

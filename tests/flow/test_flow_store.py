@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.errors import DatasetError, FlowError
 from vidcls.flow import FlowSettings, FlowStore, flow_as_stored, open_flow_store
 from vidcls.flow.precompute import store_video
@@ -109,29 +108,6 @@ def test_flow_of_another_video_is_refused(
     make_record(record.name, sliding_frames.flip(0))
     with pytest.raises(FlowError, match=r"'walk/a.avi'.*made from another video.*precompute_flow.py"):
         store.fields(record, [0])
-
-
-def test_a_change_anywhere_in_a_small_video_changes_its_identity(record: VideoRecord) -> None:
-    content = bytearray(record.path.read_bytes())
-    assert len(content) < 96 * 1024
-    before = SourceIdentity.of(record.path)
-    content[len(content) // 3] ^= 1
-    record.path.write_bytes(content)
-    assert SourceIdentity.of(record.path) != before
-
-
-def test_a_large_video_is_known_by_its_size_and_three_parts(tmp_path: Path) -> None:
-    content = bytearray(os.urandom(400_000))
-    path = tmp_path / "large"
-    path.write_bytes(content)
-    before = SourceIdentity.of(path)
-    for place in (0, len(content) // 2, len(content) - 1):
-        content[place] ^= 1
-        path.write_bytes(content)
-        assert SourceIdentity.of(path) != before
-        content[place] ^= 1
-    path.write_bytes(content + b"0")
-    assert SourceIdentity.of(path) != before
 
 
 def test_flow_of_another_bound_is_refused(tmp_path: Path, record: VideoRecord) -> None:
