@@ -105,3 +105,11 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match=r"file/run: cannot be written to \(Not a directory\): choose another"):
         FolderLock(tmp_path / "file" / "run").acquire()
+
+
+def test_what_a_kill_in_the_middle_of_locking_left_is_gone_after_the_next_command(tmp_path: Path) -> None:
+    leftover = tmp_path / "..lock-1vzssmzx.json"
+    leftover.write_text("{")
+    with FolderLock(tmp_path):
+        assert not leftover.exists()
+    assert [*tmp_path.iterdir()] == []

@@ -27,7 +27,7 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from vidcls.errors import ConfigurationError, FolderInUseError
-from vidcls.files import FULL_DISK, write_text
+from vidcls.files import FULL_DISK, remove_leftovers, write_text
 from vidcls.settings_file import read_json
 
 LOCK_FILE, HOLDER_FILE = ".lock", ".lock.json"
@@ -65,6 +65,7 @@ class FolderLock:
         """
         try:
             self._acquire(timeout_seconds=-1 if wait else 0)
+            remove_leftovers(self.folder / HOLDER_FILE)  # of a process that was killed while it wrote who it is
             write_text(self.folder / HOLDER_FILE, json.dumps(_this_process(), indent=1) + "\n")
         except Timeout:
             raise FolderInUseError(

@@ -31,11 +31,13 @@ class Aim:
         changes: changes on the board of the child.
         delay_seconds: from the last of them to the kill.
         is_inside: wait on until the child is in the middle of something.
+        is_time: what has to be true besides, as of the files that the child's workers write.
     """
 
     changes: int
     delay_seconds: float
     is_inside: bool = False
+    is_time: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,8 @@ def _kill_at(child: int, shown: mmap.mmap, aim: Aim) -> None:
 
 def _is_reached(aim: Aim, shown: bytes) -> bool:
     changes, place = struct.unpack("q24s", shown)
-    return changes >= aim.changes and not (aim.is_inside and place.startswith((b"between", b"\0")))
+    is_placed = changes >= aim.changes and not (aim.is_inside and place.startswith((b"between", b"\0")))
+    return is_placed and aim.is_time()
 
 
 def _has_ended(child: int) -> bool:

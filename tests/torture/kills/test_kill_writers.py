@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -180,12 +179,19 @@ def test_workers_of_a_killed_flow_leave_nothing_half_written_either(
         pytest.skip("the full form alone: each start of workers takes seconds (make torture)")
     counted, flow = kills(51), writings["flow"]
     flow = replace(flow, words=(*flow.words[:-1], "tvl1"))  # takes long enough to be killed at it
-    (tmp_path / "timed").mkdir()
-    started = time.time()
-    assert children.run(tmp_path / "timed", *flow.words, in_process=False).status == 0
-    written = [file.stat().st_mtime - started for file in (tmp_path / "timed").rglob("*.flow")]
-    aim, partly_done = type(counted.aim(1)), []
-    counted.aim = lambda _: aim(0, counted.random.uniform(min(written) - 0.1, max(written)))
+    work, aim, partly_done = tmp_path / "work", type(counted.aim(1)), []
+
+    def num_written() -> int:
+        """Files in the store that is being written."""
+        store = max(work.glob("killed*"), key=lambda folder: int(folder.name.removeprefix("killed")))
+        return sum(1 for _ in store.rglob("*.flow"))
+
+    def at_some_file(_: int) -> Any:
+        """A moment at random after one of the next files."""
+        wanted = num_written() + counted.random.randint(1, 3)
+        return aim(0, counted.random.uniform(0, 0.02), is_time=lambda: num_written() >= wanted)
+
+    counted.aim = at_some_file
 
     def accepted(folder: Path) -> Accepted:
         found = flow.accepted(folder)
@@ -193,7 +199,7 @@ def test_workers_of_a_killed_flow_leave_nothing_half_written_either(
         return found
 
     watched = replace(flow, accepted=accepted)
-    found = faults_found(children, counted, watched, tmp_path / "work", 15, in_process=False)
+    found = faults_found(children, counted, watched, work, 15, in_process=False)
     tally("kill -9 of flow, with workers", recovered=counted.recovered, lost=counted.lost, note=counted.note())
     assert not found
     assert any(0 < number < max(partly_done) for number in partly_done), "no kill fell while the workers worked"
