@@ -134,7 +134,7 @@ def test_flow_is_normalised_after_it_is_estimated(clip_dataset: VideoFolder) -> 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"streams": ("rgb",)}, "this model sees no flow"),
+        ({"streams": ("rgb",)}, "this model has no flow stream"),
         ({"flow": "stored"}, "stored flow stored exclude each other"),
         ({"flow_settings": FlowSettings(short_side_px=24)}, r"short_side_px \(24\) has no effect"),
     ],

@@ -188,5 +188,5 @@ def test_a_run_is_not_resumed_with_another_seed(clip_dataset: VideoFolder) -> No
     )
     first.train_dataloader()
     second.load_state_dict(first.state_dict())
-    with pytest.raises(ConfigurationError, match=r"trained with seed 3, now it is 0: .* give the same --seed"):
+    with pytest.raises(ConfigurationError, match=r"trained with seed 3, now it is 0: .* pass the same --seed"):
         second.train_dataloader()
