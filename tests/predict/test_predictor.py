@@ -239,7 +239,7 @@ def test_bytes_open_files_and_frames_are_predicted_like_the_file(labelled: Video
     path = labelled.records[0].path
     expected = predictor(path)
     with path.open("rb") as file:
-        for found in (predictor(path.read_bytes()), predictor(file)):
+        for found in (predictor(path.read_bytes()), predictor(file), predictor.timeline(path.read_bytes(), 60.0)[0]):
             assert found.scores == expected.scores
             assert found.end_seconds == expected.end_seconds
     with open_video(path) as video:

@@ -35,7 +35,7 @@ def data_of(source: str, config: str | None, others: Sequence[str]) -> VideoData
     """
     words = _arguments(source, config, others)
     if words[:2] != ["--model", DEFAULT_MODEL] or any(
-        word.startswith("--") and not word.startswith("--data") for word in words[2:]
+        word.startswith("-") and not word.startswith("--data") for word in words[2:]
     ):
         return data_module(source, config, others)
     from jsonargparse import ArgumentError

@@ -37,8 +37,7 @@ def main(argv: list[str]) -> int:
     """
     options = _parsed(argv)
     from vidcls.folder_lock import FolderLock
-    from vidcls.predict.predictor import checkpoint_file
-    from vidcls.runs.folder import CONFIG_FILE, run_of
+    from vidcls.runs.folder import CONFIG_FILE, checkpoint_file, run_of
 
     run = run_of(checkpoint_file(options.run))
     if run is None:

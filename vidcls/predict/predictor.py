@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentError
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
 from pathlib import Path
 from typing import Literal, get_args
@@ -21,12 +21,14 @@ from vidcls.flow.estimators import estimate_by
 from vidcls.inference import Scorer
 from vidcls.loading.clip_dataset import stack_views, views_of
 from vidcls.models import load_classifier
-from vidcls.predict.one_video import VideoOrPath, record_of
+from vidcls.predict.one_video import record_of
+from vidcls.runs.folder import checkpoint_file
 from vidcls.training.results import MODEL_ROW
 from vidcls.transforms import ClipPixels
-from vidcls.types import Prediction, VideoRecord
+from vidcls.types import Prediction
 from vidcls.video import Video, open_video
-from vidcls.video.in_order import in_order, open_to_share, shared
+from vidcls.video.in_order import in_order, open_in_order, open_to_share
+from vidcls.video.source import AnyVideo
 from vidcls.video.timing import frame_times
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -77,7 +79,7 @@ class Predictor:
         """
         return open_to_share(Path(video), self.input_settings.decoder)
 
-    def __call__(self, video: VideoOrPath) -> Prediction:
+    def __call__(self, video: AnyVideo | Video) -> Prediction:
         """The scores of a whole video.
 
         Args:
@@ -89,11 +91,8 @@ class Predictor:
             DatasetError: it is too short for a clip and the checkpoint was trained to refuse such videos.
             CheckpointError: the network answers with NaN or infinity.
         """
-        if not isinstance(video, Video | str | PathLike):
-            with open_video(video, self.input_settings.decoder) as opened:
-                return self(opened)
-        record = record_of(video)
-        with self._opened(video, record) as opened:
+        with self._opened(video) as opened:
+            record = record_of(opened)
             clips = self._reader.pixels(opened, record, self._reader.test_indices(opened, record))
             end_seconds = frame_times(opened).end_seconds if opened.fps else 0.0
             name = Path(opened.name)
@@ -120,13 +119,15 @@ class Predictor:
         scores = self._scores(path, clips)[MODEL_ROW]
         return Prediction(path, self.class_names, tuple(scores.tolist()), start_seconds, end_seconds)
 
-    def timeline(self, video: VideoOrPath, window_seconds: float, hop_seconds: float | None = None) -> list[Prediction]:
+    def timeline(
+        self, video: AnyVideo | Video, window_seconds: float, hop_seconds: float | None = None
+    ) -> list[Prediction]:
         """The scores of each window of a long video, in order of time; see :meth:`each_window`."""
         return list(self.each_window(video, window_seconds, hop_seconds))
 
     def each_window(
         self,
-        video: VideoOrPath,
+        video: AnyVideo | Video,
         window_seconds: float,
         hop_seconds: float | None = None,
         *,
@@ -164,10 +165,11 @@ class Predictor:
         return self._each_window(video, window_seconds, hop_seconds, progress)
 
     def _each_window(
-        self, video: VideoOrPath, window_seconds: float, hop_seconds: float, progress: Callable[[int], object]
+        self, video: AnyVideo | Video, window_seconds: float, hop_seconds: float, progress: Callable[[int], object]
     ) -> Iterator[Prediction]:
-        reader, record = self._reader, record_of(video)
-        with self._opened(video, record, in_order=True) as opened:
+        reader = self._reader
+        with self._opened(video, in_order=True) as opened:
+            record, name = record_of(opened), Path(opened.name)
             windows = frame_times(opened).windows(window_seconds, hop_seconds)
             progress(len(windows))
             planned: deque[list[ClipIndices]] = deque()  # of the windows whose frames were asked for
@@ -180,14 +182,14 @@ class Predictor:
             for window, held in zip(windows, in_order(opened, needed()), strict=True):
                 clips = reader.pixels(held, record, planned.popleft())
                 yield self.prediction_of(
-                    record.path, clips, start_seconds=window.start_seconds, end_seconds=window.end_seconds
+                    name, clips, start_seconds=window.start_seconds, end_seconds=window.end_seconds
                 )
 
-    def _opened(
-        self, video: VideoOrPath, record: VideoRecord, *, in_order: bool = False
-    ) -> AbstractContextManager[Video]:
-        source = video if isinstance(video, Video) else record.path
-        return shared(source, lambda _: self._reader.open(record, in_order=in_order))
+    def _opened(self, video: AnyVideo | Video, *, in_order: bool = False) -> AbstractContextManager[Video]:
+        """The video that is open already, which stays open; any other is opened, and closed in the end."""
+        if isinstance(video, Video):
+            return nullcontext(video)
+        return (open_in_order if in_order else open_video)(video, self.input_settings.decoder)
 
     def _scores(self, path: Path, clips: Sequence[ClipPixels]) -> dict[str, Tensor]:
         """Probabilities ``(K,)`` by row, of all views together."""
@@ -200,24 +202,6 @@ class Predictor:
                 "from before the training diverged, or train again with a smaller learning rate"
             )
         return of_video
-
-
-def checkpoint_file(path: str | PathLike[str]) -> Path:
-    """The checkpoint itself, or the best one of a run's folder.
-
-    Raises:
-        CheckpointError: the folder is not that of a run that was trained.
-    """
-    path = Path(path)
-    if not path.is_dir():
-        return path
-    best = path / "checkpoints" / "best.ckpt"
-    if not best.is_file():
-        raise CheckpointError(
-            f"{path}: this folder has no checkpoints/best.ckpt; pass a checkpoint file, or the folder of one run "
-            "(runs/NAME/TIME)"
-        )
-    return best
 
 
 def _torch_device(device: Device) -> torch.device:

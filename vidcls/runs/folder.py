@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from os import PathLike
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -59,6 +60,24 @@ def checkpoint_name(stem: str) -> str:
 def checkpoint_in(run: Path, stem: str) -> Path:
     """The file of a checkpoint of a run, such as its ``best``; it need not exist."""
     return run / checkpoint_name(stem)
+
+
+def checkpoint_file(path: str | PathLike[str]) -> Path:
+    """The checkpoint itself, or the best one of a run's folder.
+
+    Raises:
+        CheckpointError: the folder is not that of a run that was trained.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    best = checkpoint_in(path, BEST)
+    if not best.is_file():
+        raise CheckpointError(
+            f"{path}: this folder has no {best.relative_to(path).as_posix()}; pass a checkpoint file, or the folder of "
+            "one run (runs/NAME/TIME)"
+        )
+    return best
 
 
 def scores_name(stream: str | None = None) -> str:

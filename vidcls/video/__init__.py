@@ -1,7 +1,7 @@
 """Video files -> frames, which frames to read, and frames -> video files."""
 
 from vidcls.video.memory_reader import MemoryReader
-from vidcls.video.reader import BACKENDS, Backend, DecoderFallbackWarning, Video, VideoReader, open_video
+from vidcls.video.reader import BACKENDS, Backend, DecoderFallbackWarning, Video, open_video
 from vidcls.video.sampling import (
     ShortPolicy,
     flow_window,
@@ -12,6 +12,7 @@ from vidcls.video.sampling import (
     windows,
 )
 from vidcls.video.source import BytesInMemory, FramesInMemory, VideoSource
+from vidcls.video.video_reader import VideoReader
 from vidcls.video.writer import VideoCodec, write_video
 
 __all__ = [

@@ -12,31 +12,34 @@ from torch import Tensor
 
 from vidcls.errors import DecodeError
 from vidcls.types import VideoInfo
-from vidcls.video.reader import Backend, Video, VideoReader, open_video
+from vidcls.video.reader import Backend, Video, open_video
+from vidcls.video.source import AnyVideo, source_of
+from vidcls.video.video_reader import VideoReader
 
 MOST_AHEAD_BYTES = 512 * 2**20  # of frames that only later windows need
 MOST_DECODED_BYTES = 2**30  # of all frames of a video, for which decord may be left to decode ahead
 _IN_ORDER: tuple[Backend, ...] = ("pyav", "torchcodec", "decord")
 
 
-def open_in_order(path: Path, backend: Backend | None = None) -> Video:
+def open_in_order(source: AnyVideo, backend: Backend | None = None) -> Video:
     """The open video for going through it in order, with work between the frames; to be used in a ``with`` block.
 
     As :func:`vidcls.video.open_video`, but long videos are read by PyAV first: decord decodes on while nobody asks, and
     keeps all frames up to the end of the file in memory (seen with decord2 3.4).
 
     Args:
-        path: the video file.
+        source: the video, as for ``open_video``.
         backend: the one decoder to use; None chooses.
 
     Raises:
         DecodeError, MissingExtraError: as ``open_video``.
     """
-    video = open_video(path, backend)
+    found = source_of(source)
+    video = open_video(found, backend)
     if backend is not None or not decodes_ahead(video):
         return video
     video.close()
-    return Video(path, _IN_ORDER)
+    return Video(found, _IN_ORDER)
 
 
 def decodes_ahead(video: Video) -> bool:

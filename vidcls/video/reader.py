@@ -19,7 +19,7 @@ from dataclasses import replace
 from operator import index as as_index
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -32,46 +32,13 @@ from vidcls.video.jpeg_reader import JpegReader
 from vidcls.video.pyav_reader import PyavReader
 from vidcls.video.source import AnyVideo, FramesInMemory, LocalFile, VideoSource, source_of
 from vidcls.video.torchcodec_reader import TorchcodecReader
+from vidcls.video.video_reader import VideoReader
 
 Backend = Literal["decord", "torchcodec", "pyav", "jpeg"]
 
 MEMORY = "memory"
 
 Result = TypeVar("Result")
-
-
-class VideoReader(Protocol):
-    """What every decoder offers: facts of one open video, and its frames by index."""
-
-    @property
-    def num_frames(self) -> int:
-        """Number of frames that the file announces, without decoding any."""
-
-    @property
-    def fps(self) -> float:
-        """Average frames per second as the container states it."""
-
-    @property
-    def info(self) -> VideoInfo:
-        """All facts, upright; may cost the decoding of one frame."""
-
-    @property
-    def frame_seconds(self) -> list[float]:
-        """When each frame is shown, in seconds after frame 0; may list the packets of the file, decodes nothing.
-
-        Raises:
-            DecodeError: the file states neither times nor a frame rate; says so, but not of which file.
-        """
-
-    def frames(self, indices: Sequence[int]) -> Tensor:
-        """The frames at ``indices`` in the order asked, ``(T, 3, H, W)`` uint8 RGB, upright.
-
-        Raises:
-            DecodeError: a frame cannot be had; says why, but not of which file. The reader can then only be closed.
-        """
-
-    def close(self) -> None:
-        """Release the file and the decoder; allowed more than once."""
 
 
 # In the order in which they are tried. A new decoder is one file with one class, and one line here and in Backend.

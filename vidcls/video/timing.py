@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from vidcls.video.reader import VideoReader
 from vidcls.video.sampling import windows
+from vidcls.video.video_reader import VideoReader
 
 _ROUNDING_SECONDS = 1e-6  # sums of floats; far below the tick of any container's clock
 
