@@ -81,6 +81,16 @@ def test_every_kind_of_problem_of_a_csv_is_shown_and_in_the_json_and_the_fix_lis
     assert vidcls("data", "check", source, "--fix-list", source).refusal()
 
 
+@pytest.mark.parametrize("option", ["--config", "-c"])
+def test_a_configuration_says_whose_clips_are_meant_by_either_spelling(
+    check: Command, clips: Path, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "long.yaml").write_text("model: SingleFrame\ndata: {clip_len: 9, short_videos: error}\n")
+    outcome = check(clips, option, "long.yaml")
+    assert outcome.status == 1, outcome
+    assert "short" in outcome.out
+
+
 def test_a_training_refuses_what_the_check_found_and_goes_on_without_it_where_that_is_allowed(
     check: Command, vidcls: Command, clips: Path, tiny: Path, tmp_path: Path
 ) -> None:
