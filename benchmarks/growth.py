@@ -37,13 +37,14 @@ from vidcls.clips.reader import ClipReader
 from vidcls.clips.settings import InputSettings
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings, VideoRecord
+from vidcls.video import LocalFile
 torch.set_num_threads(1)
 decoder, num_opens, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096 / 2**20
 paths = sorted(path for path in folder.rglob("*") if path.is_file())
-records = [VideoRecord(path, "a", "train", path.name) for path in paths]
+records = [VideoRecord(LocalFile(path), "a", "train", path.name) for path in paths]
 clip, transform = ClipSettings(clip_len=2, stride=2), TransformSettings(64, 56)
 settings = InputSettings(("rgb",), clip, transform=transform, decoder=decoder)
 clips = TrainClips(records, ["a"], ClipReader(settings))

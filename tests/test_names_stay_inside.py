@@ -23,6 +23,7 @@ from vidcls.jobs import local_pool
 from vidcls.predict.inputs import find_videos, names_below_common_folder
 from vidcls.predict.overlay import overlay_path
 from vidcls.types import VideoRecord
+from vidcls.video import LocalFile
 
 OUTWARDS = ["../x", "a/../../x", "/etc/x", "..", "a/..", "", "x\0y"]
 SMALL = PrepareSettings(short_side_px=16)
@@ -41,7 +42,7 @@ def all_below(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("name", OUTWARDS)
 def test_a_name_that_leads_out_is_refused(name: str, tmp_path: Path) -> None:
-    record = VideoRecord(path=tmp_path / "v.avi", label="a", split="train", name=name)
+    record = VideoRecord(source=LocalFile(tmp_path / "v.avi"), label="a", split="train", name=name)
     folder = PreparedFolder.open(tmp_path / "copy", SMALL, [])
     with pytest.raises(DatasetError, match="leads out of the folder"):
         path_inside(tmp_path, name)
@@ -62,7 +63,7 @@ def test_an_odd_name_is_the_name_of_a_file_inside(name: str, all_below: Path, cl
     source = all_below / "videos" / "wave"
     source.mkdir(parents=True)
     shutil.copy(clip_folder / "test" / "left" / "0.avi", source / f"x{name}")
-    records = [VideoRecord(source / f"x{name}", "wave", "train", name)]
+    records = [VideoRecord(LocalFile(source / f"x{name}"), "wave", "train", name)]
     prepare(records, all_below / "copy", SMALL, pool=local_pool(0))
     precompute(records, all_below / "flow", FlowSettings(), pool=local_pool(1))
     assert (all_below / "copy" / "videos" / f"{name}.jpeg.avi").is_file()
@@ -133,7 +134,7 @@ def test_a_name_that_gets_too_long_is_one_failure_among_good_videos(all_below: P
     long_name = "x" * 250 + ".avi"
     source = all_below / long_name
     shutil.copy(good[0].path, source)
-    records = [*good, VideoRecord(source, "left", "train", long_name)]
+    records = [*good, VideoRecord(LocalFile(source), "left", "train", long_name)]
     prepared = prepare(records, all_below / "copy", SMALL, pool=local_pool(0))
     flow = precompute(records, all_below / "flow", FlowSettings(), pool=local_pool(1))
     assert [video.name for video in prepared.videos] == [good[0].name]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vidcls.types import ClipSettings, Prediction, VideoRecord
+from vidcls.video import LocalFile
 
 
 @pytest.mark.parametrize("name", ["num_snippets", "clip_len", "stride", "flow_len"])
@@ -24,7 +25,7 @@ def test_a_prediction_ranks_its_classes() -> None:
 
 
 def test_a_record_is_a_fact() -> None:
-    record = VideoRecord(Path("a.mp4"), "run", "train", "a.mp4")
+    record = VideoRecord(LocalFile(Path("a.mp4")), "run", "train", "a.mp4")
     assert (record.group, dict(record.extra)) == (None, {})
     with pytest.raises(FrozenInstanceError):
         record.label = "walk"  # type: ignore[misc]

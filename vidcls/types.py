@@ -18,9 +18,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, runtime_checkable
 
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from vidcls.video.source import VideoSource
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -33,10 +36,10 @@ ScoreRule = Literal["probabilities", "logits"]
 
 @dataclass(frozen=True, slots=True)
 class VideoRecord:
-    """One video of a data set: where it lies and what it is called, never its pixels.
+    """One video of a data set: where it is and what it is called, never its pixels.
 
     Args:
-        path: the file to decode.
+        source: where the video is, such as ``vidcls.video.LocalFile(path)``.
         label: the class name.
         split: the split of the data set that it belongs to.
         name: the path relative to the data set's root with forward slashes, unique in the data set and never
@@ -46,12 +49,17 @@ class VideoRecord:
         extra: further columns of the annotation file, as text.
     """
 
-    path: Path
+    source: VideoSource
     label: str
     split: Split
     name: str
     group: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """The path of the video; of one that is no file of this machine, its name."""
+        return Path(self.source.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ import torch
 from vidcls.callbacks.test_files import scored_videos, table_text
 from vidcls.training.results import TestScores
 from vidcls.types import VideoRecord
+from vidcls.video import LocalFile
 
 
 def record(name: str, label: str, group: str | None = None) -> VideoRecord:
-    return VideoRecord(path=Path("/data") / name, label=label, split="test", name=name, group=group)
+    return VideoRecord(source=LocalFile(Path("/data") / name), label=label, split="test", name=name, group=group)
 
 
 def test_scores_get_the_names_and_groups_of_the_videos_that_they_are_of() -> None:

@@ -9,6 +9,7 @@ import pytest
 from vidcls.checks import cache as check_cache
 from vidcls.checks.cache import CheckCache, CheckedVideo, known_bad
 from vidcls.types import VideoRecord
+from vidcls.video import LocalFile
 from vidcls.video.health import Health
 
 
@@ -101,7 +102,7 @@ def test_known_bad_are_the_unreadable_files_that_have_not_changed(
     paths = {name: video.with_name(f"{name}.mp4") for name in names}
     for path in paths.values():
         path.write_bytes(b"some bytes")
-    records = [VideoRecord(path=path, label="", split="train", name=name) for name, path in paths.items()]
+    records = [VideoRecord(source=LocalFile(path), label="", split="train", name=name) for name, path in paths.items()]
     assert known_bad(records) == {}
     cache = CheckCache(check_cache.default_folder())
     for name, fault in (("sound", ""), ("bad", "crash"), ("repaired", "damaged")):

@@ -13,6 +13,7 @@ from vidcls.checks.files import allowed_seconds, check_files
 from vidcls.errors import MissingExtraError
 from vidcls.jobs import local_pool
 from vidcls.types import VideoRecord
+from vidcls.video import LocalFile
 
 JOBS = """
 import os
@@ -55,7 +56,10 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType
 def records(tmp_path: Path) -> list[VideoRecord]:
     for name in NAMES:
         (tmp_path / name).write_bytes(b"x")
-    return [VideoRecord(path=tmp_path / name, label="", split="train", name=name) for name in (*NAMES, "missing.mp4")]
+    return [
+        VideoRecord(source=LocalFile(tmp_path / name), label="", split="train", name=name)
+        for name in (*NAMES, "missing.mp4")
+    ]
 
 
 def opened(folder: Path) -> list[str]:
@@ -136,7 +140,7 @@ def test_what_was_found_before_an_interruption_is_kept(
 
 def test_a_decoder_that_is_not_installed_is_no_fault_of_the_files(tmp_path: Path, fake: ModuleType) -> None:
     (tmp_path / "extra.mp4").write_bytes(b"x")
-    records = [VideoRecord(path=tmp_path / "extra.mp4", label="", split="train", name="extra.mp4")]
+    records = [VideoRecord(source=LocalFile(tmp_path / "extra.mp4"), label="", split="train", name="extra.mp4")]
     cache = CheckCache(tmp_path / "cache")
     with pytest.raises(MissingExtraError, match="the decoder cannot be imported"):
         check_files(records, cache, pool=local_pool(1), most_seconds=60, job=fake.examined)

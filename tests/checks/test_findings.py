@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.checks.cache import CheckedVideo
 from vidcls.checks.duplicates import duplicate_findings, group_findings
 from vidcls.checks.finding import Finding
@@ -20,15 +19,16 @@ from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store_writer import FlowStoreWriter
 from vidcls.types import ClipSettings, Split, VideoRecord
-from vidcls.video import write_video
+from vidcls.video import LocalFile, write_video
 from vidcls.video.health import Health
 from vidcls.video.sampling import ShortPolicy
+from vidcls.video.source_identity import SourceIdentity
 
 SOUND = Health(num_promised=20, num_frames=20, num_readable=20, fps=25.0, decoder="decord", stream_kinds=("video",))
 
 
 def record(name: str, label: str = "walk", split: Split = "train", group: str | None = None) -> VideoRecord:
-    return VideoRecord(path=Path("/videos") / name, label=label, split=split, name=name, group=group)
+    return VideoRecord(source=LocalFile(Path("/videos") / name), label=label, split=split, name=name, group=group)
 
 
 def data_of(healths: dict[str, Health], *, short_videos: ShortPolicy = "loop", **clip: int) -> CheckedData:
@@ -176,7 +176,7 @@ def test_flow_that_is_missing_or_of_another_file_or_too_short_is_found_without_o
     for name in ("good", "none", "stale", "short"):
         path = tmp_path / f"{name}.avi"
         write_video(path, frames, codec="mjpeg")
-        found = VideoRecord(path=path, label="", split="train", name=path.name)
+        found = VideoRecord(source=LocalFile(path), label="", split="train", name=path.name)
         records.append(found)
         if name != "none":
             store_video(writer, found)
@@ -214,7 +214,7 @@ def test_flow_that_the_bound_cut_is_told_by_video_and_is_a_problem_where_it_is_m
     for k, num_cut in enumerate(cut_values):
         path = tmp_path / f"{k}.avi"
         path.write_bytes(bytes([k]) * 9)
-        records.append(VideoRecord(path=path, label="", split="train", name=path.name))
+        records.append(VideoRecord(source=LocalFile(path), label="", split="train", name=path.name))
         tally = SaturationTally()
         tally.add(Saturation(1000, num_cut, (0, num_cut) if num_cut else ()))
         writer.write(

@@ -12,6 +12,7 @@ from vidcls.checks.fix_list import fix_list, write_fix_list
 from vidcls.datasets import VideoCsv
 from vidcls.errors import DatasetError
 from vidcls.types import SPLITS, Split, VideoRecord
+from vidcls.video import LocalFile
 from vidcls.video.health import Health
 
 
@@ -22,7 +23,7 @@ def listed(
     records, known = [], {}
     for name, label, split, group, health in rows:
         (root / name).write_bytes(name.encode())
-        records.append(VideoRecord(root / name, label, split, name, group, {"scene": name[0]}))
+        records.append(VideoRecord(LocalFile(root / name), label, split, name, group, {"scene": name[0]}))
         known[root / name] = CheckedVideo(9, 9, replace(health, digest=health.digest or name))
     return records, known
 
@@ -156,7 +157,7 @@ def test_a_file_whose_name_is_not_utf_8_is_found_again_from_the_list(tmp_path: P
         pytest.skip("this file system takes UTF-8 names only")
     for name in names:
         (tmp_path / name).write_bytes(os.fsencode(name))
-    records = [VideoRecord(tmp_path / name, label, split, name) for name, label, split, *_ in rows]  # type: ignore[arg-type]
+    records = [VideoRecord(LocalFile(tmp_path / name), label, split, name) for name, label, split, *_ in rows]  # type: ignore[arg-type]
     known = {record.path: CheckedVideo(9, 9, of(record.name)) for record in records}
     fixed = fix_list(records, known)
     assert fixed.left_out == []

@@ -11,11 +11,12 @@ from vidcls.checks.findings import CheckedData, findings
 from vidcls.cli.check_report import print_report
 from vidcls.clips import InputSettings
 from vidcls.types import VideoRecord
+from vidcls.video import LocalFile
 from vidcls.video.health import Health
 
 
 def report(names: dict[str, Health]) -> None:
-    records = [VideoRecord(Path(name), "walk", "train", name) for name in names]
+    records = [VideoRecord(LocalFile(Path(name)), "walk", "train", name) for name in names]
     known = {Path(name): CheckedVideo(9, 9, health) for name, health in names.items()}
     data = CheckedData(records, known, InputSettings(streams=("rgb",)), has_labels=False)
     print_report(data, findings(data), None, num_opened=len(names), seconds=1.0, most_lines=10)

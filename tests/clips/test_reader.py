@@ -17,9 +17,9 @@ from vidcls.errors import DatasetError, FlowError
 from vidcls.flow import FlowSettings, flow_as_stored
 from vidcls.transforms import ClipPixels
 from vidcls.types import ClipSettings, VideoRecord
-from vidcls.video import MemoryReader
+from vidcls.video import LocalFile, MemoryReader
 
-RECORD = VideoRecord(path=Path("clip.mp4"), label="walk", split="train", name="clip.mp4")
+RECORD = VideoRecord(source=LocalFile(Path("clip.mp4")), label="walk", split="train", name="clip.mp4")
 
 
 class PaintedFlow:

@@ -22,7 +22,7 @@ from vidcls.datasets.folds import refold
 from vidcls.errors import DatasetError, DecodeError
 from vidcls.jobs import local_pool
 from vidcls.types import VideoRecord
-from vidcls.video import open_video, write_video
+from vidcls.video import LocalFile, open_video, write_video
 
 SMALL = PrepareSettings(short_side_px=16, quality=2)
 
@@ -118,7 +118,7 @@ def test_other_settings_and_other_folders_are_refused(clip_dataset: VideoFolder,
 def test_small_videos_keep_their_size_and_long_ones_are_read_in_parts(tmp_path: Path) -> None:
     frames = torch.randint(0, 255, (150, 3, 4, 5), dtype=torch.uint8).repeat_interleave(8, 2).repeat_interleave(8, 3)
     write_video(tmp_path / "long.avi", frames, codec="ffv1", fps=30)
-    record = VideoRecord(tmp_path / "long.avi", "a", "train", "deep/long.avi")
+    record = VideoRecord(LocalFile(tmp_path / "long.avi"), "a", "train", "deep/long.avi")
     row = prepare_video(PreparedFolder(tmp_path / "small", PrepareSettings(128, 1), {}), record)
     assert row.num_frames == 150
     with open_video(copy_of(tmp_path / "small", "deep/long.avi")) as copy:

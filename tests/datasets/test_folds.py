@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from vidcls.datasets import refold
 from vidcls.errors import DatasetError
 from vidcls.types import VideoRecord
+from vidcls.video import LocalFile
 
 
 def records_of(*groups: tuple[str | None, str]) -> list[VideoRecord]:
     """One record per label letter: ``("p0", "aab")`` is a group of two of class a and one of class b."""
     return [
-        VideoRecord(Path(f"/x/{g}-{k}-{i}.mp4"), label, "train", f"{g}-{k}-{i}.mp4", g)
+        VideoRecord(LocalFile(Path(f"/x/{g}-{k}-{i}.mp4")), label, "train", f"{g}-{k}-{i}.mp4", g)
         for i, (g, labels) in enumerate(groups)
         for k, label in enumerate(labels)
     ]

@@ -14,6 +14,7 @@ from vidcls.datasets.entries import Entry
 from vidcls.datasets.splits import choose_units, cut, cut_validation
 from vidcls.errors import DatasetError
 from vidcls.types import VideoRecord
+from vidcls.video import LocalFile
 
 Rows = list[tuple[str, str | None]]  # label, group
 ROWS = st.lists(
@@ -81,7 +82,8 @@ def test_without_groups_each_class_gives_its_share_to_the_nearest_video(
 @given(rows=ROWS, num_folds=st.integers(2, 6), seed=st.integers(0, 3))
 def test_folds_test_every_video_once_and_never_split_a_group(rows: Rows, num_folds: int, seed: int) -> None:
     records = [
-        VideoRecord(Path(f"/x/{k}.mp4"), label, "train", f"{k}.mp4", group) for k, (label, group) in enumerate(rows)
+        VideoRecord(LocalFile(Path(f"/x/{k}.mp4")), label, "train", f"{k}.mp4", group)
+        for k, (label, group) in enumerate(rows)
     ]
     tested: Counter[str] = Counter()
     for fold in range(num_folds):

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vidcls.types import VideoRecord
-from vidcls.video import write_video
+from vidcls.video import LocalFile, write_video
 
 
 def texture(height: int, width: int, seed: int, *, grain_px: int = 5) -> Tensor:
@@ -47,6 +47,6 @@ def make_record(tmp_path: Path, sliding_frames: Tensor) -> Callable[..., VideoRe
     def make(name: str = "walk/a.avi", frames: Tensor = sliding_frames) -> VideoRecord:
         path = tmp_path / "videos" / name
         write_video(path, frames, codec="ffv1")
-        return VideoRecord(path=path, label="walk", split="train", name=name)
+        return VideoRecord(source=LocalFile(path), label="walk", split="train", name=name)
 
     return make

@@ -11,6 +11,7 @@ from vidcls.errors import DatasetError, FlowError
 from vidcls.flow import FlowSettings, open_flow_store
 from vidcls.flow.dense_flow_folder import DenseFlowFolder
 from vidcls.types import VideoRecord
+from vidcls.video import LocalFile
 
 BOUND_PX = 20.0
 
@@ -29,7 +30,7 @@ def constant_fields(*vectors: tuple[float, float]) -> Tensor:
 
 
 def record_of(name: str) -> VideoRecord:
-    return VideoRecord(path=Path(name), label="walk", split="train", name=name)
+    return VideoRecord(source=LocalFile(Path(name)), label="walk", split="train", name=name)
 
 
 @pytest.mark.parametrize("folder", ["walk/v_01", "walk/v_01.avi", "v_01"])

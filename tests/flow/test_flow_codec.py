@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.errors import FlowError
 from vidcls.flow.codec import ZERO_CODE, decode_field, dequantize, encode_field, quantize
 from vidcls.flow.flow_file import FlowFile, FlowFileHeader, write_flow_file
 from vidcls.flow.settings import FlowSettings
+from vidcls.video.source_identity import SourceIdentity
 
 
 @settings(deadline=None)

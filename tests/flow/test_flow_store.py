@@ -17,7 +17,7 @@ from vidcls.flow import FlowSettings, FlowStore, flow_as_stored, open_flow_store
 from vidcls.flow.precompute import store_video
 from vidcls.flow.store_writer import PARTIAL_FOLDER, FlowStoreWriter
 from vidcls.types import VideoRecord
-from vidcls.video import open_video
+from vidcls.video import LocalFile, open_video
 
 MakeRecord = Callable[..., VideoRecord]
 SMALL = FlowSettings(short_side_px=48)
@@ -95,7 +95,7 @@ def test_a_store_works_after_being_pickled(tmp_path: Path, record: VideoRecord) 
 
 def test_the_video_may_move_and_be_touched(tmp_path: Path, record: VideoRecord) -> None:
     store = stored(tmp_path / "flow", record)
-    moved = replace(record, path=record.path.rename(tmp_path / "elsewhere.avi"))
+    moved = replace(record, source=LocalFile(record.path.rename(tmp_path / "elsewhere.avi")))
     os.utime(moved.path, (0, 0))
     assert store.num_fields(moved) == 4
 

@@ -21,6 +21,7 @@ from vidcls.flow.report import Report
 from vidcls.flow.saturation import Saturation
 from vidcls.jobs import InThisProcess
 from vidcls.types import VideoRecord
+from vidcls.video import LocalFile
 
 
 def silent(_: str) -> None:
@@ -161,7 +162,7 @@ def test_pictures_of_dense_flow_are_at_the_bound_where_they_are_white_or_black(t
         half[:, 8:] = 0 if number == 2 else 128
         write_jpeg(half, str(folder(tmp_path) / f"flow_x_{number:05d}.jpg"), quality=100)
         write_jpeg(grey, str(folder(tmp_path) / f"flow_y_{number:05d}.jpg"), quality=100)
-    record = VideoRecord(path=tmp_path / "a.avi", label="", split="train", name="a.avi")
+    record = VideoRecord(source=LocalFile(tmp_path / "a.avi"), label="", split="train", name="a.avi")
     found = flow_saturation(DenseFlowFolder(tmp_path), record)
     assert found == Saturation(3 * 2 * 16 * 40, (8 + 16 + 8) * 40, None)
 

@@ -14,6 +14,7 @@ from pebble import ProcessExpired
 
 from vidcls.jobs import LocalProcesses, Outcome, local_pool, reason_of, worker_number
 from vidcls.types import VideoRecord
+from vidcls.video import LocalFile
 
 JOBS = """
 import os
@@ -49,7 +50,8 @@ def outcomes_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
 
     def run(labels: Sequence[str], **options: float) -> dict[str, Outcome[int]]:
         records = [
-            VideoRecord(path=Path(str(i)), label=label, split="train", name="x" * i) for i, label in enumerate(labels)
+            VideoRecord(source=LocalFile(Path(str(i))), label=label, split="train", name="x" * i)
+            for i, label in enumerate(labels)
         ]
         return {o.record.name: o for o in LocalProcesses(2).each(jobs.length_of_name, records, **options)}
 
@@ -70,7 +72,7 @@ def test_workers_are_numbered_from_0_in_their_pool(tmp_path: Path, monkeypatch: 
     (tmp_path / "jobs_with_numbers.py").write_text(JOBS)
     monkeypatch.syspath_prepend(tmp_path)
     job = importlib.import_module("jobs_with_numbers").number_of_worker
-    records = [VideoRecord(Path(str(i)), "", "train", str(i)) for i in range(6)]
+    records = [VideoRecord(LocalFile(Path(str(i))), "", "train", str(i)) for i in range(6)]
     assert {outcome.result for outcome in LocalProcesses(2).each(job, records)} == {0, 1}
     assert worker_number() == 0
     del sys.modules["jobs_with_numbers"]
@@ -82,7 +84,7 @@ def test_without_processes_this_one_works_and_a_failure_is_an_outcome_too() -> N
             raise ValueError("no frames")
         return os.getpid()
 
-    records = [VideoRecord(Path(name), "", "train", name) for name in "abc"]
+    records = [VideoRecord(LocalFile(Path(name)), "", "train", name) for name in "abc"]
     outcomes = list(local_pool(0).each(job, records))
     assert [outcome.result for outcome in outcomes] == [os.getpid(), None, os.getpid()]
     assert reason_of(outcomes[1]) == "b: no frames"
@@ -110,11 +112,12 @@ from pathlib import Path
 from jobs_of_a_test import length_of_name
 from vidcls.jobs import LocalProcesses
 from vidcls.types import VideoRecord
+from vidcls.video import LocalFile
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started without
     labels = ("quick", "hangs", "hangs")
-    records = [VideoRecord(path=Path(), label=label, split="train", name=label) for label in labels]
+    records = [VideoRecord(source=LocalFile(Path()), label=label, split="train", name=label) for label in labels]
     for outcome in LocalProcesses(2).each(length_of_name, records):
         print(outcome.result, flush=True)
 """

@@ -17,6 +17,7 @@ from vidcls.flow import FlowSettings
 from vidcls.loading.clip_dataset import ClipKey, TestVideos, TrainClips, collate
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings, VideoRecord
+from vidcls.video import LocalFile
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -102,7 +103,7 @@ def with_a_bad_one(clip_dataset: VideoFolder, tmp_path: Path) -> list[VideoRecor
     bad = tmp_path / "bad.avi"
     bad.write_bytes(b"no video at all")
     good = clip_dataset.split("train")[:2]
-    return [good[0], VideoRecord(path=bad, label="left", split="train", name="bad.avi"), good[1]]
+    return [good[0], VideoRecord(source=LocalFile(bad), label="left", split="train", name="bad.avi"), good[1]]
 
 
 def test_a_bad_video_is_an_error_that_names_the_file(with_a_bad_one: list[VideoRecord]) -> None:

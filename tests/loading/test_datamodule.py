@@ -22,7 +22,7 @@ from vidcls.flow.store_writer import FlowStoreWriter
 from vidcls.loading import VideoDataModule
 from vidcls.transforms import TransformSettings
 from vidcls.types import Batch, DescribesInput, VideoRecord
-from vidcls.video import BACKENDS, Backend
+from vidcls.video import BACKENDS, Backend, LocalFile
 from vidcls.video.pyav_reader import PyavReader
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -195,7 +195,7 @@ def test_class_balanced_drawing_is_even(clip_dataset: VideoFolder) -> None:
 def listed(num_groups: int) -> Listed:
     return Listed(
         [
-            VideoRecord(Path(f"{g}{k}.mp4"), "ab"[k], "train", f"{g}{k}.mp4", group=f"group{g}")
+            VideoRecord(LocalFile(Path(f"{g}{k}.mp4")), "ab"[k], "train", f"{g}{k}.mp4", group=f"group{g}")
             for g in range(num_groups)
             for k in range(2)
         ]

@@ -24,7 +24,7 @@ from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store_writer import PARTIAL_FOLDER, process_is_running
 from vidcls.jobs import Pool, local_pool
 from vidcls.types import VideoRecord
-from vidcls.video import open_video, write_video
+from vidcls.video import LocalFile, open_video, write_video
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "precompute_flow.py"
@@ -62,7 +62,7 @@ def videos(original_videos: Path, tmp_path: Path) -> Path:
 
 def records_of(folder: Path) -> list[VideoRecord]:
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.mp4"))
-    return [VideoRecord(path=folder / name, label="", split="train", name=name) for name in names]
+    return [VideoRecord(source=LocalFile(folder / name), label="", split="train", name=name) for name in names]
 
 
 def flow_files(store: Path) -> dict[str, tuple[int, int]]:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vidcls.video import MemoryReader, write_video
+from vidcls.video import LocalFile, MemoryReader, write_video
 from vidcls.video.in_order import in_order, open_in_order, open_to_share, shared
 
 NUM_FRAMES = 240
@@ -99,7 +99,7 @@ def test_a_video_of_many_bytes_is_not_kept_open_where_its_decoder_decodes_ahead(
         assert video is given
     monkeypatch.setattr("vidcls.video.in_order.MOST_DECODED_BYTES", 20 * 3 * 32 * 32 - 1)
     with open_to_share(path) as given, shared(given, open_in_order) as video:
-        assert given == path
+        assert given == LocalFile(path)
         assert video.backend == "pyav"
     with open_to_share(path, "pyav") as given:
         assert given != path

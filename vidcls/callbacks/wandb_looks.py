@@ -104,7 +104,7 @@ def _log_looks(logger: WandbRun, explainer: Explainer, records: list[VideoRecord
     heat: list[wandb.Image] = []
     for number, record in enumerate(_bar(records)):
         try:
-            explanation = explainer(record.path)
+            explanation = explainer(record.source)
             picture = folder / f"heat_{number}.png"
             write_heat(explanation, picture)
         except VidclsError as error:

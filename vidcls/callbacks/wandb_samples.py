@@ -85,7 +85,7 @@ def scores_of(model: VideoClassifier, data: VideoDataModule, indices: Sequence[i
 def _write_preview(record: VideoRecord, file: Path, decoder: Backend | None) -> bool:
     """Write the beginning of a video, small and as every browser plays it; False where it cannot be read."""
     try:
-        with open_video(record.path, decoder) as video:
+        with open_video(record.source, decoder) as video:
             frames = video.frames(range(min(video.num_frames, MAX_SAMPLE_FRAMES)))  # (T, 3, H, W)
             fps = video.fps
     except DecodeError:

@@ -36,7 +36,7 @@ class CheckedVideo:
         num_bytes: its size when it was examined.
         mtime_ns: its date then.
         health: what was found.
-        source_digest: as in :class:`vidcls.artifacts.source_identity.SourceIdentity`; empty where it cannot be read.
+        source_digest: as in :class:`vidcls.video.source_identity.SourceIdentity`; empty where it cannot be read.
         most_seconds: the time that it was allowed.
     """
 

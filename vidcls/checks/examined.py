@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.errors import SourceError
 from vidcls.types import VideoRecord
 from vidcls.video.health import Health, examine
 from vidcls.video.reader import Backend
+from vidcls.video.source_identity import SourceIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,6 @@ def examined(record: VideoRecord, *, decoder: Backend | None, most_seconds: floa
     """
     health = examine(record.path, decoder=decoder, most_seconds=most_seconds)
     try:
-        return Examined(health, SourceIdentity.of(record.path).digest)
+        return Examined(health, SourceIdentity.of(record.source).digest)
     except SourceError:
         return Examined(health, "")

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.checks.cache import CheckedVideo
 from vidcls.checks.duplicates import duplicate_findings, group_findings
 from vidcls.checks.finding import Finding
@@ -18,6 +17,7 @@ from vidcls.flow.flow_check import flow_fault, flow_saturation
 from vidcls.flow.saturation import TOLD_SHARE, Saturation, percent, rounded_up
 from vidcls.types import VideoRecord
 from vidcls.video.health import Fault, Health
+from vidcls.video.source_identity import SourceIdentity
 
 Known = Mapping[Path, CheckedVideo]
 PROBLEM_SHARE = 0.01  # of all flow values cut to the bound: less is good to know, as the usual bound of 20 px has it

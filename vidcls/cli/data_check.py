@@ -97,6 +97,7 @@ def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, lis
     from vidcls.datasets import videos_below
     from vidcls.datasets.checks import faults_noted
     from vidcls.types import VideoRecord
+    from vidcls.video import LocalFile
 
     with faults_noted() as refusals:
         module = data_of(options.source, options.config, others)
@@ -111,7 +112,7 @@ def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, lis
     names = videos_below(Path(options.source)) if Path(options.source).is_dir() else []
     if not names:
         raise ConfigurationError(refusals[0] if refusals else f"{options.source}: has no video")
-    records = [VideoRecord(path=root / name, label="", split="train", name=name) for name in names]
+    records = [VideoRecord(source=LocalFile(root / name), label="", split="train", name=name) for name in names]
     return CheckedData(records, {}, InputSettings(streams=("rgb",)), has_labels=False), root, [], ()
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vidcls.explain import Explainer
-    from vidcls.video import Video
+    from vidcls.video import Video, VideoSource
 
 METHOD_NAMES = ("gradcam", "cam", "saliency", "integrated_gradients", "occlusion")
 DESCRIPTION = """Why a model says what it says: where and when it looks for a class, laid on the video.
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _explain(explainer: Explainer, video: Path | Video, options: Namespace) -> None:
+def _explain(explainer: Explainer, video: Video | VideoSource, options: Namespace) -> None:
     if options.output is not None:
         from vidcls.explain.pictures import write_heat
 

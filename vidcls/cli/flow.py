@@ -39,6 +39,7 @@ from vidcls.jobs import local_pool
 from vidcls.settings_file import read_settings
 from vidcls.trusted_settings import made_from
 from vidcls.types import VideoRecord
+from vidcls.video import LocalFile
 from vidcls.video.reader import BACKENDS
 
 DATASET_KEY = "data.dataset"
@@ -182,7 +183,7 @@ def _records(parser: ArgumentParser, options: Namespace) -> list[VideoRecord]:
     names = videos_below(options.folder)
     if not names:
         raise ConfigurationError(f"--folder {options.folder}: no video below it; check the path and the suffixes")
-    return [VideoRecord(path=options.folder / name, label="", split="train", name=name) for name in names]
+    return [VideoRecord(source=LocalFile(options.folder / name), label="", split="train", name=name) for name in names]
 
 
 def _tell(report: Report, bound_px: float, *, verified: bool) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vidcls.predict.output import PredictionFile
     from vidcls.types import Prediction
     from vidcls.video import Video
+    from vidcls.video.source import AnyVideo
 
 DESCRIPTION = """Label videos with a trained model, in the way in which its test scored videos.
 
@@ -198,7 +199,7 @@ def _predict_all(predictor: Predictor, jobs: Sequence[_Job], options: Namespace,
 
 
 def _predicted(
-    predictor: Predictor, video: Path | Video, options: Namespace, progress: Callable[[int], object]
+    predictor: Predictor, video: AnyVideo | Video, options: Namespace, progress: Callable[[int], object]
 ) -> Iterator[Prediction]:
     if options.window_seconds is None:
         yield predictor(video)

@@ -26,6 +26,7 @@ from vidcls.video import (
     uniform_views,
 )
 from vidcls.video.in_order import HeldFrames, open_in_order
+from vidcls.video.source import VideoSource
 from vidcls.video.timing import FrameTimes, frame_times
 
 
@@ -51,7 +52,7 @@ class ClipReader:
         self.flow_source = flow_source
         self.known_bad = known_bad or {}
         self.tally = tally
-        self._times: dict[Path, tuple[int, FrameTimes | None]] = {}
+        self._times: dict[VideoSource, tuple[int, FrameTimes | None]] = {}
 
     def train_clip(self, record: VideoRecord, generator: torch.Generator) -> ClipPixels:
         """One clip at random (one snippet of each segment where there are several snippets)."""
@@ -99,8 +100,8 @@ class ClipReader:
             DecodeError: it cannot be opened, or is known to be unreadable.
         """
         if record.path in self.known_bad:
-            raise DecodeError(f"{record.path}: is known to be unreadable ({self.known_bad[record.path]})")
-        return (open_in_order if in_order else open_video)(record.path, self.settings.decoder)
+            raise DecodeError(f"{record.source}: is known to be unreadable ({self.known_bad[record.path]})")
+        return (open_in_order if in_order else open_video)(record.source, self.settings.decoder)
 
     def test_indices(
         self, video: VideoReader, record: VideoRecord, *, frame_range: tuple[int, int] | None = None
@@ -165,22 +166,22 @@ class ClipReader:
             stride = stride_frames(self.settings.clip.stride, self.settings.stride_seconds, fps)
             return [[shown[place] for place in snippet] for snippet in choose(stop - first, stride)]
         except DatasetError as error:
-            raise DatasetError(f"{record.path}: {error}") from error
+            raise DatasetError(f"{record.source}: {error}") from error
 
     def _uneven_times(self, video: VideoReader, record: VideoRecord) -> FrameTimes | None:
         """When the frames of a video are shown; None where they are shown evenly. Kept, for it costs a reading."""
-        num_frames, times = self._times.get(record.path, (-1, None))
+        num_frames, times = self._times.get(record.source, (-1, None))
         if num_frames != video.num_frames:
             found = frame_times(video) if video.fps > 0 else None
             times = None if found is None or found.is_even else found
-            self._times[record.path] = video.num_frames, times
+            self._times[record.source] = video.num_frames, times
         return times
 
     def _with_flow(self, video: VideoReader, record: VideoRecord, snippets: Sequence[list[int]]) -> ClipIndices:
         try:
             return with_flow(snippets, video.num_frames, self.settings.clip, self.settings.short_videos)
         except DatasetError as error:
-            raise DatasetError(f"{record.path}: {error}") from error
+            raise DatasetError(f"{record.source}: {error}") from error
 
     def _frames(self, video: VideoReader, wanted: Sequence[list[int]]) -> list[Tensor | None]:
         """RGB ``(T, 3, H, W)`` by clip; a frame that several clips share is decoded once."""
@@ -199,8 +200,8 @@ class ClipReader:
                 fields = self.flow_source.fields(record, distinct)
             except IndexError as error:  # folders of other tools say nothing of the video that they were made from
                 raise FlowError(
-                    f"{record.path}: has {video.num_frames} frames, but its stored flow is shorter ({error}): compute "
-                    "it again"
+                    f"{record.source}: has {video.num_frames} frames, but its stored flow is shorter ({error}): "
+                    "compute it again"
                 ) from error
             if self.tally is not None:
                 self.tally.add(Saturation.of_stored(fields, self.flow_source.settings.bound_px))
@@ -213,7 +214,7 @@ class ClipReader:
         settings = self.settings.flow_settings
         assert settings is not None
         if (backend := settings.backend(self.settings.decoder)) != self.settings.decoder:  # of a store, to equal it
-            with open_video(record.path, backend) as other:
+            with open_video(record.source, backend) as other:
                 return self._computed_of(other, settings, distinct)
         return self._computed_of(video, settings, distinct)
 

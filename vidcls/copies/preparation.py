@@ -13,7 +13,6 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 from tqdm import tqdm
 
-from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.copies.prepared_folder import PreparedFolder, PreparedVideo, PrepareSettings
 from vidcls.errors import DecodeError
 from vidcls.files import printable
@@ -21,6 +20,7 @@ from vidcls.folder_lock import FolderLock
 from vidcls.jobs import Pool, reason_of
 from vidcls.types import VideoRecord
 from vidcls.video import Video, open_video, write_video
+from vidcls.video.source_identity import SourceIdentity
 
 NUM_COMPARED = 32  # frames of each video whose error is measured; all are read back
 CHUNK_BYTES = 64 * 2**20  # of frames in memory at a time
@@ -89,10 +89,10 @@ def prepare_video(folder: PreparedFolder, record: VideoRecord) -> PreparedVideo:
         DecodeError: the source cannot be read whole, or what was written does not read back.
         OSError: it cannot be written.
     """
-    source, settings = SourceIdentity.of(record.path), folder.settings
+    source, settings = SourceIdentity.of(record.source), folder.settings
     place = folder.copy_of(record.name)
     compared: dict[int, Tensor] = {}
-    with open_video(record.path) as video:
+    with open_video(record.source) as video:
         num_frames = video.num_frames
         chosen = {round(k * (num_frames - 1) / (NUM_COMPARED - 1)) for k in range(NUM_COMPARED)}
         frames = _small_frames(video, settings.short_side_px, chosen, compared)

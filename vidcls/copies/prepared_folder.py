@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from vidcls.artifacts.places import place_inside
-from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.errors import DatasetError
 from vidcls.files import printable, remove_leftovers, write_csv, write_text
 from vidcls.settings_file import read_json
 from vidcls.types import VideoRecord
 from vidcls.video.jpeg_reader import SUFFIX
+from vidcls.video.source_identity import SourceIdentity
 
 VIDEOS, CLIPS, MANIFEST, JOURNAL, FAILURES = "videos", "clips.csv", "manifest.json", "prepared.csv", "failures.csv"
 FORMAT = 1
@@ -115,9 +115,9 @@ class PreparedFolder:
     def current(self, record: VideoRecord) -> PreparedVideo | None:
         """The copy of a video where it is whole and of the source as it is now."""
         row, place = self.done.get(printable(record.name)), self.copy_of(record.name)
-        if row is None or not place.is_file() or place.stat().st_size != row.num_bytes or not record.path.is_file():
+        if row is None or not place.is_file() or place.stat().st_size != row.num_bytes or record.source.stamp() is None:
             return None
-        is_same = SourceIdentity.of(record.path) == SourceIdentity(row.source_bytes, row.source_digest)
+        is_same = SourceIdentity.of(record.source) == SourceIdentity(row.source_bytes, row.source_digest)
         return row if is_same else None
 
     @contextmanager

@@ -20,6 +20,7 @@ from vidcls.datasets.checks import (
 from vidcls.datasets.entries import Entry
 from vidcls.datasets.splits import cut, cut_validation
 from vidcls.types import SPLITS, Split, VideoRecord
+from vidcls.video.source import source_of
 
 
 class VideoDataset(ABC):
@@ -130,7 +131,7 @@ def collector_paused() -> Iterator[None]:
 def _record(entry: Entry) -> VideoRecord:
     assert entry.split is not None, entry
     return VideoRecord(
-        path=Path(entry.path),
+        source=source_of(entry.path),
         label=entry.label,
         split=entry.split,
         name=entry.name,

@@ -17,6 +17,7 @@ from vidcls.datasets.written_folder import may_be_replaced, write_once
 from vidcls.errors import DatasetError
 from vidcls.files import cache_folder
 from vidcls.types import SPLITS, VideoRecord
+from vidcls.video.source import LocalFile
 
 _log = logging.getLogger(__name__)
 _DIGEST = re.compile("[0-9a-f]{16}")
@@ -155,7 +156,7 @@ def _record(folder: Path, split: str, label: str, scene: int) -> VideoRecord:
     name = f"{split}/{label}/{scene:04d}.mp4"
     part = next(known for known in SPLITS if known == split)
     return VideoRecord(
-        path=folder / name,
+        source=LocalFile(folder / name),
         label=label,
         split=part,
         name=name,

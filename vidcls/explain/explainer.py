@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 
 from torch import Tensor
 
@@ -17,13 +16,14 @@ from vidcls.explain.heat import LAYER_METHODS, METHODS, Method, find_layer, heat
 from vidcls.explain.over_time import TimeEffects, time_effects
 from vidcls.inference.network_input import flow_between
 from vidcls.loading.clip_dataset import stack_views
-from vidcls.predict.one_video import VideoOrPath, record_of
+from vidcls.predict.one_video import record_of
 from vidcls.predict.predictor import Device, Predictor
 from vidcls.transforms import Box, ClipPixels, centre_box, test_transform
 from vidcls.types import Prediction, Stream, VideoRecord
 from vidcls.video import Video
 from vidcls.video.in_order import shared
 from vidcls.video.reader import Backend
+from vidcls.video.source import AnyVideo, VideoSource
 from vidcls.video.timing import frame_times
 
 
@@ -49,7 +49,7 @@ class Explanation:
     """Why a video was given a class, clip by clip.
 
     Args:
-        video: the file.
+        video: where it is.
         method: how the heat was found.
         class_name: the class that the heat speaks for.
         prediction: the scores of the whole video, as a prediction gives them.
@@ -60,7 +60,7 @@ class Explanation:
         decoder: the one decoder that the video is read by; None tries all.
     """
 
-    video: Path
+    video: VideoSource
     method: Method
     class_name: str
     prediction: Prediction
@@ -104,7 +104,7 @@ class Explainer:
 
     def __call__(
         self,
-        video: VideoOrPath,
+        video: AnyVideo | Video,
         *,
         method: Method = "gradcam",
         class_name: str | None = None,
@@ -113,7 +113,7 @@ class Explainer:
         """Explain one class of one video.
 
         Args:
-            video: the file, or what :meth:`open` gives.
+            video: as for :class:`vidcls.predict.Predictor`, or what :meth:`open` gives.
             method: see :func:`heat_maps`.
             class_name: the class; the predicted one where None.
             layer: for ``gradcam`` and ``cam``: one of the model's own layers by its title, or a module of the model by
@@ -154,11 +154,11 @@ class Explainer:
         box = centre_box((info.height_px, info.width_px), self.predictor.input_settings.transform)
         decoder = self.predictor.input_settings.decoder
         return Explanation(
-            record.path, method, class_name, prediction, tuple(clips), box, info.num_frames, info.fps, decoder
+            record.source, method, class_name, prediction, tuple(clips), box, info.num_frames, info.fps, decoder
         )
 
     def over_time(
-        self, video: VideoOrPath, *, class_name: str | None = None, num_parts: int | None = None
+        self, video: AnyVideo | Video, *, class_name: str | None = None, num_parts: int | None = None
     ) -> tuple[str, TimeEffects]:
         """The class, and what hiding parts of the middle clip, shuffling and reversing it does to its probability.
 
@@ -178,12 +178,12 @@ class Explainer:
         streams = self._streams(clips[len(clips) // 2][1])
         return class_name, time_effects(self.model, streams, self._target(class_name), num_parts=num_parts)
 
-    def open(self, video: str | PathLike[str]) -> AbstractContextManager[Video | Path]:
-        """A video to be passed on, several times, in place of its path; see :meth:`vidcls.predict.Predictor.open`."""
+    def open(self, video: AnyVideo) -> AbstractContextManager[Video | VideoSource]:
+        """A video to be passed on, several times, in place of its source; see :meth:`vidcls.predict.Predictor.open`."""
         return self.predictor.open(video)
 
-    def _opened(self, video: VideoOrPath, record: VideoRecord) -> AbstractContextManager[Video]:
-        return shared(video if isinstance(video, Video) else record.path, lambda _: self._reader.open(record))
+    def _opened(self, video: AnyVideo | Video, record: VideoRecord) -> AbstractContextManager[Video]:
+        return shared(video if isinstance(video, Video) else record.source, lambda _: self._reader.open(record))
 
     def _target(self, class_name: str) -> int:
         names = self.predictor.class_names

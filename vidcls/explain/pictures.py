@@ -17,6 +17,7 @@ from vidcls.files import written_whole
 from vidcls.flow.pictures import direction_picture
 from vidcls.video import Video, write_video
 from vidcls.video.in_order import open_in_order, shared
+from vidcls.video.source import AnyVideo
 
 FILM_SUFFIXES = (".mp4", ".mov", ".mkv", ".gif")
 STRIP_SUFFIXES = (".png",)
@@ -26,7 +27,7 @@ _DEFAULT_FPS = 25.0  # for files that state none
 _LEAST_BOUND_PX = 1.0  # flow pictures: a still scene does not become coloured noise
 
 
-def write_heat(explanation: Explanation, output: Path, video: Video | Path | None = None) -> list[Path]:
+def write_heat(explanation: Explanation, output: Path, video: Video | AnyVideo | None = None) -> list[Path]:
     """Write a video (``.mp4``, ``.mov``, ``.mkv``, ``.gif``) or a row of frames (``.png``), and its numbers (``.npz``).
 
     A video has all frames of the original, one panel for each heat; between the frames that the network saw, and
@@ -129,13 +130,13 @@ def heat_by_frame(explanation: Explanation, title: str) -> Iterator[tuple[Tensor
         yield mixed, number, step
 
 
-def _film(explanation: Explanation, source: Video | Path | None) -> Iterator[Tensor]:
+def _film(explanation: Explanation, source: Video | AnyVideo | None) -> Iterator[Tensor]:
     """Frames ``(3, H, n*W)``: the video as it is, then each heat on it; flow heat on the flow as well."""
     by_title = {title: heat_by_frame(explanation, title) for title in explanation.titles}
     streams = explanation.clips[0].streams
     flows: dict[int, Tensor] = {}
     bound = flow_bound_px(explanation) if "flow" in streams.values() else 0.0
-    with shared(source or explanation.video, lambda path: open_in_order(path, explanation.decoder)) as video:
+    with shared(source or explanation.video, lambda closed: open_in_order(closed, explanation.decoder)) as video:
         for index in range(explanation.num_frames):
             frame = video.frames([index])[0]
             size = (frame.shape[1], frame.shape[2])
@@ -163,7 +164,7 @@ def _even(picture: Tensor) -> Tensor:
     return picture[:, : H - H % 2 or 1, : W - W % 2 or 1]
 
 
-def _write_gif(explanation: Explanation, output: Path, video: Video | Path | None) -> None:
+def _write_gif(explanation: Explanation, output: Path, video: Video | AnyVideo | None) -> None:
     from PIL import Image
 
     fps = explanation.fps or _DEFAULT_FPS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import warnings
 from collections.abc import Sequence
@@ -49,10 +48,10 @@ def estimate_space(records: Sequence[VideoRecord], settings: FlowSettings, root:
     for record in records[:: max(1, len(records) // _NUM_SAMPLED_VIDEOS)][:_NUM_SAMPLED_VIDEOS]:
         try:
             stored_bytes += _stored_bytes(record, settings)
-            video_bytes += record.path.stat().st_size
+            video_bytes += _num_bytes(record)
         except (VidclsError, OSError, ValueError):
             continue  # reported when its turn comes
-    total_bytes = sum(os.stat(r.path).st_size for r in records if r.path.is_file())  # noqa: PTH116
+    total_bytes = sum(map(_num_bytes, records))
     num_bytes = round(total_bytes * stored_bytes / video_bytes) if video_bytes else 0
     return SpaceEstimate(num_bytes, shutil.disk_usage(root).free)
 
@@ -62,9 +61,14 @@ def megabytes(num_bytes: float) -> str:
     return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.1f} MB"
 
 
+def _num_bytes(record: VideoRecord) -> int:
+    """The size of the video; 0 of one that is missing."""
+    return (record.source.stamp() or (0, 0))[0]
+
+
 def _stored_bytes(record: VideoRecord, settings: FlowSettings) -> float:
     """The estimated size of one video's flow file."""
-    with warnings.catch_warnings(), open_video(record.path, settings.backend(None)) as video:
+    with warnings.catch_warnings(), open_video(record.source, settings.backend(None)) as video:
         warnings.simplefilter("ignore")  # what another decoder had to read is reported when its turn comes
         count = min(video.num_frames, _NUM_SAMPLED_FRAMES)
         first = (video.num_frames - count) // 2

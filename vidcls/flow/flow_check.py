@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.errors import FlowError, MissingFlowError
 from vidcls.flow.codec import dequantize
 from vidcls.flow.flow_file import FlowFile
@@ -13,6 +12,7 @@ from vidcls.flow.saturation import Saturation
 from vidcls.flow.source import FlowSource
 from vidcls.flow.store import FlowStore
 from vidcls.types import VideoRecord
+from vidcls.video.source_identity import SourceIdentity
 
 _NUM_READ_FIELDS = 3  # of a video whose flow does not say what its bound cut
 

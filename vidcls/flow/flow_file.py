@@ -24,12 +24,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.errors import FlowError
 from vidcls.flow.codec import decode_field, encode_field
 from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import Plain
 from vidcls.settings_file import parse_json
+from vidcls.video.source_identity import SourceIdentity
 
 _MAGIC = b"VIDFLOW1"
 _FOOTER = struct.Struct("<QIII8s")

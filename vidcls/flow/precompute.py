@@ -100,7 +100,7 @@ def store_video(writer: FlowStoreWriter, record: VideoRecord, *, device: Device 
     if writer.is_current(record):
         return VideoResult(kept=True, saturation=writer.saturation_of(record))
     settings, tally = writer.store.settings, SaturationTally()
-    with open_video(record.path, settings.backend(None)) as video:
+    with open_video(record.source, settings.backend(None)) as video:
         height_px, width_px = settings.stored_size(*video.frames([0]).shape[-2:])
         fields = codes_of_video(video, settings, device=_own_device(device), tally=tally)
         num_fields, num_bytes = writer.write(record, fields, height_px=height_px, width_px=width_px, tally=tally)
@@ -134,7 +134,7 @@ def verify_video(store: FlowStore, record: VideoRecord, *, device: Device = "cpu
         FlowError: anything is wrong with the stored flow.
         DecodeError: the video cannot be read.
     """
-    with store.open_file(record) as file, open_video(record.path, store.settings.backend(None)) as video:
+    with store.open_file(record) as file, open_video(record.source, store.settings.backend(None)) as video:
         num_fields = video.num_frames - 1
         if file.num_fields != num_fields:
             raise FlowError(f"{file.path} has {file.num_fields} fields, but the video has {video.num_frames} frames")

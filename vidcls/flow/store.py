@@ -11,7 +11,6 @@ from pathlib import Path
 from torch import Tensor
 
 from vidcls.artifacts.places import path_inside
-from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.errors import FlowError, MissingFlowError, SourceError
 from vidcls.flow.codec import dequantize
 from vidcls.flow.dense_flow_folder import DenseFlowFolder, holds_dense_flow
@@ -20,6 +19,7 @@ from vidcls.flow.manifest import MANIFEST_NAME, Manifest
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.source import FlowSource
 from vidcls.types import VideoRecord
+from vidcls.video.source_identity import SourceIdentity
 
 FLOW_SUFFIX = ".flow"
 RERUN = "run scripts/precompute_flow.py"
@@ -28,7 +28,7 @@ RERUN = "run scripts/precompute_flow.py"
 class FlowStore:
     """Flow as ``scripts/precompute_flow.py`` wrote it, read-only: ``<root>/<record.name>.flow`` beside a manifest.
 
-    Every read checks that the file was made with the store's settings and from the video that lies at ``record.path``
+    Every read checks that the file was made with the store's settings and from the video that lies at ``record.source``
     now. No file stays open, so a store can be pickled and used after a fork.
 
     Args:
@@ -103,27 +103,21 @@ class FlowStore:
             )
 
     def _check_source(self, record: VideoRecord, header: FlowFileHeader) -> None:
-        try:
-            status = record.path.stat()
-        except OSError as error:
-            raise FlowError(
-                f"the flow of {record.name!r} in {self.root} cannot be checked: its video {record.path} cannot be read "
-                f"({error.strerror}); put it back"
-            ) from error
-        signature = (status.st_size, status.st_mtime_ns)  # spares the digest where nothing changed since the last read
-        if self._known_sources.get(record.name) == signature:
+        stamp = record.source.stamp()  # spares the digest where nothing changed since the last read
+        if stamp is not None and self._known_sources.get(record.name) == stamp:
             return
         try:
-            found = SourceIdentity.of(record.path)
+            found = SourceIdentity.of(record.source)
         except SourceError as error:
             raise FlowError(f"the flow of {record.name!r} in {self.root} cannot be checked: {error}") from error
         if found != header.source:
             raise FlowError(
                 f"the flow of {record.name!r} in {self.root} was made from another video ({header.source.num_bytes} "
-                f"bytes, digest {header.source.digest[:8]}) than {record.path} ({found.num_bytes} bytes, digest "
+                f"bytes, digest {header.source.digest[:8]}) than {record.source} ({found.num_bytes} bytes, digest "
                 f"{found.digest[:8]}): {RERUN} with --output {self.root} again"
             )
-        self._known_sources[record.name] = signature
+        if stamp is not None:
+            self._known_sources[record.name] = stamp
 
 
 def open_flow_store(path: str | PathLike[str], *, imported: FlowSettings | None = None) -> FlowSource:

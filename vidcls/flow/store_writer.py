@@ -12,7 +12,6 @@ from uuid import uuid4
 from torch import Tensor
 
 from vidcls.artifacts.places import place_inside
-from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.errors import FlowError
 from vidcls.files import naming
 from vidcls.flow.flow_file import FlowFile, FlowFileHeader, write_flow_file
@@ -22,6 +21,7 @@ from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store import FLOW_SUFFIX, FlowStore
 from vidcls.types import VideoRecord
+from vidcls.video.source_identity import SourceIdentity
 
 PARTIAL_FOLDER = ".partial"
 
@@ -109,7 +109,7 @@ class FlowStoreWriter:
             weights_digest=manifest.weights_digest,
             height_px=height_px,
             width_px=width_px,
-            source=SourceIdentity.of(record.path),
+            source=SourceIdentity.of(record.source),
         )
         path = place_inside(self.store.root, record.name, FLOW_SUFFIX)
         partial = self.store.root / PARTIAL_FOLDER

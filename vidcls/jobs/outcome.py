@@ -45,9 +45,9 @@ def reason_of(outcome: Outcome[Result]) -> str:
     if isinstance(error, VidclsError):
         return str(error)
     if isinstance(error, ProcessExpired):
-        return f"{outcome.record.path}: its worker process died (a crash of the decoder, or too little memory)"
+        return f"{outcome.record.source}: its worker process died (a crash of the decoder, or too little memory)"
     if isinstance(error, TimeoutError):
-        return f"{outcome.record.path}: its worker process did not finish in time and was ended"
+        return f"{outcome.record.source}: its worker process did not finish in time and was ended"
     if isinstance(error, OSError | ValueError):
-        return f"{outcome.record.path}: {error}"
-    return f"{outcome.record.path}: {type(error).__name__}: {error}"
+        return f"{outcome.record.source}: {error}"
+    return f"{outcome.record.source}: {type(error).__name__}: {error}"

@@ -110,7 +110,7 @@ class TrainClips(Dataset[Sample | Skipped]):
         except (DecodeError, MissingFlowError):
             if self.bad_videos == "error":
                 raise
-            return {"skipped": str(record.path)}
+            return {"skipped": record.source.name}
         transform = self.reader.settings.transform
         pixels, drawn = train_crop(pixels, transform, seed=seed + 1)
         label = transform.swapped_label(record.label) if drawn.flipped else record.label
@@ -178,7 +178,7 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
             if self.bad_videos == "error":
                 raise
             if self.bad_videos == "skip":
-                return {"skipped": str(record.path)}
+                return {"skipped": record.source.name}
             target = self.target_of[record.label] if self.bad_videos == "wrong" else NOT_COUNTED
             return {"unread": (index, target, str(error))}
         return _sample(pixels, self.target_of[record.label], index, views=self.views)
@@ -239,7 +239,7 @@ def augmented_batch(batch: Batch) -> Batch:
 
 
 def _unchanged(files: UnchangedFiles | None, index: int, record: VideoRecord) -> AbstractContextManager[None]:
-    return nullcontext() if files is None else files.reading(index, record.path)
+    return nullcontext() if files is None else files.reading(index, record.source)
 
 
 def _sample(pixels: Sequence[ClipPixels], target: int, index: int, *, views: bool) -> Sample:

@@ -88,7 +88,7 @@ class VideoDataModule(VideoData, LightningDataModule):
             decoder=self.input_settings.decoder,
         )
         if stage == "fit":  # each video is read again and again, and must stay what it is
-            self._unchanged = {part: UnchangedFiles([r.path for r in self.split(part)]) for part in wanted["fit"]}
+            self._unchanged = {part: UnchangedFiles([r.source for r in self.split(part)]) for part in wanted["fit"]}
         if self.trainer is not None:
             check_processes(self.trainer, bad_videos=self.bad_videos)
 

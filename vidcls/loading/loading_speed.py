@@ -54,7 +54,7 @@ def known_speed(
         file: a JSON file with what was measured before; None measures it in any case.
     """
     chosen = sampled(records)
-    identities = [(str(r.path), r.path.stat().st_size, r.path.stat().st_mtime_ns) for r in chosen]
+    identities = [(r.source.name, *(r.source.stamp() or (0, 0))) for r in chosen]
     where = (platform.node(), os.cpu_count(), str(getattr(flow_source, "root", "")))
     key = hashlib.blake2b(repr((settings.to_dict(), identities, where)).encode(), digest_size=16).hexdigest()
     measured = _read(file)

@@ -1,17 +1,15 @@
-"""A path or an open video -> the record of a video that belongs to no data set."""
+"""A video -> the record of a video that belongs to no data set."""
 
 from __future__ import annotations
 
-from os import PathLike
 from pathlib import Path
 
 from vidcls.types import VideoRecord
-from vidcls.video import Video
+from vidcls.video import Video, source_of
+from vidcls.video.source import AnyVideo
 
-VideoOrPath = str | PathLike[str] | Video
 
-
-def record_of(video: VideoOrPath) -> VideoRecord:
+def record_of(video: AnyVideo | Video) -> VideoRecord:
     """A video of no data set."""
-    path = video.path if isinstance(video, Video) else Path(video)
-    return VideoRecord(path, label="", split="test", name=path.name)
+    source = video.source if isinstance(video, Video) else source_of(video)
+    return VideoRecord(source, label="", split="test", name=Path(source.name).name)

@@ -17,6 +17,7 @@ from vidcls.types import Prediction
 from vidcls.video import Video, VideoReader, write_video
 from vidcls.video.in_order import open_in_order, shared
 from vidcls.video.reader import Backend
+from vidcls.video.source import AnyVideo
 from vidcls.video.timing import frame_times
 
 OVERLAY_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv")
@@ -27,7 +28,7 @@ _READABLE_FONT_PX, _SMALLEST_FONT_PX = 11, 6
 
 
 def write_overlay(
-    source: Path | Video, predictions: Sequence[Prediction], output: Path, *, decoder: Backend | None = None
+    source: AnyVideo | Video, predictions: Sequence[Prediction], output: Path, *, decoder: Backend | None = None
 ) -> None:
     """Write a copy of a video, without its sound, in which every frame shows the label and score of its moment.
 
@@ -44,7 +45,7 @@ def write_overlay(
         DecodeError: a frame of the video cannot be read; nothing half-written is left.
         VidclsError: the output cannot be written; nothing half-written is left.
     """
-    with shared(source, lambda path: open_in_order(path, decoder)) as video:
+    with shared(source, lambda closed: open_in_order(closed, decoder)) as video:
         fps = video.fps or _DEFAULT_FPS
         try:
             write_video(output, _captioned(video, predictions), fps=fps)

@@ -28,7 +28,7 @@ from vidcls.transforms import ClipPixels
 from vidcls.types import Prediction
 from vidcls.video import Video, open_video
 from vidcls.video.in_order import in_order, open_in_order, open_to_share
-from vidcls.video.source import AnyVideo
+from vidcls.video.source import AnyVideo, VideoSource
 from vidcls.video.timing import frame_times
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -69,15 +69,15 @@ class Predictor:
         self._reader = ClipReader(self.input_settings)
         _check_flow(self.path, self.input_settings)
 
-    def open(self, video: str | PathLike[str]) -> AbstractContextManager[Video | Path]:
-        """A video to be passed on, several times, in place of its path, so that its file is opened once.
+    def open(self, video: AnyVideo) -> AbstractContextManager[Video | VideoSource]:
+        """A video to be passed on, several times, in place of its source, so that it is opened once.
 
-        Where its decoder would fill the memory meanwhile, it is the path.
+        Where its decoder would fill the memory meanwhile, it is the source.
 
         Raises:
             DecodeError: the video is missing or cannot be read.
         """
-        return open_to_share(Path(video), self.input_settings.decoder)
+        return open_to_share(video, self.input_settings.decoder)
 
     def __call__(self, video: AnyVideo | Video) -> Prediction:
         """The scores of a whole video.
@@ -98,7 +98,7 @@ class Predictor:
             name = Path(opened.name)
         return self.prediction_of(name, clips, end_seconds=end_seconds)
 
-    def scores_by_row(self, video: str | PathLike[str]) -> dict[str, tuple[float, ...]]:
+    def scores_by_row(self, video: AnyVideo | Video) -> dict[str, tuple[float, ...]]:
         """K probabilities by row of the test's table: ``model``, then its parts (``spatial``) and its fusions.
 
         Raises:

@@ -223,7 +223,7 @@ def thumbnails(data: VideoDataModule, progress: Progress = no_progress) -> dict[
         found[name] = []
         for record in records:
             try:
-                with open_video(record.path, decoder) as video:
+                with open_video(record.source, decoder) as video:
                     frames = small(video.frames(evenly(video.num_frames, NUM_FRAMES)))
             except DecodeError as error:
                 found[name].append(Thumbnail(record.name, reason=str(error)))

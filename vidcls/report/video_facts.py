@@ -48,7 +48,7 @@ def read_facts(records: Sequence[VideoRecord], *, decoder: Backend | None = None
 
     def facts(record: VideoRecord) -> VideoFacts:
         try:
-            with open_video(record.path, decoder) as video:
+            with open_video(record.source, decoder) as video:
                 return VideoFacts(record, video.info)
         except DecodeError as error:
             return VideoFacts(record, None, str(error))

@@ -11,7 +11,7 @@ from vidcls.video.sampling import (
     uniform_views,
     windows,
 )
-from vidcls.video.source import BytesInMemory, FramesInMemory, VideoSource
+from vidcls.video.source import BytesInMemory, FramesInMemory, LocalFile, VideoSource, source_of
 from vidcls.video.video_reader import VideoReader
 from vidcls.video.writer import VideoCodec, write_video
 
@@ -21,6 +21,7 @@ __all__ = [
     "BytesInMemory",
     "DecoderFallbackWarning",
     "FramesInMemory",
+    "LocalFile",
     "MemoryReader",
     "ShortPolicy",
     "Video",
@@ -31,6 +32,7 @@ __all__ = [
     "open_video",
     "random_clip",
     "segment_clips",
+    "source_of",
     "stride_frames",
     "uniform_views",
     "windows",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from torch import Tensor
 from vidcls.errors import DecodeError
 from vidcls.types import VideoInfo
 from vidcls.video.reader import Backend, Video, open_video
-from vidcls.video.source import AnyVideo, source_of
+from vidcls.video.source import AnyVideo, VideoSource, source_of
 from vidcls.video.video_reader import VideoReader
 
 MOST_AHEAD_BYTES = 512 * 2**20  # of frames that only later windows need
@@ -59,26 +58,27 @@ def decodes_ahead(video: Video) -> bool:
 
 
 @contextmanager
-def open_to_share(path: Path, backend: Backend | None = None) -> Iterator[Video | Path]:
-    """The open video, for several who read it in turn; the path where it cannot stay open, since it decodes ahead.
+def open_to_share(video: AnyVideo, backend: Backend | None = None) -> Iterator[Video | VideoSource]:
+    """The open video, for several who read it in turn; its source where it cannot stay open, since it decodes ahead.
 
     Raises:
         DecodeError, MissingExtraError: as ``open_video``.
     """
-    with open_video(path, backend) as video:
-        if not decodes_ahead(video):
-            yield video
+    source = source_of(video)
+    with open_video(source, backend) as opened:
+        if not decodes_ahead(opened):
+            yield opened
             return
-    yield path
+    yield source
 
 
 @contextmanager
-def shared(video: Video | Path, open_path: Callable[[Path], Video]) -> Iterator[Video]:
-    """The video that is open already, which stays open; a path is opened, and closed in the end."""
+def shared(video: Video | AnyVideo, open_source: Callable[[VideoSource], Video]) -> Iterator[Video]:
+    """The video that is open already, which stays open; any other is opened, and closed in the end."""
     if isinstance(video, Video):
         yield video
         return
-    with open_path(video) as opened:
+    with open_source(source_of(video)) as opened:
         yield opened
 
 

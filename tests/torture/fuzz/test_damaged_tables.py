@@ -26,7 +26,7 @@ from vidcls.flow.precompute import store_video
 from vidcls.flow.store_writer import FlowStoreWriter
 from vidcls.jobs import InThisProcess
 from vidcls.types import VideoRecord
-from vidcls.video import write_video
+from vidcls.video import LocalFile, write_video
 
 Damage = Callable[[random.Random, bytes, bytes], bytes]
 Tally = Callable[..., None]
@@ -73,7 +73,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> list[VideoRecord]:
         frames = torch.randint(0, 255, (5, 3, 32, 40), generator=torch.Generator().manual_seed(k), dtype=torch.uint8)
         path = folder / f"{k}.avi"
         write_video(path, frames, codec="mjpeg")
-        records.append(VideoRecord(path, "ab"[k % 2], "train", path.name, None))
+        records.append(VideoRecord(LocalFile(path), "ab"[k % 2], "train", path.name, None))
     return records
 
 
@@ -187,7 +187,7 @@ def test_a_damaged_flow_picture_gives_fields_or_a_flow_error(
     for name in ("flow_x_00001.jpg", "flow_y_00001.jpg"):
         (tmp_path / "a").mkdir(exist_ok=True)
         write_jpeg(picture, str(tmp_path / "a" / name))
-    record = VideoRecord(tmp_path / "a.mp4", "a", "train", "a.mp4", None)
+    record = VideoRecord(LocalFile(tmp_path / "a.mp4"), "a", "train", "a.mp4", None)
 
     def read() -> tuple[int, ...]:  # JPEG has no checksum either
         return tuple(DenseFlowFolder(tmp_path).fields(record, [0]).shape)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from vidcls.artifacts.source_identity import SourceIdentity
 from vidcls.errors import SourceError
+from vidcls.video.source_identity import SourceIdentity
 
 
 def test_a_change_anywhere_in_a_small_video_changes_its_identity(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from vidcls.errors import SourceError
+from vidcls.video.source import AnyVideo, source_of
 
 _PART_BYTES = 32 * 1024
 
@@ -25,16 +25,17 @@ class SourceIdentity:
     digest: str
 
     @classmethod
-    def of(cls, path: Path) -> SourceIdentity:
-        """The identity of a file, from 96 KiB of it at most.
+    def of(cls, video: AnyVideo) -> SourceIdentity:
+        """The identity of a video, from 96 KiB of it at most.
 
         Raises:
             SourceError: the file cannot be read.
         """
-        digest = hashlib.blake2b(digest_size=16)
+        source, digest = source_of(video), hashlib.blake2b(digest_size=16)
         try:
-            with path.open("rb") as file:
-                num_bytes = os.fstat(file.fileno()).st_size
+            with source.open() as file:
+                num_bytes = file.seek(0, os.SEEK_END)
+                file.seek(0)
                 if num_bytes <= 3 * _PART_BYTES:
                     digest.update(file.read())
                 else:
@@ -42,5 +43,5 @@ class SourceIdentity:
                         file.seek(start)
                         digest.update(file.read(_PART_BYTES))
         except OSError as error:
-            raise SourceError(f"the video {path} cannot be read ({error.strerror}): put it back") from error
+            raise SourceError(f"the video {source.name} cannot be read ({error.strerror}): put it back") from error
         return cls(num_bytes, digest.hexdigest())
