@@ -7,6 +7,11 @@ from collections.abc import Sequence
 MOST_NAMES = 12  # in one message
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says in its first line, or what it is called where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
+
+
 class VidclsError(Exception):
     """Something outside the program is wrong: a file, a data set, a checkpoint, a missing package.
 

@@ -24,10 +24,10 @@ def png_figure(width_inches: float, height_inches: float) -> Figure:
     return figure
 
 
-def save_png(figure: Figure, path: Path) -> None:
+def save_png(figure: Figure, path: Path, *, dpi: int = DPI) -> None:
     """Write the figure whole or not at all."""
     with written_whole(path) as temporary:
-        plain_texts(figure).savefig(temporary, dpi=DPI, format="png")
+        plain_texts(figure).savefig(temporary, dpi=dpi, format="png")
 
 
 def plain_texts(figure: Figure) -> Figure:

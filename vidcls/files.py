@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import errno
 import glob
+import io
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room, no room for this user, no larger files
 ODD_NAMES = {"escaped": "backslashreplace", "kept": "surrogateescape"}
@@ -84,6 +88,21 @@ def write_csv(
     errors = ODD_NAMES[odd_names]
     with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", errors=errors, newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Arrays by name as a compressed ``.npz`` file."""
+    import numpy as np  # takes its time, and every command imports this file
+
+    with written_whole(path) as temporary:
+        np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Rows, the header among them, as the text of a csv file."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def printable(text: str) -> str:

@@ -1,12 +1,13 @@
-"""A file that a command is to write -> whether it can be written, before anything is computed for it."""
+"""A file that a command is to write -> whether it can be written, before anything is computed for it, and after."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from vidcls.errors import ConfigurationError
+from vidcls.errors import ConfigurationError, VidclsError
 
 
 def check_place(path: Path, inputs: Sequence[Path], *, option: str) -> None:
@@ -25,3 +26,16 @@ def check_place(path: Path, inputs: Sequence[Path], *, option: str) -> None:
     folder = next(folder for folder in Path(os.path.abspath(path)).parents if folder.exists())  # noqa: PTH100
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise ConfigurationError(f"{option} {path}: {folder} is not a writable folder; pass another place")
+
+
+@contextmanager
+def named_output(path: Path, *, option: str = "--output") -> Iterator[None]:
+    """Within it a file is written that the user named with an option.
+
+    Raises:
+        VidclsError: it cannot be written; names both.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise VidclsError(f"{option} {path}: cannot be written ({error}); pass another place") from error

@@ -34,7 +34,7 @@ def test_help_names_every_command(vidcls: Command) -> None:
     outcome = vidcls("--help")
     assert outcome.status == 0
     for command in COMMANDS:
-        assert f"\n  {command} " in outcome.out
+        assert f"\n  {command.split()[0]} " in outcome.out
     assert vidcls().out == outcome.out
     assert vidcls().status == 2
 
@@ -50,7 +50,7 @@ def test_what_is_no_command_is_answered_with_those_that_are(vidcls: Command) -> 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_explains_itself(vidcls: Command, command: str) -> None:
-    outcome = vidcls(command, "--help")
+    outcome = vidcls(*command.split(), "--help")
     assert outcome.status == 0
     assert "usage: " in outcome.out
     assert outcome.err == ""
@@ -62,9 +62,13 @@ def test_no_command_takes_an_option_that_it_does_not_know(vidcls: Command, comma
         "fit": ["--config", "two_stream"],
         "summary": ["two_stream"],
         "predict": ["a", "b"],
+        "flow show": ["a"],
+        "data check": ["single_frame"],
+        "data browse": ["single_frame"],
+        "data prepare": ["single_frame", "b"],
         "flow": ["--output", "x", "--folder", "."],
     }
-    line = vidcls(command, *words.get(command, []), "--no-such-option", "3").refusal()
+    line = vidcls(*command.split(), *words.get(command, []), "--no-such-option", "3").refusal()
     if command not in ("test", "validate"):
         assert "--no-such-option" in line
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from vidcls.cli.words import read_request
+from vidcls.cli.request import read_request
+from vidcls.cli.words import Words
 from vidcls.errors import CheckpointError
 from vidcls.folder_lock import FolderLock
 
@@ -123,13 +124,13 @@ def test_a_training_is_locked_by_its_first_process_alone(
 ) -> None:
     shutil.copytree(trained, tmp_path / "mine")
     words = ["--run", "mine", "--ckpt_path", "last"]
-    first = read_request("fit", words)
+    first = read_request("fit", Words(words))
     assert first.folder() == tmp_path / "mine"
     for name, value in (("LOCAL_RANK", "1"), ("RANK", "3"), ("NODE_RANK", "1"), ("SLURM_PROCID", "1")):
         with monkeypatch.context() as patch:
             patch.setenv("SLURM_NTASKS", "2")
             patch.setenv(name, value)
-            assert read_request("fit", words).folder() == tmp_path / "mine"
+            assert read_request("fit", Words(words)).folder() == tmp_path / "mine"
     first.release()
     assert not list((tmp_path / "mine").glob(".lock*"))
 
@@ -138,7 +139,7 @@ def test_a_checkpoint_that_another_process_writes_between_reading_and_locking_is
     vidcls: Command, trained: Path, tmp_path: Path
 ) -> None:
     run = Path(shutil.copytree(trained, tmp_path / "mine"))
-    request = read_request("fit", ["--run", "mine", "--ckpt_path", "last"])
+    request = read_request("fit", Words(["--run", "mine", "--ckpt_path", "last"]))
     shutil.copy(run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt")
     with pytest.raises(CheckpointError, match="another process has just written it"):
         request.folder()

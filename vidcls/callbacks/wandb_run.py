@@ -18,7 +18,7 @@ from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only, rank_zero_warn
 
 from vidcls.callbacks.run_facts import remote_holds_secret
-from vidcls.errors import ConfigurationError, VidclsError
+from vidcls.errors import ConfigurationError, VidclsError, first_line
 
 if TYPE_CHECKING:
     from wandb import Run
@@ -117,7 +117,7 @@ class WandbRun(WandbLogger):
             _ = super().experiment
         except wandb.Error as error:
             raise ConfigurationError(
-                f"W&B could not start the run ({_first_line(error)}): "
+                f"W&B could not start the run ({first_line(error)}): "
                 "set WANDB_MODE=offline to train without it and upload later"
             ) from error
 
@@ -144,7 +144,7 @@ def as_extra(what: str) -> Iterator[None]:
     except (OSError, VidclsError, wandb.Error) as error:
         place = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else ""
         rank_zero_warn(
-            f"W&B: {what} not logged ({place or _first_line(error)}); everything else is kept. Temporary files lie in "
+            f"W&B: {what} not logged ({place or first_line(error)}); everything else is kept. Temporary files lie in "
             f"{tempfile.gettempdir()} (TMPDIR), staged ones in {wandb.env.get_data_dir()} (WANDB_DATA_DIR)"
         )
 
@@ -182,7 +182,7 @@ def _mode() -> str:
     try:
         has_account = wandb.login(prompt=False, verify=False)
     except wandb.Error as error:
-        raise ConfigurationError(f"W&B refuses the account ({_first_line(error)}): run wandb login") from error
+        raise ConfigurationError(f"W&B refuses the account ({first_line(error)}): run wandb login") from error
     if has_account:
         return "online"
     if wanted:
@@ -203,7 +203,3 @@ def _without_secrets(value: object) -> object:
             for name, item in value.items()
         }
     return [_without_secrets(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -8,10 +8,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 
 from vidcls import __version__
 from vidcls.console import say, tolerate_any_text, visible
-from vidcls.errors import VidclsError
+from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.files import FULL_DISK, cache_folder
 from vidcls.stop_signals import end_quietly, raise_on_signals
 
@@ -80,14 +81,17 @@ def _run(arguments: list[str]) -> int:
     if arguments[0] == "--version":
         print(__version__, flush=True)
         return 0
-    command, rest = arguments[0], arguments[1:]
-    if command not in COMMANDS:
-        return _fail(f"unknown command {command!r}: use one of {', '.join(COMMANDS)}")
+    command = next((name for k in (2, 1) if (name := " ".join(arguments[:k])) in COMMANDS), None)
+    if command is None:
+        names = ", ".join(name for name in COMMANDS if " " not in name)
+        return _fail(f"unknown command {arguments[0]!r}: use one of {names}")
     from vidcls.cli.own_classes import trust
 
-    rest = trust(rest)
+    rest = trust(arguments[len(command.split()) :])
     _show_notes()
-    return COMMANDS[command](rest)
+    found = COMMANDS[command]
+    run: Callable[[list[str]], int] = resolve_name(found) if isinstance(found, str) else found
+    return run(rest)
 
 
 def entry() -> None:
@@ -98,103 +102,44 @@ def entry() -> None:
     sys.exit(status)
 
 
-def _flow(arguments: list[str]) -> int:
-    if arguments[:1] == ["show"]:
-        from vidcls.cli.flow_show import main as show
+HELP_OF_DATA = """usage: vidcls data COMMAND ...
 
-        return show(arguments[1:])
-    from vidcls.cli.flow import main as flow
+  check     open every file, and say what is wrong:  vidcls data check FOLDER|CSV|CONFIG|RUN
+  browse    one page about a data set:               vidcls data browse FOLDER|CSV|CONFIG|RUN
+  prepare   a small copy that loads fast:            vidcls data prepare FOLDER|CSV|CONFIG|RUN OUT
 
-    return flow(arguments)
+vidcls data COMMAND --help shows a command's options"""
 
-
-def _data(arguments: list[str]) -> int:
-    from vidcls.cli.data import main as data
-
-    return data(arguments)
-
-
-def _fit(arguments: list[str]) -> int:
-    from vidcls.cli.training import run
-
-    return run("fit", arguments)
-
-
-def _validate(arguments: list[str]) -> int:
-    from vidcls.cli.training import run
-
-    return run("validate", arguments)
-
-
-def _test(arguments: list[str]) -> int:
-    from vidcls.cli.training import run
-
-    return run("test", arguments)
-
-
-def _predict(arguments: list[str]) -> int:
-    from vidcls.cli.predict import main as predict
-
-    return predict(arguments)
-
-
-def _explain(arguments: list[str]) -> int:
-    from vidcls.cli.explain import main as explain
-
-    return explain(arguments)
-
-
-def _features(arguments: list[str]) -> int:
-    from vidcls.cli.features import main as features
-
-    return features(arguments)
-
-
-def _report(arguments: list[str]) -> int:
-    from vidcls.cli.report import main as report
-
-    return report(arguments)
-
-
-def _summary(arguments: list[str]) -> int:
-    from vidcls.cli.summary import main as summary
-
-    return summary(arguments)
-
-
-def _compare(arguments: list[str]) -> int:
-    from vidcls.cli.compare import main as compare
-
-    return compare(arguments)
-
-
-def _doctor(arguments: list[str]) -> int:
-    from vidcls.cli.doctor import main as doctor
-
-    return doctor(arguments)
-
-
-def _demo(arguments: list[str]) -> int:
-    from vidcls.demo.main_job import main as demo
-
-    return demo(arguments)
-
-
-COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    "demo": _demo,
-    "flow": _flow,
-    "data": _data,
-    "fit": _fit,
-    "validate": _validate,
-    "test": _test,
-    "predict": _predict,
-    "explain": _explain,
-    "features": _features,
-    "report": _report,
-    "summary": _summary,
-    "compare": _compare,
-    "doctor": _doctor,
+# What runs a command; imported when it is asked for.
+COMMANDS: dict[str, str | Callable[[list[str]], int]] = {
+    "demo": "vidcls.demo.main_job:main",
+    "flow": "vidcls.cli.flow:main",
+    "flow show": "vidcls.cli.flow_show:main",
+    "data": "vidcls.cli:data",
+    "data check": "vidcls.cli.data_check:main",
+    "data browse": "vidcls.cli.data_browse:main",
+    "data prepare": "vidcls.cli.data_prepare:main",
+    "fit": "vidcls.cli.training:fit",
+    "validate": "vidcls.cli.training:validate",
+    "test": "vidcls.cli.training:test",
+    "predict": "vidcls.cli.predict:main",
+    "explain": "vidcls.cli.explain:main",
+    "features": "vidcls.cli.features:main",
+    "report": "vidcls.cli.report:main",
+    "summary": "vidcls.cli.summary:main",
+    "compare": "vidcls.cli.compare:main",
+    "doctor": "vidcls.cli.doctor:main",
 }
+
+
+def data(argv: list[str]) -> int:
+    """``vidcls data`` without one of its commands: say which there are."""
+    if argv[:1] in (["-h"], ["--help"]):
+        print(HELP_OF_DATA)
+        return 0
+    given = f"unknown command {argv[0]!r}" if argv else "no command is given"
+    commands = "|".join(name.removeprefix("data ") for name in COMMANDS if name.startswith("data "))
+    raise ConfigurationError(f"data: {given}: use vidcls data {commands}")
 
 
 def _show_notes() -> None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-import yaml
-
+from vidcls.cli.words import Word, Words
 from vidcls.errors import ConfigurationError
-from vidcls.settings_file import one_line, parse_yaml, read_yaml
 
-SOURCES = ("--config", "-c", "--data")
 # The data sets with the configurations that choose them, those that a user is most likely to mean first.
 CONFIG_OF = {
     "VideoFolder": "video_folder",
@@ -26,8 +22,8 @@ CONFIG_OF = {
 DATASET = ("--data.dataset", "--data.dataset.class_path")
 
 
-def with_one_dataset(arguments: Sequence[str]) -> list[str]:
-    """The arguments with every configuration of another data set than the chosen one rid of it.
+def with_one_dataset(words: Words) -> Words:
+    """The words with every configuration of another data set than the chosen one rid of it.
 
     The parser would keep what both happen to have: the folder of a ``VideoFolder`` would become the folder that the
     paths in a ``VideoCsv`` are relative to.
@@ -37,26 +33,17 @@ def with_one_dataset(arguments: Sequence[str]) -> list[str]:
     Raises:
         ConfigurationError: see `check_options`.
     """
-    words = [word for argument in arguments for word in _separated(argument)]
-    pairs = list(zip(range(1, len(words)), words, words[1:], strict=False))
-    contents = {k: _content(value) for k, option, value in pairs if option in SOURCES}
-    by_option = [value for _, option, value in pairs if option in DATASET]
-    by_data_file = [_name(contents[k].get("dataset")) for k, option, _ in pairs if option == "--data"]
-    chosen = next((name.rpartition(".")[2] for name in reversed([*by_data_file, *by_option]) if name), "")
-    in_configs = [_name(data.get("dataset")) for data in map(_data_of, contents.values()) if data]
-    configured = next((name.rpartition(".")[2] for name in reversed(in_configs) if name), "")
+    in_configs = [(word, _name(data.get("dataset"))) for word, data in words.sections("data")]
+    chosen = _last([*(name for word, name in in_configs if word.option == "--data"), *words.values(*DATASET)])
+    configured = _last(name for _, name in in_configs)
     check_options(words, chosen or configured, is_named=bool(chosen))
     if not chosen:
-        return list(arguments)
-    for k, content in contents.items():
-        data = content if words[k - 1] == "--data" else _data_of(content)
-        if _name(data.get("dataset")).rpartition(".")[2] not in ("", chosen):
-            del data["dataset"]
-            words[k] = json.dumps(content)
-    return words
+        return words
+    others = {id(word) for word, name in in_configs if _last([name]) not in ("", chosen)}
+    return Words([_without_dataset(word) if id(word) in others else word for word in words])
 
 
-def check_options(words: Sequence[str], dataset: str, *, is_named: bool) -> None:
+def check_options(words: Iterable[Word], dataset: str, *, is_named: bool) -> None:
     """Refuse options of another data set than the one that counts.
 
     Args:
@@ -73,13 +60,13 @@ def check_options(words: Sequence[str], dataset: str, *, is_named: bool) -> None
     known = {name: getattr(datasets, name) for name in CONFIG_OF}
     if dataset not in known:
         return
-    for option, value in zip(words, [*words[1:], ""], strict=True):
-        option, equals, behind = option.partition("=")
+    for word in words:
+        option = word.option
         if not option.startswith(f"{DATASET[0]}.") or option in DATASET:
             continue
         name = option.removeprefix(f"{DATASET[0]}.").removeprefix("init_args.").partition(".")[0].rstrip("+")
         owners = [each for each, found in known.items() if name in inspect.signature(found).parameters]
-        typed = f"{option} {behind if equals else value}"
+        typed = f"{option} {word.value or ''}"
         if dataset not in owners and owners:
             others = " or ".join(f"--data {CONFIG_OF[each]}" for each in owners)
             raise ConfigurationError(
@@ -93,34 +80,21 @@ def check_options(words: Sequence[str], dataset: str, *, is_named: bool) -> None
             )
 
 
-def is_dataset_named(arguments: Sequence[str]) -> bool:
+def is_dataset_named(words: Words) -> bool:
     """Whether the command line itself says something of the data set, beyond what its configurations say."""
-    options = [argument.partition("=")[0] for argument in arguments]
-    return any(option == "--data" or option in DATASET or option.startswith(f"{DATASET[0]}.") for option in options)
+    return any(word.option in ("--data", *DATASET) or word.option.startswith(f"{DATASET[0]}.") for word in words)
 
 
-def _data_of(content: Mapping[str, object]) -> dict[str, object]:
-    """The data section of a configuration."""
-    data = content.get("data")
-    return data if isinstance(data, dict) else {}
+def _without_dataset(word: Word) -> Word:
+    section = word.content if word.option == "--data" else word.content["data"]
+    assert isinstance(section, dict)
+    data = {key: value for key, value in section.items() if key != "dataset"}
+    return replace(word, replacement=data if word.option == "--data" else {**word.content, "data": data})
 
 
-def _separated(argument: str) -> list[str]:
-    option, equals, value = argument.partition("=")
-    return [option, value] if equals and option in (*SOURCES, *DATASET) else [argument]
-
-
-def _content(value: str) -> dict[str, object]:
-    """A configuration, given as a file or as text."""
-    try:
-        content = parse_yaml(value) if value.startswith("{") else read_yaml(Path(value))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{value}: cannot be read as YAML: {one_line(error)}") from error
-    if content is not None and not isinstance(content, dict):
-        raise ConfigurationError(
-            f"{value}: is not a configuration: expected keys with values, found {str(content)[:60]!r}"
-        )
-    return content or {}
+def _last(names: Iterable[str]) -> str:
+    """The class of the last data set that is named, without its module; empty where none is."""
+    return next((name.rpartition(".")[2] for name in reversed([*names]) if name), "")
 
 
 def _name(dataset: object) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from vidcls.cli.configs import with_config_paths
 from vidcls.cli.parsed import parsed_fit, plain
+from vidcls.cli.words import Words
 from vidcls.compare.clips import check_same_videos
 from vidcls.compare.plan import PlannedRun, planned_runs
 from vidcls.compare.settings import (
@@ -65,7 +65,7 @@ def _arguments(options: Namespace, passed_on: Sequence[str]) -> dict[str, list[s
     arguments: dict[str, list[str]] = {}
     sees_flow = False
     for name, config in zip(names, options.config, strict=True):
-        words = with_config_paths(["--config", config, *shared])
+        words = Words(["--config", config, *shared]).arguments
         model_class: type[VideoClassifier] = import_class(parsed_fit(words).model.class_path)
         if options.flow is not None and "flow" in model_class.streams:
             words += ["--data.flow", str(options.flow)]

@@ -33,20 +33,21 @@ def data_of(source: str, config: str | None, others: Sequence[str]) -> VideoData
     Raises:
         VidclsError: no such data set, or options that contradict each other.
     """
-    words = _arguments(source, config, others)
-    if words[:2] != ["--model", DEFAULT_MODEL] or any(
-        word.startswith("-") and not word.startswith("--data") for word in words[2:]
+    from vidcls.cli.words import Words
+
+    words = Words(_arguments(source, config, others))
+    of_data = words.without("--model")
+    if words.values("--model") != [DEFAULT_MODEL] or any(
+        not w.option.startswith("--data") for w in of_data if w.option
     ):
         return data_module(source, config, others)
     from jsonargparse import ArgumentError
 
     from vidcls.cli.chosen_dataset import with_one_dataset
-    from vidcls.cli.configs import with_config_paths
     from vidcls.loading.from_config import video_data_of
 
-    words = with_one_dataset(with_config_paths(words[2:]))
     try:
-        return video_data_of(words, streams=list(DEFAULT_STREAMS))
+        return video_data_of(with_one_dataset(of_data).arguments, streams=list(DEFAULT_STREAMS))
     except ArgumentError as error:
         from vidcls.cli.messages import own_message, parser_message  # knows the trainer, which takes seconds to import
 
@@ -76,7 +77,7 @@ def data_module(source: str, config: str | None, others: Sequence[str]) -> Video
 
 
 def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[str]:
-    from vidcls.cli.configs import with_config_paths
+    from vidcls.cli.words import Words
     from vidcls.datasets import is_video
     from vidcls.datasets.video_csv import LIST_SUFFIXES
     from vidcls.runs.folder import CONFIG_FILE
@@ -91,7 +92,7 @@ def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[s
         if is_run:
             return ["--config", str(path / CONFIG_FILE), *others]
         try:
-            return [*with_config_paths(["--config", source]), *others]
+            return [*Words(["--config", source]).arguments, *others]
         except ConfigurationError as error:
             raise ConfigurationError(
                 f"{source}: no such folder or file, and no shipped configuration of that name: give {SOURCE_HELP}"

@@ -26,7 +26,7 @@ from pathlib import Path
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from vidcls.cli.chosen_dataset import with_one_dataset
-from vidcls.cli.configs import with_config_paths
+from vidcls.cli.words import CONFIG, Words
 from vidcls.console import say
 from vidcls.datasets import VideoDataset, videos_below
 from vidcls.errors import ConfigurationError, VidclsError
@@ -36,7 +36,6 @@ from vidcls.flow.report import Report
 from vidcls.flow.settings import COMPUTED_METHODS, FlowSettings
 from vidcls.flow.store import FlowStore
 from vidcls.jobs import local_pool
-from vidcls.settings_file import read_settings
 from vidcls.trusted_settings import made_from
 from vidcls.types import VideoRecord
 from vidcls.video import LocalFile
@@ -70,11 +69,10 @@ def main(words: Sequence[str]) -> int:
 
 def _understood(words: Sequence[str]) -> tuple[Namespace, FlowSettings, list[VideoRecord]]:
     try:
-        words = with_config_paths(words)
-        section, rest = _data_section(words)
-        with_one_dataset(words)  # refuses options of another data set
-        parser = _parser()
-        options = parser.parse_args(_dataset_words(section) + rest)
+        given = with_one_dataset(Words(words))
+        _check_sections(given)
+        section, parser = given.section("data"), _parser()
+        options = parser.parse_args(_dataset_words(section) + given.without(*CONFIG, "--data").arguments)
         return options, _settings(options, section), _records(parser, options)
     except ArgumentError as error:
         unknown = str(error).partition("unrecognized arguments: ")[2]
@@ -120,21 +118,12 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _data_section(words: list[str]) -> tuple[dict[str, object], list[str]]:
-    """The section ``data`` of the files given as --config and --data, later ones first; and the other words."""
-    files = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    files.add_argument("--config", action="append", default=[])
-    files.add_argument("--data", action="append", default=[])
-    given, rest = files.parse_known_args(words)
-    section: dict[str, object] = {}
-    for path in given.config:
-        data = read_settings(Path(path)).get("data") or {}
-        if not isinstance(data, dict):
-            raise ConfigurationError(f"{path}: the section data is not a mapping; expected data: with dataset: in it")
-        section |= data
-    for path in given.data:
-        section |= read_settings(Path(path))
-    return section, rest
+def _check_sections(words: Words) -> None:
+    for word in words:
+        if word.option in CONFIG and not isinstance(word.content.get("data") or {}, dict):
+            raise ConfigurationError(
+                f"{word.value}: the section data is not a mapping; expected data: with dataset: in it"
+            )
 
 
 def _dataset_words(section: dict[str, object]) -> list[str]:

@@ -220,7 +220,7 @@ def _folders() -> Iterator[Finding]:
 
 
 def _configs() -> Iterator[Finding]:
-    from vidcls.cli.configs import configs_folder
+    from vidcls.cli.words import configs_folder
 
     folder = configs_folder()
     names = sorted(path.stem for path in folder.glob("*.yaml"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jsonargparse import Namespace
 
+from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError
 from vidcls.models.build import import_class
 from vidcls.types import ClipSettings, Stream
@@ -33,17 +33,10 @@ def add_links(parser: ArgumentParser) -> None:
     parser.link_arguments("data.clip", "model.init_args.clip", compute_fn=_fields_of, apply_on="instantiate")
 
 
-def refuse_linked(arguments: Sequence[str], contents: Sequence[dict[str, object]]) -> None:
+def refuse_linked(words: Words) -> None:
     """Errors where the user gives what model and data tell each other: one of the two would be overruled in silence."""
-    given = {argument.partition("=")[0].strip("-+").replace(".init_args", "") for argument in arguments}
-    for content in contents:
-        for section in ("model", "data"):
-            values = content.get(section)
-            if isinstance(values, dict):
-                inner = values.get("init_args")
-                given |= {f"{section}.{key}" for key in (*values, *(inner if isinstance(inner, dict) else ()))}
     for key, source in LINKED.items():
-        if any(name == key or name.startswith(f"{key}.") for name in given):
+        if words.origin(key) is not None:
             raise ConfigurationError(f"--{key}: {source}: remove it")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError
 from vidcls.settings_file import parse_yaml, within_limits
 from vidcls.trusted_classes import DOORS, HOMES, NEVER_ALLOWED, OPTION, PACKAGES, allow_classes, allowed_classes
@@ -32,38 +33,24 @@ def trust(arguments: Sequence[str]) -> list[str]:
     Raises:
         ConfigurationError: the option has no value, or one that is not a package.
     """
-    words, given = _split(arguments)
+    words = Words(arguments)
+    given = [word for word in words if word.option == OPTION]
+    if not all(word.value for word in given):
+        raise ConfigurationError(f"{OPTION}: expected a package, module or class, such as mypackage")
     before = allowed_classes()
-    allow_classes([*given, *_typed(words)])
+    allow_classes([*words.values(OPTION), *_typed(words)])
     _guard_parser(before)
     folder = str(Path.cwd())
     if allowed_classes() and folder not in sys.path:
         sys.path.append(folder)
-    return words
+    return words.without(OPTION).as_given
 
 
-def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    words: list[str] = []
-    given: list[str] = []
-    waiting = iter(arguments)
-    for word in waiting:
-        option, equals, value = word.partition("=")
-        if option != OPTION:
-            words.append(word)
-            continue
-        value = value if equals else next(waiting, "")
-        if not value:
-            raise ConfigurationError(f"{OPTION}: expected a package, module or class, such as mypackage")
-        given.append(value)
-    return words, given
-
-
-def _typed(words: Sequence[str]) -> Iterator[str]:
+def _typed(words: Words) -> Iterator[str]:
     """The packages of the classes that stand on the command line itself."""
-    for word, after in zip(words, [*words[1:], ""], strict=False):
-        option, equals, value = word.partition("=")
-        if option.startswith(CLASS_OPTIONS) and option not in NO_CLASS:
-            yield from _packages(value if equals else after)
+    for word in words:
+        if word.option.startswith(CLASS_OPTIONS) and word.option not in NO_CLASS and word.value is not None:
+            yield from _packages(word.value)
 
 
 def _packages(value: str) -> Iterator[str]:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from jsonargparse import ArgumentError, Namespace
 
 from vidcls.cli.chosen_dataset import with_one_dataset
-from vidcls.cli.configs import with_config_paths
 from vidcls.cli.messages import own_message, parser_message
 from vidcls.cli.training import VidclsCLI
+from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError
 
 
@@ -19,9 +19,9 @@ def parsed_fit(arguments: Sequence[str]) -> Namespace:
     Raises:
         ConfigurationError: an unknown option, a wrong value, no such file.
     """
-    words = with_one_dataset(with_config_paths(arguments))
+    words = with_one_dataset(Words(arguments))
     try:
-        config = _ParsedOnly("fit", words, None).config
+        config = _ParsedOnly("fit", words.arguments, None).config
     except (ArgumentError, ValueError) as error:
         raise ConfigurationError(own_message(error) or parser_message(error)) from error
     return config["fit"]

@@ -1,19 +1,29 @@
-"""What a command was asked for -> the folder that it works in, locked while it writes there."""
+"""What a command was asked for: which checkpoint, and the folder that it works in, locked while it writes there."""
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vidcls.cli.chosen_dataset import with_one_dataset
+from vidcls.cli.links import refuse_linked
+from vidcls.cli.words import CONFIG, Words, shipped_names
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.folder_lock import LOCK_FILES, FolderLock
-from vidcls.models.checkpoint import CheckpointFacts
+from vidcls.models.build import import_model_class
+from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
 from vidcls.runs.folder import (
+    CONFIG_FILE,
+    DEFAULT_ROOT,
     FIRST_FILES,
+    check_name,
+    find_checkpoint,
     make_folder,
     new_run,
+    run_of,
 )
 
 RUN_OF_PARENT = "VIDCLS_RUN_FOLDER"  # by which the processes of one training agree on the folder
@@ -25,7 +35,7 @@ class Request:
 
     Args:
         command: ``fit``, ``validate`` or ``test``.
-        arguments: the arguments for the parser, what the checkpoint says before what was given.
+        words: the words for the parser, what the checkpoint says before what was given.
         root: the folder of all runs.
         name: the name of the run.
         existing: the folder of a run that this command goes on in; None makes a new one.
@@ -35,7 +45,7 @@ class Request:
     """
 
     command: str
-    arguments: list[str]
+    words: Words
     root: Path
     name: str
     existing: Path | None = None
@@ -88,7 +98,7 @@ class Request:
         """The folder of an earlier training, which a validation only reads."""
         if self.command != "validate":
             self._claim(folder)
-        if self.facts is not None and written_at_ns(self.facts.path) != self.facts_written_at:
+        if self.facts is not None and _written_at_ns(self.facts.path) != self.facts_written_at:
             self.release()
             raise CheckpointError(f"{self.facts.path}: another process has just written it: run the command again")
         return folder
@@ -127,13 +137,84 @@ class Request:
         return folder
 
 
+def read_request(command: str, words: Words) -> Request:
+    """Find the run and the checkpoint that the words mean.
+
+    Raises:
+        CheckpointError: the checkpoint is missing or cannot be used.
+        ConfigurationError: the words contradict each other.
+    """
+    refuse_linked(words)
+    configs = words.values(*CONFIG)
+    name = words.last("--name") or words.in_files("name")
+    if name is None and configs:
+        name = Path(configs[0]).stem
+    if name is not None:
+        check_name(str(name))
+    root = Path(words.last("--trainer.default_root_dir") or _root_in(words) or DEFAULT_ROOT)
+    run = Path(given) if (given := words.last("--run")) else None
+    wanted = words.last("--ckpt_path") or words.in_files("ckpt_path")
+    if wanted is None and command != "fit" and run is not None:
+        wanted = "best"
+    if run is not None and wanted is not None and not run.is_dir():
+        raise CheckpointError(f"--run {run}: no such folder")
+
+    facts = existing = written_at = None
+    before: list[str] = []
+    if wanted is not None:
+        checkpoint = find_checkpoint(str(wanted), root=root, name=None if name is None else str(name), run=run)
+        written_at = _written_at_ns(checkpoint)
+        facts = read_checkpoint(checkpoint)
+        import_model_class(facts)
+        existing = run_of(facts.path) or run
+        if run is not None and existing is not None and existing.resolve() != run.resolve():
+            raise CheckpointError(f"{facts.path}: belongs to the run {existing}, not to --run {run}: leave --run out")
+        before = ["--config", json.dumps(_as_config(facts))]
+        if existing is not None and not configs:
+            before += ["--config", str(existing / CONFIG_FILE)]
+    model = (words.last("--model", "--model.class_path") or "").rpartition(".")[2]
+    if facts is None and not model and words.in_files("model") is None:
+        if command != "fit":
+            raise ConfigurationError(f"{command} needs a checkpoint: pass --ckpt_path best|last|FILE, or --run DIR")
+        raise ConfigurationError(f"no model given: add --config FILE (shipped: {shipped_names()}), or --model NAME")
+    if name is None:
+        name = existing.parent.name if existing is not None else model or "run"
+    passed_on = words.without("--ckpt_path", "--run", "--name", "--trainer.default_root_dir")
+    return Request(
+        command=command,
+        words=with_one_dataset(Words([*Words(before), *passed_on, *Words(["--name", str(name)])])),
+        root=root,
+        name=str(name),
+        existing=existing,
+        wanted=run if facts is None else None,
+        facts=facts,
+        facts_written_at=written_at,
+    )
+
+
+def _root_in(words: Words) -> str | None:
+    """The folder of all runs that a file names."""
+    root = words.section("trainer").get("default_root_dir")
+    return None if root is None else str(root)
+
+
+def _as_config(facts: CheckpointFacts) -> dict[str, object]:
+    """What a checkpoint says, as a configuration; whatever is given comes after it and is held against it."""
+    config: dict[str, object] = {"model": {"class_path": facts.class_path, "init_args": facts.model_arguments}}
+    if facts.input_settings is not None:
+        data = dict(facts.input_settings)
+        data.pop("streams")
+        config["data"] = data
+    return config
+
+
 def _is_launched() -> bool:
     """Whether Lightning, torchrun, SLURM or a script on several nodes started this process among others."""
     several_tasks = int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ
     return several_tasks or any(name in os.environ for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK"))
 
 
-def written_at_ns(path: Path) -> int | None:
+def _written_at_ns(path: Path) -> int | None:
     """The date of a file in nanoseconds; None where there is none."""
     return path.stat().st_mtime_ns if path.is_file() else None
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 import sys
 from argparse import Namespace
@@ -209,17 +207,15 @@ def _of_configuration(source: str, others: Sequence[str], num_classes: int | Non
 
 
 def _write(path: Path, rows: Sequence[LayerRow]) -> None:
-    from vidcls.files import write_text
+    from vidcls.files import write_csv, write_text
 
     plain_rows = [dataclasses.asdict(row) for row in rows]
     if path.suffix == ".json":
         write_text(path, json.dumps(plain_rows, indent=1))
         return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(plain_rows[0]), lineterminator="\n")
-    writer.writeheader()
     sizes = ("kernel", "stride", "padding", "output_shape")
-    for row in plain_rows:
-        cells = {name: row[name] if isinstance(row[name], str) else _sizes(row[name]) for name in sizes}
-        writer.writerow({**row, **cells})
-    write_text(path, text.getvalue())
+    rows_of_text = [
+        [_sizes(value) if name in sizes and not isinstance(value, str) else value for name, value in row.items()]
+        for row in plain_rows
+    ]
+    write_csv(path, [[*plain_rows[0]], *rows_of_text])

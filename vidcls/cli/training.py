@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from jsonargparse import ArgumentError, Namespace, set_parsing_settings
 from jsonargparse.typing import PositiveInt
@@ -25,12 +26,11 @@ from vidcls.cli.agreement import (
 )
 from vidcls.cli.chosen_dataset import is_dataset_named
 from vidcls.cli.config_file import ConfigFile
-from vidcls.cli.configs import with_config_paths
 from vidcls.cli.data_lines import data_lines
 from vidcls.cli.library_notes import quiet_libraries
 from vidcls.cli.links import add_links
 from vidcls.cli.messages import own_message, parser_message, refused_by_callback
-from vidcls.cli.request import Request
+from vidcls.cli.request import Request, read_request
 from vidcls.cli.run_callbacks import (
     evaluation_callbacks,
     fit_callbacks,
@@ -38,7 +38,7 @@ from vidcls.cli.run_callbacks import (
     run_loggers,
     with_whole_checkpoints,
 )
-from vidcls.cli.words import read_request
+from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError, DivergedError, VidclsError
 from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
@@ -59,11 +59,11 @@ def run(command: str, arguments: Sequence[str]) -> int:
         VidclsError: bad input; one line.
     """
     quiet_libraries()
-    arguments = with_config_paths(arguments)
-    if any(argument in ("-h", "--help") or argument.startswith("--help=") for argument in arguments):
-        VidclsCLI(command, arguments, None)
+    words = Words(arguments)
+    if words.asks_for_help:
+        VidclsCLI(command, words.arguments, None)
         return 0
-    request = read_request(command, arguments)
+    request = read_request(command, words)
     stop = StopAtBatch()
     try:
         _run(command, request, stop)
@@ -78,9 +78,12 @@ def run(command: str, arguments: Sequence[str]) -> int:
     return 0
 
 
+fit, validate, test = (partial(run, command) for command in ("fit", "validate", "test"))
+
+
 def _run(command: str, request: Request, stop: StopAtBatch) -> None:
     try:
-        VidclsCLI(command, request.arguments, request, stop)
+        VidclsCLI(command, request.words.arguments, request, stop)
     except ArgumentError as error:
         raise ConfigurationError(own_message(error) or parser_message(error)) from error
     except MisconfigurationException as error:
@@ -169,7 +172,7 @@ class VidclsCLI(LightningCLI):
         if facts is not None:
             check_against_checkpoint(facts, config)
             if self.request.existing is not None:
-                check_against_run(self.request.existing, config.data, is_named=is_dataset_named(self.request.arguments))
+                check_against_run(self.request.existing, config.data, is_named=is_dataset_named(self.request.words))
             model_class = import_model_class(facts)
             for name in model_class.initial_weights:
                 if name in config.model.init_args:

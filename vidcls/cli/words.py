@@ -1,140 +1,246 @@
-"""The arguments and files of a command -> which run folder and which checkpoint they mean."""
+"""The words behind a command -> its options with their values, and the files that they name; read once.
+
+words = Words(["--config", "two_stream", "--data.clip_len=8"])
+words.last("--data.clip_len")      "8"
+words.contents("--config")         [{"model": ..., "data": ...}], each file read at most once
+words.origin("data.stride")        where a setting comes from: "--data.stride", or the file that says it
+words.arguments                    for the parser, shipped configurations as files
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import NoReturn
 
-from vidcls.cli.chosen_dataset import with_one_dataset
-from vidcls.cli.configs import configs_folder
-from vidcls.cli.links import refuse_linked
-from vidcls.cli.request import Request, written_at_ns
-from vidcls.errors import CheckpointError, ConfigurationError
-from vidcls.models.build import import_model_class
-from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
-from vidcls.runs.folder import CONFIG_FILE, DEFAULT_ROOT, check_name, find_checkpoint, run_of
-from vidcls.settings_file import read_settings
+import vidcls
+from vidcls.errors import ConfigurationError
+from vidcls.settings_file import read_settings, settings_in
+
+FOLDER_OF_OPTION = {"--config": ".", "-c": ".", "--data": "data", "--trainer": "trainer"}
+"""The options that name YAML files, with the folder of the shipped ones."""
+CONFIG = ("--config", "-c")
+HELP = ("-h", "--help")
+_OPTION = re.compile(r"--[A-Za-z]|-[ch](=|$)")
+_NO_VALUE = (*HELP, "--print_config", "--verify")
 
 
-def read_request(command: str, arguments: Sequence[str]) -> Request:
-    """Find the run and the checkpoint that the arguments mean.
+@dataclass
+class Word:
+    """An option with its value, or a word that belongs to no option.
 
-    Raises:
-        CheckpointError: the checkpoint is missing or cannot be used.
-        ConfigurationError: the arguments contradict each other.
+    Args:
+        option: such as ``--data.clip_len``; empty where there is none.
+        value: what was given for it; None where nothing was.
+        is_one: whether both were one word, with ``=`` between.
+        replacement: what the file is taken to say instead.
     """
-    given, others = _options().parse_known_args(list(arguments))
-    configs = [Path(path) for path in given.config]
-    contents = [read_settings(path) for path in configs]
-    data_files: list[dict[str, object]] = [{"data": read_settings(Path(path))} for path in given.data]
-    refuse_linked(others, [*contents, *data_files])
-    trainer_files: list[dict[str, object]] = [
-        {"trainer": read_settings(Path(path))} for path in given.trainer if Path(path).is_file()
-    ]
-    name = given.name if given.name is not None else _last(content.get("name") for content in contents)
-    if name is None and configs:
-        name = configs[0].stem
-    if name is not None:
-        check_name(name)
-    root = Path(given.default_root_dir or _root_in([*contents, *trainer_files]) or DEFAULT_ROOT)
-    run = Path(given.run) if given.run else None
-    wanted = given.ckpt_path or _last(content.get("ckpt_path") for content in contents)
-    if wanted is None and command != "fit" and run is not None:
-        wanted = "best"
-    if run is not None and wanted is not None and not run.is_dir():
-        raise CheckpointError(f"--run {run}: no such folder")
 
-    facts = existing = written_at = None
-    before: list[str] = []
-    if wanted is not None:
-        checkpoint = find_checkpoint(wanted, root=root, name=name, run=run)
-        written_at = written_at_ns(checkpoint)
-        facts = read_checkpoint(checkpoint)
-        import_model_class(facts)
-        existing = run_of(facts.path) or run
-        if run is not None and existing is not None and existing.resolve() != run.resolve():
-            raise CheckpointError(f"{facts.path}: belongs to the run {existing}, not to --run {run}: leave --run out")
-        before = ["--config", json.dumps(_as_config(facts))]
-        if existing is not None and not configs:
-            before += ["--config", str(existing / CONFIG_FILE)]
-    if facts is None and not any("model" in content for content in contents) and not _model_name(others):
-        shipped = ", ".join(sorted(path.stem for path in configs_folder().glob("*.yaml")))
-        if command != "fit":
-            raise ConfigurationError(f"{command} needs a checkpoint: pass --ckpt_path best|last|FILE, or --run DIR")
-        raise ConfigurationError(f"no model given: add --config FILE (shipped: {shipped}), or --model NAME")
-    if name is None:
-        name = existing.parent.name if existing is not None else _model_name(others) or "run"
-    passed_on = _without(arguments, ("--ckpt_path", "--run", "--name", "--trainer.default_root_dir"))
-    return Request(
-        command=command,
-        arguments=[*with_one_dataset([*before, *passed_on]), "--name", name],
-        root=root,
-        name=name,
-        existing=existing,
-        wanted=run if facts is None else None,
-        facts=facts,
-        facts_written_at=written_at,
+    option: str
+    value: str | None = None
+    is_one: bool = False
+    replacement: dict[str, object] | None = field(default=None, repr=False)
+
+    @property
+    def names_file(self) -> bool:
+        """Whether the value is a YAML file, or the text of one."""
+        return self.option in FOLDER_OF_OPTION and self.value is not None
+
+    @cached_property
+    def file(self) -> str:
+        """The value, where it is the name of a shipped configuration its path.
+
+        Raises:
+            ConfigurationError: neither a file nor a shipped configuration.
+        """
+        assert self.value is not None
+        return self.value if self.value.startswith("{") else _path(self.value, self.option)
+
+    @cached_property
+    def content(self) -> dict[str, object]:
+        """The keys and values of the file.
+
+        Raises:
+            ConfigurationError: it cannot be read, or is not a configuration.
+        """
+        if self.replacement is not None:
+            return self.replacement
+        return settings_in(self.file, self.option) if self.file.startswith("{") else read_settings(Path(self.file))
+
+    @property
+    def as_given(self) -> list[str]:
+        """One word or two."""
+        if self.is_one:
+            return [f"{self.option}={self.value}"]
+        return [text for text in (self.option, self.value) if text is not None and (text or text is self.value)]
+
+    @property
+    def for_parser(self) -> list[str]:
+        """The same with the path, or the text, of the file that it names."""
+        if not self.names_file:
+            return self.as_given
+        return replace(self, value=self.file if self.replacement is None else json.dumps(self.replacement)).as_given
+
+
+class Words(Sequence[Word]):
+    """All words behind a command, in order; later ones count more.
+
+    Args:
+        arguments: the words.
+    """
+
+    def __init__(self, arguments: Sequence[str] | Sequence[Word]) -> None:
+        self._words = [*_read(arguments)]
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def __getitem__(self, place):  # type: ignore[no-untyped-def]
+        return self._words[place]
+
+    @property
+    def arguments(self) -> list[str]:
+        """For a parser.
+
+        Raises:
+            ConfigurationError: a configuration is neither a file nor a shipped one.
+        """
+        return [text for word in self._words for text in word.for_parser]
+
+    @property
+    def as_given(self) -> list[str]:
+        """The words themselves."""
+        return [text for word in self._words for text in word.as_given]
+
+    @property
+    def asks_for_help(self) -> bool:
+        """Whether the command is only to say what it does."""
+        return any(word.option in HELP for word in self._words)
+
+    def values(self, *options: str) -> list[str]:
+        """What is given for these options, in order."""
+        return [word.value for word in self._words if word.option in options and word.value is not None]
+
+    def last(self, *options: str) -> str | None:
+        """What counts of it; None where nothing is given."""
+        found = self.values(*options)
+        return found[-1] if found else None
+
+    def without(self, *options: str) -> Words:
+        """The same without these options."""
+        return Words([word for word in self._words if word.option not in options])
+
+    def contents(self, *options: str) -> list[dict[str, object]]:
+        """The keys and values of the files behind these options, in order."""
+        return [word.content for word in self._words if word.option in options and word.names_file]
+
+    def in_files(self, key: str) -> object:
+        """The value of a key in the configurations; None where none has it."""
+        found = [content[key] for content in self.contents(*CONFIG) if content.get(key) is not None]
+        return found[-1] if found else None
+
+    def sections(self, name: str) -> Iterator[tuple[Word, dict[str, object]]]:
+        """What files say of a section, such as ``data``, those that count more last: configurations, its own files."""
+        for word in self._words:
+            if word.option in CONFIG and word.names_file and isinstance(found := word.content.get(name), dict):
+                yield word, found
+        for word in self._words:
+            if word.option == f"--{name}" and word.names_file and _is_mapping(word):
+                yield word, word.content
+
+    def section(self, name: str) -> dict[str, object]:
+        """What files say of a section, together."""
+        together: dict[str, object] = {}
+        for _, found in self.sections(name):
+            together |= found
+        return together
+
+    def origin(self, key: str) -> str | None:
+        """Where a setting such as ``data.clip_len`` comes from: the option, or the file; None where nothing gives it.
+
+        Of several places it is the one that counts. ``init_args`` may be left out, on both sides.
+        """
+        wanted = _short(key)
+        options = [
+            word.option for word in self._words if _is_within(_short(word.option.lstrip("-").rstrip("+")), wanted)
+        ]
+        if options:
+            return options[-1]
+        section, _, rest = wanted.partition(".")
+        files = [word.file for word, found in self.sections(section) if _has(found, rest.split("."))]
+        return files[-1] if files else None
+
+
+def configs_folder() -> Path:
+    """Where the shipped configurations lie: in the package, or beside it in a clone."""
+    package = Path(vidcls.__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def shipped_names(option: str = "--config") -> str:
+    """The shipped configurations for an option, for a message."""
+    return ", ".join(sorted(path.stem for path in (configs_folder() / FOLDER_OF_OPTION[option]).glob("*.yaml")))
+
+
+def _read(arguments: Sequence[str] | Sequence[Word]) -> Iterator[Word]:
+    waiting: list[str | Word] = [*arguments][::-1]
+    while waiting:
+        text = waiting.pop()
+        if isinstance(text, Word):
+            yield text
+            continue
+        option, equals, value = text.partition("=")
+        if _OPTION.match(text) is None:
+            yield Word("", text)
+        elif equals:
+            yield Word(option, value, is_one=True)
+        elif option in _NO_VALUE or not waiting or not isinstance(waiting[-1], str) or _OPTION.match(waiting[-1]):
+            yield Word(option)
+        else:
+            yield Word(option, waiting.pop())  # type: ignore[arg-type]
+
+
+def _path(value: str, option: str) -> str:
+    if Path(value).is_file():
+        return value
+    shipped = configs_folder() / FOLDER_OF_OPTION[option]
+    candidate = shipped / (value if value.endswith(".yaml") else f"{value}.yaml")
+    if candidate.is_file():
+        return str(candidate)
+    # 'configs/two_stream.yaml' is how the documentation of a clone writes it: it works elsewhere too.
+    written_as_in_a_clone = configs_folder().parent / value
+    if value.startswith("configs/") and written_as_in_a_clone.is_file():
+        return str(written_as_in_a_clone)
+    raise ConfigurationError(
+        f"{option} {value}: no such file, and no shipped configuration of that name (there are: "
+        f"{shipped_names(option)})"
     )
 
 
-class _FirstParser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigurationError(message)
+def _is_mapping(word: Word) -> bool:
+    return isinstance(word.content, Mapping)
 
 
-def _options() -> argparse.ArgumentParser:
-    parser = _FirstParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--config", "-c", action="append", default=[])
-    for section in ("data", "trainer"):
-        parser.add_argument(f"--{section}", action="append", default=[])
-    for option in ("name", "run", "ckpt_path"):
-        parser.add_argument(f"--{option}")
-    parser.add_argument("--trainer.default_root_dir", dest="default_root_dir")
-    return parser
+def _short(key: str) -> str:
+    return key.replace(".init_args", "")
 
 
-def _root_in(contents: Sequence[dict[str, object]]) -> str | None:
-    roots = [trainer.get("default_root_dir") for c in contents if isinstance(trainer := c.get("trainer"), dict)]
-    return _last(roots)
+def _is_within(key: str, wanted: str) -> bool:
+    return key == wanted or key.startswith(f"{wanted}.")
 
 
-def _last(values: object) -> str | None:
-    """The last value that is there: later files win."""
-    found = [value for value in values if value is not None]  # type: ignore[attr-defined]
-    return str(found[-1]) if found else None
+def _has(section: object, names: Sequence[str]) -> bool:
+    """Whether a section has a value at these names, each possibly among the ``init_args`` of a class."""
+    for name in names:
+        if not isinstance(section, Mapping):
+            return False
+        inner = section.get("init_args")
+        section = section.get(name, inner.get(name, _NOTHING) if isinstance(inner, Mapping) else _NOTHING)
+    return section is not _NOTHING
 
 
-def _model_name(arguments: Sequence[str]) -> str:
-    """The name of the class behind ``--model``; nothing where that option is not there."""
-    for k, argument in enumerate(arguments):
-        option, equals, value = argument.partition("=")
-        if option in ("--model", "--model.class_path"):
-            path = value if equals else (arguments[k + 1] if k + 1 < len(arguments) else "")
-            return path.rpartition(".")[2]
-    return ""
-
-
-def _without(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
-    kept: list[str] = []
-    skip_value = False
-    for argument in arguments:
-        if skip_value:
-            skip_value = False
-        elif argument in options:
-            skip_value = True
-        elif argument.partition("=")[0] not in options:
-            kept.append(argument)
-    return kept
-
-
-def _as_config(facts: CheckpointFacts) -> dict[str, object]:
-    """What a checkpoint says, as a configuration; whatever is given comes after it and is held against it."""
-    config: dict[str, object] = {"model": {"class_path": facts.class_path, "init_args": facts.model_arguments}}
-    if facts.input_settings is not None:
-        data = dict(facts.input_settings)
-        data.pop("streams")
-        config["data"] = data
-    return config
+_NOTHING = object()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -12,6 +10,7 @@ from vidcls.compare.cost import MIB, Cost, per_second
 from vidcls.compare.improving import RULE
 from vidcls.compare.results import RunResult, pooled
 from vidcls.compare.spread import spread
+from vidcls.files import csv_text
 
 Runs = Mapping[int, Sequence[RunResult]]
 """Seed -> its runs, one for each fold."""
@@ -107,11 +106,7 @@ def model_row(name: str, runs_by_seed: Runs, cost: Cost | None, *, batch_size: i
 
 def as_csv(rows: Sequence[ModelRow]) -> str:
     """All columns, with empty cells for what is not known."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(ModelRow)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in asdict(row).items()} for row in rows)
-    return text.getvalue()
+    return csv_text([[field.name for field in fields(ModelRow)], *(map(_cell, asdict(row).values()) for row in rows)])
 
 
 def as_markdown(rows: Sequence[ModelRow], conditions: Sequence[str]) -> str:

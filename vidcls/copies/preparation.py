@@ -21,10 +21,10 @@ from vidcls.jobs import Pool, reason_of
 from vidcls.types import VideoRecord
 from vidcls.video import Video, open_video, write_video
 from vidcls.video.source_identity import SourceIdentity
+from vidcls.video.writer import DEFAULT_FPS
 
 NUM_COMPARED = 32  # frames of each video whose error is measured; all are read back
 CHUNK_BYTES = 64 * 2**20  # of frames in memory at a time
-DEFAULT_FPS = 25.0  # for files that state none
 
 
 @dataclass(frozen=True, slots=True)

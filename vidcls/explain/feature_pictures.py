@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vidcls.errors import VidclsError
 from vidcls.explain.features import Features, Floats, Probe
-from vidcls.figures import plain_texts
-from vidcls.files import write_text, written_whole
+from vidcls.figures import save_png
+from vidcls.files import write_csv
+from vidcls.outputs import named_output
 
 MARKERS = "osD^vP*X"
 MOST_IN_LEGEND = 24
@@ -75,13 +73,8 @@ def _write(picture: Path, figure: object, rows: Sequence[Sequence[str]]) -> list
     from matplotlib.figure import Figure
 
     assert isinstance(figure, Figure)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
     table = picture.with_suffix(".csv")
-    try:
-        with written_whole(picture) as path:
-            plain_texts(figure).savefig(path, dpi=120)
-        write_text(table, text.getvalue())
-    except OSError as error:
-        raise VidclsError(f"--output {picture.parent}: cannot be written ({error}); pass another folder") from error
+    with named_output(picture.parent):
+        save_png(figure, picture)
+        write_csv(table, rows)
     return [picture, table]

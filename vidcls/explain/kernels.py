@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from vidcls.errors import VidclsError
-from vidcls.figures import plain_texts
-from vidcls.files import written_whole
+from vidcls.figures import save_png
+from vidcls.files import write_arrays
 from vidcls.models import VideoClassifier
+from vidcls.outputs import named_output
 from vidcls.types import Stream
 
 MOST_KERNELS = 96  # as many as AlexNet has in its first layer
@@ -121,13 +122,9 @@ def write_kernels(model: VideoClassifier, output: Path) -> list[Path]:
         axes.set_title(heading, fontsize=9)
         axes.axis("off")
     numbers = output.with_suffix(".npz")
-    try:
-        with written_whole(output) as path:
-            plain_texts(figure).savefig(path, dpi=130)
-        with written_whole(numbers) as path:
-            np.savez_compressed(path, **{network.title: network.weights.numpy() for network in networks})  # type: ignore[arg-type]
-    except OSError as error:
-        raise VidclsError(f"--kernels {output}: cannot be written ({error}); pass another place") from error
+    with named_output(output, option="--kernels"):
+        save_png(figure, output, dpi=130)
+        write_arrays(numbers, {network.title: network.weights.numpy() for network in networks})
     return [output, numbers]
 
 

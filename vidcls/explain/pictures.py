@@ -10,20 +10,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vidcls.errors import VidclsError
 from vidcls.explain.explainer import ClipHeat, Explanation
-from vidcls.figures import plain_texts
-from vidcls.files import written_whole
+from vidcls.figures import save_png
+from vidcls.files import write_arrays, written_whole
 from vidcls.flow.pictures import direction_picture
+from vidcls.outputs import named_output
 from vidcls.video import Video, write_video
 from vidcls.video.in_order import open_in_order, shared
 from vidcls.video.source import AnyVideo
+from vidcls.video.writer import DEFAULT_FPS
 
 FILM_SUFFIXES = (".mp4", ".mov", ".mkv", ".gif")
 STRIP_SUFFIXES = (".png",)
 NUM_IN_STRIP = 8
 HEAT_SHARE = 0.5  # how much of the picture full heat covers
-_DEFAULT_FPS = 25.0  # for files that state none
 _LEAST_BOUND_PX = 1.0  # flow pictures: a still scene does not become coloured noise
 
 
@@ -46,17 +46,14 @@ def write_heat(explanation: Explanation, output: Path, video: Video | AnyVideo |
         DecodeError: a frame of the video cannot be read.
     """
     numbers = output.with_suffix(".npz")
-    try:
+    with named_output(output):
         if output.suffix.lower() in STRIP_SUFFIXES:
             _write_strip(explanation, output)
         elif output.suffix.lower() == ".gif":
             _write_gif(explanation, output, video)
         else:
-            write_video(output, _film(explanation, video), fps=explanation.fps or _DEFAULT_FPS)
-        with written_whole(numbers) as path:
-            np.savez_compressed(path, **heat_arrays(explanation))  # type: ignore[arg-type]
-    except OSError as error:
-        raise VidclsError(f"--output {output}: cannot be written ({error}); pass another place") from error
+            write_video(output, _film(explanation, video), fps=explanation.fps or DEFAULT_FPS)
+        write_arrays(numbers, heat_arrays(explanation))
     return [output, numbers]
 
 
@@ -167,7 +164,7 @@ def _even(picture: Tensor) -> Tensor:
 def _write_gif(explanation: Explanation, output: Path, video: Video | AnyVideo | None) -> None:
     from PIL import Image
 
-    fps = explanation.fps or _DEFAULT_FPS
+    fps = explanation.fps or DEFAULT_FPS
     every = max(1, round(fps / 12.5))  # browsers show no gif faster than this evenly
     frames = [f.permute(1, 2, 0).numpy() for k, f in enumerate(_film(explanation, video)) if k % every == 0]
     images = [Image.fromarray(frame) for frame in frames]
@@ -220,8 +217,7 @@ def _write_strip(explanation: Explanation, output: Path) -> None:
         f"{explanation.prediction.label})",
         fontsize=10,
     )
-    with written_whole(output) as path:
-        plain_texts(figure).savefig(path, dpi=130)
+    save_png(figure, output, dpi=130)
 
 
 def heat_arrays(explanation: Explanation) -> dict[str, np.ndarray]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from vidcls.errors import VidclsError
 from vidcls.explain.over_time import TimeEffects
-from vidcls.figures import plain_texts
-from vidcls.files import write_text, written_whole
+from vidcls.figures import save_png
+from vidcls.files import write_csv
+from vidcls.outputs import named_output
 
 
 def write_time_effects(effects: TimeEffects, class_name: str, output: Path) -> list[Path]:
@@ -40,21 +39,15 @@ def write_time_effects(effects: TimeEffects, class_name: str, output: Path) -> l
     orders.set_xticks([0, 1], ["reversed", "shuffled"])
     orders.set_xlim(-0.6, 1.6)
     table = output.with_suffix(".csv")
-    try:
-        with written_whole(output) as path:
-            plain_texts(figure).savefig(path, dpi=120)
-        write_text(table, _table(effects))
-    except OSError as error:
-        raise VidclsError(f"--over-time {output}: cannot be written ({error}); pass another place") from error
+    with named_output(output, option="--over-time"):
+        save_png(figure, output)
+        write_csv(table, _table(effects))
     return [output, table]
 
 
-def _table(effects: TimeEffects) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["what", "part", "probability"])
-    writer.writerow(["whole", "", f"{effects.whole:.6f}"])
-    writer.writerows(["hidden", part, f"{value:.6f}"] for part, value in enumerate(effects.hidden, start=1))
-    writer.writerow(["reversed", "", f"{effects.reversed:.6f}"])
-    writer.writerows(["shuffled", draw, f"{value:.6f}"] for draw, value in enumerate(effects.shuffled, start=1))
-    return text.getvalue()
+def _table(effects: TimeEffects) -> Iterator[Sequence[object]]:
+    yield "what", "part", "probability"
+    yield "whole", "", f"{effects.whole:.6f}"
+    yield from (("hidden", part, f"{value:.6f}") for part, value in enumerate(effects.hidden, start=1))
+    yield "reversed", "", f"{effects.reversed:.6f}"
+    yield from (("shuffled", draw, f"{value:.6f}") for draw, value in enumerate(effects.shuffled, start=1))

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from vidcls.artifacts.places import path_inside
-from vidcls.errors import FlowError, MissingFlowError
+from vidcls.errors import FlowError, MissingFlowError, first_line
 from vidcls.flow.settings import FlowSettings
 from vidcls.types import VideoRecord
 
@@ -112,5 +112,5 @@ def _read_grey(path: Path) -> Tensor:
         content = bytearray(path.read_bytes())
         return decode_jpeg(torch.frombuffer(content, dtype=torch.uint8), ImageReadMode.GRAY)[0]  # (h, w)
     except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise FlowError(f"the flow picture {path} cannot be read ({reason}): make it again") from error

@@ -10,16 +10,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vidcls.errors import DatasetError, VidclsError
-from vidcls.figures import plain_texts
-from vidcls.files import written_whole
+from vidcls.errors import DatasetError
+from vidcls.figures import save_png
+from vidcls.files import write_arrays
 from vidcls.flow.estimators import estimate_by
 from vidcls.flow.fields import resize
 from vidcls.flow.on_the_fly import at_stored_size
 from vidcls.flow.pictures import arrow_picture, component_picture, direction_picture
 from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import FlowSettings
+from vidcls.outputs import named_output
 from vidcls.video import open_video, write_video
+from vidcls.video.writer import DEFAULT_FPS
 
 FILM_SUFFIXES = (".mp4", ".mov", ".mkv")
 STRIP_SUFFIXES = (".png",)
@@ -27,7 +29,6 @@ PANELS = ("frame", "x", "y", "direction", "arrows")
 NUM_IN_STRIP = 6
 LEAST_BOUND_PX = 1.0  # a still scene does not become coloured noise
 _QUANTILE = 0.99
-_DEFAULT_FPS = 25.0  # for files that state none
 _CHUNK_LEN = 16
 
 
@@ -62,7 +63,7 @@ def write_flow_film(
         VidclsError: the output cannot be written; nothing half-written is left.
     """
     with open_video(video) as opened:
-        num_fields, fps = opened.num_frames - 1, opened.fps or _DEFAULT_FPS
+        num_fields, fps = opened.num_frames - 1, opened.fps or DEFAULT_FPS
         if num_fields < 1:
             raise DatasetError(f"{video}: has a single frame, so that there is no flow to show")
         chosen = np.linspace(0, num_fields - 1, min(NUM_IN_STRIP, num_fields)).round().astype(int)
@@ -70,17 +71,14 @@ def write_flow_film(
     fields = torch.stack([_field(pair, settings)[0] for pair in pairs])  # (n, 2, H, W)
     bound = bound_px or max(LEAST_BOUND_PX, float(np.quantile(fields.norm(dim=1).numpy(), _QUANTILE)))
     numbers = output.with_suffix(".npz")
-    try:
+    with named_output(output):
         if output.suffix.lower() in STRIP_SUFFIXES:
             _write_strip([pair[0] for pair in pairs], fields, [int(k) for k in chosen], bound, output)
             if tally is not None:
                 tally.add(Saturation.of(fields, bound))
         else:
             write_video(output, _film(video, settings, bound, tally), fps=fps)
-        with written_whole(numbers) as path:
-            np.savez_compressed(path, fields=fields.numpy(), frames=chosen, bound_px=np.array(bound))
-    except OSError as error:
-        raise VidclsError(f"--output {output}: cannot be written ({error}); pass another place") from error
+        write_arrays(numbers, {"fields": fields.numpy(), "frames": chosen, "bound_px": np.array(bound)})
     return [output, numbers]
 
 
@@ -135,5 +133,4 @@ def _write_strip(
                 axes.set_ylabel(PANELS[row], fontsize=9)
         grid[0][column].set_title(f"frame {number}", fontsize=8)
     figure.suptitle(f"full strength: {bound_px:.1f} px per frame", fontsize=9)
-    with written_whole(output) as path:
-        plain_texts(figure).savefig(path, dpi=120)
+    save_png(figure, output)

@@ -12,17 +12,17 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from vidcls.errors import VidclsError
+from vidcls.outputs import named_output
 from vidcls.types import Prediction
 from vidcls.video import Video, VideoReader, write_video
 from vidcls.video.in_order import open_in_order, shared
 from vidcls.video.reader import Backend
 from vidcls.video.source import AnyVideo
 from vidcls.video.timing import frame_times
+from vidcls.video.writer import DEFAULT_FPS
 
 OVERLAY_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv")
 _CHUNK_BYTES = 32 * 2**20
-_DEFAULT_FPS = 25.0  # for files that state none
 _DIMMED = 0.4  # brightness of the picture behind the letters
 _READABLE_FONT_PX, _SMALLEST_FONT_PX = 11, 6
 
@@ -46,11 +46,9 @@ def write_overlay(
         VidclsError: the output cannot be written; nothing half-written is left.
     """
     with shared(source, lambda closed: open_in_order(closed, decoder)) as video:
-        fps = video.fps or _DEFAULT_FPS
-        try:
+        fps = video.fps or DEFAULT_FPS
+        with named_output(output, option="--overlay"):
             write_video(output, _captioned(video, predictions), fps=fps)
-        except OSError as error:
-            raise VidclsError(f"--overlay {output}: cannot be written ({error}); pass another place") from error
 
 
 def overlay_path(folder: Path, name: str) -> Path:

@@ -16,7 +16,7 @@ from torch import Tensor
 from vidcls.clips import InputSettings
 from vidcls.clips.indices import ClipIndices
 from vidcls.clips.reader import ClipReader
-from vidcls.errors import CheckpointError, ConfigurationError, FlowError
+from vidcls.errors import CheckpointError, ConfigurationError, FlowError, first_line
 from vidcls.flow.estimators import estimate_by
 from vidcls.inference import Scorer
 from vidcls.loading.clip_dataset import stack_views, views_of
@@ -222,7 +222,7 @@ def _input_settings(path: Path, plain: dict[str, object] | None) -> InputSetting
     try:
         return InputSettings.from_dict(plain)
     except (ArgumentError, KeyError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise CheckpointError(
             f"{path}: what it says of its input is not understood ({reason}); use the version of vidcls that wrote it"
         ) from error

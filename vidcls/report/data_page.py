@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import numpy as np
-
-from vidcls.errors import DecodeError, VidclsError
-from vidcls.files import printable, write_text, written_whole
+from vidcls.errors import DecodeError
+from vidcls.files import printable, write_arrays, write_csv, write_text
 from vidcls.loading import VideoDataModule
+from vidcls.outputs import named_output
 from vidcls.report.choice import evenly
 from vidcls.report.clip_samples import clip_samples, sample_arrays
 from vidcls.report.data_charts import counts_chart, lengths_chart
 from vidcls.report.html import rendered
 from vidcls.report.thumbnails import NUM_FRAMES, small, webp
-from vidcls.report.video_facts import VideoFacts, facts_csv, read_facts
+from vidcls.report.video_facts import VideoFacts, fact_rows, read_facts
 from vidcls.types import SPLITS, VideoRecord
 from vidcls.video import open_video
 
@@ -135,13 +134,10 @@ def write_data_page(
         "samples": samples,
     }
     table, arrays = numbers_beside(output)
-    try:
-        write_text(table, printable(facts_csv(facts)))
-        with written_whole(arrays) as path:
-            np.savez_compressed(path, **sample_arrays(samples))  # type: ignore[arg-type]
+    with named_output(output):
+        write_csv(table, fact_rows(facts))
+        write_arrays(arrays, sample_arrays(samples))
         write_text(output, printable(rendered(TEMPLATE, content)))
-    except OSError as error:
-        raise VidclsError(f"--output {output}: cannot be written ({error}); pass another place") from error
     return [output, table, arrays]
 
 

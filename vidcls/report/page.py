@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from vidcls.errors import VidclsError
 from vidcls.explain import Explainer
 from vidcls.explain.pictures import heat_arrays
-from vidcls.files import printable, write_csv, write_text, written_whole
+from vidcls.files import printable, write_arrays, write_csv, write_text
+from vidcls.outputs import named_output
 from vidcls.report.charts import MOST_CELLS, calibration_chart, confusion_chart, curves_chart, views_chart
 from vidcls.report.html import rendered
 from vidcls.report.statistics import accuracies, calibration, class_rows, weakest
@@ -137,11 +138,9 @@ def write_report(
     }
     if views:
         tables["views"] = [("views", "top1"), *enumerate(views, start=1)]
-    try:
+    with named_output(output):
         files = _write_numbers(tables_beside(output), tables, shown)
         write_text(output, printable(rendered(TEMPLATE, content)))
-    except OSError as error:
-        raise VidclsError(f"--output {output}: cannot be written ({error}); pass another place") from error
     return [output, *files]
 
 
@@ -165,8 +164,7 @@ def _write_numbers(
     heat = {f"{k}/{name}": values for k, video in shown.items() for name, values in video.arrays.items()}
     if heat:
         files.append(folder / "heat.npz")
-        with written_whole(files[-1]) as path:
-            np.savez_compressed(path, **heat)  # type: ignore[arg-type]
+        write_arrays(files[-1], heat)
     return files
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -58,15 +56,12 @@ def read_facts(records: Sequence[VideoRecord], *, decoder: Backend | None = None
         yield from pool.map(facts, records)
 
 
-def facts_csv(found: Sequence[VideoFacts]) -> str:
-    """A line for each video."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+def fact_rows(found: Sequence[VideoFacts]) -> Iterator[Sequence[object]]:
+    """The rows of a table with a line for each video."""
+    yield COLUMNS
     for facts in found:
         record, info = facts.record, facts.info
         of_file: tuple[object, ...] = ("",) * 5
         if info is not None:
             of_file = (info.num_frames, f"{info.fps:.6g}", info.height_px, info.width_px, info.codec)
-        writer.writerow([record.name, record.label, record.split, record.group or "", *of_file, facts.error])
-    return text.getvalue()
+        yield [record.name, record.label, record.split, record.group or "", *of_file, facts.error]

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
-from vidcls.errors import DecodeError, MissingExtraError, NotAVideoError
+from vidcls.errors import DecodeError, MissingExtraError, NotAVideoError, first_line
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -158,11 +158,6 @@ def import_av() -> ModuleType:
     except (ImportError, OSError) as error:
         raise MissingExtraError(f"PyAV cannot be imported ({error}); run: pip install av") from error
     return av
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's message."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
 
 
 def ffmpeg_reason(error: Exception) -> str:

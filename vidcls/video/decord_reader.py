@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vidcls.errors import DecodeError, MissingExtraError
+from vidcls.errors import DecodeError, MissingExtraError, first_line
 from vidcls.types import VideoInfo
-from vidcls.video.containers import first_line, utf8_file_name
+from vidcls.video.containers import utf8_file_name
 from vidcls.video.packets import list_packets, stream_facts
 
 LEAP_LEN = 16  # frames that decord is told to skip at a time: it writes a line to stderr wherever it gives up

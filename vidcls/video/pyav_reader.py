@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vidcls.errors import DecodeError
+from vidcls.errors import DecodeError, first_line
 from vidcls.types import VideoInfo
-from vidcls.video.containers import first_line, import_av, open_best_stream
+from vidcls.video.containers import import_av, open_best_stream
 from vidcls.video.packets import list_packets
 
 if TYPE_CHECKING:

@@ -16,6 +16,9 @@ from torch import Tensor
 from vidcls.files import written_whole
 from vidcls.video.containers import import_av
 
+DEFAULT_FPS = 25.0
+"""Frames per second where a file states none."""
+
 VideoCodec = Literal["h264", "mpeg4", "mjpeg", "ffv1"]
 
 
@@ -45,7 +48,7 @@ def write_video(
     path: str | PathLike[str],
     frames: Iterable[Tensor],
     *,
-    fps: float = 25.0,
+    fps: float = DEFAULT_FPS,
     codec: VideoCodec = "h264",
     quality: int | None = None,
     gop: int | None = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from torch import Tensor, nn
 
-from vidcls.errors import CheckpointError, MissingExtraError
+from vidcls.errors import CheckpointError, MissingExtraError, first_line
 from vidcls.layers.backbones.base import Backbone
 from vidcls.layers.first_weights import is_checkpoint, is_file_name, load_state, read_state
 from vidcls.layers.stems import replace_stem
@@ -81,7 +81,7 @@ def _build(name: str, weights: str | None) -> nn.Module:
         if weights != PRETRAINED:
             raise
         raise CheckpointError(
-            f"weights={weights!r} of {PREFIX}{name} could not be downloaded ({str(error).splitlines()[0]}): fetch the "
+            f"weights={weights!r} of {PREFIX}{name} could not be downloaded ({first_line(error)}): fetch the "
             "file on a machine with a network and pass its path"
         ) from error
     if is_file and not is_checkpoint(weights):
