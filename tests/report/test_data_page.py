@@ -16,13 +16,14 @@ import torch
 from vidcls.cli import main
 from vidcls.clips.reader import ClipReader
 from vidcls.datasets import VideoCsv, VideoFolder
+from vidcls.files import csv_text
 from vidcls.loading import VideoDataModule
 from vidcls.loading.clip_dataset import ClipKey, TrainClips
 from vidcls.report.choice import evenly
 from vidcls.report.clip_samples import clip_samples, strip
 from vidcls.report.data_charts import counts_chart
 from vidcls.report.data_page import concerns, span_frames, write_data_page
-from vidcls.report.video_facts import VideoFacts, facts_csv, read_facts
+from vidcls.report.video_facts import VideoFacts, fact_rows, read_facts
 from vidcls.transforms import TransformSettings
 from vidcls.video import write_video
 
@@ -156,7 +157,7 @@ def test_an_unreadable_video_has_its_reason_in_the_table(clip_folder: Path, tmp_
     root = tmp_path / "clips"
     shutil.copytree(clip_folder, root)
     (root / "train/left/1.avi").write_bytes(b"no video")
-    rows = facts_csv(list(read_facts(VideoFolder(root).records))).splitlines()
+    rows = csv_text(fact_rows(list(read_facts(VideoFolder(root).records)))).splitlines()
     (bad,) = [row for row in rows if "train/left/1.avi" in row]
     assert "cannot be decoded" in bad
     data = data_of(VideoFolder(root))

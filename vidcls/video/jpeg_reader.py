@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vidcls.errors import DecodeError
+from vidcls.errors import DecodeError, first_line
 from vidcls.types import VideoInfo
-from vidcls.video.containers import first_line
 from vidcls.video.packets import even_seconds
 
 SUFFIX = ".jpeg.avi"

@@ -9,9 +9,9 @@ from types import ModuleType
 
 from torch import Tensor
 
-from vidcls.errors import DecodeError, MissingExtraError
+from vidcls.errors import DecodeError, MissingExtraError, first_line
 from vidcls.types import VideoInfo
-from vidcls.video.containers import first_line, utf8_file_name
+from vidcls.video.containers import utf8_file_name
 from vidcls.video.packets import list_packets, stream_facts
 
 INSTALL = "run: pip install 'vidcls[torchcodec]', and install FFmpeg's libraries (Debian, Ubuntu: apt install ffmpeg)"
