@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BaseFinetuning, EarlyStopping, ModelCheckpoint, StochasticWeightAveraging
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from vidcls.callbacks.run_checkpoints import BestCheckpoint
 from vidcls.errors import ConfigurationError
+from vidcls.layers.settings import BATCH_NORMS
 from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
 
@@ -46,7 +46,7 @@ def _check_kind(callback: Callback, model: VideoClassifier) -> None:
             f"{type(callback).__name__}: adds weights to an optimiser whose schedule does not know them: use "
             "--model.transfer.freeze and --model.transfer.unfreeze in its place"
         )
-    has_batch_norm = any(isinstance(module, _BatchNorm) for module in model.modules())
+    has_batch_norm = any(isinstance(module, BATCH_NORMS) for module in model.modules())
     if isinstance(callback, StochasticWeightAveraging) and not has_batch_norm:
         raise ConfigurationError(
             "StochasticWeightAveraging: averages a network without batch norm after its last checkpoint, which would "

@@ -8,7 +8,6 @@ from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
 
-from lightning.fabric.loggers.csv_logs import _ExperimentWriter
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
@@ -53,7 +52,7 @@ class MetricsLog(CSVLogger):
 
     @property
     @rank_zero_experiment
-    def experiment(self) -> _ExperimentWriter:
+    def experiment(self) -> ExperimentWriter:
         """The writer of the file, made when first used, on the first process alone."""
         if self._experiment is None:
             self._experiment = _ContinuedWriter(Path(self.log_dir), self._resumed_at_step)

@@ -17,6 +17,7 @@ CONSTANT = 0.01  # every weight, in "constant"
 NORMAL_STD = 0.01  # AlexNet's, in "normal" (Krizhevsky et al. 2012)
 LEAKY_SLOPE = 0.01
 NUM_GROUPS = 8  # in "group", fewer where the channels do not divide
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)  # which keep running averages
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from vidcls.layers import Backbone
 from vidcls.layers.backbones import READ_OUT
+from vidcls.layers.settings import BATCH_NORMS
 from vidcls.training.optimization import ParameterGroup
 from vidcls.training.transfer import ALL_STAGES, TransferSettings
 
@@ -54,7 +54,7 @@ class StagedTraining:
             module.eval()
         if self.settings.partial_batch_norm:
             for backbone in self.backbones.values():
-                for norm in [module for module in backbone.modules() if isinstance(module, _BatchNorm)][1:]:
+                for norm in [module for module in backbone.modules() if isinstance(module, BATCH_NORMS)][1:]:
                     norm.eval()
 
     def parameter_groups(self, parameters: Iterable[nn.Parameter], lr: float) -> list[ParameterGroup]:
