@@ -7,6 +7,7 @@ import io
 from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
+from typing import cast
 
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import CSVLogger
@@ -56,7 +57,7 @@ class MetricsLog(CSVLogger):
         """The writer of the file, made when first used, on the first process alone."""
         if self._experiment is None:
             self._experiment = _ContinuedWriter(Path(self.log_dir), self._resumed_at_step)
-        return self._experiment
+        return cast("ExperimentWriter", self._experiment)
 
     def log_hyperparams(self, params: dict[str, object] | Namespace | None = None) -> None:
         """Nothing: the run folder has the whole configuration in config.yaml."""
