@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count, positive_seconds
 from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_of
+from vidcls.cli.pool_options import add_pool_options, chosen_pool, chosen_shard
 from vidcls.console import say
 from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
+from vidcls.shard import Shard
 
 if TYPE_CHECKING:
     from vidcls.checks.cache import CheckCache
@@ -64,18 +66,23 @@ def main(argv: list[str]) -> int:
             check_place(file, [Path(options.source)], option=option)
     if options.fix_list is not None and options.fix_list.exists():
         raise ConfigurationError(f"--fix-list {options.fix_list}: already exists: pass another name, or remove it")
+    shard = _shard(options)
     data, root, refusals, notes = _data(options, others)
     if options.fix_list is not None and not data.has_labels:
         raise ConfigurationError(f"--fix-list: {options.source} has no classes, so that no list of labels can be made")
     folder = _cache_folder(options.cache)
     if options.cache is not None and folder is not None:
         check_place(folder / "any", [], option="--cache")
+    if not shard.is_whole:  # as files alone: classes and splits are not those of the data set
+        mine = shard.of(list({record.path: record for record in data.records}.values()))
+        say(f"shard {shard}: {len(mine)} of {len(data.records)} videos")
+        data, refusals, notes = replace(data, records=mine, has_labels=False), [], ()
     cache = CheckCache(folder, decoder=data.settings.decoder)
     files = _checked(data, cache, options)
     data = CheckedData(data.records, files.by_path, data.settings, data.flow_source, refusals, data.has_labels)
     found: list[Finding] = [*_understood(notes), *findings(data)]
     speed = None
-    if data.sound:
+    if data.sound and shard.is_whole:
         speed_file = None if folder is None else folder / "speed.json"
         speed = known_speed(data.sound, data.settings, data.flow_source, speed_file)
     seconds = time.monotonic() - started
@@ -87,7 +94,24 @@ def main(argv: list[str]) -> int:
         fixed = fix_list(data.records, data.known)
         write_fix_list(fixed, options.fix_list, root)
         _print_fix_list(fixed, options.fix_list, root, has_flow=data.flow_source is not None)
+    if not shard.is_whole:
+        say("when all shards are done, the same command without --shard reports on all videos, and opens none again")
     return 1 if any(finding.is_problem for finding in found) else 0
+
+
+def _shard(options: Namespace) -> Shard:
+    """The shard, which finds out about its files; what is said of the whole data set waits for the others."""
+    shard = chosen_shard(options)
+    if not shard.is_whole:
+        for option, is_given in (("--json", options.json), ("--fix-list", options.fix_list)):
+            if is_given is not None:
+                raise ConfigurationError(
+                    f"{option}: needs what all shards find: run them, then the same command without --shard, which "
+                    "opens no file again"
+                )
+        if options.cache is not None and _cache_folder(options.cache) is None:
+            raise ConfigurationError("--shard: with --cache none nothing is kept of what it finds: remove one of them")
+    return shard
 
 
 def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, list[str], Sequence[str]]:
@@ -126,14 +150,13 @@ def _checked(data: CheckedData, cache: CheckCache, options: Namespace) -> Checke
     from tqdm import tqdm
 
     from vidcls.checks.files import check_files
-    from vidcls.jobs import local_pool
 
     total = len({record.path for record in data.records})
     with tqdm(total=total, desc="checking", unit="video", disable=None, file=sys.stderr) as bar:
         return check_files(
             data.records,
             cache,
-            pool=local_pool(options.workers),
+            pool=chosen_pool(options),
             most_seconds=options.time_limit,
             progress=bar.update,
             anew=options.anew,
@@ -176,12 +199,10 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
         "$XDG_CACHE_HOME or ~/.cache)",
     )
     add("--anew", action="store_true", help="open all files, whatever is known of them")
-    add(
-        "--workers",
-        type=positive_count,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="processes (default: all cores)",
+    add_pool_options(
+        parser,
+        shard_help="open only the i-th of n shares of the files, i from 1 to n; when all shards are done, the command "
+        "without it reports on all",
     )
     add(
         "--time-limit",
