@@ -52,7 +52,7 @@ def test_a_report_on_all_videos_is_not_made_by_a_shard(vidcls: Command, words: l
 def test_after_all_shards_of_a_check_the_report_is_that_of_one_check_and_nothing_is_opened_again(
     vidcls: Command, clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidcls.cli.data_check.chosen_pool", lambda _: InThisProcess())
+    monkeypatch.setattr("vidcls.cli.check_options.chosen_pool", lambda _: InThisProcess())
     (clips / "train/left/1.avi").write_bytes(b"no video")
     assert "22 files opened" in vidcls("data", "check", "CLIPS", "--json", "one.json").out
     words = ("data", "check", "CLIPS", "--cache", "shared")

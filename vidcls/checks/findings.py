@@ -20,6 +20,7 @@ from vidcls.types import VideoRecord
 from vidcls.video.health import Fault, Health
 
 Known = Mapping[Path, CheckedVideo]
+UNEVEN_RATES = 1.5  # the highest frame rate is so many times the lowest: one stride is not one time any more
 PROBLEM_SHARE = 0.01  # of all flow values cut to the bound: less is good to know, as the usual bound of 20 px has it
 
 FAULTS: dict[Fault, tuple[str, str]] = {
@@ -39,7 +40,7 @@ class CheckedData:
 
     Args:
         records: every video.
-        known: what is known of each file.
+        known: what is known of each file; of a large data set, of those that were looked at.
         settings: what a clip is.
         flow_source: stored flow; None where there is none.
         refusals: why a training would refuse the data set as a whole.
@@ -58,27 +59,32 @@ class CheckedData:
         return self.known[record.path].health
 
     @property
+    def examined(self) -> list[VideoRecord]:
+        """The videos of whose files something is known."""
+        return [record for record in self.records if record.path in self.known]
+
+    @property
     def sound(self) -> list[VideoRecord]:
         """The videos of which every frame can be had."""
-        return [record for record in self.records if not self.health(record).fault]
+        return [record for record in self.examined if not self.health(record).fault]
 
 
 def findings(data: CheckedData) -> list[Finding]:
     """What was found, problems first."""
     found = [*_faults(data), *_pictures(data), *_short(data), *_flow(data)]
-    found += duplicate_findings(data.records, data.known)
+    found += duplicate_findings(data.examined, data.known)
     if data.has_labels:
         found += [*group_findings(data.records), *label_typos(data.records), *lacking_classes(data.records)]
         found += imbalance(data.records)
     if data.refusals:
         found.append(Finding("refused", True, "a training refuses this data set as it is", tuple(data.refusals)))
-    found += _notes(data)
+    found += [*_rates(data), *_notes(data)]
     return sorted(found, key=lambda finding: not finding.is_problem)
 
 
 def _faults(data: CheckedData) -> Iterator[Finding]:
     for fault, (title, remedy) in FAULTS.items():
-        lines = [f"{r.name}: {_with_count(data.health(r))}" for r in data.records if data.health(r).fault == fault]
+        lines = [f"{r.name}: {_with_count(data.health(r))}" for r in data.examined if data.health(r).fault == fault]
         yield from _finding(fault, True, title, lines, remedy)
 
 
@@ -143,6 +149,18 @@ def _saturated(counted: Sequence[tuple[str, Saturation]], settings: FlowSettings
     program = "the program that made it" if settings.method == "imported" else "scripts/precompute_flow.py"
     remedy = f"motion beyond the bound looks slower than it is: where it matters, run {program} again with {larger}"
     yield from _finding("flow cut", whole.share > PROBLEM_SHARE, title, lines, remedy)
+
+
+def _rates(data: CheckedData) -> Iterator[Finding]:
+    healths = [(record.name, data.health(record)) for record in data.sound]
+    timeless = [name for name, health in healths if health.fps <= 0]
+    remedy = "nothing in seconds can be said of them"
+    yield from _finding("no rate", False, "without a frame rate", timeless, remedy)
+    rates = sorted({round(health.fps, 1) for _, health in healths if health.fps > 0})
+    if len(rates) > 1 and rates[-1] >= UNEVEN_RATES * rates[0] and data.settings.stride_seconds is None:
+        line = f"from {rates[0]:g} to {rates[-1]:g} frames per second"
+        remedy = "data.stride_seconds in place of data.stride keeps time even"
+        yield Finding("uneven rates", False, "the frame rates are uneven", (line,), remedy)
 
 
 def _notes(data: CheckedData) -> Iterator[Finding]:

@@ -26,15 +26,19 @@ def add_pool_options(parser: ArgumentParser, *, shard_help: str = SHARD_HELP) ->
         parser: takes them.
         shard_help: what the command does with a shard.
     """
-    add = parser.add_argument
-    add(
+    add_workers_option(parser)
+    parser.add_argument("--shard", metavar="i/n", help=shard_help)
+
+
+def add_workers_option(parser: ArgumentParser) -> None:
+    """Add ``--workers`` alone, for a command that reports on all videos."""
+    parser.add_argument(
         "--workers",
         type=positive_count,
         default=num_cpus(),
         metavar="N",
         help="number of processes (default: all cores)",
     )
-    add("--shard", metavar="i/n", help=shard_help)
 
 
 def chosen_pool(options: Namespace) -> Pool:
