@@ -14,7 +14,7 @@ from pebble import ProcessExpired
 from vidcls.checks.cache import CheckCache, CheckedVideo
 from vidcls.checks.examined import Examined, examined
 from vidcls.errors import MissingExtraError
-from vidcls.jobs import Outcome, Pool, reason_of
+from vidcls.jobs import Outcome, Pool, fault_of
 from vidcls.types import VideoRecord
 from vidcls.video.health import Health
 
@@ -82,7 +82,7 @@ def check_files(
             job, todo, seconds_each=lambda record: allowed_seconds(most_seconds, waiting[record.path][0])
         ):
             path = outcome.record.path
-            health, digest = _result(outcome, allowed_seconds(most_seconds, waiting[path][0]))
+            health, digest = _result(outcome)
             found[path] = CheckedVideo(*waiting[path], health, digest, most_seconds)
             if not _was_killed(outcome):
                 cache.add(path, found[path])
@@ -101,23 +101,13 @@ def allowed_seconds(most_seconds: float, num_bytes: int) -> float:
     return most_seconds + num_bytes / SLOW_DISK_BYTES
 
 
-def _result(outcome: Outcome[Examined], most_seconds: float) -> tuple[Health, str]:
+def _result(outcome: Outcome[Examined]) -> tuple[Health, str]:
     if outcome.result is not None:
         return outcome.result.health, outcome.result.source_digest
     if isinstance(outcome.error, MissingExtraError):
         raise outcome.error  # the decoder that was asked for is not there: no fault of the file
-    if isinstance(outcome.error, TimeoutError):
-        return Health("hang", f"it was not read within {most_seconds:.3g} seconds, and its process was ended"), ""
-    if isinstance(outcome.error, ProcessExpired):
-        return Health("crash", f"the process that read it ended by {_death(outcome.error)}"), ""
-    return Health("undecodable", reason_of(outcome).removeprefix(f"{outcome.record.path}: ")), ""
-
-
-def _death(error: ProcessExpired) -> str:
-    try:
-        return f"signal {signal.Signals(-error.exitcode).name}"
-    except ValueError:
-        return f"exit status {error.exitcode}"
+    fault = fault_of(outcome)
+    return Health(fault.kind, fault.reason), ""
 
 
 def _was_killed(outcome: Outcome[Examined]) -> bool:

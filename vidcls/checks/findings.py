@@ -17,7 +17,8 @@ from vidcls.flow import FlowSettings, FlowSource
 from vidcls.flow.flow_check import flow_fault, flow_saturation
 from vidcls.flow.saturation import TOLD_SHARE, Saturation, percent, rounded_up
 from vidcls.types import VideoRecord
-from vidcls.video.health import Fault, Health
+from vidcls.video.fault import Fault
+from vidcls.video.health import Health
 
 Known = Mapping[Path, CheckedVideo]
 UNEVEN_RATES = 1.5  # the highest frame rate is so many times the lowest: one stride is not one time any more

@@ -9,17 +9,15 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from vidcls.errors import DecodeError
 from vidcls.video.container_facts import container_facts
+from vidcls.video.fault import Fault
 from vidcls.video.packets import list_packets
 from vidcls.video.reader import Backend, Video, open_video
-
-Fault = Literal["", "missing", "empty", "no video", "undecodable", "damaged", "crash", "hang"]
 
 CHUNK_BYTES = 64 * 2**20  # of frames in memory at a time
 SHARE_FOR_END = 0.5  # of the time for reading, on top of it: for the last frames of a video that is too long
@@ -236,4 +234,4 @@ class _Pictures:
 
 def _reason(error: DecodeError, path: Path) -> str:
     """The reasons of the decoders without the path, which stands beside them."""
-    return str(error).removeprefix(f"{path}: ").removeprefix("cannot be decoded ").strip("()")
+    return error.reason.removeprefix(f"{path}: ")
