@@ -15,6 +15,11 @@ def test_shards_together_have_each_item_once_and_are_of_one_size(num_items: int)
         assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
 
 
+def test_neighbours_go_to_different_shards() -> None:
+    assert Shard(1, 3).of("abcdefg") == ["a", "d", "g"]
+    assert Shard(3, 3).of("abcdefg") == ["c", "f"]
+
+
 def test_a_shard_is_written_as_it_is_read() -> None:
     assert Shard.parse("2/3") == Shard(2, 3)
     assert str(Shard(2, 3)) == "2/3"

@@ -81,7 +81,9 @@ def test_a_damaged_cache_is_replaced_and_that_is_said_in_one_line(
     assert len(caplog.records) == 1
 
 
-def test_an_empty_file_and_the_tables_of_another_program_are_no_cache(tmp_path: Path, video: Path) -> None:
+def test_an_empty_file_is_filled_and_the_tables_of_another_program_are_replaced(
+    tmp_path: Path, video: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     file = tmp_path / "cache" / check_cache.FILE_NAME
     file.parent.mkdir()
     for statement in ("", "CREATE TABLE videos (title TEXT)"):
@@ -90,8 +92,10 @@ def test_an_empty_file_and_the_tables_of_another_program_are_no_cache(tmp_path: 
             database.execute(statement or "SELECT 1")
         cache = CheckCache(tmp_path / "cache")
         assert cache.find(video) is None
+        assert not caplog.records  # of a file that has no tables yet, another process may be making them
         cache.add(video, checked(video))
         cache.save()
+        assert len(caplog.records) == bool(statement)
         assert CheckCache(tmp_path / "cache").find(video) == checked(video)
 
 

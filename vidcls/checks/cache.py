@@ -33,7 +33,8 @@ _TABLE = """CREATE TABLE IF NOT EXISTS videos (
 _FIND = """SELECT name, num_bytes, mtime_ns, source_digest, most_seconds, health FROM videos
     WHERE folder = ? AND decoder = ? AND versions = ?"""
 _KEEP = "INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)  # the last: other tables than ours
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_OTHER_TABLES = sqlite3.SQLITE_ERROR  # of a reader: or none yet, while another process makes them
 _log = logging.getLogger(__name__)
 
 
@@ -112,7 +113,7 @@ class CheckCache:
             try:
                 self._write(self.folder / FILE_NAME)
             except sqlite3.DatabaseError as error:
-                if not _is_damage(error):
+                if not _is_one_of(error, *_DAMAGED, _OTHER_TABLES):
                     raise
                 self._start_again(self.folder / FILE_NAME, error)
                 self._write(self.folder / FILE_NAME)
@@ -154,7 +155,7 @@ class CheckCache:
             with closing(_connected(file)) as database:
                 rows = database.execute(_FIND, wanted).fetchall()
         except sqlite3.DatabaseError as error:
-            if _is_damage(error):
+            if _is_one_of(error, *_DAMAGED):
                 self._start_again(file, error)
             return {}
         found = {}
@@ -198,8 +199,8 @@ def _key(path: Path) -> tuple[bytes, bytes]:
     return os.fsencode(path.parent), os.fsencode(path.name)
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+def _is_one_of(error: sqlite3.DatabaseError, *codes: int) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in codes  # without what sqlite adds in the higher bits
 
 
 def _checked(num_bytes: int, mtime_ns: int, source_digest: str, most_seconds: float, health: str) -> CheckedVideo:
