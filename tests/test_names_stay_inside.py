@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from vidcls.artifacts.places import path_inside, place_inside
+from vidcls.artifacts.writers import Writers
 from vidcls.callbacks import WandbRun
 from vidcls.copies.preparation import prepare
 from vidcls.copies.prepared_folder import PreparedFolder, PrepareSettings
@@ -43,7 +44,7 @@ def all_below(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("name", OUTWARDS)
 def test_a_name_that_leads_out_is_refused(name: str, tmp_path: Path) -> None:
     record = VideoRecord(source=LocalFile(tmp_path / "v.avi"), label="a", split="train", name=name)
-    folder = PreparedFolder.open(tmp_path / "copy", SMALL, [])
+    folder = PreparedFolder.open(tmp_path / "copy", SMALL, [], Writers(tmp_path / "copy"))
     with pytest.raises(DatasetError, match="leads out of the folder"):
         path_inside(tmp_path, name)
     with pytest.raises(DatasetError, match="leads out of the folder"):

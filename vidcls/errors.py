@@ -21,7 +21,16 @@ class VidclsError(Exception):
 
 
 class DecodeError(VidclsError):
-    """A video could not be opened or its frames could not be read; the message names the file and each reason."""
+    """A video could not be opened or its frames could not be read; the message names the file and each reason.
+
+    Args:
+        message: as a user reads it.
+        reason: the part of it that is neither the name of the video nor what to do; default: all of it.
+    """
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = message if reason is None else reason
 
 
 class NotAVideoError(DecodeError):

@@ -30,7 +30,8 @@ from vidcls.errors import ConfigurationError, FolderInUseError
 from vidcls.files import FULL_DISK, remove_leftovers, write_text
 from vidcls.settings_file import read_json
 
-LOCK_FILE, HOLDER_FILE = ".lock", ".lock.json"
+LOCK_FILE = ".lock"
+HOLDER_FILE = f"{LOCK_FILE}.json"
 LOCK_FILES = frozenset((LOCK_FILE, HOLDER_FILE))
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)  # some network file systems have none
 MOST_COMMAND_LETTERS = 200
@@ -45,12 +46,23 @@ class FolderLock:
 
     Args:
         folder: it is made where it does not exist, and removed again where nothing was written to it.
+        name: of the file that is locked, for another purpose than the folder as a whole.
+        what: what messages say is locked; default: the folder.
+        is_kept: leave that file where it is for others to lock, as where many wait for it in turn.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, name: str = LOCK_FILE, what: str | None = None, is_kept: bool = False) -> None:
         self.folder = folder
+        self.what = what or str(folder)
+        self._name, self._holder_name = name, f"{name}.json"
+        self._is_kept = is_kept
         self._is_new = False
-        self._lock = FileLock(folder / LOCK_FILE, thread_local=False)
+        self._lock = FileLock(folder / name, thread_local=False)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether others are kept out by this lock now; not where the disk has no locks."""
+        return self._lock.is_locked
 
     def acquire(self, *, wait: bool = False) -> None:
         """Take the lock.
@@ -65,17 +77,17 @@ class FolderLock:
         """
         try:
             self._acquire(timeout_seconds=-1 if wait else 0)
-            remove_leftovers(self.folder / HOLDER_FILE)  # of a process that was killed while it wrote who it is
-            write_text(self.folder / HOLDER_FILE, json.dumps(_this_process(), indent=1) + "\n")
+            remove_leftovers(self.folder / self._holder_name)  # of a process killed while it wrote who it is
+            write_text(self.folder / self._holder_name, json.dumps(_this_process(), indent=1) + "\n")
         except Timeout:
             raise FolderInUseError(
-                f"{self.folder}: {_holder(self.folder)} is writing to it: wait until that has ended, stop it, or "
-                "choose another folder"
+                f"{self.what}: {_holder(self.folder / self._holder_name)} is writing to it: wait until that has "
+                "ended, stop it, or choose another folder"
             ) from None
         except OSError as error:
             self.release()
             if error.errno in NO_LOCKS:
-                _log.warning("%s: its disk has no locks (%s): let no other command write to it", self.folder, error)
+                _log.warning("%s: its disk has no locks (%s): let no other command write to it", self.what, error)
             elif error.errno in FULL_DISK:
                 raise
             else:
@@ -100,7 +112,10 @@ class FolderLock:
         """Let others write; nothing where it is not held."""
         if not self._lock.is_locked:
             return
-        for name in (HOLDER_FILE, LOCK_FILE):  # while it is locked: who opens the file now finds it without a name
+        for name in (
+            self._holder_name,
+            *(() if self._is_kept else (self._name,)),
+        ):  # while it is locked: who opens the file now finds it without a name
             with suppress(OSError):  # on Windows, where it is open
                 (self.folder / name).unlink()
         if self._is_new:
@@ -127,10 +142,10 @@ def _this_process() -> dict[str, object]:
     }
 
 
-def _holder(folder: Path) -> str:
+def _holder(file: Path) -> str:
     """Who holds the lock, in words; a process that took it this moment may not have said so."""
     try:
-        found = read_json(folder / HOLDER_FILE)
+        found = read_json(file)
         return f"process {found['process_id']} on {found['host']} ({found['command']}, since {found['started']})"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

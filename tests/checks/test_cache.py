@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-import json
 import os
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -59,31 +61,82 @@ def test_what_was_not_finished_in_time_is_done_again_where_there_is_more_time(tm
     assert cache.find(video, most_seconds=61.0) is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"format": 1}', '{"videos": 3}', '{"format": 1, "decoders": 3}'])
-def test_a_damaged_cache_is_an_empty_one_and_is_written_anew(tmp_path: Path, video: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    "content", [b"no database at all, though long enough to have a header " * 50, b"SQLite format 3\0" * 200]
+)
+@pytest.mark.parametrize("looks_first", [True, False])
+def test_a_damaged_cache_is_replaced_and_that_is_said_in_one_line(
+    tmp_path: Path, video: Path, content: bytes, looks_first: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "cache" / check_cache.FILE_NAME
+    file.parent.mkdir()
+    file.write_bytes(content)
     cache = CheckCache(tmp_path / "cache")
+    if looks_first:
+        assert cache.find(video) is None
     cache.add(video, checked(video))
     cache.save()
-    (file,) = (tmp_path / "cache").iterdir()
-    file.write_text(content)
-    cache = CheckCache(tmp_path / "cache")
-    assert cache.find(video) is None
-    cache.add(video, checked(video))
-    cache.save()
-    assert json.loads(file.read_text())["folder"] == str(video.parent)
-    assert CheckCache(tmp_path / "cache").find(video) is not None
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"{file}: is damaged")
+    assert CheckCache(tmp_path / "cache").find(video) == checked(video)
+    assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize("health", [3, None, {}, {"stream_kinds": 3}, {"stream_kinds": [], "unknown": 1}])
-def test_a_damaged_entry_makes_the_cache_an_empty_one(tmp_path: Path, video: Path, health: object) -> None:
+def test_an_empty_file_is_filled_and_the_tables_of_another_program_are_replaced(
+    tmp_path: Path, video: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "cache" / check_cache.FILE_NAME
+    file.parent.mkdir()
+    for statement in ("", "CREATE TABLE videos (title TEXT)"):
+        file.unlink(missing_ok=True)
+        with closing(sqlite3.connect(file)) as database, database:
+            database.execute(statement or "SELECT 1")
+        cache = CheckCache(tmp_path / "cache")
+        assert cache.find(video) is None
+        assert not caplog.records  # of a file that has no tables yet, another process may be making them
+        cache.add(video, checked(video))
+        cache.save()
+        assert len(caplog.records) == bool(statement)
+        assert CheckCache(tmp_path / "cache").find(video) == checked(video)
+
+
+@pytest.mark.parametrize(
+    "health", ["3", "null", "{}", '{"stream_kinds": 3}', '{"stream_kinds": [], "unknown": 1}', "{"]
+)
+def test_a_damaged_row_makes_its_file_an_unknown_one(tmp_path: Path, video: Path, health: str) -> None:
+    other = video.with_name("b.mp4")
+    other.write_bytes(b"more bytes")
     cache = CheckCache(tmp_path / "cache")
-    cache.add(video, checked(video))
+    for path in (video, other):
+        cache.add(path, checked(path))
     cache.save()
-    (file,) = (tmp_path / "cache").iterdir()
-    plain = json.loads(file.read_text())
-    plain["videos"]["a.mp4"]["health"] = health
-    file.write_text(json.dumps(plain))
-    assert CheckCache(tmp_path / "cache").find(video) is None
+    with closing(sqlite3.connect(tmp_path / "cache" / check_cache.FILE_NAME)) as database, database:
+        database.execute("UPDATE videos SET health = ? WHERE name = ?", (health, b"a.mp4"))
+    cache = CheckCache(tmp_path / "cache")
+    assert (cache.find(video), cache.find(other)) == (None, checked(other))
+
+
+def test_processes_that_save_at_the_same_time_wait_for_each_other(tmp_path: Path, video: Path) -> None:
+    paths = [video.with_name(f"{k}.mp4") for k in range(8)]
+    for path in paths:
+        path.write_bytes(b"some bytes")
+
+    def save(path: Path) -> None:
+        cache = CheckCache(tmp_path / "cache")
+        cache.add(path, checked(path))
+        cache.save()
+
+    file = tmp_path / "cache" / check_cache.FILE_NAME
+    save(video)
+    with ThreadPoolExecutor(8) as threads:
+        with closing(sqlite3.connect(file, isolation_level=None)) as busy:
+            busy.execute("BEGIN IMMEDIATE")
+            saving = [threads.submit(save, path) for path in paths]
+            busy.execute("COMMIT")
+        for done in saving:
+            done.result()
+    found = CheckCache(tmp_path / "cache")
+    assert all(found.find(path) == checked(path) for path in [video, *paths])
 
 
 def test_without_a_folder_nothing_is_written(tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,9 @@ def test_a_crash_and_a_hang_are_findings_about_their_files_and_are_not_tried_twi
             job=fake.examined,
         )
         assert found.num_opened == len((tmp_path / "opened.txt").read_text().split())
-        return {path.name: (checked.health.fault, checked.health.reason) for path, checked in found.by_path.items()}
+        return {
+            Path(s.name).name: (checked.health.fault, checked.health.reason) for s, checked in found.by_source.items()
+        }
 
     found = check()
     assert found == {
@@ -133,7 +135,7 @@ def test_what_was_found_before_an_interruption_is_kept(
         )
     opened(tmp_path)
     found = check_files(sound, CheckCache(tmp_path / "cache"), pool=local_pool(1), most_seconds=60, job=fake.examined)
-    assert len(found.by_path) == 4
+    assert len(found.by_source) == 4
     assert found.num_opened == 1
     assert len(opened(tmp_path)) == 1
 

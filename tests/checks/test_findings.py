@@ -35,7 +35,7 @@ def data_of(healths: dict[str, Health], *, short_videos: ShortPolicy = "loop", *
     """A heap of files of which this is known; each has content of its own where nothing is said of it."""
     records = [record(name) for name in healths]
     known = {
-        r.path: CheckedVideo(9, 9, replace(h, digest=h.digest or r.name, content_digest=h.content_digest or r.name))
+        r.source: CheckedVideo(9, 9, replace(h, digest=h.digest or r.name, content_digest=h.content_digest or r.name))
         for r, h in zip(records, healths.values(), strict=True)
     }
     settings = InputSettings(streams=("rgb",), clip=ClipSettings(**clip), short_videos=short_videos)
@@ -104,7 +104,7 @@ def test_copies_are_worst_under_two_labels_and_worse_across_parts_than_within_on
     ]
     digests = {"a": "1", "a2": "1", "b": "2", "b2": "2", "c": "3", "c2": "4", "z": "5"}
     known = {
-        r.path: CheckedVideo(9, 9, Health(digest=digests[r.name], content_digest=f"content of {r.name[0]}"))
+        r.source: CheckedVideo(9, 9, Health(digest=digests[r.name], content_digest=f"content of {r.name[0]}"))
         for r in records
     }
     found = list(duplicate_findings(records, known))

@@ -155,4 +155,5 @@ def test_the_oddities_get_the_verdicts_that_they_deserve(check: Command, tmp_pat
         "variable rate": ["vfr.mp4"],
         "rotated": ["video_90.mov"],
         "fallback": ["start_offset_5s.ts"],
+        "uneven rates": ["from 7.7 to 32 frames per second"],
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pebble import ProcessExpired
 
-from vidcls.jobs import LocalProcesses, Outcome, local_pool, reason_of, worker_number
+from vidcls.jobs import LocalProcesses, Outcome, fault_of, local_pool, reason_of, worker_number
 from vidcls.types import VideoRecord
 from vidcls.video import LocalFile
 
@@ -100,8 +100,10 @@ def test_a_crash_has_its_signal_and_a_job_past_its_time_is_ended_and_all_others_
     assert isinstance(outcomes["x"].error, TimeoutError)
     assert isinstance(outcomes["xxxxx"].error, TimeoutError)
     assert getattr(outcomes["xxx"].error, "exitcode", None) == -signal.SIGSEGV
-    assert "did not finish in time" in reason_of(outcomes["x"])
-    assert reason_of(outcomes["xxx"]).startswith("3: its worker process died")
+    assert fault_of(outcomes["x"]).kind == "hang"
+    assert reason_of(outcomes["x"]) == "1: it was not read within 1 seconds, and its process was ended"
+    assert fault_of(outcomes["xxx"]).kind == "crash"
+    assert reason_of(outcomes["xxx"]) == "3: the process that read it ended by signal SIGSEGV"
 
 
 WORKING = """

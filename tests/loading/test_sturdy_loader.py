@@ -123,7 +123,7 @@ def test_a_video_that_kills_or_holds_its_worker_is_an_error_that_names_it(
     clip_dataset: VideoFolder, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None], words: str
 ) -> None:
     trouble(monkeypatch, BAD, act)
-    with pytest.raises(DecodeError, match=rf"{BAD}: {words}.*--data.bad_videos skip"):
+    with pytest.raises(DecodeError, match=rf"{BAD}: is known to be unreadable \({words}\).*--data.bad_videos skip"):
         batches_of(data_of(clip_dataset, read_limit_seconds=3.0 if act is hang else 60.0))
 
 
@@ -150,11 +150,13 @@ def test_a_test_video_that_kills_its_worker_counts_as_wrong(
 ) -> None:
     expected = list(data_of(clip_dataset).test_dataloader())
     trouble(monkeypatch, BAD_TEST, crash)
-    found = list(data_of(clip_dataset).test_dataloader())
+    data = data_of(clip_dataset)
+    found = list(data.test_dataloader())
     ((index, label, reason),) = [video for batch in found for video in batch.get("unread", ())]
     record = data_of(clip_dataset).split("test")[index]
     assert (record.name, label) == (BAD_TEST, clip_dataset.class_names.index("right"))
-    assert reason == f"{record.path}: its loader worker was killed by SIGSEGV"
+    assert reason == f"{record.path}: is known to be unreadable (its loader worker was killed by SIGSEGV)"
+    assert data.known_bad == {record.path: "its loader worker was killed by SIGSEGV"}  # for all that reads its videos
     for one, other in zip(found, expected, strict=True):
         assert torch.equal(one["rgb"], other["rgb"][other["index"] != index])
 

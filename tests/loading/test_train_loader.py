@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from typing import ClassVar
 
 import pytest
 import torch
@@ -22,10 +21,11 @@ from vidcls.types import Batch
 class Keys(Dataset):
     """A sample is its own key."""
 
-    unreadable: ClassVar[dict[int, str]] = {}
-
     def path_of(self, index: int) -> str:
         return str(index)
+
+    def refuse(self, index: int, reason: str) -> None:
+        raise AssertionError(f"video {index}: {reason}")
 
     def __getitem__(self, key: ClipKey) -> torch.Tensor:
         return torch.tensor(key)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import html
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -13,19 +15,23 @@ import numpy as np
 import pytest
 import torch
 
+from vidcls.checks.cache import CheckCache, CheckedVideo
+from vidcls.checks.files import check_files
 from vidcls.cli import main
 from vidcls.clips.reader import ClipReader
 from vidcls.datasets import VideoCsv, VideoFolder
 from vidcls.files import csv_text
+from vidcls.jobs import InThisProcess
 from vidcls.loading import VideoDataModule
 from vidcls.loading.clip_dataset import ClipKey, TrainClips
 from vidcls.report.choice import evenly
 from vidcls.report.clip_samples import clip_samples, strip
 from vidcls.report.data_charts import counts_chart
-from vidcls.report.data_page import concerns, span_frames, write_data_page
-from vidcls.report.video_facts import VideoFacts, fact_rows, read_facts
+from vidcls.report.data_page import NUM_LISTED, findings_shown, span_frames, write_data_page
+from vidcls.report.video_facts import VideoFacts, fact_rows
 from vidcls.transforms import TransformSettings
 from vidcls.video import write_video
+from vidcls.video.health import Health, examine
 
 OPTIONS = ["--data.transform.resize_px", "null", "--data.transform.crop_px", "32", "--data.flow_len", "3"]
 
@@ -55,7 +61,8 @@ def test_it_counts_classes_and_parts(page: str) -> None:
         assert re.search(row, text), row
     for fact in (r"40 x 32\s+22", r"25\s+22", r"mjpeg\s+22"):
         assert re.search(fact, text), fact
-    assert "Nothing was found" in text
+    assert "7 videos frozen: every frame is the same picture" in text
+    assert "test/still/0.avi: 8 frames" in text
     assert "shape" not in text
 
 
@@ -109,8 +116,17 @@ def test_evenly_has_the_ends() -> None:
     assert evenly(0, 5) == []
 
 
+def known_of(data: VideoDataModule) -> dict[Path, CheckedVideo]:
+    return check_files(data.records, CheckCache(None), pool=InThisProcess(), most_seconds=60).by_source
+
+
+def facts_of(data: VideoDataModule) -> list[VideoFacts]:
+    known = known_of(data)
+    return [VideoFacts.of(record, known[record.path].health) for record in data.records]
+
+
 def named(data: VideoDataModule) -> dict[str, tuple[str, ...]]:
-    return {concern.what: concern.names for concern in concerns(data, list(read_facts(data.records)))}
+    return {finding.kind: finding.lines for finding in findings_shown(data, known_of(data))}
 
 
 def test_what_would_spoil_a_training_is_named(clip_folder: Path, tmp_path: Path) -> None:
@@ -122,15 +138,57 @@ def test_what_would_spoil_a_training_is_named(clip_folder: Path, tmp_path: Path)
     shutil.rmtree(root / "test/still")
     write_video(root / "train/still/fast.mp4", torch.zeros(4, 3, 32, 40, dtype=torch.uint8), fps=50)
     found = named(data_of(VideoFolder(root), clip_len=8))
-    (unreadable,) = found["1 cannot be read:"]
+    (unreadable,) = found["undecodable"]
     assert unreadable.startswith("train/left/1.avi: ")
-    assert found["1 classes have no video in the test split:"] == ("still",)
-    assert found["1 are shorter than a clip (short_videos: loop decides what stands there):"] == (
-        "train/still/fast.mp4",
-    )
-    assert any(what.startswith("Classes are uneven: right has 44 training videos, left 4.") for what in found)
-    assert any(what.startswith("Frame rates go from 25 to 50") for what in found)
-    assert len(found) == 5
+    assert found["lacking class"] == ("test: still",)
+    assert found["short"] == ("train/still/fast.mp4: 4 frames, a clip spans 8",)
+    assert found["uneven classes"] == ("right has 44 training videos, left 4",)
+    assert found["uneven rates"] == ("from 25 to 50 frames per second",)
+    assert found["black"] == ("train/still/fast.mp4: 4 frames",)
+    (copies,) = found["duplicate"]
+    assert "train/right/more_39.avi" in copies
+    assert found.keys() == {"undecodable", "lacking class", "short", "uneven classes", "uneven rates", "black"} | {
+        "duplicate",
+        "frozen",
+    }
+
+
+def test_the_page_and_the_check_say_the_same_and_open_each_file_once(
+    clip_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = Path(shutil.copytree(clip_folder, tmp_path / "clips"))
+    (root / "train/left/1.avi").write_bytes(b"no video")
+    monkeypatch.setattr("vidcls.cli.check_options.chosen_pool", lambda _: InThisProcess())
+    examined: list[str] = []
+
+    def counted(path: Path, **options: object) -> Health:
+        examined.append(path.name)
+        return examine(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("vidcls.checks.examined.examine", counted)
+    words = [str(root), *OPTIONS, "--cache", str(tmp_path / "cache")]
+    assert main(["data", "check", *words, "--json", str(tmp_path / "check.json")]) == 1
+    assert len(examined) == 22
+    page = tmp_path / "clips.html"
+    for output in ([], ["--anew"]):
+        del examined[:]
+        assert main(["data", "browse", *words, "--output", str(page), "--num-samples", "1", *output]) == 0
+        assert len(examined) == (22 if output else 0)
+    text = page.read_text(encoding="utf-8")
+    found = json.loads((tmp_path / "check.json").read_text())["findings"]
+    assert found
+    for finding in found:
+        assert html.escape(finding["title"]) in text
+        assert html.escape(finding["lines"][0], quote=False) in html.unescape(text)
+    write_video(root / "test/left/0.avi", torch.zeros(8, 3, 32, 40, dtype=torch.uint8), codec="mjpeg")
+    del examined[:]
+    capsys.readouterr()
+    assert main(["data", "check", *words]) == 1
+    assert examined == ["0.avi"]
+    assert "1 files opened, 21 known" in capsys.readouterr().out
 
 
 def test_groups_in_two_parts_are_named(clip_folder: Path, tmp_path: Path) -> None:
@@ -139,8 +197,7 @@ def test_groups_in_two_parts_are_named(clip_folder: Path, tmp_path: Path) -> Non
         type(r)(r.path, r.label, r.split, r.name, group="a" if r.name.endswith("0.avi") else r.name)
         for r in data.records
     ]
-    found = named(data)
-    assert found == {"1 groups are in more than one split, which are then not independent of each other:": ("a",)}
+    assert named(data)["spread group"] == ("a: train 3, val 3, test 3",)
     write_data_page(data, tmp_path / "p.html", title="<b>", num_samples=1)
     text = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert "<h1>&lt;b&gt;</h1>" in text
@@ -157,14 +214,15 @@ def test_an_unreadable_video_has_its_reason_in_the_table(clip_folder: Path, tmp_
     root = tmp_path / "clips"
     shutil.copytree(clip_folder, root)
     (root / "train/left/1.avi").write_bytes(b"no video")
-    rows = csv_text(fact_rows(list(read_facts(VideoFolder(root).records)))).splitlines()
-    (bad,) = [row for row in rows if "train/left/1.avi" in row]
-    assert "cannot be decoded" in bad
     data = data_of(VideoFolder(root))
+    rows = csv_text(fact_rows(facts_of(data))).splitlines()
+    (bad,) = [row for row in rows if "train/left/1.avi" in row]
+    assert bad.endswith("Invalid data found when processing input")
     files = write_data_page(data, tmp_path / "p.html", title="t", num_samples=12)
     assert [file.name for file in files] == ["p.html", "p_videos.csv", "p_samples.npz"]
     text = files[0].read_text(encoding="utf-8")
-    assert text.count("1.avi: cannot be decoded") >= 3  # above all, its thumbnail, its clips
+    assert text.count("1.avi: cannot be decoded") >= 2  # its thumbnail, its clips
+    assert "<li>train/left/1.avi: Invalid data" in text  # above all
 
 
 @pytest.mark.parametrize(
@@ -256,22 +314,25 @@ def test_what_names_say_is_text_and_no_markup(clip_folder: Path, tmp_path: Path)
 
 
 def test_flow_needs_one_frame_more_than_fields(clip_dataset: VideoFolder) -> None:
-    facts = list(read_facts(clip_dataset.records))
+    facts = facts_of(data_of(clip_dataset))
     assert span_frames(data_of(clip_dataset, clip_len=3, stride=2), facts) == 5
     assert span_frames(data_of(clip_dataset, streams=("rgb", "flow"), flow_len=7), facts) == 8
     assert span_frames(data_of(clip_dataset, streams=("flow",), flow_len=9, clip_len=4), facts) == 10
     found = named(data_of(clip_dataset, streams=("rgb", "flow"), flow_len=10))
-    assert any(what.startswith("22 are shorter than a clip") for what in found)
+    assert len(found["short"]) == NUM_LISTED + 1
+    assert found["short"][-1] == "and 10 more"
 
 
 def test_a_file_without_a_rate_is_named_and_hinders_nothing(clip_dataset: VideoFolder) -> None:
-    facts = list(read_facts(clip_dataset.records))
-    assert facts[0].info is not None
-    facts[0] = VideoFacts(facts[0].record, replace(facts[0].info, fps=0.0))
-    assert facts[0].seconds is None
+    known = known_of(data_of(clip_dataset))
+    record = clip_dataset.records[0]
+    known[record.path] = replace(known[record.path], health=replace(known[record.path].health, fps=0.0))
+    facts = VideoFacts.of(record, known[record.path].health)
+    assert facts.info is not None
+    assert facts.seconds is None
     for settings in ({}, {"stride_seconds": 0.04, "clip_len": 2}):
-        found = concerns(data_of(clip_dataset, **settings), facts)
-        assert [concern.names for concern in found] == [(facts[0].record.name,)]
+        found = findings_shown(data_of(clip_dataset, **settings), known)
+        assert [finding.lines for finding in found if finding.kind == "no rate"] == [(record.name,)]
 
 
 def test_a_browser_shows_it_and_a_press_plays(page: str, tmp_path: Path, browser: Callable[..., str]) -> None:

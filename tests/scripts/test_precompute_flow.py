@@ -199,7 +199,7 @@ def wait_for_workers_to_end(store_folder: Path) -> None:
         (["--folder", "{videos}", "--data.dataset", "VideoFolder", "--data.dataset.root", "{videos}"], "not both"),
         (["--folder", "{videos}/none"], "no such folder"),
         (["--folder", "{store}"], "no video below it"),
-        (["--folder", "{videos}", "--workers", "0"], "--workers must be at least 1"),
+        (["--folder", "{videos}", "--workers", "0"], "--workers: '0' is not an integer of at least 1"),
         (["--folder", "{videos}", "--weights", "raft_large"], "no effect on method"),
         (["--config", "{videos}/none.yaml"], "no such file"),
         (["--config", "{videos}/clips.csv"], "expected keys with values"),

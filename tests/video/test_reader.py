@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 import warnings
@@ -15,6 +16,7 @@ import torch
 from vidcls.errors import DecodeError, MissingExtraError
 from vidcls.video import BACKENDS, DecoderFallbackWarning, MemoryReader, open_video, write_video
 from vidcls.video.decord_reader import DecordReader
+from vidcls.video.health import examine
 
 
 class FailsToOpen(MemoryReader):
@@ -243,3 +245,20 @@ with open_video({os.fspath(tmp_path / "clip.mp4")!r}, "decord") as video:
 print(hasattr(ctypes.CDLL(None), "dav1d_version"), ctypes.RTLD_GLOBAL == ctypes.RTLD_LOCAL)
 """
     assert _run(code) == "False False"
+
+
+def test_a_file_that_no_decoder_reads_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "my clip.mp4"
+    path.write_bytes(b"no video, but longer than nothing")
+    with pytest.raises(DecodeError) as caught:
+        open_video(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: cannot be decoded (decord: ")
+    assert message.endswith(f"; re-encode it with `ffmpeg -i '{path}' out.mp4` or remove it from the data set")
+    assert str(path) not in caught.value.reason
+    assert "re-encode" not in caught.value.reason
+    assert str(pickle.loads(pickle.dumps(caught.value))) == message
+    assert pickle.loads(pickle.dumps(caught.value)).reason == caught.value.reason
+    with pytest.raises(DecodeError, match=r"in memory\): cannot be decoded .*; re-encode it with ffmpeg$"):
+        open_video(path.read_bytes())
+    assert examine(path).reason in message

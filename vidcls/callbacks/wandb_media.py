@@ -105,6 +105,7 @@ class WandbMedia(Callback):
                     scores.class_names,
                     step=trainer.global_step,
                     decoder=data.input_settings.decoder,
+                    known_bad=data.known_bad,
                 )
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -135,6 +136,7 @@ class WandbMedia(Callback):
                     pl_module.class_names,
                     step=trainer.global_step,
                     decoder=data.input_settings.decoder,
+                    known_bad=data.known_bad,
                 )
 
 

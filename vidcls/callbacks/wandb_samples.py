@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +21,7 @@ from vidcls.training.results import MODEL_ROW, wrong_scores
 from vidcls.types import VideoRecord
 from vidcls.video import open_video, write_video
 from vidcls.video.reader import Backend
+from vidcls.video.source import VideoSource
 
 MAX_SAMPLE_FRAMES = 100
 MAX_SAMPLE_SHORT_SIDE_PX = 240
@@ -35,6 +36,7 @@ def log_samples(
     *,
     step: int,
     decoder: Backend | None = None,
+    known_bad: Container[VideoSource] = (),
 ) -> None:
     """Log the table ``<part>/samples``: each video, what it is, what was answered, and how surely.
 
@@ -46,6 +48,7 @@ def log_samples(
         class_names: K names.
         step: optimiser steps taken.
         decoder: the one decoder that the videos are read by; None tries all.
+        known_bad: files that are not opened, since they cannot be read.
     """
     import wandb
 
@@ -53,7 +56,8 @@ def log_samples(
     with TemporaryDirectory() as folder:
         for position, record in enumerate(records):
             file = Path(folder) / f"{position}.mp4"
-            video = wandb.Video(str(file), format="mp4") if _write_preview(record, file, decoder) else None
+            is_shown = record.source not in known_bad and _write_preview(record, file, decoder)
+            video = wandb.Video(str(file), format="mp4") if is_shown else None
             probability, best = scores[position].max(dim=0)
             prediction = class_names[int(best)]
             right = prediction == record.label
@@ -65,7 +69,7 @@ def log_samples(
 def scores_of(model: VideoClassifier, data: VideoDataModule, indices: Sequence[int]) -> Tensor:
     """Probabilities ``(N, K)`` of validation videos, one centred clip each, where the model lies."""
     settings = data.input_settings.single_view()
-    reader = ClipReader(settings, data.flow_source)
+    reader = ClipReader(settings, data.flow_source, data.known_bad)
     videos = TestVideos(data.split("val"), data.class_names, reader, views=False, bad_videos="wrong")
     was_training = model.training
     model.eval()

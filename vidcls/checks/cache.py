@@ -1,30 +1,41 @@
-"""What was found out about video files -> a folder of JSON files, so that no file is opened twice for it.
+"""What was found out about video files -> a small database, so that no file is opened twice for it.
 
-For each folder of videos there is one JSON file, named by a digest of the folder's path, with an entry for each video
-that was examined: its size and date, by which a changed file is known, and what was found::
+One table has a row for each file: where it is, its size and date, by which a changed file is known, the decoder and the
+versions that read it, and what was found. Several processes may use it at the same time::
 
-    checked/3f0c…a1.json    {"format": 1, "decoders": {...}, "folder": "/data/clips/walk",
-                             "videos": {"a.mp4": {"num_bytes": 51200, "mtime_ns": 1764…, "health": {...}, ...}}}
+    folder        name    decoder  versions           num_bytes  mtime_ns  ...  health
+    /data/walk    a.mp4            {"av": "16.1"...}  51200      1764...        {"fault": "", "num_frames": 25, ...}
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
+import os
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vidcls.errors import ConfigurationError
-from vidcls.files import cache_folder, write_text
-from vidcls.folder_lock import FolderLock
-from vidcls.settings_file import read_json
+from vidcls.files import cache_folder
 from vidcls.types import VideoRecord
 from vidcls.video.health import Health, decoder_versions
 from vidcls.video.reader import Backend
+from vidcls.video.source import AnyVideo, VideoSource, source_of
 
-FORMAT = 1
+FILE_NAME = "checked-2.sqlite"  # the number changes with the meaning of its content, so that versions live side by side
+BUSY_SECONDS = 60.0  # that another process may take to write; a save takes milliseconds
+# The journal stays sqlite's default one: a write-ahead log needs memory that is shared, and home folders may be remote.
+_TABLE = """CREATE TABLE IF NOT EXISTS videos (
+    folder BLOB, name BLOB, decoder TEXT, versions TEXT, num_bytes INTEGER, mtime_ns INTEGER, source_digest TEXT,
+    most_seconds REAL, health TEXT, PRIMARY KEY (folder, name, decoder, versions)
+) WITHOUT ROWID"""
+_FIND = """SELECT name, num_bytes, mtime_ns, source_digest, most_seconds, health FROM videos
+    WHERE folder = ? AND decoder = ? AND versions = ?"""
+_KEEP = "INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_OTHER_TABLES = sqlite3.SQLITE_ERROR  # of a reader: or none yet, while another process makes them
 _log = logging.getLogger(__name__)
 
 
@@ -53,10 +64,10 @@ class CheckedVideo:
 
 
 class CheckCache:
-    """Examined files by path; only entries of unchanged files, read by the same decoders, are given back.
+    """Examined videos by their place; only entries of unchanged files, read by the same decoders, are given back.
 
     Args:
-        folder: where the JSON files lie; None keeps nothing from one run to the next.
+        folder: where the database lies; None keeps nothing from one run to the next.
         decoder: the one that the files are read with; None for all in turn.
     """
 
@@ -64,79 +75,100 @@ class CheckCache:
         self.folder = folder
         self.decoder = decoder
         self._is_unwritable = False
-        self._shards: dict[str, dict[str, CheckedVideo]] = {}
-        self._changed: dict[str, set[str]] = {}  # names of files by their folder
+        self._by_folder: dict[str, dict[str, CheckedVideo]] = {}
+        self._changed: set[tuple[str, str]] = set()
 
-    def find(self, path: Path, *, most_seconds: float = 0.0) -> CheckedVideo | None:
-        """What is known of the file as it is now; None where nothing is, or where more time is given than then."""
-        checked = self._shard(path).get(path.name)
+    def find(self, video: AnyVideo, *, most_seconds: float = 0.0) -> CheckedVideo | None:
+        """What is known of the video as it is now; None where nothing is, or where more time is given than then."""
+        source = source_of(video)
+        folder, name = os.path.split(source.name)
+        checked = self._beside(folder).get(name)
         if checked is None or (checked.ran_out_of_time and checked.most_seconds < most_seconds):
             return None
-        try:
-            status = path.stat()
-        except OSError:
-            return None
-        return checked if (status.st_size, status.st_mtime_ns) == (checked.num_bytes, checked.mtime_ns) else None
+        return checked if source.stamp() == (checked.num_bytes, checked.mtime_ns) else None
 
-    def known_faults(self, paths: Iterable[Path]) -> dict[Path, str]:
-        """Why a training could not use these files, of those of which that is known."""
-        found: dict[Path, str] = {}
-        for path in paths:
-            known = self._shard(path).get(path.name)
-            if known is not None and known.health.fault and self.find(path) is not None:
-                found[path] = known.health.reason
+    def known_faults(self, sources: Iterable[VideoSource]) -> dict[VideoSource, str]:
+        """Why a training could not use these videos, of those of which that is known."""
+        found: dict[VideoSource, str] = {}
+        for source in sources:
+            folder, name = os.path.split(source.name)
+            known = self._beside(folder).get(name)
+            if known is not None and known.health.fault and self.find(source) is not None:
+                found[source] = known.health.reason
         return found
 
-    def add(self, path: Path, checked: CheckedVideo) -> None:
+    def add(self, video: AnyVideo, checked: CheckedVideo) -> None:
         """Keep what was found, from the next `save` on for good."""
-        self._shard(path)[path.name] = checked
-        self._changed.setdefault(str(path.parent), set()).add(path.name)
+        folder, name = os.path.split(source_of(video).name)
+        self._beside(folder)[name] = checked
+        self._changed.add((folder, name))
 
     def save(self) -> None:
-        """Write what is new, each JSON file whole or not at all, beside what other processes have written meanwhile.
+        """Write what is new, all of it or nothing, beside what other processes have written meanwhile.
 
         Where that is impossible a warning says so, once, and nothing is kept: what was found is worth more.
         """
         if self.folder is None or not self._changed or self._is_unwritable:
             return
         try:
-            self._write(self.folder)
-        except (OSError, ConfigurationError) as error:
+            try:
+                self._write(self.folder / FILE_NAME)
+            except sqlite3.DatabaseError as error:
+                if not _is_one_of(error, *_DAMAGED, _OTHER_TABLES):
+                    raise
+                self._start_again(self.folder / FILE_NAME, error)
+                self._write(self.folder / FILE_NAME)
+        except (OSError, sqlite3.Error) as error:
             self._is_unwritable = True
+            reason = error.strerror if isinstance(error, OSError) else error
             _log.warning(
                 "what was found is not kept: %s cannot be written to (%s); pass --cache FOLDER, or --cache none",
                 self.folder,
-                getattr(error.__cause__ or error, "strerror", None) or error,
+                reason,
             )
 
-    def _write(self, folder: Path) -> None:
-        lock = FolderLock(folder)
-        lock.acquire(wait=True)
+    def _write(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        versions = json.dumps(decoder_versions())
+        rows = []
+        for folder, name in sorted(self._changed):
+            checked = self._beside(folder)[name]
+            health = json.dumps(asdict(checked.health))
+            facts = (checked.num_bytes, checked.mtime_ns, checked.source_digest, checked.most_seconds, health)
+            rows.append((os.fsencode(folder), os.fsencode(name), self.decoder or "", versions, *facts))
+        with closing(_connected(file)) as database, database:
+            database.execute(_TABLE)
+            database.executemany(_KEEP, rows)
+        self._changed.clear()
+
+    def _beside(self, folder: str) -> dict[str, CheckedVideo]:
+        """What is known of the files of one folder."""
+        if folder not in self._by_folder:
+            self._by_folder[folder] = {} if self.folder is None else self._read(self.folder / FILE_NAME, folder)
+        return self._by_folder[folder]
+
+    def _read(self, file: Path, folder: str) -> dict[str, CheckedVideo]:
+        """The rows of a folder; none where there is no database, or where it cannot be read."""
+        if not file.is_file():
+            return {}
+        wanted = (os.fsencode(folder), self.decoder or "", json.dumps(decoder_versions()))
         try:
-            for place, names in sorted(self._changed.items()):
-                shard = self._shards[place]
-                shard = _read(self._file(place)) | {name: shard[name] for name in names}
-                plain = {
-                    "format": FORMAT,
-                    "decoders": decoder_versions(),
-                    "folder": place,
-                    "videos": {name: asdict(checked) for name, checked in shard.items()},
-                }
-                write_text(self._file(place), json.dumps(plain))
-            self._changed.clear()
-        finally:
-            lock.release()
+            with closing(_connected(file)) as database:
+                rows = database.execute(_FIND, wanted).fetchall()
+        except sqlite3.DatabaseError as error:
+            if _is_one_of(error, *_DAMAGED):
+                self._start_again(file, error)
+            return {}
+        found = {}
+        for name, *facts in rows:
+            with suppress(ValueError, KeyError, TypeError, AttributeError):  # a damaged row is an unknown file
+                found[os.fsdecode(name)] = _checked(*facts)
+        return found
 
-    def _shard(self, path: Path) -> dict[str, CheckedVideo]:
-        place = str(path.parent)
-        if place not in self._shards:
-            self._shards[place] = _read(self._file(place)) if self.folder is not None else {}
-        return self._shards[place]
-
-    def _file(self, place: str) -> Path:
-        assert self.folder is not None
-        key = f"{place}\n{self.decoder or ''}".encode("utf-8", "surrogateescape")
-        return self.folder / f"{hashlib.blake2b(key, digest_size=16).hexdigest()}.json"
+    def _start_again(self, file: Path, error: sqlite3.DatabaseError) -> None:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+        _log.warning("%s: is damaged (%s): what was known is found out again", file, error)
 
 
 def default_folder() -> Path:
@@ -144,7 +176,7 @@ def default_folder() -> Path:
     return cache_folder() / "checked"
 
 
-def known_bad(records: Iterable[VideoRecord], *, decoder: Backend | None = None) -> dict[Path, str]:
+def known_bad(records: Iterable[VideoRecord], *, decoder: Backend | None = None) -> dict[VideoSource, str]:
     """The files that a check found to be unreadable and that have not changed since, each with the reason.
 
     Opens no video. Files that were never checked are not in it, nor those that were checked with other decoders.
@@ -156,23 +188,18 @@ def known_bad(records: Iterable[VideoRecord], *, decoder: Backend | None = None)
     folder = default_folder()
     if not folder.is_dir():
         return {}
-    return CheckCache(folder, decoder=decoder).known_faults(record.path for record in records)
+    return CheckCache(folder, decoder=decoder).known_faults(record.source for record in records)
 
 
-def _read(file: Path) -> dict[str, CheckedVideo]:
-    """The entries of a JSON file; none where it is not there, damaged, of another format or of other decoders."""
-    try:
-        plain = read_json(file)
-        if (plain["format"], plain["decoders"]) != (FORMAT, decoder_versions()):
-            return {}
-        return {name: _checked(entry) for name, entry in plain["videos"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+def _connected(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(file, timeout=BUSY_SECONDS)
 
 
-def _checked(entry: dict[str, object]) -> CheckedVideo:
-    health = entry["health"]
-    if not isinstance(health, dict):
-        raise TypeError("the health of a file is a mapping")
-    stream_kinds = tuple(health["stream_kinds"])
-    return CheckedVideo(**(entry | {"health": Health(**(health | {"stream_kinds": stream_kinds}))}))  # type: ignore[arg-type]
+def _is_one_of(error: sqlite3.DatabaseError, *codes: int) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in codes  # without what sqlite adds in the higher bits
+
+
+def _checked(num_bytes: int, mtime_ns: int, source_digest: str, most_seconds: float, health: str) -> CheckedVideo:
+    plain = json.loads(health)
+    found = Health(**(plain | {"stream_kinds": tuple(plain["stream_kinds"])}))
+    return CheckedVideo(num_bytes, mtime_ns, found, source_digest, most_seconds)

@@ -9,16 +9,17 @@ from pathlib import Path
 from vidcls.checks.cache import CheckedVideo
 from vidcls.checks.finding import Finding
 from vidcls.types import VideoRecord
+from vidcls.video.source import VideoSource
 
 _UCF_GROUP = re.compile(r"(v_.+_g\d+)_c\d+$")
 
 
-def copies(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo]) -> list[list[VideoRecord]]:
+def copies(records: Sequence[VideoRecord], known: Mapping[VideoSource, CheckedVideo]) -> list[list[VideoRecord]]:
     """The videos that are the same one: the same file, the same bytes, or the same pictures in another container."""
     group_of: dict[str, list[VideoRecord]] = {}
     for record in records:
-        health = known[record.path].health
-        keys = [f"path {record.path}"]
+        health = known[record.source].health
+        keys = [f"path {record.source}"]
         keys += [f"bytes {health.digest}"] if health.digest else []
         keys += [f"content {health.content_digest}"] if health.content_digest and not health.num_unread else []
         together = next((group_of[key] for key in keys if key in group_of), [])
@@ -29,7 +30,7 @@ def copies(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo]) -
     return [group for group in distinct.values() if len(group) > 1]
 
 
-def duplicate_findings(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo]) -> Iterator[Finding]:
+def duplicate_findings(records: Sequence[VideoRecord], known: Mapping[VideoSource, CheckedVideo]) -> Iterator[Finding]:
     """Copies with two labels, across splits, and within a split; the first two are the worse ones."""
     lines: dict[str, list[str]] = {"labels": [], "parts": [], "part": []}
     for group in copies(records, known):

@@ -32,7 +32,7 @@ def examined(record: VideoRecord, *, decoder: Backend | None, most_seconds: floa
         decoder: the one to use; None tries them in turn.
         most_seconds: as for :func:`vidcls.video.health.examine`.
     """
-    health = examine(record.path, decoder=decoder, most_seconds=most_seconds)
+    health = examine(record.source, decoder=decoder, most_seconds=most_seconds)
     try:
         return Examined(health, SourceIdentity.of(record.source).digest)
     except SourceError:

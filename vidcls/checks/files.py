@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from pebble import ProcessExpired
 
 from vidcls.checks.cache import CheckCache, CheckedVideo
 from vidcls.checks.examined import Examined, examined
 from vidcls.errors import MissingExtraError
-from vidcls.jobs import Outcome, Pool, reason_of
+from vidcls.jobs import Outcome, Pool, fault_of
 from vidcls.types import VideoRecord
-from vidcls.video.health import Health
+from vidcls.video.health import Health, missing
+from vidcls.video.source import Stamp, VideoSource
 
 SAVED_EVERY_SECONDS = 30.0
 SHARE_FOR_READING = 0.5  # of the time allowed: then a long video is not taken for one that hangs
@@ -28,11 +28,11 @@ class CheckedFiles:
     """All files of a data set.
 
     Args:
-        by_path: what is known of each.
+        by_source: what is known of each.
         num_opened: files that were opened for it; the others are as they were at an earlier check.
     """
 
-    by_path: dict[Path, CheckedVideo]
+    by_source: dict[VideoSource, CheckedVideo]
     num_opened: int
 
 
@@ -60,32 +60,30 @@ def check_files(
     Raises:
         MissingExtraError: the decoder that the cache is for is not installed.
     """
-    distinct = {record.path: record for record in records}
-    found: dict[Path, CheckedVideo] = {}
-    waiting: dict[Path, tuple[int, int]] = {}  # size and date before it is read
-    for path in distinct:
-        known = None if anew else cache.find(path, most_seconds=most_seconds)
+    distinct = {record.source: record for record in records}
+    found: dict[VideoSource, CheckedVideo] = {}
+    waiting: dict[VideoSource, Stamp] = {}  # size and date before it is read
+    for source in distinct:
+        known = None if anew else cache.find(source, most_seconds=most_seconds)
         if known is not None:
-            found[path] = known
-            continue
-        try:
-            status = path.stat()
-            waiting[path] = (status.st_size, status.st_mtime_ns)
-        except OSError as error:
-            found[path] = CheckedVideo(0, 0, Health("missing", error.strerror or str(error)))
+            found[source] = known
+        elif (stamp := source.stamp()) is not None:
+            waiting[source] = stamp
+        else:
+            found[source] = CheckedVideo(0, 0, missing(source))
     progress(len(found))
     job = job or partial(examined, decoder=cache.decoder, most_seconds=SHARE_FOR_READING * most_seconds)
     save_at = time.monotonic() + SAVED_EVERY_SECONDS
-    todo = [distinct[path] for path in waiting]
+    todo = [distinct[source] for source in waiting]
     try:
         for outcome in pool.each(
-            job, todo, seconds_each=lambda record: allowed_seconds(most_seconds, waiting[record.path][0])
+            job, todo, seconds_each=lambda record: allowed_seconds(most_seconds, waiting[record.source][0])
         ):
-            path = outcome.record.path
-            health, digest = _result(outcome, allowed_seconds(most_seconds, waiting[path][0]))
-            found[path] = CheckedVideo(*waiting[path], health, digest, most_seconds)
+            source = outcome.record.source
+            health, digest = _result(outcome)
+            found[source] = CheckedVideo(*waiting[source], health, digest, most_seconds)
             if not _was_killed(outcome):
-                cache.add(path, found[path])
+                cache.add(source, found[source])
             progress(1)
             if time.monotonic() > save_at:
                 started = time.monotonic()
@@ -101,23 +99,13 @@ def allowed_seconds(most_seconds: float, num_bytes: int) -> float:
     return most_seconds + num_bytes / SLOW_DISK_BYTES
 
 
-def _result(outcome: Outcome[Examined], most_seconds: float) -> tuple[Health, str]:
+def _result(outcome: Outcome[Examined]) -> tuple[Health, str]:
     if outcome.result is not None:
         return outcome.result.health, outcome.result.source_digest
     if isinstance(outcome.error, MissingExtraError):
         raise outcome.error  # the decoder that was asked for is not there: no fault of the file
-    if isinstance(outcome.error, TimeoutError):
-        return Health("hang", f"it was not read within {most_seconds:.3g} seconds, and its process was ended"), ""
-    if isinstance(outcome.error, ProcessExpired):
-        return Health("crash", f"the process that read it ended by {_death(outcome.error)}"), ""
-    return Health("undecodable", reason_of(outcome).removeprefix(f"{outcome.record.path}: ")), ""
-
-
-def _death(error: ProcessExpired) -> str:
-    try:
-        return f"signal {signal.Signals(-error.exitcode).name}"
-    except ValueError:
-        return f"exit status {error.exitcode}"
+    fault = fault_of(outcome)
+    return Health(fault.kind, fault.reason), ""
 
 
 def _was_killed(outcome: Outcome[Examined]) -> bool:

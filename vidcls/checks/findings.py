@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from vidcls.checks.cache import CheckedVideo
 from vidcls.checks.duplicates import duplicate_findings, group_findings
@@ -16,10 +15,13 @@ from vidcls.flow import FlowSettings, FlowSource
 from vidcls.flow.flow_check import flow_fault, flow_saturation
 from vidcls.flow.saturation import TOLD_SHARE, Saturation, percent, rounded_up
 from vidcls.types import VideoRecord
-from vidcls.video.health import Fault, Health
+from vidcls.video.fault import Fault
+from vidcls.video.health import Health
+from vidcls.video.source import VideoSource
 from vidcls.video.source_identity import SourceIdentity
 
-Known = Mapping[Path, CheckedVideo]
+Known = Mapping[VideoSource, CheckedVideo]
+UNEVEN_RATES = 1.5  # the highest frame rate is so many times the lowest: one stride is not one time any more
 PROBLEM_SHARE = 0.01  # of all flow values cut to the bound: less is good to know, as the usual bound of 20 px has it
 
 FAULTS: dict[Fault, tuple[str, str]] = {
@@ -39,7 +41,7 @@ class CheckedData:
 
     Args:
         records: every video.
-        known: what is known of each file.
+        known: what is known of each file; of a large data set, of those that were looked at.
         settings: what a clip is.
         flow_source: stored flow; None where there is none.
         refusals: why a training would refuse the data set as a whole.
@@ -55,30 +57,35 @@ class CheckedData:
 
     def health(self, record: VideoRecord) -> Health:
         """What was found out about the file of a record."""
-        return self.known[record.path].health
+        return self.known[record.source].health
+
+    @property
+    def examined(self) -> list[VideoRecord]:
+        """The videos of whose files something is known."""
+        return [record for record in self.records if record.source in self.known]
 
     @property
     def sound(self) -> list[VideoRecord]:
         """The videos of which every frame can be had."""
-        return [record for record in self.records if not self.health(record).fault]
+        return [record for record in self.examined if not self.health(record).fault]
 
 
 def findings(data: CheckedData) -> list[Finding]:
     """What was found, problems first."""
     found = [*_faults(data), *_pictures(data), *_short(data), *_flow(data)]
-    found += duplicate_findings(data.records, data.known)
+    found += duplicate_findings(data.examined, data.known)
     if data.has_labels:
         found += [*group_findings(data.records), *label_typos(data.records), *lacking_classes(data.records)]
         found += imbalance(data.records)
     if data.refusals:
         found.append(Finding("refused", True, "a training refuses this data set as it is", tuple(data.refusals)))
-    found += _notes(data)
+    found += [*_rates(data), *_notes(data)]
     return sorted(found, key=lambda finding: not finding.is_problem)
 
 
 def _faults(data: CheckedData) -> Iterator[Finding]:
     for fault, (title, remedy) in FAULTS.items():
-        lines = [f"{r.name}: {_with_count(data.health(r))}" for r in data.records if data.health(r).fault == fault]
+        lines = [f"{r.name}: {_with_count(data.health(r))}" for r in data.examined if data.health(r).fault == fault]
         yield from _finding(fault, True, title, lines, remedy)
 
 
@@ -116,7 +123,7 @@ def _flow(data: CheckedData) -> Iterator[Finding]:
     lines: dict[str, list[str]] = {"missing": [], "stale": []}
     cut: list[tuple[str, Saturation]] = []
     for record in data.sound:
-        checked = data.known[record.path]
+        checked = data.known[record.source]
         identity = SourceIdentity(checked.num_bytes, checked.source_digest)
         fault = flow_fault(data.flow_source, record, identity=identity, num_frames=checked.health.num_frames)
         if fault is not None:
@@ -143,6 +150,18 @@ def _saturated(counted: Sequence[tuple[str, Saturation]], settings: FlowSettings
     program = "the program that made it" if settings.method == "imported" else "scripts/precompute_flow.py"
     remedy = f"motion beyond the bound looks slower than it is: where it matters, run {program} again with {larger}"
     yield from _finding("flow cut", whole.share > PROBLEM_SHARE, title, lines, remedy)
+
+
+def _rates(data: CheckedData) -> Iterator[Finding]:
+    healths = [(record.name, data.health(record)) for record in data.sound]
+    timeless = [name for name, health in healths if health.fps <= 0]
+    remedy = "nothing in seconds can be said of them"
+    yield from _finding("no rate", False, "without a frame rate", timeless, remedy)
+    rates = sorted({round(health.fps, 1) for _, health in healths if health.fps > 0})
+    if len(rates) > 1 and rates[-1] >= UNEVEN_RATES * rates[0] and data.settings.stride_seconds is None:
+        line = f"from {rates[0]:g} to {rates[-1]:g} frames per second"
+        remedy = "data.stride_seconds in place of data.stride keeps time even"
+        yield Finding("uneven rates", False, "the frame rates are uneven", (line,), remedy)
 
 
 def _notes(data: CheckedData) -> Iterator[Finding]:

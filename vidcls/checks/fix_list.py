@@ -15,6 +15,7 @@ from vidcls.datasets import VideoCsv
 from vidcls.errors import DatasetError
 from vidcls.files import write_csv
 from vidcls.types import SPLITS, Split, VideoRecord
+from vidcls.video.source import LocalFile, VideoSource
 
 KEPT_FIRST: tuple[Split, ...] = ("test", "val", "train")
 
@@ -36,7 +37,7 @@ class FixList:
     is_recut: bool = False
 
 
-def fix_list(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo]) -> FixList:
+def fix_list(records: Sequence[VideoRecord], known: Mapping[VideoSource, CheckedVideo]) -> FixList:
     """Leave out what cannot be read, copies and contradictions, and bring each group into one part.
 
     - A file that cannot be read whole is left out.
@@ -48,7 +49,7 @@ def fix_list(records: Sequence[VideoRecord], known: Mapping[Path, CheckedVideo])
       has groups and no splits, so that `VideoCsv` cuts them by group.
     """
     left_out = {
-        id(r): f"{known[r.path].health.fault}: {known[r.path].health.reason}" for r in records if _bad(r, known)
+        id(r): f"{known[r.source].health.fault}: {known[r.source].health.reason}" for r in records if _bad(r, known)
     }
     for group in copies([record for record in records if id(record) not in left_out], known):
         if len({record.label for record in group}) > 1:
@@ -110,7 +111,7 @@ def _rows(fixed: FixList, *, is_beside: bool) -> list[list[str]]:
     for record in kept:
         is_inside = is_beside and not record.name.startswith("outside/")
         cells = {
-            "path": record.name if is_inside else os.fspath(record.path.absolute()),
+            "path": record.name if is_inside else _address(record.source),
             "label": record.label,
             "split": record.split,
             "group": record.group or record.name,
@@ -119,11 +120,16 @@ def _rows(fixed: FixList, *, is_beside: bool) -> list[list[str]]:
     return rows
 
 
-def _bad(record: VideoRecord, known: Mapping[Path, CheckedVideo]) -> bool:
-    return bool(known[record.path].health.fault)
+def _bad(record: VideoRecord, known: Mapping[VideoSource, CheckedVideo]) -> bool:
+    return bool(known[record.source].health.fault)
 
 
 def _main_part(group: Sequence[VideoRecord]) -> Split:
     """The split that most of them are in; of equals, the training."""
     counts = Counter(record.split for record in group)
     return max(SPLITS, key=lambda part: counts[part])
+
+
+def _address(source: VideoSource) -> str:
+    """By which a video is found from any folder."""
+    return os.path.abspath(source.path) if isinstance(source, LocalFile) else source.name  # noqa: PTH100 - links stay

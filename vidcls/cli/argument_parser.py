@@ -49,8 +49,9 @@ def _positive(text: str, unit: str) -> float:
     return number
 
 
-def positive_count(text: str) -> int:
-    """An integer of at least 1."""
+def positive_count(value: str | int) -> int:
+    """An integer of at least 1; jsonargparse hands it one that was parsed before, too."""
+    text = str(value)
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least 1")
     return int(text)

@@ -40,7 +40,7 @@ def print_report(
     lines += ["SUMMARY", *(f"  {name:<10}{text}" for name, text in _summary(data, speed))]
     if data.has_labels:
         lines += ["", *_class_table(data)]
-    known = len({record.path for record in data.records}) - num_opened
+    known = len({record.source for record in data.records}) - num_opened
     verdict = f"{len(problems)} kinds of problems" if len(problems) != 1 else "1 kind of problem"
     is_read = not any(data.health(record).num_unread for record in data.records)
     if not problems:
@@ -62,7 +62,7 @@ def as_plain(
     videos = [
         {
             "name": record.name,
-            "path": str(record.path),
+            "path": record.source.name,
             "label": record.label,
             "split": record.split,
             "group": record.group,

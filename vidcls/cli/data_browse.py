@@ -6,7 +6,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
+from vidcls.cli.check_options import add_check_options, checked_files, chosen_cache_folder
 from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_module
+from vidcls.cli.pool_options import add_workers_option
 from vidcls.console import say
 from vidcls.errors import ConfigurationError
 
@@ -17,6 +19,9 @@ network sees them.
   vidcls data browse my_videos
   vidcls data browse clips.csv --config two_stream --output clips.html
   vidcls data browse two_stream --data.clip_len 8
+
+What should be looked at is what vidcls data check finds, in the same way and in the same cache: neither opens a file
+again that the other has examined, unless the file has changed.
 
 Beside the page lie a .csv file with a line for each video that was opened, and an .npz file with the clips."""
 DEFAULT_OUTPUT = Path("data.html")
@@ -36,15 +41,19 @@ def main(argv: list[str]) -> int:
 
     from vidcls.outputs import check_place
     from vidcls.report import write_data_page
-    from vidcls.report.data_page import numbers_beside
+    from vidcls.report.data_page import numbers_beside, opened_records
 
     for file in (output, *numbers_beside(output)):
         check_place(file, [Path(options.source)], option="--output")
+    folder = chosen_cache_folder(options)
     data = data_module(options.source, options.config, others)
+    opened = opened_records(data, options.max_opened)
+    known = checked_files(opened, options, folder, decoder=data.input_settings.decoder).by_source
     files = write_data_page(
         data,
         output,
         title=Path(options.source).resolve().name if Path(options.source).exists() else options.source,
+        known=known,
         progress=lambda items, what, total: tqdm(items, desc=what, total=total, disable=None),
         most_read=options.max_opened,
         num_samples=options.num_samples,
@@ -67,4 +76,6 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
         help="of more videos so many are opened, spread evenly (default 5000)",
     )
     add("--num-samples", type=positive_count, default=4, metavar="N", help="videos whose clips are shown (default 4)")
+    add_check_options(parser)
+    add_workers_option(parser)
     return parser.parse_known_args(argv)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidcls.cli.argument_parser import OneLineParser, positive_count, positive_seconds
+from vidcls.cli.argument_parser import OneLineParser, positive_count
+from vidcls.cli.check_options import add_check_options, checked_files, chosen_cache_folder
 from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_of
+from vidcls.cli.pool_options import add_pool_options, chosen_shard
 from vidcls.console import say
 from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
+from vidcls.shard import Shard
 
 if TYPE_CHECKING:
-    from vidcls.checks.cache import CheckCache
-    from vidcls.checks.files import CheckedFiles
     from vidcls.checks.finding import Finding
     from vidcls.checks.findings import CheckedData
     from vidcls.checks.fix_list import FixList
@@ -41,7 +41,6 @@ that of the training; of copies with different labels it keeps none; it brings e
 left out and why, and never writes over a file.
 
 Exit status: 0 sound, 1 problems were found, 2 bad input."""
-DEFAULT_SECONDS = 60.0
 
 
 def main(argv: list[str]) -> int:
@@ -52,7 +51,6 @@ def main(argv: list[str]) -> int:
     """
     started = time.monotonic()
     options, others = _parsed(argv)
-    from vidcls.checks.cache import CheckCache
     from vidcls.checks.findings import CheckedData, findings
     from vidcls.checks.fix_list import fix_list, write_fix_list
     from vidcls.cli.check_report import as_plain, print_report
@@ -64,18 +62,20 @@ def main(argv: list[str]) -> int:
             check_place(file, [Path(options.source)], option=option)
     if options.fix_list is not None and options.fix_list.exists():
         raise ConfigurationError(f"--fix-list {options.fix_list}: already exists: pass another name, or remove it")
+    shard = _shard(options)
     data, root, refusals, notes = _data(options, others)
     if options.fix_list is not None and not data.has_labels:
         raise ConfigurationError(f"--fix-list: {options.source} has no classes, so that no list of labels can be made")
-    folder = _cache_folder(options.cache)
-    if options.cache is not None and folder is not None:
-        check_place(folder / "any", [], option="--cache")
-    cache = CheckCache(folder, decoder=data.settings.decoder)
-    files = _checked(data, cache, options)
-    data = CheckedData(data.records, files.by_path, data.settings, data.flow_source, refusals, data.has_labels)
+    folder = chosen_cache_folder(options)
+    if not shard.is_whole:  # as files alone: classes and splits are not those of the data set
+        mine = shard.of(list({record.source: record for record in data.records}.values()))
+        say(f"shard {shard}: {len(mine)} of {len(data.records)} videos")
+        data, refusals, notes = replace(data, records=mine, has_labels=False), [], ()
+    files = checked_files(data.records, options, folder, decoder=data.settings.decoder)
+    data = CheckedData(data.records, files.by_source, data.settings, data.flow_source, refusals, data.has_labels)
     found: list[Finding] = [*_understood(notes), *findings(data)]
     speed = None
-    if data.sound:
+    if data.sound and shard.is_whole:
         speed_file = None if folder is None else folder / "speed.json"
         speed = known_speed(data.sound, data.settings, data.flow_source, speed_file)
     seconds = time.monotonic() - started
@@ -87,7 +87,24 @@ def main(argv: list[str]) -> int:
         fixed = fix_list(data.records, data.known)
         write_fix_list(fixed, options.fix_list, root)
         _print_fix_list(fixed, options.fix_list, root, has_flow=data.flow_source is not None)
+    if not shard.is_whole:
+        say("when all shards are done, the same command without --shard reports on all videos, and opens none again")
     return 1 if any(finding.is_problem for finding in found) else 0
+
+
+def _shard(options: Namespace) -> Shard:
+    """The shard, which finds out about its files; what is said of the whole data set waits for the others."""
+    shard = chosen_shard(options)
+    if not shard.is_whole:
+        for option, is_given in (("--json", options.json), ("--fix-list", options.fix_list)):
+            if is_given is not None:
+                raise ConfigurationError(
+                    f"{option}: needs what all shards find: run them, then the same command without --shard, which "
+                    "opens no file again"
+                )
+        if chosen_cache_folder(options) is None:
+            raise ConfigurationError("--shard: with --cache none nothing is kept of what it finds: remove one of them")
+    return shard
 
 
 def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, list[str], Sequence[str]]:
@@ -123,32 +140,6 @@ def _understood(notes: Sequence[str]) -> list[Finding]:
     return [Finding("how it was read", False, "how the data set was read", tuple(notes))] if notes else []
 
 
-def _checked(data: CheckedData, cache: CheckCache, options: Namespace) -> CheckedFiles:
-    from tqdm import tqdm
-
-    from vidcls.checks.files import check_files
-    from vidcls.jobs import local_pool
-
-    total = len({record.path for record in data.records})
-    with tqdm(total=total, desc="checking", unit="video", disable=None, file=sys.stderr) as bar:
-        return check_files(
-            data.records,
-            cache,
-            pool=local_pool(options.workers),
-            most_seconds=options.time_limit,
-            progress=bar.update,
-            anew=options.anew,
-        )
-
-
-def _cache_folder(given: str | None) -> Path | None:
-    from vidcls.checks.cache import default_folder
-
-    if given is None:
-        return default_folder()
-    return None if given.lower() == "none" else Path(given).expanduser()
-
-
 def _print_fix_list(fixed: FixList, output: Path, root: Path, *, has_flow: bool) -> None:
     print()
     say(f"wrote {output}: {len(fixed.kept)} videos, {len(fixed.left_out)} left out, {len(fixed.moved)} moved")
@@ -170,27 +161,11 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
     add("--config", help="for a folder or csv file: the configuration whose clips are meant (default: TwoStream's own)")
     add("--fix-list", type=Path, metavar="FILE", help="a new csv file of the usable videos, which is a data set itself")
     add("--json", type=Path, metavar="FILE", help="everything that was found, also of each file")
-    add(
-        "--cache",
-        metavar="FOLDER",
-        help="where it is kept what was found, or none (default, where a training looks: vidcls/checked in "
-        "$XDG_CACHE_HOME or ~/.cache)",
-    )
-    add("--anew", action="store_true", help="open all files, whatever is known of them")
-    add(
-        "--workers",
-        type=positive_count,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="processes (default: all cores)",
-    )
-    add(
-        "--time-limit",
-        type=positive_seconds,
-        default=DEFAULT_SECONDS,
-        metavar="SECONDS",
-        help="after which a file counts as one that hangs; of a video that takes more than half of it, the rest is "
-        "passed over but for its end (default 60)",
+    add_check_options(parser)
+    add_pool_options(
+        parser,
+        shard_help="open only the i-th of n shares of the files, i from 1 to n; when all shards are done, the command "
+        "without it reports on all",
     )
     add("--most-lines", type=positive_count, default=10, metavar="N", help="lines shown of each problem (default 10)")
     return parser.parse_known_args(argv)

@@ -8,6 +8,7 @@ videos failed (listed at the end and in failures.csv in the store), 2 bad usage 
   vidcls flow --data ucf101 --output flow
   vidcls flow --folder videos --output flow --method farneback --short-side 128
   vidcls flow --folder videos --output flow --verify
+  vidcls flow --folder videos --output flow --shard 2/3    at the same time as 1/3 and 3/3, here or on other machines
   vidcls flow show VIDEO --output flow.mp4                 look at it (see vidcls flow show --help)
 
 In a clone, python scripts/precompute_flow.py is the same.
@@ -17,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +26,7 @@ from pathlib import Path
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from vidcls.cli.chosen_dataset import with_one_dataset
+from vidcls.cli.pool_options import add_pool_options, chosen_pool, chosen_shard
 from vidcls.cli.words import CONFIG, Words
 from vidcls.console import say
 from vidcls.datasets import VideoDataset, videos_below
@@ -35,7 +36,6 @@ from vidcls.flow.precompute import FAILURES_NAME, precompute, verify
 from vidcls.flow.report import Report
 from vidcls.flow.settings import COMPUTED_METHODS, FlowSettings
 from vidcls.flow.store import FlowStore
-from vidcls.jobs import local_pool
 from vidcls.trusted_settings import made_from
 from vidcls.types import VideoRecord
 from vidcls.video import LocalFile
@@ -53,13 +53,15 @@ def main(words: Sequence[str]) -> int:
     """
     try:
         options, settings, records = _understood(words)
+        shard, pool = chosen_shard(options), chosen_pool(options)
+        if not shard.is_whole:
+            print(f"shard {shard}: {len(shard.of(records))} of {len(records)} videos")
+        records = shard.of(records)
         if options.verify:
             FlowStore(options.output).require(settings)
-            report = verify(records, options.output, pool=local_pool(options.workers), device=options.device)
+            report = verify(records, options.output, pool=pool, device=options.device)
         else:
-            report = precompute(
-                records, options.output, settings, pool=local_pool(options.workers), device=options.device
-            )
+            report = precompute(records, options.output, settings, pool=pool, device=options.device, shard=shard)
     except KeyboardInterrupt:
         print("stopped: what is finished is kept, and the same command goes on from here", file=sys.stderr)
         raise
@@ -73,6 +75,7 @@ def _understood(words: Sequence[str]) -> tuple[Namespace, FlowSettings, list[Vid
         _check_sections(given)
         section, parser = given.section("data"), _parser()
         options = parser.parse_args(_dataset_words(section) + given.without(*CONFIG, "--data").arguments)
+        chosen_shard(options)  # says now what no video could change
         return options, _settings(options, section), _records(parser, options)
     except ArgumentError as error:
         unknown = str(error).partition("unrecognized arguments: ")[2]
@@ -112,7 +115,7 @@ def _parser() -> ArgumentParser:
         choices=BACKENDS,
         help="what reads the videos (else decord, with the others behind it)",
     )
-    add("--workers", type=int, default=_num_cpus(), help="number of processes")
+    add_pool_options(parser)
     add("--device", choices=("cpu", "cuda"), default="cpu", help="where tvl1 and raft run (differs by rounding)")
     add("--verify", action="store_true", help="compute nothing: read the store back and compare it with the videos")
     return parser
@@ -159,8 +162,6 @@ def _settings(options: Namespace, section: Mapping[str, object]) -> FlowSettings
 
 
 def _records(parser: ArgumentParser, options: Namespace) -> list[VideoRecord]:
-    if options.workers < 1:
-        raise ValueError(f"--workers must be at least 1, got {options.workers}")
     if (options.folder is None) == (options.data.dataset is None):
         raise ConfigurationError(f"pass either --{DATASET_KEY} (or a configuration with one) or --folder, and not both")
     if options.folder is None:
@@ -199,8 +200,3 @@ def _cause(error: BaseException) -> str:
     while inner is not None and not isinstance(inner, VidclsError):
         inner = inner.__cause__ or inner.__context__
     return " ".join(str(inner or error).split())
-
-
-def _num_cpus() -> int:
-    """Those that this process may use, where the system says so."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

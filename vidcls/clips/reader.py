@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -37,7 +36,7 @@ class ClipReader:
         settings: what a clip is.
         flow_source: where stored flow lies; None computes it from the frames, through the store's own quantisation, so
             that the values are the same.
-        known_bad: files that are not opened but refused, with the reasons.
+        known_bad: files that are not opened but refused, with the reasons; what is found out meanwhile is added.
         tally: is told how many values the bound of the flow cuts, or cut when it was stored.
     """
 
@@ -45,12 +44,12 @@ class ClipReader:
         self,
         settings: InputSettings,
         flow_source: FlowSource | None = None,
-        known_bad: Mapping[Path, str] | None = None,
+        known_bad: dict[VideoSource, str] | None = None,
         tally: SaturationTally | None = None,
     ) -> None:
         self.settings = settings
         self.flow_source = flow_source
-        self.known_bad = known_bad or {}
+        self.known_bad = {} if known_bad is None else known_bad
         self.tally = tally
         self._times: dict[VideoSource, tuple[int, FrameTimes | None]] = {}
 
@@ -89,6 +88,11 @@ class ClipReader:
     def _computes_flow(self) -> bool:
         return "flow" in self.settings.streams and self.flow_source is None and self.settings.flow_on != "device"
 
+    def check_known(self, record: VideoRecord) -> None:
+        """DecodeError where the video is known to be unreadable; it is not opened."""
+        if (reason := self.known_bad.get(record.source)) is not None:
+            raise DecodeError(f"{record.source}: is known to be unreadable ({reason})", reason=reason)
+
     def open(self, record: VideoRecord, *, in_order: bool = False) -> Video:
         """The video of a record, to be used in a ``with`` block.
 
@@ -99,8 +103,7 @@ class ClipReader:
         Raises:
             DecodeError: it cannot be opened, or is known to be unreadable.
         """
-        if record.path in self.known_bad:
-            raise DecodeError(f"{record.source}: is known to be unreadable ({self.known_bad[record.path]})")
+        self.check_known(record)
         return (open_in_order if in_order else open_video)(record.source, self.settings.decoder)
 
     def test_indices(

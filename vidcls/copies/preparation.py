@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -13,13 +13,14 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 from tqdm import tqdm
 
+from vidcls.artifacts.writers import Writers
 from vidcls.copies.prepared_folder import PreparedFolder, PreparedVideo, PrepareSettings
 from vidcls.errors import DecodeError
 from vidcls.files import printable
-from vidcls.folder_lock import FolderLock
 from vidcls.jobs import Pool, reason_of
+from vidcls.shard import WHOLE, Shard
 from vidcls.types import VideoRecord
-from vidcls.video import Video, open_video, write_video
+from vidcls.video import LocalFile, Video, open_video, write_video
 from vidcls.video.source_identity import SourceIdentity
 from vidcls.video.writer import DEFAULT_FPS
 
@@ -29,47 +30,54 @@ CHUNK_BYTES = 64 * 2**20  # of frames in memory at a time
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What became of all videos.
+    """What became of all videos, or of those of a shard.
 
     Args:
         videos: those in the copy, in the order of the data set.
         num_kept: how many of them were there already.
         failures: name of a video and why it failed.
+        copies: the former as videos of the copy, without labels, under the names that its list has.
     """
 
     videos: list[PreparedVideo]
     num_kept: int
     failures: list[tuple[str, str]]
+    copies: list[VideoRecord] = field(default_factory=list)
 
 
-def prepare(records: Sequence[VideoRecord], root: Path, settings: PrepareSettings, *, pool: Pool) -> Preparation:
+def prepare(
+    records: Sequence[VideoRecord], root: Path, settings: PrepareSettings, *, pool: Pool, shard: Shard = WHOLE
+) -> Preparation:
     """Write the copy; see :class:`PreparedFolder` for its files.
 
     Videos that already exist, of the same source, stay untouched; failures do not stop the others, and are listed.
-    Each video is read back whole before it counts.
+    Each video is read back whole before it counts. Shards may write to one copy at the same time, from several machines
+    too; the lists have what all of them have done by then.
 
     Args:
-        records: the videos.
+        records: the videos, also those of other shards.
         root: the folder of the copy, made where it does not exist.
         settings: size and quality.
         pool: where the work is done.
+        shard: which of the videos to do.
 
     Raises:
-        FolderInUseError: another command is writing to it.
+        FolderInUseError: another command, or the same shard, is writing to it.
         DatasetError: the folder has a copy with other settings or of other videos, or the disk is full.
     """
-    with FolderLock(root):
-        return _prepare(records, PreparedFolder.open(root, settings, records), pool)
+    with Writers(root, shard) as writers:
+        return _prepare(records, PreparedFolder.open(root, settings, records, writers), pool, writers)
 
 
-def _prepare(records: Sequence[VideoRecord], folder: PreparedFolder, pool: Pool) -> Preparation:
-    nameless = [record for record in records if not _is_text(record.name)]
+def _prepare(records: Sequence[VideoRecord], folder: PreparedFolder, pool: Pool, writers: Writers) -> Preparation:
+    mine = writers.shard.of(records)
+    nameless = [record for record in mine if not _is_text(record.name)]
     failures = [(printable(r.name), f"{printable(r.name)}: its name is not valid text: rename it") for r in nameless]
-    found = {record.name: row for record in records if (row := folder.current(record)) is not None}
+    found = {record.name: row for record in mine if (row := folder.current(record)) is not None}
     num_kept = len(found)
-    waiting = [record for record in records if record.name not in found and _is_text(record.name)]
+    waiting = [record for record in mine if record.name not in found and _is_text(record.name)]
     bar = tqdm(total=len(waiting), desc="preparing", unit="video", disable=None, file=sys.stderr)
-    with bar, folder.journal() as note:
+    with bar, folder.journal(writers) as note:
         for outcome in pool.each(partial(prepare_video, folder), waiting):
             if outcome.result is not None:
                 found[outcome.record.name] = outcome.result
@@ -78,8 +86,10 @@ def _prepare(records: Sequence[VideoRecord], folder: PreparedFolder, pool: Pool)
                 failures.append((outcome.record.name, reason_of(outcome)))
             bar.update()
     failures.sort()
-    folder.finish([(record, found[record.name]) for record in records if record.name in found], failures)
-    return Preparation([found[record.name] for record in records if record.name in found], num_kept, failures)
+    folder.finish(records, found, failures, writers)
+    names = [record.name for record in mine if record.name in found]
+    copies = [VideoRecord(LocalFile(folder.copy_of(name)), "", "train", folder.listed_name(name)) for name in names]
+    return Preparation([found[name] for name in names], num_kept, failures, copies)
 
 
 def prepare_video(folder: PreparedFolder, record: VideoRecord) -> PreparedVideo:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from vidcls.artifacts.failures import FAILURES_NAME, Failures, write_failures
 from vidcls.artifacts.places import place_inside
+from vidcls.artifacts.writers import Writers
 from vidcls.errors import DatasetError
 from vidcls.files import printable, remove_leftovers, write_csv, write_text
 from vidcls.settings_file import read_json
@@ -18,7 +20,7 @@ from vidcls.types import VideoRecord
 from vidcls.video.jpeg_reader import SUFFIX
 from vidcls.video.source_identity import SourceIdentity
 
-VIDEOS, CLIPS, MANIFEST, JOURNAL, FAILURES = "videos", "clips.csv", "manifest.json", "prepared.csv", "failures.csv"
+VIDEOS, CLIPS, MANIFEST, JOURNAL, FAILURES = "videos", "clips.csv", "manifest.json", "prepared.csv", FAILURES_NAME
 FORMAT = 1
 
 
@@ -63,12 +65,15 @@ class PreparedVideo:
     psnr_db: float
 
 
+_JOURNAL_HEADER = [field.name for field in fields(PreparedVideo)]
+
+
 @dataclass(frozen=True)
 class PreparedFolder:
     """``videos/<name>.jpeg.avi``, ``clips.csv`` for VideoCsv, ``failures.csv`` where there are any, ``manifest.json``.
 
     ``prepared.csv`` is the journal: a video is whole where a line of it has the size of the copy and the identity of
-    its source.
+    its source. A shard has a journal of its own, which becomes part of that one.
 
     Args:
         root: the folder.
@@ -81,7 +86,9 @@ class PreparedFolder:
     done: dict[str, PreparedVideo]
 
     @classmethod
-    def open(cls, root: Path, settings: PrepareSettings, records: Sequence[VideoRecord]) -> PreparedFolder:
+    def open(
+        cls, root: Path, settings: PrepareSettings, records: Sequence[VideoRecord], writers: Writers
+    ) -> PreparedFolder:
         """Make the folder, or see that it is a copy of these videos with these settings, and remove what a kill left.
 
         Raises:
@@ -89,19 +96,21 @@ class PreparedFolder:
         """
         manifest = root / MANIFEST
         expected = {"format": FORMAT, "settings": asdict(settings)}
-        if manifest.is_file():
-            _check_manifest(manifest, expected)
-        elif root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()):  # a kill leaves such
-            raise DatasetError(f"{root}: is not empty and no prepared copy: pass a new folder")
-        else:
-            write_text(manifest, json.dumps(expected, indent=1) + "\n")
-        done = _journal(root / JOURNAL)
-        if done and done.keys().isdisjoint(record.name for record in records):
-            raise DatasetError(f"{root}: has a copy of other videos: pass another folder, or delete it")
-        for path in (root / VIDEOS).rglob(".*.avi"):
-            path.unlink()
-        for name in (CLIPS, MANIFEST, JOURNAL, FAILURES):
-            remove_leftovers(root / name)
+        with writers.merging():
+            if manifest.is_file():
+                _check_manifest(manifest, expected)
+            elif root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()):  # a kill leaves such
+                raise DatasetError(f"{root}: is not empty and no prepared copy: pass a new folder")
+            else:
+                write_text(manifest, json.dumps(expected, indent=1) + "\n")
+            done = _journals_merged(root, writers)
+            if done and done.keys().isdisjoint(printable(record.name) for record in records):
+                raise DatasetError(f"{root}: has a copy of other videos: pass another folder, or delete it")
+            if not writers.others():  # else some of these are being written
+                for path in (root / VIDEOS).rglob(".*.avi"):
+                    path.unlink()
+            for name in (CLIPS, MANIFEST, JOURNAL, FAILURES):
+                remove_leftovers(root / name)
         return cls(root, settings, done)
 
     def copy_of(self, name: str) -> Path:
@@ -114,33 +123,75 @@ class PreparedFolder:
 
     def current(self, record: VideoRecord) -> PreparedVideo | None:
         """The copy of a video where it is whole and of the source as it is now."""
-        row, place = self.done.get(printable(record.name)), self.copy_of(record.name)
-        if row is None or not place.is_file() or place.stat().st_size != row.num_bytes or record.source.stamp() is None:
+        row = self.done.get(printable(record.name))
+        if row is None or not self._is_whole(row, record.name) or record.source.stamp() is None:
             return None
         is_same = SourceIdentity.of(record.source) == SourceIdentity(row.source_bytes, row.source_digest)
         return row if is_same else None
 
     @contextmanager
-    def journal(self) -> Iterator[Callable[[PreparedVideo], None]]:
+    def journal(self, writers: Writers) -> Iterator[Callable[[PreparedVideo], None]]:
         """Notes videos as they are done, each at once."""
-        with (self.root / JOURNAL).open("a", newline="", encoding="utf-8") as file:
+        path = writers.own_file(JOURNAL)
+        if not path.is_file():
+            write_csv(path, [_JOURNAL_HEADER])
+        with path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
 
             def note(video: PreparedVideo) -> None:
-                writer.writerow({**asdict(video), "name": printable(video.name)}.values())
+                writer.writerow(_journal_row(video))
                 file.flush()
 
             yield note
 
-    def finish(self, videos: Sequence[tuple[VideoRecord, PreparedVideo]], failures: Sequence[tuple[str, str]]) -> None:
-        """Write the list of videos, the failures and the manifest, each whole."""
+    def finish(
+        self,
+        records: Sequence[VideoRecord],
+        found: Mapping[str, PreparedVideo],
+        failures: Failures,
+        writers: Writers,
+    ) -> None:
+        """Write the list of videos, the failures and the manifest, each whole; of shards all that are there by now.
+
+        Args:
+            records: all videos, also those of other shards.
+            found: those of this shard that are in the copy, by name.
+            failures: those of this shard that are not.
+            writers: whose shard it is.
+        """
+        with writers.merging():
+            if writers.shard.is_whole:
+                write_failures(self.root, failures)
+                self._write_lists([(record, found[record.name]) for record in records if record.name in found])
+                return
+            mine = {printable(record.name) for record in writers.shard.of(records)}
+            failed = {name for name, _ in write_failures(self.root, failures, done=mine)}
+            done = _journals_merged(self.root, writers)
+            rows = [(record, done.get(printable(record.name))) for record in records]
+            self._write_lists(
+                [
+                    (record, row)
+                    for record, row in rows
+                    if row is not None and row.name not in failed and self._is_whole(row, record.name)
+                ]
+            )
+
+    def listed_name(self, name: str) -> str:
+        """What the list of the copy calls a video."""
+        return self.copy_of(name).relative_to(self.root).as_posix()
+
+    def _is_whole(self, row: PreparedVideo, name: str) -> bool:
+        place = self.copy_of(name)
+        return place.is_file() and place.stat().st_size == row.num_bytes
+
+    def _write_lists(self, videos: Sequence[tuple[VideoRecord, PreparedVideo]]) -> None:
         records, rows = [record for record, _ in videos], [row for _, row in videos]
         extra = sorted({name for record in records for name in record.extra})
         has_groups = any(record.group is not None for record in records)
         header = ["path", "label", "split", *(["group"] if has_groups else []), *extra]
         lines = [
             [
-                self.copy_of(record.name).relative_to(self.root).as_posix(),
+                self.listed_name(record.name),
                 record.label,
                 record.split,
                 *([record.group or record.name] if has_groups else []),
@@ -149,10 +200,6 @@ class PreparedFolder:
             for record in records
         ]
         write_csv(self.root / CLIPS, [header, *lines], odd_names="kept")
-        if failures:
-            write_csv(self.root / FAILURES, [("name", "reason"), *failures])
-        else:
-            (self.root / FAILURES).unlink(missing_ok=True)
         content = {
             "format": FORMAT,
             "settings": asdict(self.settings),
@@ -180,10 +227,27 @@ def _check_manifest(path: Path, expected: dict[str, object]) -> None:
         )
 
 
+def _journals_merged(root: Path, writers: Writers) -> dict[str, PreparedVideo]:
+    """What was done before, with what shards have noted since, which becomes part of the journal of all."""
+    done = _journal(root / JOURNAL)
+    noted = writers.unmerged_files(JOURNAL)
+    if noted:
+        for path in noted:
+            done |= _journal(path)
+        write_csv(root / JOURNAL, [_JOURNAL_HEADER, *(_journal_row(video) for video in done.values())])
+        for path in noted:
+            path.unlink()
+    return done
+
+
+def _journal_row(video: PreparedVideo) -> list[object]:
+    return list({**asdict(video), "name": printable(video.name)}.values())
+
+
 def _journal(path: Path) -> dict[str, PreparedVideo]:
     """What was done before; a last line that was cut off counts for nothing."""
     if not path.is_file():
-        write_csv(path, [[field.name for field in fields(PreparedVideo)]])
+        write_csv(path, [_JOURNAL_HEADER])
         return {}
     try:
         text = path.read_text(encoding="utf-8")

@@ -11,8 +11,11 @@ from typing import Literal
 import torch
 from tqdm import tqdm
 
+from vidcls.artifacts.failures import FAILURES_NAME as FAILURES_NAME
+from vidcls.artifacts.failures import write_failures
+from vidcls.artifacts.writers import Writers
 from vidcls.errors import FlowError
-from vidcls.files import write_csv
+from vidcls.files import printable
 from vidcls.flow.codec import dequantize
 from vidcls.flow.disk_space import SpaceEstimate, estimate_space, megabytes
 from vidcls.flow.estimators import estimate_by
@@ -23,12 +26,11 @@ from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store import FlowStore
 from vidcls.flow.store_writer import FlowStoreWriter
-from vidcls.folder_lock import FolderLock
 from vidcls.jobs import Pool, reason_of, worker_number
+from vidcls.shard import WHOLE, Shard
 from vidcls.types import VideoRecord
 from vidcls.video import open_video
 
-FAILURES_NAME = "failures.csv"
 TORCH_METHODS = ("tvl1", "raft")
 Device = Literal["cpu", "cuda"]
 _NUM_RECOMPUTED_FIELDS = 3
@@ -42,14 +44,16 @@ def precompute(
     pool: Pool,
     device: Device = "cpu",
     tell: Callable[[str], None] = print,
+    shard: Shard = WHOLE,
 ) -> Report:
     """Store the flow of all videos; those that already exist are not touched.
 
     Failures do not stop the others; they are in the report and in ``failures.csv`` at the root, which is removed where
-    there are none.
+    there are none. Shards may write to one store at the same time, from several machines too: the manifest counts what
+    is in the store, and ``failures.csv`` has the failures of all.
 
     Args:
-        records: the videos.
+        records: the videos; those of the shard alone.
         root: the folder of the store, made where it does not exist.
         settings: method, bound and size.
         pool: where the work is done.
@@ -57,24 +61,28 @@ def precompute(
             a GPU differ from those that a CPU computes while loading or predicting by rounding, which can be a step of
             the 8-bit scale.
         tell: takes a line of text for the user.
+        shard: which one of those that together do the work.
 
     Raises:
         FlowError: the store has other settings, or the disk lacks room or is full.
-        FolderInUseError: another command is writing to the store.
+        FolderInUseError: another command, or the same shard, is writing to the store.
         MissingExtraError: the method needs a package that is not installed.
     """
     _check_device(device, settings)
     estimate_by(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), settings)  # says now what no video could change
-    with FolderLock(root):
-        writer = FlowStoreWriter.open(root, settings)
+    with Writers(root, shard) as writers:
+        with writers.merging():
+            writer = FlowStoreWriter.open(root, settings, is_alone=not writers.others())
         missing = [r for r in records if not writer.store.has_file(r)]
         if missing:
             space = estimate_space(missing, settings, root)
             tell(_space_line(space, len(missing), len(records)))
             space.check(root)
         report = _over_videos(partial(store_video, writer, device=device), records, pool, what="flow")
-        _write_failures(root, report.failures)
-        tell(_store_line(root, writer.finish()))
+        done = None if shard.is_whole else {printable(record.name) for record in records}
+        with writers.merging():
+            write_failures(root, report.failures, done=done)
+            tell(_store_line(root, writer.finish()))
     return report
 
 
@@ -184,14 +192,6 @@ def _over_videos(
             key=lambda pair: (-pair[1].share, pair[0]),
         ),
     )
-
-
-def _write_failures(root: Path, failures: Sequence[tuple[str, str]]) -> None:
-    path = root / FAILURES_NAME
-    if failures:
-        write_csv(path, [("name", "reason"), *failures])
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _space_line(space: SpaceEstimate, num_missing: int, num_videos: int) -> str:

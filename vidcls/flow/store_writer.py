@@ -32,7 +32,7 @@ class FlowStoreWriter:
 
     A video is written under ``.partial`` and renamed when it is complete and on the disk, so a kill at any moment
     leaves complete files only; what a dead process left under ``.partial`` is removed by the next :meth:`open` on
-    that machine.
+    that machine while no other one writes.
 
     Args:
         store: the store to write to.
@@ -41,8 +41,13 @@ class FlowStoreWriter:
     store: FlowStore
 
     @classmethod
-    def open(cls, root: Path, settings: FlowSettings) -> FlowStoreWriter:
+    def open(cls, root: Path, settings: FlowSettings, *, is_alone: bool = True) -> FlowStoreWriter:
         """A writer to the store at root, which is made where it does not exist.
+
+        Args:
+            root: the folder.
+            settings: method, bound and size.
+            is_alone: no other process is writing to it, so that what dead ones left can be removed.
 
         Raises:
             FlowError: the store was made with other settings, constants or weights, or the folder holds other files.
@@ -65,7 +70,8 @@ class FlowStoreWriter:
             except OSError as error:
                 raise FlowError(f"{root} cannot be written ({error.strerror}): choose another output folder") from error
             store = FlowStore(root)
-        _remove_leftovers(root / PARTIAL_FOLDER)
+        if is_alone:  # elsewhere a process of the same name and number may be writing
+            _remove_leftovers(root / PARTIAL_FOLDER)
         return cls(store)
 
     def is_current(self, record: VideoRecord) -> bool:

@@ -10,6 +10,7 @@ from pebble import ProcessExpired
 from vidcls.errors import DatasetError, VidclsError
 from vidcls.files import FULL_DISK
 from vidcls.types import VideoRecord
+from vidcls.video.fault import VideoFault, crash_of, hang_of
 
 Result = TypeVar("Result")
 
@@ -44,10 +45,17 @@ def reason_of(outcome: Outcome[Result]) -> str:
         ) from error
     if isinstance(error, VidclsError):
         return str(error)
+    return f"{outcome.record.source}: {fault_of(outcome).reason}"
+
+
+def fault_of(outcome: Outcome[Result]) -> VideoFault:
+    """Why a video failed, as checks say it: the death of its process, a lack of time, or what its job raised."""
+    error = outcome.error
     if isinstance(error, ProcessExpired):
-        return f"{outcome.record.source}: its worker process died (a crash of the decoder, or too little memory)"
+        return crash_of(error.exitcode)
     if isinstance(error, TimeoutError):
-        return f"{outcome.record.source}: its worker process did not finish in time and was ended"
-    if isinstance(error, OSError | ValueError):
-        return f"{outcome.record.source}: {error}"
-    return f"{outcome.record.source}: {type(error).__name__}: {error}"
+        seconds = next((part for part in error.args if isinstance(part, int | float)), None)
+        return hang_of(seconds)
+    if isinstance(error, VidclsError | OSError | ValueError):
+        return VideoFault("undecodable", str(error).removeprefix(f"{outcome.record.source}: "))
+    return VideoFault("undecodable", f"{type(error).__name__}: {error}")

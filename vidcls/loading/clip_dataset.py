@@ -88,8 +88,6 @@ class TrainClips(Dataset[Sample | Skipped]):
         self.bad_videos = bad_videos
         self.watch = watch or WorkerWatch(0, None)
         self.unchanged = unchanged
-        self.unreadable: dict[int, str] = {}
-        """Videos that are not opened, by number, and why."""
         self.is_deferred = is_deferred
 
     def __len__(self) -> int:
@@ -97,14 +95,17 @@ class TrainClips(Dataset[Sample | Skipped]):
 
     def path_of(self, index: int) -> str:
         """The file of a video."""
-        return str(self.records[index].path)
+        return self.records[index].source.name
+
+    def refuse(self, index: int, reason: str) -> None:
+        """Do not open a video again: it cannot be read, for this reason."""
+        self.reader.known_bad[self.records[index].source] = reason
 
     def __getitem__(self, key: ClipKey) -> Sample | Skipped:
         record = self.records[key.index]
         seed = key.derived_seed()
         try:
-            if key.index in self.unreadable:
-                raise DecodeError(f"{self.unreadable[key.index]}: {WAY_OUT}")
+            self._check_known(record)
             with self.watch.reading(key.index), _unchanged(self.unchanged, key.index, record):
                 pixels = self.reader.train_clip(record, torch.Generator().manual_seed(seed))
         except (DecodeError, MissingFlowError):
@@ -121,6 +122,12 @@ class TrainClips(Dataset[Sample | Skipped]):
         if drawn.color is not None:
             sample["color"] = drawn.color
         return sample
+
+    def _check_known(self, record: VideoRecord) -> None:
+        try:
+            self.reader.check_known(record)
+        except DecodeError as error:
+            raise DecodeError(f"{error}: {WAY_OUT}", reason=error.reason) from error
 
 
 class TestVideos(Dataset[Sample | Skipped | Unread]):
@@ -157,21 +164,22 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
         self.bad_videos = bad_videos
         self.watch = watch or WorkerWatch(0, None)
         self.unchanged = unchanged
-        self.unreadable: dict[int, str] = {}
-        """Videos that are not opened, by number, and why."""
 
     def __len__(self) -> int:
         return len(self.records)
 
     def path_of(self, index: int) -> str:
         """The file of a video."""
-        return str(self.records[index].path)
+        return self.records[index].source.name
+
+    def refuse(self, index: int, reason: str) -> None:
+        """Do not open a video again: it cannot be read, for this reason."""
+        self.reader.known_bad[self.records[index].source] = reason
 
     def __getitem__(self, index: int) -> Sample | Skipped | Unread:
         record = self.records[index]
         try:
-            if index in self.unreadable:
-                raise DecodeError(self.unreadable[index])
+            self.reader.check_known(record)
             with self.watch.reading(index), _unchanged(self.unchanged, index, record):
                 pixels = views_of(self.reader.test_clips(record), self.reader.settings)
         except (DecodeError, MissingFlowError) as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
-from pathlib import Path
 
 from lightning.pytorch import LightningDataModule, Trainer
 from torch.utils.data import DataLoader
@@ -32,6 +31,7 @@ from vidcls.loading.unchanged_files import UnchangedFiles
 from vidcls.loading.video_data import VideoData
 from vidcls.loading.worker_watch import WorkerWatch
 from vidcls.types import Batch, Split
+from vidcls.video.source import VideoSource
 
 
 class VideoDataModule(VideoData, LightningDataModule):
@@ -53,7 +53,8 @@ class VideoDataModule(VideoData, LightningDataModule):
         return {}
 
     @cached_property
-    def _known_bad(self) -> dict[Path, str]:
+    def known_bad(self) -> dict[VideoSource, str]:
+        """Files that cannot be read, as an earlier check or a loader of this run found out, and why; not opened."""
         return {}
 
     @cached_property
@@ -81,7 +82,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         """Refuse a trainer that would deal the batches again, and missing splits, before anything is loaded."""
         wanted: dict[str, tuple[Split, ...]] = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
         records = [record for part in wanted.get(stage, ()) for record in self.split(part)]
-        self._known_bad = refuse_known_bad(
+        self.known_bad = refuse_known_bad(
             records,
             bad_videos=self.bad_videos,
             bad_test_videos=self.bad_test_videos,
@@ -194,7 +195,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         tally = None
         if "flow" in settings.streams:
             tally = self._seen_flow[name] = SaturationTally(self.num_workers)
-        return ClipReader(settings, self.flow_source, self._known_bad, tally)
+        return ClipReader(settings, self.flow_source, self.known_bad, tally)
 
     def _process(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)

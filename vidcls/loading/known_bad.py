@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 from vidcls.checks.cache import known_bad
 from vidcls.errors import DatasetError
 from vidcls.loading.clip_dataset import BadTestVideos, BadVideos
 from vidcls.types import VideoRecord
 from vidcls.video.reader import Backend
+from vidcls.video.source import VideoSource
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def refuse_known_bad(
     bad_videos: BadVideos,
     bad_test_videos: BadTestVideos = "wrong",
     decoder: Backend | None = None,
-) -> dict[Path, str]:
+) -> dict[VideoSource, str]:
     """The files that are known to be unreadable, with the reasons, where a run goes on without them.
 
     They stay in the list of videos, so that the clips of all others are the same whether or not a check was run, and
@@ -39,14 +39,14 @@ def refuse_known_bad(
     """
     bad = known_bad(records, decoder=decoder)
     refusing = {"train": bad_videos == "error"}
-    fatal = [r for r in records if r.path in bad and refusing.get(r.split, bad_test_videos == "error")]
+    fatal = [r for r in records if r.source in bad and refusing.get(r.split, bad_test_videos == "error")]
     if fatal:
         more = f", and {len(fatal) - 1} more files" if len(fatal) > 1 else ""
         way_out = "leave them out (vidcls data check SOURCE --fix-list FILE writes a list without them)"
         is_train = fatal[0].split == "train"
         way_out += ", or set " + ("--data.bad_videos skip" if is_train else "--data.bad_test_videos wrong")
         raise DatasetError(
-            f"{fatal[0].path}: cannot be used, as an earlier check found ({bad[fatal[0].path]}){more}: {way_out}"
+            f"{fatal[0].source}: cannot be used, as an earlier check found ({bad[fatal[0].source]}){more}: {way_out}"
         )
     if bad:
         first = next(iter(bad))

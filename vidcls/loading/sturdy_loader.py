@@ -34,10 +34,11 @@ class Batches(Sized, Protocol):
 class Videos(Protocol):
     """A data set that can be told which of its videos must not be opened again."""
 
-    unreadable: dict[int, str]
-
     def path_of(self, index: int) -> str:
         """The file of a video."""
+
+    def refuse(self, index: int, reason: str) -> None:
+        """Do not open a video again: it cannot be read, for this reason."""
 
 
 def leave_signals_to_parent(worker: int) -> None:  # noqa: ARG001
@@ -141,6 +142,6 @@ class SturdyLoader:
             return
         path = self._videos.path_of(death.index)
         if death.is_hang or self._deaths[death.index] > 1:
-            self._videos.unreadable[death.index] = f"{path}: {death.how}"
+            self._videos.refuse(death.index, death.how)
         else:
             warnings.warn(f"{path}: {death.how}; it is read once more", WorkerDeathWarning, stacklevel=4)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from vidcls.checks.cache import CheckCache, CheckedVideo
+from vidcls.checks.files import check_files
+from vidcls.checks.finding import Finding
+from vidcls.checks.findings import CheckedData, findings
 from vidcls.errors import DecodeError
 from vidcls.files import printable, write_arrays, write_csv, write_text
+from vidcls.jobs import InThisProcess
 from vidcls.loading import VideoDataModule
 from vidcls.outputs import named_output
 from vidcls.report.choice import evenly
@@ -18,9 +24,10 @@ from vidcls.report.clip_samples import clip_samples, sample_arrays
 from vidcls.report.data_charts import counts_chart, lengths_chart
 from vidcls.report.html import rendered
 from vidcls.report.thumbnails import NUM_FRAMES, small, webp
-from vidcls.report.video_facts import VideoFacts, fact_rows, read_facts
+from vidcls.report.video_facts import VideoFacts, fact_rows
 from vidcls.types import SPLITS, VideoRecord
 from vidcls.video import open_video
+from vidcls.video.source import VideoSource
 
 TEMPLATE = "data.html"
 MOST_READ = 5000
@@ -28,7 +35,6 @@ MOST_THUMBNAILS = 240
 MOST_BY_CLASS = 4
 NUM_SAMPLES = 4
 NUM_LISTED = 12
-UNEVEN = 10  # the largest class has so many times the videos of the smallest: worth a word
 
 Item = TypeVar("Item")
 
@@ -55,24 +61,12 @@ class Thumbnail:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
-class Concern:
-    """Something that would spoil a training, or might.
-
-    Args:
-        what: a sentence.
-        names: the videos, groups or classes that it is about, the first few.
-    """
-
-    what: str
-    names: tuple[str, ...] = ()
-
-
 def write_data_page(
     data: VideoDataModule,
     output: Path,
     *,
     title: str,
+    known: Mapping[VideoSource, CheckedVideo] | None = None,
     progress: Progress = no_progress,
     most_read: int = MOST_READ,
     num_samples: int = NUM_SAMPLES,
@@ -85,7 +79,8 @@ def write_data_page(
         data: with its videos in place.
         output: the ``.html`` file.
         title: what the data set is called.
-        progress: wraps the opening of the videos, the clips and the thumbnails in a bar each.
+        known: what a check found out about the files of :func:`opened_records`; None checks them now, in this process.
+        progress: wraps the clips and the thumbnails in a bar each.
         most_read: of a larger data set so many videos are opened, spread evenly; the page says so.
         num_samples: training videos whose clips are shown.
 
@@ -95,9 +90,11 @@ def write_data_page(
     Raises:
         VidclsError: no training split, or a file cannot be written; nothing half-written is left.
     """
-    opened = [data.records[k] for k in evenly(len(data.records), most_read)]
-    decoder = data.input_settings.decoder
-    facts = list(progress(read_facts(opened, decoder=decoder), "opening", len(opened)))
+    opened = opened_records(data, most_read)
+    if known is None:
+        cache = CheckCache(None, decoder=data.input_settings.decoder)
+        known = check_files(opened, cache, pool=InThisProcess(), most_seconds=math.inf).by_source
+    facts = [VideoFacts.of(record, known[record.source].health) for record in opened]
     readable = [found for found in facts if found.info is not None]
     chosen = evenly(len(data.split("train")), num_samples)
     samples = [clip_samples(data, index) for index in progress(chosen, "clips", len(chosen))]
@@ -129,7 +126,7 @@ def write_data_page(
         "sizes": _most_common(readable, lambda info: f"{info.width_px} x {info.height_px}"),
         "rates": _most_common(readable, lambda info: f"{info.fps:.4g}"),
         "codecs": _most_common(readable, lambda info: info.codec),
-        "concerns": concerns(data, facts),
+        "findings": findings_shown(data, known),
         "thumbnails": thumbnails(data, progress),
         "samples": samples,
     }
@@ -146,45 +143,20 @@ def numbers_beside(output: Path) -> tuple[Path, Path]:
     return output.with_name(f"{output.stem}_videos.csv"), output.with_name(f"{output.stem}_samples.npz")
 
 
-def concerns(data: VideoDataModule, facts: Sequence[VideoFacts]) -> list[Concern]:
-    """What should be looked at before training, the worst first."""
-    found: list[Concern] = []
+def opened_records(data: VideoDataModule, most_read: int = MOST_READ) -> list[VideoRecord]:
+    """The videos that are opened: all, or of a larger data set so many, spread evenly."""
+    return [data.records[k] for k in evenly(len(data.records), most_read)]
 
-    def add(what: str, names: Sequence[str]) -> None:
-        if names:
-            shown = tuple(names[:NUM_LISTED])
-            more = (f"and {len(names) - NUM_LISTED} more",) if len(names) > NUM_LISTED else ()
-            found.append(Concern(what.format(n=len(names)), (*shown, *more)))
 
-    def names_of(chosen: Iterable[VideoFacts]) -> list[str]:
-        return [found.record.name for found in chosen]
+def findings_shown(data: VideoDataModule, known: Mapping[VideoSource, CheckedVideo]) -> list[Finding]:
+    """What should be looked at before training, problems first, as ``vidcls data check`` finds it; a few lines of each.
 
-    add("{n} cannot be read:", [f"{f.record.name}: {f.error}" for f in facts if f.info is None])
-    spread = [name for name, row in group_rows(data.records).items() if sum(n > 0 for n in row.values()) > 1]
-    add("{n} groups are in more than one split, which are then not independent of each other:", spread)
-    labels = {part: {record.label for record in data.records if record.split == part} for part in SPLITS}
-    for part in SPLITS:
-        if labels[part]:
-            lost = [name for name in data.class_names if name not in labels[part]]
-            add(f"{{n}} classes have no video in the {part} split:", lost)
-        else:
-            found.append(Concern(f"The {part} split has no video."))
-    readable = [f for f in facts if f.info is not None]
-    timeless = [f for f in readable if f.info is not None and f.info.fps <= 0]
-    add("{n} state no frame rate, so that nothing in seconds can be said of them:", names_of(timeless))
-    short = [f for f in readable if f.info is not None and f.info.num_frames < (span_frames(data, [f]) or 0)]
-    policy = data.input_settings.short_videos
-    add(f"{{n}} are shorter than a clip (short_videos: {policy} decides what stands there):", names_of(short))
-    train = Counter(record.label for record in data.records if record.split == "train")
-    if train and max(train.values()) >= UNEVEN * min(train.values()):
-        (most, many), (least, few) = train.most_common()[0], train.most_common()[-1]
-        what = f"Classes are uneven: {most} has {many} training videos, {least} {few}. See data.class_balanced and "
-        found.append(Concern(what + "the mean class accuracy."))
-    rates = sorted({round(f.info.fps, 1) for f in readable if f.info is not None and f.info.fps > 0})
-    if len(rates) > 1 and rates[-1] >= 1.5 * rates[0] and data.input_settings.stride_seconds is None:
-        what = f"Frame rates go from {rates[0]:g} to {rates[-1]:g} per second: data.stride_seconds in place of "
-        found.append(Concern(what + "data.stride keeps time even."))
-    return found
+    Args:
+        data: the data set.
+        known: what is known of its files, or of some of them.
+    """
+    found = findings(CheckedData(data.records, known, data.input_settings, data.flow_source))
+    return [replace(finding, lines=_first(finding.lines)) for finding in found]
 
 
 def group_rows(records: Sequence[VideoRecord]) -> dict[str, dict[str, int]]:
@@ -226,6 +198,11 @@ def thumbnails(data: VideoDataModule, progress: Progress = no_progress) -> dict[
                 continue
             found[name].append(Thumbnail(record.name, webp(frames[len(frames) // 2][None]), webp(frames)))
     return found
+
+
+def _first(lines: tuple[str, ...]) -> tuple[str, ...]:
+    more = (f"and {len(lines) - NUM_LISTED} more",) if len(lines) > NUM_LISTED else ()
+    return (*lines[:NUM_LISTED], *more)
 
 
 def _most_common(facts: Sequence[VideoFacts], what: Callable[..., str]) -> list[tuple[str, int]]:

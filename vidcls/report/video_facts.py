@@ -1,17 +1,12 @@
-"""Records -> what their files are: frames, rate, size, codec, or why they cannot be read."""
+"""What a check found out about files -> what a page and a csv file say of them: frames, rate, size, codec, faults."""
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from vidcls.errors import DecodeError
 from vidcls.types import VideoInfo, VideoRecord
-from vidcls.video import open_video
-from vidcls.video.reader import Backend
+from vidcls.video.health import Health
 
 COLUMNS = ("name", "label", "split", "group", "frames", "fps", "height", "width", "codec", "error")
 
@@ -23,37 +18,25 @@ class VideoFacts:
     Args:
         record: which video.
         info: what it is; None where it cannot be read.
-        error: why not.
+        error: why not, or why not all of it.
     """
 
     record: VideoRecord
     info: VideoInfo | None
     error: str = ""
 
+    @classmethod
+    def of(cls, record: VideoRecord, health: Health) -> VideoFacts:
+        """The facts of a file that was checked."""
+        if not health.height_px:
+            return cls(record, None, health.reason)
+        info = VideoInfo(health.num_frames, health.fps, health.height_px, health.width_px, health.codec)
+        return cls(record, info, health.reason)
+
     @property
     def seconds(self) -> float | None:
         """How long it is; None where it cannot be read or states no rate."""
         return self.info.num_frames / self.info.fps if self.info is not None and self.info.fps > 0 else None
-
-
-def read_facts(records: Sequence[VideoRecord], *, decoder: Backend | None = None) -> Iterator[VideoFacts]:
-    """The facts of every video, in order, as they come; each file is opened and one frame of it decoded.
-
-    Args:
-        records: N videos.
-        decoder: the one decoder to use; None tries them in turn.
-    """
-
-    def facts(record: VideoRecord) -> VideoFacts:
-        try:
-            with open_video(record.source, decoder) as video:
-                return VideoFacts(record, video.info)
-        except DecodeError as error:
-            return VideoFacts(record, None, str(error))
-
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        warnings.simplefilter("ignore")  # another decoder that took over is no fault of the file
-        yield from pool.map(facts, records)
 
 
 def fact_rows(found: Sequence[VideoFacts]) -> Iterator[Sequence[object]]:

@@ -9,17 +9,16 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional as F
 
-from vidcls.errors import DecodeError
+from vidcls.errors import DecodeError, VidclsError
 from vidcls.video.container_facts import container_facts
+from vidcls.video.fault import Fault
 from vidcls.video.packets import list_packets
 from vidcls.video.reader import Backend, Video, open_video
-
-Fault = Literal["", "missing", "empty", "no video", "undecodable", "damaged", "crash", "hang"]
+from vidcls.video.source import AnyVideo, VideoSource, source_of
 
 CHUNK_BYTES = 64 * 2**20  # of frames in memory at a time
 SHARE_FOR_END = 0.5  # of the time for reading, on top of it: for the last frames of a video that is too long
@@ -86,27 +85,45 @@ class Health:
         return self.num_frames < self.num_promised
 
 
-def examine(path: Path, *, decoder: Backend | None = None, most_seconds: float = float("inf")) -> Health:
-    """Read a whole file; what is wrong with it is in the result, and nothing of that is raised.
+def missing(source: VideoSource) -> Health:
+    """What is said of a video that is not there."""
+    try:
+        source.open().close()
+    except (OSError, VidclsError) as error:
+        return Health("missing", getattr(error, "strerror", None) or str(error))
+    return Health("missing", "there is no file")
+
+
+def examine(video: AnyVideo, *, decoder: Backend | None = None, most_seconds: float = float("inf")) -> Health:
+    """Read a whole video; what is wrong with it is in the result, and nothing of that is raised.
 
     Args:
-        path: the file.
+        video: as for :func:`vidcls.open_video`.
         decoder: the one to use; None tries them in turn, as a training does.
         most_seconds: of a video whose decoding takes longer, only the last frames are read after so many seconds, where
             they can be had within half of that.
     """
-    try:
-        num_bytes = path.stat().st_size
-    except OSError as error:
-        return Health("missing", error.strerror or str(error))
+    source = source_of(video)
+    stamp = source.stamp()
+    if stamp is None:
+        return missing(source)
+    num_bytes, _ = stamp
     if num_bytes == 0:
         return Health("empty", "the file is empty")
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        with source.open() as file:
+            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()  # type: ignore[arg-type]  # any open file has readinto
     except OSError as error:
         return Health("undecodable", error.strerror or str(error), num_bytes)
     health = Health(num_bytes=num_bytes, digest=digest)
+    try:
+        with source.local_file() as path:
+            return _examined(path, health, decoder, most_seconds)
+    except DecodeError as error:
+        return replace(health, fault="undecodable", reason=str(error))
+
+
+def _examined(path: Path, health: Health, decoder: Backend | None, most_seconds: float) -> Health:
     try:
         facts = container_facts(path)
     except DecodeError as error:
@@ -236,4 +253,4 @@ class _Pictures:
 
 def _reason(error: DecodeError, path: Path) -> str:
     """The reasons of the decoders without the path, which stands beside them."""
-    return str(error).removeprefix(f"{path}: ").removeprefix("cannot be decoded ").strip("()")
+    return error.reason.removeprefix(f"{path}: ")

@@ -12,6 +12,7 @@ a file which one of them refuses is still read by the next::
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -160,7 +161,7 @@ class Video:
                 result = action(self._reader)
             except NotAVideoError as error:
                 self._close_reader()
-                raise NotAVideoError(f"{self.name}: {error}") from error
+                raise NotAVideoError(f"{self.name}: {error}", reason=str(error)) from error
             except (DecodeError, MissingExtraError) as error:
                 if isinstance(error, MissingExtraError) and len(self._backends) == 1:
                     raise
@@ -174,7 +175,7 @@ class Video:
         reasons, self._reasons = self._reasons, {}
         self.backend = self._backends[0]
         listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        raise DecodeError(f"{self.name}: cannot be decoded ({listed})")
+        raise DecodeError(f"{self.name}: cannot be decoded ({listed}); {_advice(self.source)}", reason=listed)
 
     def _opened_by(self, backend: str) -> VideoReader:
         if isinstance(self.source, FramesInMemory):
@@ -215,6 +216,12 @@ def open_video(source: AnyVideo, backend: Backend | None = None) -> Video:
     if backend is not None:
         return Video(found, (backend,))
     return Video(found, (*(("jpeg",) if found.name.endswith(JPEG_SUFFIX) else ()), *BACKENDS))
+
+
+def _advice(source: VideoSource) -> str:
+    if not isinstance(source, LocalFile):
+        return "re-encode it with ffmpeg"
+    return f"re-encode it with `ffmpeg -i {shlex.quote(source.name)} out.mp4` or remove it from the data set"
 
 
 def _checked_frames(reader: VideoReader, wanted: list[int]) -> Tensor:

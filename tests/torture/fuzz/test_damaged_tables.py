@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torchvision.io import write_jpeg
 
+from vidcls.artifacts.writers import Writers
 from vidcls.copies.preparation import prepare
 from vidcls.copies.prepared_folder import PreparedFolder, PrepareSettings
 from vidcls.datasets import VideoCsv
@@ -222,7 +223,7 @@ def test_damaged_files_of_a_prepared_copy_give_the_copy_or_a_dataset_error(
 
     def read() -> bool:
         """Whether every copy that counts as whole is so."""
-        folder = PreparedFolder.open(tmp_path / "copy", settings, videos)
+        folder = PreparedFolder.open(tmp_path / "copy", settings, videos, Writers(tmp_path / "copy"))
         rows = [folder.current(record) for record in videos]
         return all(row is None or folder.copy_of(row.name).stat().st_size == row.num_bytes for row in rows)
 

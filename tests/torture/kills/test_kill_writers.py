@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from vidcls.artifacts.writers import Writers
 from vidcls.copies.prepared_folder import PreparedFolder, PrepareSettings
 from vidcls.datasets import VideoCsv, VideoFolder
 from vidcls.datasets.written_folder import is_whole
@@ -82,7 +83,9 @@ def _prepared(videos: Path) -> Callable[[Path], Accepted]:
             return {}
         shutil.copytree(root, folder / "looked at")  # opening it removes what a kill left
         records = VideoFolder(videos).records
-        looked_at = PreparedFolder.open(folder / "looked at", PrepareSettings(24), records)
+        looked_at = PreparedFolder.open(
+            folder / "looked at", PrepareSettings(24), records, Writers(folder / "looked at")
+        )
         found = {r.name: looked_at.copy_of(r.name).read_bytes() for r in records if looked_at.current(r) is not None}
         shutil.rmtree(folder / "looked at")
         return found

@@ -1,0 +1,45 @@
+"""``failures.csv`` beside the files of videos: which of them are not there, and why."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Container, Sequence
+from pathlib import Path
+
+from vidcls.files import printable, write_csv
+
+FAILURES_NAME = "failures.csv"
+Failures = Sequence[tuple[str, str]]
+
+
+def write_failures(root: Path, failures: Failures, *, done: Container[str] | None = None) -> list[tuple[str, str]]:
+    """Write the name of each video that failed with the reason, in order of name; the file goes where there are none.
+
+    Args:
+        root: the folder.
+        failures: of this command.
+        done: the names of all videos that a shard worked on; what the file says of others stays. None for a command
+            on all videos.
+
+    Returns:
+        what the file says now.
+    """
+    path = root / FAILURES_NAME
+    found = [(printable(name), reason) for name, reason in failures]
+    if done is not None:
+        found += [(name, reason) for name, reason in _read(path) if name not in done]
+    found.sort()
+    if found:
+        write_csv(path, [("name", "reason"), *found])
+    else:
+        path.unlink(missing_ok=True)
+    return found
+
+
+def _read(path: Path) -> list[tuple[str, str]]:
+    """What it says; nothing where it is not there or damaged, as the next run writes it again."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [(row["name"], row["reason"]) for row in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError, csv.Error):
+        return []
