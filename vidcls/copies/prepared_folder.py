@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vidcls.artifacts.failures import FAILURES_NAME, Failures, write_failures
 from vidcls.artifacts.places import place_inside
 from vidcls.artifacts.writers import Writers
+from vidcls.copies.journal import HEADER, JOURNAL, PreparedVideo, journals_merged, row_of
 from vidcls.errors import DatasetError
 from vidcls.files import printable, remove_leftovers, write_csv, write_text
 from vidcls.settings_file import read_json
@@ -20,7 +20,7 @@ from vidcls.types import VideoRecord
 from vidcls.video.jpeg_reader import SUFFIX
 from vidcls.video.source_identity import SourceIdentity
 
-VIDEOS, CLIPS, MANIFEST, JOURNAL, FAILURES = "videos", "clips.csv", "manifest.json", "prepared.csv", FAILURES_NAME
+VIDEOS, CLIPS, MANIFEST, FAILURES = "videos", "clips.csv", "manifest.json", FAILURES_NAME
 FORMAT = 1
 
 
@@ -42,30 +42,6 @@ class PrepareSettings:
             raise ValueError(
                 f"short_side_px must be at least 16 and quality 1 to 31, got {self.short_side_px} and {self.quality}"
             )
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedVideo:
-    """One video of the copy, as the journal has it.
-
-    Args:
-        name: of the source in its data set.
-        source_bytes: size of the source.
-        source_digest: what tells the source from other files.
-        num_frames: of both.
-        num_bytes: size of the copy.
-        psnr_db: peak signal-to-noise ratio of the copy against the source at the same size, over some frames.
-    """
-
-    name: str
-    source_bytes: int
-    source_digest: str
-    num_frames: int
-    num_bytes: int
-    psnr_db: float
-
-
-_JOURNAL_HEADER = [field.name for field in fields(PreparedVideo)]
 
 
 @dataclass(frozen=True)
@@ -103,7 +79,7 @@ class PreparedFolder:
                 raise DatasetError(f"{root}: is not empty and no prepared copy: pass a new folder")
             else:
                 write_text(manifest, json.dumps(expected, indent=1) + "\n")
-            done = _journals_merged(root, writers)
+            done = journals_merged(root, writers)
             if done and done.keys().isdisjoint(printable(record.name) for record in records):
                 raise DatasetError(f"{root}: has a copy of other videos: pass another folder, or delete it")
             if not writers.others():  # else some of these are being written
@@ -134,12 +110,12 @@ class PreparedFolder:
         """Notes videos as they are done, each at once."""
         path = writers.own_file(JOURNAL)
         if not path.is_file():
-            write_csv(path, [_JOURNAL_HEADER])
+            write_csv(path, [HEADER])
         with path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
 
             def note(video: PreparedVideo) -> None:
-                writer.writerow(_journal_row(video))
+                writer.writerow(row_of(video))
                 file.flush()
 
             yield note
@@ -166,7 +142,7 @@ class PreparedFolder:
                 return
             mine = {printable(record.name) for record in writers.shard.of(records)}
             failed = {name for name, _ in write_failures(self.root, failures, done=mine)}
-            done = _journals_merged(self.root, writers)
+            done = journals_merged(self.root, writers)
             rows = [(record, done.get(printable(record.name))) for record in records]
             self._write_lists(
                 [
@@ -225,48 +201,3 @@ def _check_manifest(path: Path, expected: dict[str, object]) -> None:
             f"{path.parent}: has a copy with other settings ({found.get('settings')}, asked for "
             f"{expected['settings']}): pass another folder, or delete it"
         )
-
-
-def _journals_merged(root: Path, writers: Writers) -> dict[str, PreparedVideo]:
-    """What was done before, with what shards have noted since, which becomes part of the journal of all."""
-    done = _journal(root / JOURNAL)
-    noted = writers.unmerged_files(JOURNAL)
-    if noted:
-        for path in noted:
-            done |= _journal(path)
-        write_csv(root / JOURNAL, [_JOURNAL_HEADER, *(_journal_row(video) for video in done.values())])
-        for path in noted:
-            path.unlink()
-    return done
-
-
-def _journal_row(video: PreparedVideo) -> list[object]:
-    return list({**asdict(video), "name": printable(video.name)}.values())
-
-
-def _journal(path: Path) -> dict[str, PreparedVideo]:
-    """What was done before; a last line that was cut off counts for nothing."""
-    if not path.is_file():
-        write_csv(path, [_JOURNAL_HEADER])
-        return {}
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: is damaged: delete it, and the copy is made again") from error
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        write_text(path, whole)
-    rows: dict[str, PreparedVideo] = {}
-    try:
-        for row in csv.DictReader(io.StringIO(whole)):
-            rows[row["name"]] = PreparedVideo(
-                row["name"],
-                int(row["source_bytes"]),
-                row["source_digest"],
-                int(row["num_frames"]),
-                int(row["num_bytes"]),
-                float(row["psnr_db"]),
-            )
-    except (csv.Error, KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{path}: is damaged: delete it, and the copy is made again") from error
-    return rows
