@@ -43,6 +43,7 @@ from vidcls.errors import ConfigurationError, DivergedError, VidclsError
 from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
 from vidcls.models.build import import_model_class
+from vidcls.tasks import task_class
 from vidcls.trusted_settings import check_settings
 from vidcls.types import SPLITS, Split
 
@@ -142,7 +143,12 @@ class VidclsCLI(LightningCLI):
         """Our own options, and the links by which data and model tell each other what they know."""
         parser.add_argument("--name", type=str | None, default=None, help="Name of the run; that of the configuration.")
         parser.add_argument("--run", type=str | None, default=None, help="Folder of the run; a new one, or its newest.")
-        parser.add_argument("--monitor", type=str, default="val/top1", help="What the best checkpoint is best at.")
+        parser.add_argument(
+            "--monitor",
+            type=str | None,
+            default=None,
+            help="What the best checkpoint is best at; left out: the main metric of the task, such as val/top1.",
+        )
         parser.add_argument(
             "--save_every_n_steps",
             type=PositiveInt | None,
@@ -175,11 +181,14 @@ class VidclsCLI(LightningCLI):
                 if name in config.model.init_args:
                     config.model.init_args[name] = None
             config.data.class_names = list(facts.class_names)
+            config.data.task = facts.task
             if facts.input_settings is not None:
                 config.data.flow_settings = _as_namespace(facts.input_settings["flow_settings"])
                 if config.data.score is None:
                     config.data.score = facts.input_settings.get("score")  # which version 0.1 did not write
             config.ckpt_path = str(facts.path)
+        if config.monitor is None:
+            config.monitor = f"val/{task_class(config.data.task).main_metric}"
         config.trainer.default_root_dir = str(self.request.folder())
 
     def before_fit(self) -> None:

@@ -104,7 +104,8 @@ def write_data_page(
     samples = [clip_samples(data, index) for index in progress(chosen, "clips", len(chosen))]
     counts: dict[str, dict[str, int]] = {name: dict.fromkeys(SPLITS, 0) for name in data.class_names}
     for record in data.records:
-        counts[record.label][record.split] += 1
+        for name in record.classes:
+            counts[name][record.split] += 1
     span = span_frames(data, readable)
     lengths = [found.seconds for found in readable if found.seconds is not None]
     content = {
@@ -166,7 +167,9 @@ def concerns(data: VideoDataModule, facts: Sequence[VideoFacts]) -> list[Concern
     add("{n} cannot be read:", [f"{f.record.name}: {f.error}" for f in facts if f.info is None])
     spread = [name for name, row in group_rows(data.records).items() if sum(n > 0 for n in row.values()) > 1]
     add("{n} groups are in more than one split, which are then not independent of each other:", spread)
-    labels = {part: {record.label for record in data.records if record.split == part} for part in SPLITS}
+    labels = {
+        part: {name for record in data.records if record.split == part for name in record.classes} for part in SPLITS
+    }
     for part in SPLITS:
         if labels[part]:
             lost = [name for name in data.class_names if name not in labels[part]]
@@ -179,7 +182,7 @@ def concerns(data: VideoDataModule, facts: Sequence[VideoFacts]) -> list[Concern
     short = [f for f in readable if f.info is not None and f.info.num_frames < (span_frames(data, [f]) or 0)]
     policy = data.input_settings.short_videos
     add(f"{{n}} are shorter than a clip (short_videos: {policy} decides what stands there):", names_of(short))
-    train = Counter(record.label for record in data.records if record.split == "train")
+    train = Counter(name for record in data.records if record.split == "train" for name in record.classes)
     if train and max(train.values()) >= UNEVEN * min(train.values()):
         (most, many), (least, few) = train.most_common()[0], train.most_common()[-1]
         what = f"Classes are uneven: {most} has {many} training videos, {least} {few}. See data.class_balanced and "
@@ -213,7 +216,8 @@ def thumbnails(data: VideoDataModule, progress: Progress = no_progress) -> dict[
     """Some training videos of each class; of very many classes some classes."""
     by_class: dict[str, list[VideoRecord]] = {name: [] for name in data.class_names}
     for record in data.split("train"):
-        by_class[record.label].append(record)
+        for name in record.classes:
+            by_class[name].append(record)
     names = [data.class_names[k] for k in evenly(len(data.class_names), MOST_THUMBNAILS)]
     each = max(1, min(MOST_BY_CLASS, MOST_THUMBNAILS // max(1, len(names))))
     decoder = data.input_settings.decoder
