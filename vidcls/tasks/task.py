@@ -98,7 +98,7 @@ class Task(ABC):
 
     @abstractmethod
     def classes_in(self, text: str) -> tuple[str, ...]:
-        """The classes in a cell that :func:`vidcls.types.label_text` wrote."""
+        """The classes in a cell that :func:`vidcls.class_names.label_text` wrote."""
 
     @abstractmethod
     def random_targets(self, num_videos: int, generator: torch.Generator) -> Tensor:
