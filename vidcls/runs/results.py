@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from vidcls.class_names import label_text
 from vidcls.files import write_csv
 from vidcls.tasks import DEFAULT_TASK, Task, task_of
 from vidcls.tasks.task import Measure
-from vidcls.class_names import label_text
 
 if TYPE_CHECKING:
     from vidcls.types import Target
