@@ -45,9 +45,10 @@ class CheckpointHooks(ScoredModule):
         facts = checkpoint.get(FACTS_KEY)
         if not isinstance(facts, dict):
             raise CheckpointError(f"the checkpoint has no {FACTS_KEY!r} entry: it was not written by vidcls")
-        if task_class(facts.get("task")).name != self.task.name:
+        trained = task_class(facts.get("task")).name
+        if trained != self.task.name:
             raise CheckpointError(
-                f"the checkpoint has the task {facts['task']}, the model was built for {self.task.name}: build it from "
+                f"the checkpoint has the task {trained}, the model was built for {self.task.name}: build it from "
                 "the checkpoint (load_classifier) or for the same task"
             )
         if tuple(facts["class_names"]) != self.class_names:
