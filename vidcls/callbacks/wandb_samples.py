@@ -52,14 +52,14 @@ def log_samples(
     import wandb
 
     table = wandb.Table(columns=["video", "path", "label", "prediction", "probability", "right"])
+    confidence = task.confidence(scores.numpy())  # (N,)
     with TemporaryDirectory() as folder:
         for position, record in enumerate(records):
             file = Path(folder) / f"{position}.mp4"
             video = wandb.Video(str(file), format="mp4") if _write_preview(record, file, decoder) else None
             prediction, label = task.answer(scores[position]), label_text(record.classes)
-            probability = float(task.confidence(scores[position : position + 1].numpy()))
             right = set(prediction) == set(record.classes)
-            table.add_data(video, record.name, label, label_text(prediction), probability, right)
+            table.add_data(video, record.name, label, label_text(prediction), float(confidence[position]), right)
         logger.experiment.log({f"{part}/samples": table, "trainer/global_step": step})
 
 
