@@ -35,6 +35,7 @@ from pathlib import Path
 from vidcls.loading.clip_dataset import ClipKey, TrainClips
 from vidcls.clips.reader import ClipReader
 from vidcls.clips.settings import InputSettings
+from vidcls.tasks import SingleLabel
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings, VideoRecord
 from vidcls.video import LocalFile
@@ -47,7 +48,7 @@ paths = sorted(path for path in folder.rglob("*") if path.is_file())
 records = [VideoRecord(LocalFile(path), "a", "train", path.name) for path in paths]
 clip, transform = ClipSettings(clip_len=2, stride=2), TransformSettings(64, 56)
 settings = InputSettings(("rgb",), clip, transform=transform, decoder=decoder)
-clips = TrainClips(records, ["a"], ClipReader(settings))
+clips = TrainClips(records, SingleLabel(["a"]), ClipReader(settings))
 at, sizes = max(1, num_opens // 20), []
 for number in range(num_opens):
     clips[ClipKey(0, number, number % len(records))]

@@ -40,7 +40,7 @@ from vidcls.datasets import VideoCsv
 from vidcls.explain.feature_pictures import write_embeddings
 from vidcls.explain.features import Features
 from vidcls.models import SingleFrame
-from vidcls.runs.confusions import confusion_counts
+from vidcls.tasks.accuracies import confusion_counts
 from vidcls.training.results import MODEL_ROW, TestScores
 from vidcls.types import ClipSettings
 torch.set_num_threads(1)
@@ -64,7 +64,7 @@ if job in ("test", "wandb", "embedding"):
     names = tuple(data.class_names)
     number_of = {name: k for k, name in enumerate(names)}
     labels = torch.tensor([number_of[record.label] for record in data.split("test")])
-    scores = TestScores(names, torch.arange(len(labels)), labels, {MODEL_ROW: scores_of(names, labels)})
+    scores = TestScores(data.task, torch.arange(len(labels)), labels, {MODEL_ROW: scores_of(names, labels)})
     start = time.process_time()
 if job == "test":
     model = SingleFrame(class_names=list(names), clip=ClipSettings(), backbone="small")

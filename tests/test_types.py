@@ -18,7 +18,7 @@ def test_clip_settings_below_one_are_refused_by_name(name: str) -> None:
 
 
 def test_a_prediction_ranks_its_classes() -> None:
-    prediction = Prediction(Path("a.mp4"), ("run", "sit", "walk"), (0.2, 0.1, 0.7), 0.0, 2.0)
+    prediction = Prediction(Path("a.mp4"), ("run", "sit", "walk"), (0.2, 0.1, 0.7), 0.0, 2.0, ("walk",))
     assert prediction.label == "walk"
     assert prediction.top(2) == [("walk", 0.7), ("run", 0.2)]
     assert len(prediction.top(9)) == 3

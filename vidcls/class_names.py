@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+LABEL_SEPARATOR = "|"
 MAX_CLASSES = 100_000
 MAX_NAME_LENGTH = 500
 _NOT_IN_A_LINE = ("Cc", "Zl", "Zp")  # control characters, line and paragraph separators
@@ -32,6 +33,11 @@ def checked_class_names(names: object) -> tuple[str, ...]:
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ValueError(f"the class name {_shown(twice)} stands twice in the list")
     return tuple(names)
+
+
+def label_text(classes: Sequence[str]) -> str:
+    """The classes of a video in one cell of a file: the name of one class, ``a|b`` of two, nothing of none."""
+    return LABEL_SEPARATOR.join(classes)
 
 
 def _shown(value: object) -> str:

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, runtime_checkabl
 
 from torch import Tensor
 
+from vidcls.class_names import label_text
+
 if TYPE_CHECKING:
     from vidcls.video.source import VideoSource
 
@@ -29,6 +31,9 @@ Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 Stream = Literal["rgb", "flow"]
+
+Target = int | Tensor
+"""What a sample has for a label: the number of a class, or a tensor ``(K,)``; a task (``vidcls.tasks``) makes it."""
 
 ScoreRule = Literal["probabilities", "logits"]
 """What is averaged over the views of a video: ``probabilities`` after softmax, or ``logits`` before it (TSN, I3D)."""
@@ -40,13 +45,14 @@ class VideoRecord:
 
     Args:
         source: where the video is, such as ``vidcls.video.LocalFile(path)``.
-        label: the class name.
+        label: the class name, or the text that names several classes.
         split: the split of the data set that it belongs to.
         name: the path relative to the data set's root with forward slashes, unique in the data set and never
             leaving it (no ``..``, not absolute). Names the video in the flow store and in result files.
         group: videos of one group (a person, a session, a source video) must not be spread over splits; None where
             nothing is known.
         extra: further columns of the annotation file, as text.
+        several: the classes of a video that has another number of them than one; None where ``label`` is its class.
     """
 
     source: VideoSource
@@ -55,6 +61,12 @@ class VideoRecord:
     name: str
     group: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+    several: tuple[str, ...] | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes that the video is labelled with."""
+        return (self.label,) if self.several is None else self.several
 
     @property
     def path(self) -> Path:
@@ -107,17 +119,17 @@ class Sample(TypedDict, total=False):
     rgb: Tensor
     flow: Tensor
     flow_frames: Tensor
-    label: int
+    label: Target
     index: int
     flipped: bool
     color: tuple[float, ...]
 
 
 class Batch(TypedDict, total=False):
-    """What a model is fed: ``rgb`` and/or ``flow`` with a leading B, ``label`` and ``index`` ``(B,)`` int64.
+    """What a model is fed: ``rgb`` and/or ``flow`` with a leading B, targets as ``label``, and ``index`` ``(B,)``.
 
     ``index`` is the position in the list of videos of that split; ``skipped`` names files that were left out;
-    ``unread`` has number, target (-1 where it is not to be counted) and reason of test videos that could not be read;
+    ``unread`` has number, target (None where it is not to be counted) and reason of test videos that could not be read;
     ``target`` ``(B, K)`` float32 says how much of which class is in each clip, where clips were mixed. ``flipped``,
     ``color`` and ``mixing_seed`` are what is still to be done to training clips on the device: plain values, since the
     processor would wait for a GPU to hand them back.
@@ -129,7 +141,7 @@ class Batch(TypedDict, total=False):
     label: Tensor
     index: Tensor
     skipped: list[str]
-    unread: list[tuple[int, int, str]]
+    unread: list[tuple[int, Target | None, str]]
     target: Tensor
     flipped: list[bool]
     color: list[tuple[float, ...]]
@@ -165,6 +177,7 @@ class Prediction:
         scores: K probabilities, the mean over the views of the video.
         start_seconds: where the scored part begins.
         end_seconds: where it ends.
+        classes: the classes that the video is given.
     """
 
     path: Path
@@ -172,11 +185,18 @@ class Prediction:
     scores: tuple[float, ...]
     start_seconds: float
     end_seconds: float
+    classes: tuple[str, ...]
 
     @property
     def label(self) -> str:
-        """The most probable class."""
-        return self.top(1)[0][0]
+        """The classes that the video is given, as one text: the name of one class, ``a|b`` of two."""
+        return label_text(self.classes)
+
+    @property
+    def caption(self) -> str:
+        """The classes that the video is given, each with its score: ``wave 0.93``."""
+        score_of = dict(zip(self.class_names, self.scores, strict=True))
+        return ", ".join(f"{name} {score_of[name]:.2f}" for name in self.classes)
 
     def top(self, k: int) -> list[tuple[str, float]]:
         """The ``k`` most probable classes with their scores, best first."""

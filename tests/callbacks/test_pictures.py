@@ -8,6 +8,7 @@ import pytest
 from torchvision.io import decode_image
 
 from vidcls.callbacks.pictures import draw_confusion_matrix, draw_curves
+from vidcls.tasks import SingleLabel
 
 METRICS = """epoch,step,lr-SGD,train/loss,train/spatial_loss,val/loss,val/top1,other
 0,9,,0.5,0.25,,,7
@@ -66,9 +67,9 @@ def test_names_that_do_not_fit_the_matrix_are_refused(tmp_path: Path) -> None:
 
 def test_one_panel_each_is_drawn_for_loss_accuracy_and_learning_rate(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text(METRICS)
-    draw_curves(tmp_path / "metrics.csv", tmp_path / "three.png")
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "three.png", SingleLabel)
     (tmp_path / "metrics.csv").write_text("step,train/loss\n1,0.5\n")
-    draw_curves(tmp_path / "metrics.csv", tmp_path / "one.png")
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "one.png", SingleLabel)
     widths = [decode_image(str(tmp_path / f"{name}.png")).shape[2] for name in ("three", "one")]
     assert widths[0] == 3 * widths[1]
 
@@ -76,4 +77,4 @@ def test_one_panel_each_is_drawn_for_loss_accuracy_and_learning_rate(tmp_path: P
 def test_a_file_without_curves_is_refused(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("epoch,step,lr-SGD\n0,1,0.1\n")
     with pytest.raises(ValueError, match=r"metrics.csv: has no loss and no accuracy to draw"):
-        draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png")
+        draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png", SingleLabel)

@@ -65,7 +65,7 @@ def test_each_checkpoint_has_the_machine_of_its_own_weights(
             parts = model.forward_parts(batch["rgb"], batch["flow"])
             probabilities.append(torch.stack([parts[part].softmax(dim=-1) for part in model.parts]))
             labels.append(batch["label"])
-    expected = SvmFusion(num_parts=2, num_classes=3)
+    expected = SvmFusion(num_parts=2, task=model.task)
     expected.fit(torch.cat(probabilities, dim=1), torch.cat(labels))
     assert len(torch.cat(labels)) == 12
     for name, value in svm_of(checkpoints / f"{which}.ckpt").items():

@@ -162,7 +162,7 @@ def test_known_bad_are_the_unreadable_files_that_have_not_changed(
         cache.add(paths[name], checked(paths[name], fault))
     cache.save()
     paths["repaired"].write_bytes(b"more bytes than before")
-    assert known_bad(records) == {paths["bad"]: "for a test"}
+    assert known_bad(records) == {LocalFile(paths["bad"]): "for a test"}
     assert known_bad(records, decoder="pyav") == {}
 
 

@@ -92,6 +92,7 @@ def test_what_a_test_may_choose_is_accepted(vidcls: Command, tiny: Path, run: Pa
         (["--data.seed=3"], "--data.seed: the data follows --seed_everything"),
         (["--model.class_names", "[a,b]"], "--model.class_names: the classes are set from the data"),
         (["--model.init_args.class_names=[a,b]"], "--model.class_names: the classes are set from the data"),
+        (["--model.task", "single_label"], "--model.task: the task is set from the data (--data.task)"),
         (["--model.clip.clip_len", "2"], "--model.clip: the clips are set from the data"),
         (["--model.clip", "{clip_len: 2}"], "--model.clip: the clips are set from the data"),
         (["--model", '{"class_path": "TwoStream", "init_args": {"class_names": ["a", "b"]}}'], "--model.class_names"),
@@ -111,6 +112,7 @@ def test_what_data_and_model_tell_each_other_is_not_given_on_the_command_line(
         ("data", "streams", ["rgb"]),
         ("data", "seed", 4),
         ("model", "class_names", ["a", "b"]),
+        ("model", "task", "single_label"),
         ("model", "clip", {"clip_len": 2}),
     ],
 )

@@ -10,11 +10,13 @@ import pytest
 
 from vidcls.compare.plots import COLORS, LINES, CurvePoint, _look, curve_points, draw_accuracy_by_cost, draw_curves
 from vidcls.compare.results import read_result
+from vidcls.compare.spread import Spread
 from vidcls.compare.table import ModelRow
+from vidcls.tasks.single_label import TOP1
 
 MadeRun = Callable[..., Path]
 ROW = ModelRow(
-    "a", "A", "rgb", 2, 4, 1, 0.8, 0.1, 0.8, 0.1, 1000, 2_000_000, 0.7, 100.0, 50.0, 3.0, 60.0, 2.0, True
+    "a", "A", "rgb", 2, 4, 1, {TOP1: Spread(0.8, 0.1)}, 1000, 2_000_000, 0.7, 100.0, 50.0, 3.0, 60.0, 2.0, True
 )  # fmt: skip
 
 
@@ -31,7 +33,7 @@ def test_a_curve_is_the_mean_over_the_runs_that_came_so_far(made_run: MadeRun) -
 
 def test_the_numbers_of_the_curves_stand_beside_the_picture(tmp_path: Path) -> None:
     points = {"a": [CurvePoint("a", 1, 2, 0.5, 0.25)], "b": [CurvePoint("b", 1, 1, 0.75, None)]}
-    draw_curves(points, tmp_path / "curves.png", chance=0.5)
+    draw_curves(points, tmp_path / "curves.png", metric=TOP1, chance=0.5)
     assert (tmp_path / "curves.csv").read_text() == (
         "model,epoch,num_runs,val_top1_mean,val_top1_std\na,1,2,0.5,0.25\nb,1,1,0.75,\n"
     )
@@ -42,7 +44,7 @@ def test_accuracy_by_cost_is_drawn_also_where_a_cost_is_unknown(tmp_path: Path) 
     from dataclasses import replace
 
     draw_accuracy_by_cost([ROW], tmp_path / "one.png", chance=0.5)
-    rows = [ROW, replace(ROW, model="b", top1_std=None, multiply_adds=None, latency_ms=None)]
+    rows = [ROW, replace(ROW, model="b", metrics={TOP1: Spread(0.8, None)}, multiply_adds=None, latency_ms=None)]
     draw_accuracy_by_cost(rows, tmp_path / "both.png", chance=0.5)
     one, both = ((tmp_path / name).read_bytes() for name in ("one.png", "both.png"))
     assert one == both  # a point without a cost has no place

@@ -12,6 +12,7 @@ import pytest
 
 from vidcls.compare.cost import Cost
 from vidcls.compare.results import by_model, found_runs
+from vidcls.compare.spread import Spread
 from vidcls.compare.table import ModelRow, as_csv, as_markdown, as_text, model_row, percent, short
 
 MadeRun = Callable[..., Path]
@@ -27,8 +28,9 @@ def row(made_run: MadeRun, tmp_path: Path, cost: Cost) -> ModelRow:
 
 
 def test_the_row_of_two_seeds_is_that_worked_out_by_hand(row: ModelRow) -> None:
-    assert (row.top1_mean, row.top1_std) == (pytest.approx(0.875), pytest.approx(0.125 * 2**0.5))
-    assert row.mean_class_accuracy_mean == pytest.approx((0.5 + 1) / 2)
+    top1, by_class = row.metrics.values()
+    assert (top1.mean, top1.std) == (pytest.approx(0.875), pytest.approx(0.125 * 2**0.5))
+    assert by_class.mean == pytest.approx((0.5 + 1) / 2)
     assert (row.num_seeds, row.num_test_videos, row.views, row.epochs) == (2, 4, 1, 2)
     assert row.training_seconds == 75.0
     assert (row.latency_ms, row.training_peak_mib) == (pytest.approx(2.0), 3.0)
@@ -48,7 +50,9 @@ def test_a_model_is_marked_where_half_of_its_runs_still_improved(made_run: MadeR
 
 
 def test_the_csv_has_a_column_for_each_field_and_empty_cells_for_what_is_unknown(row: ModelRow) -> None:
-    text = as_csv([row, replace(row, model="b", top1_std=None, latency_ms=None)])
+    text = as_csv(
+        [row, replace(row, model="b", metrics=dict.fromkeys(row.metrics, Spread(0.5, None)), latency_ms=None)]
+    )
     first, second = csv.DictReader(StringIO(text))
     assert (first["model"], first["top1_mean"], first["top1_std"], first["latency_ms"]) == (
         "a",

@@ -14,6 +14,7 @@ from vidcls.inference.features import backbones_of
 from vidcls.inference.scorer import LOGITS, row_logits
 from vidcls.models import VideoClassifier
 from vidcls.models.input_shapes import input_shapes
+from vidcls.tasks import SingleLabel
 from vidcls.types import ClipSettings, Stream
 
 CLASSES = ["left", "right", "still"]
@@ -24,6 +25,7 @@ SETTINGS = InputSettings(("rgb", "flow"), clip=CLIP, flow_settings=FlowSettings(
 class Counts(nn.Module):
     """Logits that are the mean brightness, less in every further class; a network of no package."""
 
+    task = SingleLabel("abc")
     streams: tuple[Stream, ...] = ("rgb",)
 
     def __init__(self) -> None:

@@ -15,6 +15,7 @@ from vidcls.datasets import VideoFolder
 from vidcls.errors import DecodeError, FlowError, MissingFlowError
 from vidcls.flow import FlowSettings
 from vidcls.loading.clip_dataset import ClipKey, TestVideos, TrainClips, collate
+from vidcls.tasks import SingleLabel
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings, VideoRecord
 from vidcls.video import LocalFile
@@ -34,7 +35,7 @@ def reader(**transform: object) -> ClipReader:
 
 
 def train_clips(dataset: VideoFolder, **transform: object) -> TrainClips:
-    return TrainClips(dataset.split("train"), dataset.class_names, reader(**transform))
+    return TrainClips(dataset.split("train"), SingleLabel(dataset.class_names), reader(**transform))
 
 
 def test_a_training_sample_has_channels_first_and_raw_values(clip_dataset: VideoFolder) -> None:
@@ -83,17 +84,19 @@ def test_the_label_is_swapped_exactly_when_the_clip_is_mirrored(clip_dataset: Vi
 
 
 def test_a_test_sample_holds_every_view_clips_first(clip_dataset: VideoFolder) -> None:
-    videos = TestVideos(clip_dataset.split("test"), clip_dataset.class_names, reader(test_crops=3))
+    videos = TestVideos(clip_dataset.split("test"), SingleLabel(clip_dataset.class_names), reader(test_crops=3))
     sample = videos[0]
     assert sample["rgb"].shape == (6, 3, 2, 24, 24)
     assert sample["flow"].shape == (6, 2, 3, 24, 24)
-    single = TestVideos(clip_dataset.split("test"), clip_dataset.class_names, reader(test_crops=3), views=False)[0]
+    single = TestVideos(
+        clip_dataset.split("test"), SingleLabel(clip_dataset.class_names), reader(test_crops=3), views=False
+    )[0]
     assert torch.equal(single["rgb"], sample["rgb"][0])
 
 
 def test_labels_go_by_name_whatever_their_order(clip_dataset: VideoFolder) -> None:
     records = clip_dataset.split("test")
-    videos = TestVideos(records, ["still", "absent", "right", "left"], reader())
+    videos = TestVideos(records, SingleLabel(["still", "absent", "right", "left"]), reader())
     assert [videos[k]["label"] for k in (0, 3, 6)] == [3, 2, 0]
     assert [records[k].label for k in (0, 3, 6)] == ["left", "right", "still"]
 
@@ -107,13 +110,13 @@ def with_a_bad_one(clip_dataset: VideoFolder, tmp_path: Path) -> list[VideoRecor
 
 
 def test_a_bad_video_is_an_error_that_names_the_file(with_a_bad_one: list[VideoRecord]) -> None:
-    clips = TrainClips(with_a_bad_one, ["left", "right", "still"], reader())
+    clips = TrainClips(with_a_bad_one, SingleLabel(["left", "right", "still"]), reader())
     with pytest.raises(DecodeError, match=r"bad\.avi"):
         clips[ClipKey(0, 0, 1)]
 
 
 def test_a_bad_video_that_is_skipped_is_named_and_nothing_takes_its_place(with_a_bad_one: list[VideoRecord]) -> None:
-    clips = TrainClips(with_a_bad_one, ["left", "right", "still"], reader(), bad_videos="skip")
+    clips = TrainClips(with_a_bad_one, SingleLabel(["left", "right", "still"]), reader(), bad_videos="skip")
     batch = collate([clips[ClipKey(0, 0, index)] for index in (0, 1, 2)])
     assert batch["skipped"] == [str(with_a_bad_one[1].path)]
     assert batch["index"].tolist() == [0, 2]
@@ -142,13 +145,13 @@ def test_a_video_without_stored_flow_counts_as_bad_while_training_but_other_flow
 
     records = clip_dataset.split("train")
     missing = ClipReader(reader().settings, Store(MissingFlowError("no flow")))
-    clips = TrainClips(records, clip_dataset.class_names, missing, bad_videos="skip")
+    clips = TrainClips(records, SingleLabel(clip_dataset.class_names), missing, bad_videos="skip")
     assert clips[ClipKey(0, 0, 2)] == {"skipped": str(records[2].path)}
     other = ClipReader(reader().settings, Store(FlowError("of another video")))
     with pytest.raises(FlowError, match="of another video"):
-        TrainClips(records, clip_dataset.class_names, other, bad_videos="skip")[ClipKey(0, 0, 2)]
+        TrainClips(records, SingleLabel(clip_dataset.class_names), other, bad_videos="skip")[ClipKey(0, 0, 2)]
 
 
 def test_a_bad_video_in_a_test_is_an_error(with_a_bad_one: list[VideoRecord]) -> None:
     with pytest.raises(DecodeError, match=r"bad\.avi"):
-        TestVideos(with_a_bad_one, ["left", "right", "still"], reader())[1]
+        TestVideos(with_a_bad_one, SingleLabel(["left", "right", "still"]), reader())[1]

@@ -38,7 +38,7 @@ def test_videos_that_could_not_be_read_count_as_wrong_beside_the_others(model: S
     rgb = torch.randn(2, 3, 5, 24, 24)
     answers = model(rgb).argmax(dim=-1)
     batch = {"rgb": rgb, "label": answers, "index": torch.tensor([0, 3])}
-    unread = [(1, 0, "b.mp4: bad"), (2, 2, "c.mp4: bad"), (4, -1, "d.mp4: is left out")]
+    unread = [(1, 0, "b.mp4: bad"), (2, 2, "c.mp4: bad"), (4, None, "d.mp4: is left out")]
     model.validation_step({**batch, "unread": unread}, 0)  # type: ignore[typeddict-item]
     assert model.val_metrics.compute()["val/top1"] == 0.5  # two of four: the one that is left out does not count
     nothing = torch.empty(0, dtype=torch.long)

@@ -15,7 +15,7 @@ from vidcls.types import Prediction
 
 SCORES = (0.1 + 1e-9, 0.65, 0.25)
 CLASSES = ("sit", "stand, up", "übung")
-PREDICTION = Prediction(Path("a\udcff.mp4"), CLASSES, SCORES, 0.5, 2.0)
+PREDICTION = Prediction(Path("a\udcff.mp4"), CLASSES, SCORES, 0.5, 2.0, ("stand, up",))
 FAILURES = [(Path("b.mp4"), "b.mp4: no video")]
 
 

@@ -17,7 +17,7 @@ NAMES = ("left", "right")
 
 
 def prediction(scores: tuple[float, float], start_seconds: float, end_seconds: float) -> Prediction:
-    return Prediction(Path("a.avi"), NAMES, scores, start_seconds, end_seconds)
+    return Prediction(Path("a.avi"), NAMES, scores, start_seconds, end_seconds, (NAMES[scores.index(max(scores))],))
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from vidcls.inference import Scorer
 from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame, TwoStream, VideoClassifier
 from vidcls.predict import Predictor
-from vidcls.training.fusion import FIXED_FUSIONS_OF
+from vidcls.tasks import SingleLabel
+from vidcls.training.fusion import fixed_fusions
 from vidcls.transforms import TransformSettings
 from vidcls.types import Prediction, ScoreRule, Stream, VideoInfo
 from vidcls.video import DecoderFallbackWarning, FramesInMemory, VideoReader, open_video, reader, write_video
@@ -194,7 +195,7 @@ def test_where_logits_are_averaged_prediction_and_test_are_equal_and_other_than_
     assert (found["logits"]["model"] - found["probabilities"]["model"]).abs().max() > 5e-4  # 50 times the tolerance
     if kind == "TwoStream":  # the fused rows are means over views and streams of what the parts say before softmax
         parts = torch.stack([found["logits"][part].log() for part in ("spatial", "temporal")])
-        fusions = FIXED_FUSIONS_OF["logits"]
+        fusions = fixed_fusions(SingleLabel("abc"), "logits")
         even, weighted = torch.ones(2), torch.tensor([1.0, 1.5])
         for row, name, weights in (
             ("mean", "mean", even),

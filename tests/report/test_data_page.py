@@ -91,7 +91,7 @@ def test_the_clips_are_those_of_training(clip_dataset: VideoFolder, pages: Path)
     data = data_of(clip_dataset, clip_len=3, seed=5)
     found = [clip_samples(data, index) for index in (0, 11)]
     assert [row[0].path for row in found] == ["train/left/0.avi", "train/still/3.avi"]
-    train = TrainClips(data.split("train"), data.class_names, ClipReader(data.input_settings))
+    train = TrainClips(data.split("train"), data.task, ClipReader(data.input_settings))
     for draw in (0, 1):
         expected = train[ClipKey(5, draw, 11)]
         assert torch.equal(torch.from_numpy(found[1][draw].arrays["rgb"]), expected["rgb"])  # type: ignore[typeddict-item]

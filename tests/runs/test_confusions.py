@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vidcls.runs.confusions import Confusion, confusion_counts, figure_cells, worst_confusions
+from vidcls.runs.confusions import Confusion, figure_cells, worst_confusions
+from vidcls.tasks.accuracies import confusion_counts
 
 
 def test_counts_have_labels_in_rows_and_predictions_in_columns() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vidcls.runs.curves import read_curves, validation_accuracy
+from vidcls.runs.curves import read_curves, validation_curve
 
 METRICS = """epoch,step,lr-SGD,train/loss,train/spatial_loss,val/loss,val/top1,other
 0,9,,0.5,0.25,,,7
@@ -32,4 +32,4 @@ def test_curves_are_read_from_the_columns_of_training_validation_and_learning_ra
 
 def test_of_several_validations_in_an_epoch_the_last_one_counts(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text(METRICS)
-    assert validation_accuracy(tmp_path / "metrics.csv") == ((0, 0.5), (1, 0.75))
+    assert validation_curve(tmp_path / "metrics.csv", "top1") == ((0, 0.5), (1, 0.75))

@@ -66,7 +66,7 @@ def test_a_checkpoint_is_found_by_word_and_by_path_and_knows_its_run(tmp_path: P
     assert find_checkpoint(str(best), root=Path("elsewhere"), name=None, run=None) == best
     assert run_of(best) == run
     assert run_of(tmp_path / "best.ckpt") is None
-    with pytest.raises(CheckpointError, match="is .* the folder of a run"):
+    with pytest.raises(CheckpointError, match=r"is .* the folder of a run"):
         find_checkpoint("last", root=tmp_path, name="a", run=run)
     with pytest.raises(CheckpointError, match="no such file; pass a file, best or last"):
         find_checkpoint("worst", root=tmp_path, name="a", run=run)

@@ -11,6 +11,7 @@ import pytest
 
 from vidcls.files import write_csv
 from vidcls.runs.results import ScoredVideos, joined, read_scores, score_rows, write_scores
+from vidcls.tasks.accuracies import is_among_best
 
 
 def scored(
@@ -97,10 +98,10 @@ def test_a_damaged_file_says_what_is_missing(
 
 def test_accuracies_and_counts_are_those_of_the_likeliest_classes() -> None:
     videos = scored([0, 0, 1, 2], [[0.5, 0.3, 0.2], [0.2, 0.5, 0.3], [0, 1, 0], [0, 1, 0]])
-    assert videos.top1() == pytest.approx(2 / 4)
-    assert videos.mean_class_accuracy() == pytest.approx((1 / 2 + 1 + 0) / 3)
+    assert videos.measured("top1") == pytest.approx(2 / 4)
+    assert videos.measured("mean_class_accuracy") == pytest.approx((1 / 2 + 1 + 0) / 3)
     assert videos.confusion().tolist() == [[1, 1, 0], [0, 1, 0], [0, 1, 0]]
-    assert videos.is_among_best(2).tolist() == [True, False, True, True]
+    assert is_among_best(videos.scores, videos.labels, 2).tolist() == [True, False, True, True]
 
 
 def test_the_most_confident_errors_and_the_least_confident_correct_predictions_come_first() -> None:

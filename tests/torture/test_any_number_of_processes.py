@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from vidcls.loading.samplers import OrderedBatches
+from vidcls.tasks import SingleLabel
 from vidcls.training.results import TestScores, joined
 
 Deal = Callable[[int, int, int, int], Sequence[list[int]]]
 """Number of videos, batch size, rank and number of processes -> the batches of that process."""
-CLASSES = ("a", "b", "c", "d", "e", "f")
+TASK = SingleLabel([f"class {k}" for k in range(6)])
 
 
 def dealt(num_videos: int, batch_size: int, rank: int, world_size: int) -> Sequence[list[int]]:
@@ -35,7 +36,7 @@ def scores_of(videos: Tensor, net: torch.nn.Module, batch_size: int, world_size:
             if batch:
                 indices = torch.tensor(batch)
                 scores = net(videos[indices]).softmax(dim=-1)
-                shards.append(TestScores(CLASSES, indices, indices % 6, {"model": scores, "mean": scores.square()}))
+                shards.append(TestScores(TASK, indices, indices % 6, {"model": scores, "mean": scores.square()}))
     return joined(shards)
 
 

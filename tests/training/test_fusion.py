@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from vidcls.training.fusion import (
-    FIXED_FUSIONS,
-    FIXED_FUSIONS_OF,
-    mean_of_logits,
-    mean_of_probabilities,
-    product_of_probabilities,
-)
+from vidcls.tasks import SingleLabel
+from vidcls.training.fusion import fixed_fusions, mean_of_logits
+
+TASK = SingleLabel("abc")
+FIXED_FUSIONS = fixed_fusions(TASK)
+mean_of_probabilities, product_of_probabilities = TASK.mean_of_probabilities, TASK.product_of_probabilities
 
 SPATIAL = [0.5, 0.25, 0.25]
 TEMPORAL = [0.1, 0.6, 0.3]
@@ -83,6 +82,8 @@ def test_a_mean_of_logits_is_a_weighted_mean_of_what_the_parts_say_before_softma
 
 def test_before_softmax_mean_and_product_are_one_fusion_and_every_name_is_there() -> None:
     logits = torch.randn(2, 50, 7, generator=torch.Generator().manual_seed(0)) * 5
-    fused = {name: function(logits, torch.ones(2)).softmax(-1) for name, function in FIXED_FUSIONS_OF["logits"].items()}
+    fused = {
+        name: function(logits, torch.ones(2)).softmax(-1) for name, function in fixed_fusions(TASK, "logits").items()
+    }
     assert fused.keys() == FIXED_FUSIONS.keys()
     torch.testing.assert_close(fused["mean"], fused["product"])

@@ -8,7 +8,12 @@ import torch
 from sklearn.svm import LinearSVC
 from torch import Tensor
 
+from vidcls.tasks import SingleLabel
 from vidcls.training.svm_fusion import SvmFusion, stacked_scores
+
+
+def classes(num_classes: int) -> SingleLabel:
+    return SingleLabel([f"class {k}" for k in range(num_classes)])
 
 
 def separable(num_classes: int, present: list[int]) -> tuple[Tensor, Tensor]:
@@ -23,7 +28,7 @@ def separable(num_classes: int, present: list[int]) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("num_classes", [2, 3, 5])
 def test_its_decision_values_are_those_of_scikit_learn(num_classes: int) -> None:
     probabilities, labels = separable(num_classes, list(range(num_classes)))
-    svm = SvmFusion(2, num_classes)
+    svm = SvmFusion(2, classes(num_classes))
     svm.fit(probabilities, labels)
     features = stacked_scores(probabilities).numpy()
     expected = LinearSVC(C=1.0, random_state=0).fit(features, labels.numpy()).decision_function(features)
@@ -39,7 +44,7 @@ def test_its_decision_values_are_those_of_scikit_learn(num_classes: int) -> None
 @pytest.mark.parametrize("present", [[0, 2, 3], [1, 3]])
 def test_a_class_without_training_videos_is_never_the_answer(present: list[int]) -> None:
     probabilities, labels = separable(4, present)
-    svm = SvmFusion(2, 4)
+    svm = SvmFusion(2, classes(4))
     svm.fit(probabilities, labels)
     assert (svm(probabilities.log()).argmax(dim=1) == labels).all()
     noise = torch.randn(2, 200, 4, generator=torch.Generator().manual_seed(1)) * 9
@@ -55,7 +60,7 @@ def test_the_scores_of_each_part_have_unit_length_side_by_side() -> None:
 
 def test_what_was_fitted_travels_with_the_state() -> None:
     probabilities, labels = separable(3, [0, 1, 2])
-    fitted, other = SvmFusion(2, 3), SvmFusion(2, 3)
+    fitted, other = SvmFusion(2, classes(3)), SvmFusion(2, classes(3))
     assert not bool(fitted.is_fitted)
     fitted.fit(probabilities, labels)
     other.load_state_dict(fitted.state_dict())
@@ -65,11 +70,11 @@ def test_what_was_fitted_travels_with_the_state() -> None:
 
 
 def test_what_was_fitted_can_be_forgotten() -> None:
-    fitted = SvmFusion(2, 3)
+    fitted = SvmFusion(2, classes(3))
     fitted.fit(*separable(3, [0, 1, 2]))
     fitted.forget()
     assert not fitted.answers
-    other = SvmFusion(2, 3)
+    other = SvmFusion(2, classes(3))
     other.fit(*separable(3, [0, 1, 2]))
     other.load_state_dict(fitted.state_dict())
     assert not other.answers

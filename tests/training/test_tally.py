@@ -8,10 +8,11 @@ from torch import Tensor
 
 from vidcls.errors import DecodeError
 from vidcls.inference.view_scores import video_scores
+from vidcls.tasks import SingleLabel
 from vidcls.training.tally import TestTally
 from vidcls.types import Batch
 
-CLASSES = ("a", "b", "c")
+TASK = SingleLabel("abc")
 
 
 def scores_by_view(indices: list[int]) -> dict[str, Tensor]:
@@ -30,7 +31,7 @@ def batch_of(indices: list[int], unread: tuple[tuple[int, int, str], ...] = ()) 
 
 
 def tally_of(*batches: list[int]) -> TestTally:
-    tally = TestTally(CLASSES, ("spatial",))
+    tally = TestTally(TASK, ("spatial",))
     for indices in batches:
         by_view = scores_by_view(indices)
         tally.add(batch_of(indices), by_view["model"], {row: values.mean(dim=1) for row, values in by_view.items()})
@@ -65,16 +66,16 @@ def test_every_process_adds_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_test_that_could_read_nothing_names_the_first_file() -> None:
-    tally = TestTally(CLASSES, ())
+    tally = TestTally(TASK, ())
     tally.add_unread(batch_of([], unread=((0, 0, "none.mp4: no frames"),)))
     with pytest.raises(DecodeError, match="none"):
         tally.total(1)
 
 
 def test_where_logits_are_averaged_the_scores_are_the_softmax_of_their_mean() -> None:
-    tally = TestTally(CLASSES, ())
+    tally = TestTally(TASK, (), "logits")
     logits = torch.tensor([[[9.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 3.0, 0.0]]])  # (1, 3, 3)
-    tally.add(batch_of([1]), logits, {"model": video_scores(logits, "logits")})
+    tally.add(batch_of([1]), logits, {"model": video_scores(logits, "logits", TASK)})
     found = tally.total(1)
     assert torch.equal(found.scores["model"][0], torch.tensor([3.0, 2.0, 0.0]).softmax(dim=-1))
     assert float(found.scores["model"].sum()) == pytest.approx(1.0)

@@ -12,6 +12,7 @@ from vidcls.console import say
 from vidcls.files import remove_leftovers
 from vidcls.runs.curves import read_curves
 from vidcls.runs.folder import BEST, CURVES_FILE, LAST, METRICS_FILE, RUN_FILE, checkpoint_in, checkpoint_name
+from vidcls.tasks import HasTask, task_class
 from vidcls.trusted_classes import OPTION, allowed_classes
 
 FILES = (checkpoint_name(BEST), checkpoint_name(LAST), METRICS_FILE, CURVES_FILE)
@@ -44,7 +45,7 @@ class FitFiles(Callback):
                 "raise --trainer.max_epochs or lower --data.batch_size"
             )
 
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the curves."""
         if not trainer.is_global_zero:
             return
@@ -52,7 +53,8 @@ class FitFiles(Callback):
             logger.save()
         metrics = self.run / METRICS_FILE
         if metrics.is_file() and read_curves(metrics).keys() & {"train/loss", "val/loss"}:
-            draw_curves(metrics, self.run / CURVES_FILE)
+            task = type(pl_module.task) if isinstance(pl_module, HasTask) else task_class(None)
+            draw_curves(metrics, self.run / CURVES_FILE, task)
         written = [name for name in FILES if (self.run / name).is_file()]
         say(f"trained: {self.run} ({', '.join(written)})")
 

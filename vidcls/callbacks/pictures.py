@@ -15,6 +15,7 @@ from vidcls.files import write_csv
 from vidcls.runs.confusion_figure import draw_confusion
 from vidcls.runs.confusions import MOST_WITH_NAMES, MOST_WITH_NUMBERS, figure_cells
 from vidcls.runs.curves import Curve, read_curves
+from vidcls.tasks import Task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,34 +69,35 @@ def _inches_per_class(num_classes: int) -> float:
     return 0.45 if num_classes <= MOST_WITH_NUMBERS else 0.17
 
 
-def draw_curves(metrics_csv: Path, path: Path) -> None:
-    """Draw the losses, accuracies and learning rate of a run, by optimiser step, from its ``metrics.csv``.
+def draw_curves(metrics_csv: Path, path: Path, task: type[Task]) -> None:
+    """Draw the losses, main metrics and learning rate of a run, by optimiser step, from its ``metrics.csv``.
 
     Args:
         metrics_csv: columns ``step``, and by name such as ``train/loss``, ``val/spatial_top1``, ``lr-SGD``; empty
             cells are left out.
         path: the ``.png`` file; its folder is made where missing.
+        task: says which metrics are drawn.
 
     Raises:
-        ValueError: the file has neither a loss nor an accuracy of training or validation.
+        ValueError: the file has neither a loss nor a metric of training or validation.
     """
     curves = read_curves(metrics_csv)
     panels = {
         "loss": {name: curve for name, curve in curves.items() if name.endswith("loss")},
-        "accuracy": {name: curve for name, curve in curves.items() if name.endswith(("top1", "mean_class_accuracy"))},
+        task.quality: {name: curve for name, curve in curves.items() if name.endswith(task.headline)},
         "learning rate": {name: curve for name, curve in curves.items() if name.startswith("lr-")},
     }
     drawn = {title: panel for title, panel in panels.items() if panel}
-    if not {"loss", "accuracy"} & drawn.keys():
+    if not {"loss", task.quality} & drawn.keys():
         raise ValueError(
-            f"{metrics_csv}: has no loss and no accuracy to draw: train for at least one step that is logged"
+            f"{metrics_csv}: has no loss and no {task.quality} to draw: train for at least one step that is logged"
         )
     figure = png_figure(5.5 * len(drawn), 4.8)
     for position, (title, panel) in enumerate(drawn.items(), start=1):
         axes = figure.add_subplot(1, len(drawn), position)
         _draw_panel(axes, panel)
         axes.set_title(title)
-        if title == "accuracy":
+        if title == task.quality:
             axes.set_ylim(0, 1.02)
     save_png(figure, path)
 

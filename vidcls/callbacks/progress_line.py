@@ -10,10 +10,11 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 
 from vidcls.console import say
+from vidcls.tasks import HasTask
 
 # By their names in the log, and as they are called where there is little room.
 MOVING = {"train/loss": "loss", "clips/s": "clips/s", "waiting": "waiting"}
-KEPT = ("train/loss", "val/loss", "val/top1")
+KEPT = ("train/loss", "val/loss")
 _Metrics: TypeAlias = dict[str, int | str | float | dict[str, float]]
 _FORMAT = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
@@ -61,7 +62,7 @@ class ProgressLine(TQDMProgressBar):
             return
         if self.is_enabled:
             self.train_progress_bar.clear()
-        say(_line(trainer))
+        say(_line(trainer, pl_module))
 
     def init_sanity_tqdm(self) -> Tqdm:
         """The check before the first epoch has nothing to tell."""
@@ -97,7 +98,8 @@ def _number(trainer: Trainer) -> str:
     return f"epoch {trainer.current_epoch + 1}" + (f" of {trainer.max_epochs}" if has_end else "")
 
 
-def _line(trainer: Trainer) -> str:
+def _line(trainer: Trainer, model: LightningModule) -> str:
     metrics = trainer.callback_metrics
-    values = [f"{name} {float(metrics[name]):.4f}" for name in KEPT if name in metrics]
+    kept = (*KEPT, f"val/{model.task.main_metric}") if isinstance(model, HasTask) else KEPT
+    values = [f"{name} {float(metrics[name]):.4f}" for name in kept if name in metrics]
     return f"{_number(trainer)}: {', '.join(values)}" if values else _number(trainer)

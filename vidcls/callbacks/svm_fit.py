@@ -23,7 +23,8 @@ class SvmFit(Callback):
     """Fits the fusion by a linear SVM on the training videos, one centred clip each, when ``fit`` has ended.
 
     Done for each checkpoint with that checkpoint's own weights; every process scores its share of the videos, the first
-    one fits. A model without parts is left alone. A training that goes on from a fitted checkpoint starts without it.
+    one fits. A model without parts is left alone, and one whose videos may have several
+    classes. A training that goes on from a fitted checkpoint starts without it.
 
     Args:
         checkpoints: the files to complete.
@@ -44,6 +45,7 @@ class SvmFit(Callback):
         if not (
             isinstance(svm, SvmFusion)
             and isinstance(pl_module, VideoClassifier)
+            and pl_module.task.has_one_class
             and isinstance(data, VideoDataModule)
             and not trainer.interrupted
         ):

@@ -26,10 +26,10 @@ class TestFiles(Callback):
     """Writes what a test found into the run folder and prints the table.
 
     Files: ``test.csv`` with one line for each video (``path,label,group,prediction,p_<class>...``), one
-    ``test_<part>.csv`` for each part of the model, ``test.json`` with the table, ``test_confusion.png`` and ``.csv``,
-    ``test_worst_confusions.csv`` with the pairs of classes that were confused, the most frequent first.
-    A video that could not be read has ``(unread)`` for a prediction and 0 for its own class, and counts as wrong; in
-    ``test.json`` the reason stands under ``unread``.
+    ``test_<part>.csv`` for each part of the model, ``test.json`` with the table; where a video has one class,
+    ``test_confusion.png`` and ``.csv``, and ``test_worst_confusions.csv`` with the pairs of classes that were confused,
+    the most frequent first. A video that could not be read has ``(unread)`` for a prediction and scores that are wrong,
+    and counts as wrong; in ``test.json`` the reason stands under ``unread``.
 
     Args:
         run: the run folder.
@@ -73,19 +73,21 @@ class TestFiles(Callback):
             ],
             "views_per_video": data.input_settings.num_views,
             "score": pl_module.score_rule,
+            "task": scores.task.name,
             "class_names": list(scores.class_names),
             "table": table,
-            "top1_by_views": scores.top1_by_views(),
         }
-        write_summary(self.run, summary)
+        write_summary(self.run, summary, {scores.task.hit_metric: scores.hits_by_views()})
         confusion = videos.confusion()
-        draw_confusion_matrix(confusion, scores.class_names, self.run / CONFUSION_FIGURE)
-        worst = worst_confusions(confusion, scores.class_names)
-        write_csv(self.run / CONFUSION_PAIRS_FILE, [CONFUSION_COLUMNS, *map(astuple, worst)])
+        if confusion is not None:
+            draw_confusion_matrix(confusion, scores.class_names, self.run / CONFUSION_FIGURE)
+            worst = worst_confusions(confusion, scores.class_names)
+            write_csv(self.run / CONFUSION_PAIRS_FILE, [CONFUSION_COLUMNS, *map(astuple, worst)])
         print(table_text(table, fusion=fusion, num_videos=len(videos)))
         for video in scores.unread:
             say(f"{'counted as wrong' if video.counts else 'not counted'}: {video.reason}")
-        say(f"written to {self.run}: {SCORES_FILE}, {SUMMARY_FILE}, {CONFUSION_FIGURE}")
+        written = [SCORES_FILE, SUMMARY_FILE, *([] if confusion is None else [CONFUSION_FIGURE])]
+        say(f"written to {self.run}: {', '.join(written)}")
 
 
 def scored_videos(scores: TestScores, records: Sequence[VideoRecord], row: str = MODEL_ROW) -> ScoredVideos:
@@ -103,6 +105,7 @@ def scored_videos(scores: TestScores, records: Sequence[VideoRecord], row: str =
         labels=scores.labels.numpy(),
         groups=tuple(record.group or "" for record in tested),
         scores=scores.scores[row].numpy(),
+        task_name=scores.task.name,
     )
 
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from vidcls.callbacks.wandb_media import best_checkpoint, wandb_run
 from vidcls.callbacks.wandb_run import WandbRun, as_extra
+from vidcls.class_names import label_text
 from vidcls.errors import VidclsError
 from vidcls.explain import Explainer
 from vidcls.explain.kernels import first_kernels, write_kernels
@@ -110,7 +111,9 @@ def _log_looks(logger: WandbRun, explainer: Explainer, records: list[VideoRecord
         except VidclsError as error:
             rank_zero_warn(f"no heat map in W&B: {error}")
             continue
-        caption = f"{record.name}: {record.label}, taken for {explanation.class_name} {explanation.score:.2f}"
+        caption = (
+            f"{record.name}: {label_text(record.classes)}, taken for {explanation.class_name} {explanation.score:.2f}"
+        )
         heat.append(wandb.Image(str(picture), caption=caption))
     if heat:
         media["val/heat"] = heat

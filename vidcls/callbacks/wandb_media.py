@@ -22,9 +22,8 @@ from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier, load_classifier
 from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.report.choice import evenly
-from vidcls.runs.confusions import CONFUSION_COLUMNS, confusion_counts, worst_confusions
+from vidcls.runs.confusions import CONFUSION_COLUMNS, worst_confusions
 from vidcls.runs.folder import BEST
-from vidcls.training.metrics import MeanClassAccuracy
 from vidcls.training.results import MODEL_ROW
 
 MOST_WORST = 100  # rows in the table of the most frequent confusions
@@ -64,9 +63,10 @@ class WandbMedia(Callback):
         if wandb_run(trainer) is None or trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
             return
         if isinstance(pl_module, VideoClassifier):
-            metric = pl_module.val_metrics["mean_class_accuracy"]
-            assert isinstance(metric, MeanClassAccuracy)
-            summed = trainer.strategy.reduce(metric.confmat.clone(), reduce_op="sum")
+            counts = pl_module.task.confusion_in(pl_module.val_metrics)
+            if counts is None:
+                return
+            summed = trainer.strategy.reduce(counts, reduce_op="sum")
             assert isinstance(summed, Tensor)
             self._confusion = summed.cpu().numpy()
 
@@ -85,14 +85,14 @@ class WandbMedia(Callback):
         logger.experiment.log({"test/results": results, "trainer/global_step": trainer.global_step})
         answers = scores.scores[MODEL_ROW]
         with as_extra("the confusion matrix of the test was"):
-            predictions = answers.argmax(dim=1)
-            counts = confusion_counts(scores.labels.numpy(), predictions.numpy(), len(scores.class_names))
-            log_confusion(logger, "test", counts, scores.class_names, step=trainer.global_step)
+            counts = scores.task.confusion(answers.numpy(), scores.labels.numpy())
+            if counts is not None:
+                log_confusion(logger, "test", counts, scores.class_names, step=trainer.global_step)
         data = trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, VideoDataModule):
             records = data.split("test")
-            unread = {video.index for video in scores.unread}
             videos = scored_videos(scores, records)
+            unread = {video.index for video in scores.unread}
             ranked = [*videos.most_confident_errors(), *videos.least_confident_correct()]
             chosen = [place for place in ranked if int(scores.indices[place]) not in unread][: self.num_samples]
             shown = [records[int(scores.indices[position])] for position in chosen]
@@ -102,7 +102,7 @@ class WandbMedia(Callback):
                     "test",
                     shown,
                     answers[chosen],
-                    scores.class_names,
+                    scores.task,
                     step=trainer.global_step,
                     decoder=data.input_settings.decoder,
                     known_bad=data.known_bad,
@@ -133,7 +133,7 @@ class WandbMedia(Callback):
                     "val",
                     shown,
                     answers,
-                    pl_module.class_names,
+                    pl_module.task,
                     step=trainer.global_step,
                     decoder=data.input_settings.decoder,
                     known_bad=data.known_bad,

@@ -11,13 +11,15 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from vidcls.callbacks.wandb_run import WandbRun
+from vidcls.class_names import label_text
 from vidcls.clips.reader import ClipReader
 from vidcls.errors import DecodeError
 from vidcls.inference import Scorer
 from vidcls.loading import VideoDataModule
 from vidcls.loading.clip_dataset import TestVideos, collate
 from vidcls.models import VideoClassifier
-from vidcls.training.results import MODEL_ROW, wrong_scores
+from vidcls.tasks import Task
+from vidcls.training.results import MODEL_ROW, collated_targets
 from vidcls.types import VideoRecord
 from vidcls.video import open_video, write_video
 from vidcls.video.reader import Backend
@@ -32,7 +34,7 @@ def log_samples(
     part: str,
     records: Sequence[VideoRecord],
     scores: Tensor,
-    class_names: Sequence[str],
+    task: Task,
     *,
     step: int,
     decoder: Backend | None = None,
@@ -45,7 +47,7 @@ def log_samples(
         part: ``val`` or ``test``.
         records: N videos.
         scores: ``(N, K)`` probabilities.
-        class_names: K names.
+        task: what the scores say.
         step: optimiser steps taken.
         decoder: the one decoder that the videos are read by; None tries all.
         known_bad: files that are not opened, since they cannot be read.
@@ -53,15 +55,15 @@ def log_samples(
     import wandb
 
     table = wandb.Table(columns=["video", "path", "label", "prediction", "probability", "right"])
+    confidence = task.confidence(scores.numpy())  # (N,)
     with TemporaryDirectory() as folder:
         for position, record in enumerate(records):
             file = Path(folder) / f"{position}.mp4"
             is_shown = record.source not in known_bad and _write_preview(record, file, decoder)
             video = wandb.Video(str(file), format="mp4") if is_shown else None
-            probability, best = scores[position].max(dim=0)
-            prediction = class_names[int(best)]
-            right = prediction == record.label
-            table.add_data(video, record.name, record.label, prediction, float(probability), right)
+            prediction, label = task.answer(scores[position]), label_text(record.classes)
+            right = set(prediction) == set(record.classes)
+            table.add_data(video, record.name, label, label_text(prediction), float(confidence[position]), right)
         logger.experiment.log({f"{part}/samples": table, "trainer/global_step": step})
 
 
@@ -70,7 +72,7 @@ def scores_of(model: VideoClassifier, data: VideoDataModule, indices: Sequence[i
     """Probabilities ``(N, K)`` of validation videos, one centred clip each, where the model lies."""
     settings = data.input_settings.single_view()
     reader = ClipReader(settings, data.flow_source, data.known_bad)
-    videos = TestVideos(data.split("val"), data.class_names, reader, views=False, bad_videos="wrong")
+    videos = TestVideos(data.split("val"), data.task, reader, views=False, bad_videos="wrong")
     was_training = model.training
     model.eval()
     scorer = Scorer.of(model, settings)
@@ -78,8 +80,9 @@ def scores_of(model: VideoClassifier, data: VideoDataModule, indices: Sequence[i
     for index in indices:
         batch = collate([videos[index]])
         if "unread" in batch:
-            ((_, label, _),) = batch["unread"]
-            shares.append(wrong_scores(torch.tensor([label]), model.num_classes))
+            ((_, target, _),) = batch["unread"]
+            assert target is not None
+            shares.append(model.task.wrong_scores(collated_targets([target])))
             continue
         shares.append(scorer.clips(batch)[MODEL_ROW].cpu())
     model.train(was_training)

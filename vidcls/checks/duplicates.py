@@ -34,7 +34,7 @@ def duplicate_findings(records: Sequence[VideoRecord], known: Mapping[VideoSourc
     """Copies with two labels, across splits, and within a split; the first two are the worse ones."""
     lines: dict[str, list[str]] = {"labels": [], "parts": [], "part": []}
     for group in copies(records, known):
-        if len({record.label for record in group}) > 1:
+        if len({frozenset(record.classes) for record in group}) > 1:
             lines["labels"].append(", ".join(f"{record.name} ({record.label})" for record in group))
         elif len({record.split for record in group}) > 1:
             lines["parts"].append(", ".join(f"{record.name} ({record.split})" for record in group))

@@ -52,7 +52,7 @@ def fix_list(records: Sequence[VideoRecord], known: Mapping[VideoSource, Checked
         id(r): f"{known[r.source].health.fault}: {known[r.source].health.reason}" for r in records if _bad(r, known)
     }
     for group in copies([record for record in records if id(record) not in left_out], known):
-        if len({record.label for record in group}) > 1:
+        if len({frozenset(record.classes) for record in group}) > 1:
             labels = ", ".join(sorted({record.label for record in group}))
             left_out |= {id(record): f"the same video has the labels {labels}" for record in group}
             continue

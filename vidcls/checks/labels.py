@@ -21,7 +21,8 @@ def class_counts(records: Sequence[VideoRecord]) -> dict[str, dict[str, int]]:
     """Videos by class and split, by name."""
     counts: dict[str, dict[str, int]] = {}
     for record in records:
-        counts.setdefault(record.label, dict.fromkeys(SPLITS, 0))[record.split] += 1
+        for name in record.classes:
+            counts.setdefault(name, dict.fromkeys(SPLITS, 0))[record.split] += 1
     return dict(sorted(counts.items()))
 
 
@@ -42,7 +43,7 @@ def lacking_classes(records: Sequence[VideoRecord]) -> Iterator[Finding]:
 
 def imbalance(records: Sequence[VideoRecord]) -> Iterator[Finding]:
     """The largest and the smallest class, where they are far apart."""
-    train = Counter(record.label for record in records if record.split == "train")
+    train = Counter(name for record in records if record.split == "train" for name in record.classes)
     if train and max(train.values()) >= UNEVEN * min(train.values()):
         (most, many), (least, few) = train.most_common()[0], train.most_common()[-1]
         line = f"{most} has {many} training videos, {least} {few}"
@@ -52,7 +53,7 @@ def imbalance(records: Sequence[VideoRecord]) -> Iterator[Finding]:
 
 def label_typos(records: Sequence[VideoRecord]) -> Iterator[Finding]:
     """Pairs of labels that may be one label written in two ways."""
-    counts = Counter(record.label for record in records)
+    counts = Counter(name for record in records for name in record.classes)
     lines = []
     for one, other in combinations(sorted(counts), 2):
         why = _why_alike(one, other, counts)

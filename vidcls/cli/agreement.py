@@ -19,6 +19,7 @@ from vidcls.models.classifier import VideoClassifier
 from vidcls.runs.dataset_identity import named_dataset
 from vidcls.runs.folder import CONFIG_FILE
 from vidcls.settings_file import read_settings
+from vidcls.tasks import DEFAULT_TASK
 from vidcls.types import ClipSettings
 
 # What a test may look at differently than the training's own settings said; the crops of a test lie in the transform.
@@ -30,7 +31,7 @@ CUT = ("val_fraction", "test_fraction", "seed", "group_pattern", "fold")  # whic
 def check_linked(model: Namespace) -> None:
     """Refuse what only the data knows; the link would overwrite it in silence."""
     given = _plain(model.init_args)
-    for name, default in (("class_names", None), ("clip", dataclasses.asdict(ClipSettings()))):
+    for name, default in (("class_names", None), ("clip", dataclasses.asdict(ClipSettings())), ("task", DEFAULT_TASK)):
         if given.get(name) not in (None, default):
             raise ConfigurationError(f"--model.{name}: is set from the data: remove it")
 
@@ -62,6 +63,11 @@ def check_against_checkpoint(facts: CheckpointFacts, config: Namespace) -> None:
     if facts.input_settings is not None:
         settings = _completed(facts.input_settings, VideoDataModule)
         _compare("--data.", facts, settings, _plain(config.data), FREE_AT_TEST)
+    if config.data.task not in (None, facts.task):
+        raise CheckpointError(
+            f"{facts.path}: was trained with --data.task {facts.task}, but {config.data.task} is asked for: remove it, "
+            "or train another model"
+        )
     names = config.data.class_names
     if names is not None and list(names) != list(facts.class_names):
         known, wanted = unlike(facts.class_names, names)

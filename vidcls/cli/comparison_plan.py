@@ -117,8 +117,9 @@ def _free(planned: Mapping[str, object]) -> list[str]:
     """What may differ between the plan of a model and the configuration in one of its run folders."""
     free = [*LINKED, *NO_EFFECT_ON_RESULTS, *OF_ONE_RUN, *PLACES]
     data = section(planned, "data")
-    # A resumed training writes down what its checkpoint says of these.
-    return free + [f"data.{name}" for name in ("class_names", "flow_settings", "score") if data.get(name) is None]
+    # A resumed training writes down what its checkpoint says of these, and each what its task chose to monitor.
+    free += [f"data.{name}" for name in ("class_names", "flow_settings", "score", "task") if data.get(name) is None]
+    return free + (["monitor"] if planned.get("monitor") is None else [])
 
 
 def _content(config: Path) -> Mapping[str, object]:

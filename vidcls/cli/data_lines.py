@@ -18,7 +18,7 @@ def data_lines(data: VideoDataModule, splits: Sequence[Split] = SPLITS) -> list[
         splits: those that the command works on.
     """
     dataset = data.dataset
-    present = {record.label for record in data.records}
+    present = {name for record in data.records for name in record.classes}
     names = [name for name in data.class_names if name in present]
     lines = [
         f"data set: {type(dataset).__name__} {dataset.source or dataset.root}: {len(data.records)} videos of "
@@ -30,5 +30,6 @@ def data_lines(data: VideoDataModule, splits: Sequence[Split] = SPLITS) -> list[
 
 
 def _counts(records: Sequence[VideoRecord], split: Split) -> str:
-    labels = [record.label for record in records if record.split == split]
-    return f"{len(labels)} videos of {len(set(labels))} classes" if labels else "no videos"
+    found = [record.classes for record in records if record.split == split]
+    names = {name for classes in found for name in classes}
+    return f"{len(found)} videos of {len(names)} classes" if found else "no videos"

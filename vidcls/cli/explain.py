@@ -81,7 +81,7 @@ def _parsed(argv: list[str]) -> Namespace:
     add("checkpoint", metavar="CKPT", type=Path, help="a checkpoint, or the folder of a run, for its best one")
     add("video", metavar="VIDEO", nargs="?", help="the video to explain")
     add("--method", choices=METHOD_NAMES, default="gradcam", help="how heat is found (default gradcam)")
-    add("--class", dest="class_name", metavar="NAME", help="the class to explain (default: the predicted one)")
+    add("--class", dest="class_name", metavar="NAME", help="the class to explain (default: the most probable one)")
     add("--layer", metavar="NAME", help="of gradcam and cam: a layer of the model (default: the model's choice)")
     add(
         "--output",

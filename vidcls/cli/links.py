@@ -10,6 +10,7 @@ from jsonargparse import Namespace
 from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError
 from vidcls.models.build import import_class
+from vidcls.tasks import Task
 from vidcls.types import ClipSettings, Stream
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ LINKED = {
     "data.streams": "the model tells the data what it sees",
     "data.seed": "the data follows --seed_everything",
     "model.class_names": "the classes are set from the data (--data.class_names sets their order)",
+    "model.task": "the task is set from the data (--data.task)",
     "model.clip": "the clips are set from the data (--data.clip_len, .num_snippets, .stride, .flow_len)",
 }
 
@@ -30,6 +32,7 @@ def add_links(parser: ArgumentParser) -> None:
     parser.link_arguments("model", "data.streams", compute_fn=_streams_of)
     parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
     parser.link_arguments("data.class_names", "model.init_args.class_names", apply_on="instantiate")
+    parser.link_arguments("data.task", "model.init_args.task", compute_fn=_name_of, apply_on="instantiate")
     parser.link_arguments("data.clip", "model.init_args.clip", compute_fn=_fields_of, apply_on="instantiate")
 
 
@@ -38,6 +41,11 @@ def refuse_linked(words: Words) -> None:
     for key, source in LINKED.items():
         if words.origin(key) is not None:
             raise ConfigurationError(f"--{key}: {source}: remove it")
+
+
+def _name_of(task: Task) -> str:
+    """The task as a model takes it."""
+    return task.name
 
 
 def _fields_of(clip: ClipSettings) -> Namespace:

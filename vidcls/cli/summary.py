@@ -184,14 +184,16 @@ def _of_configuration(source: str, others: Sequence[str], num_classes: int | Non
     from vidcls.cli.messages import own_message, parser_message
     from vidcls.cli.parsed import parsed_fit, plain
     from vidcls.models.build import import_class, instantiate_model
+    from vidcls.models.classifier import LINKED_ARGUMENTS
     from vidcls.models.input_shapes import input_shapes
+    from vidcls.tasks import task_class
     from vidcls.types import ClipSettings
 
     config = parsed_fit(["--config", source, *others])
     model_class: type[VideoClassifier] = import_class(config.model.class_path)
     arguments = plain(config.model.init_args)
     assert isinstance(arguments, dict)
-    arguments = {name: value for name, value in arguments.items() if name not in ("class_names", "clip")}
+    arguments = {name: value for name, value in arguments.items() if name not in LINKED_ARGUMENTS}
     arguments |= dict.fromkeys((name for name in model_class.initial_weights if name in arguments), None)
     data = config.data
     clip = ClipSettings(data.num_snippets, data.clip_len, data.stride, data.flow_len)
@@ -199,7 +201,7 @@ def _of_configuration(source: str, others: Sequence[str], num_classes: int | Non
     names = data.class_names or [f"class {k}" for k in range(num_classes or DEFAULT_NUM_CLASSES)]
     try:
         with torch.device("meta"):
-            model = instantiate_model(model_class, names, clip, arguments)
+            model = instantiate_model(model_class, names, clip, arguments, task=task_class(data.task).name)
     except (ArgumentError, ValueError) as error:
         raise ConfigurationError(own_message(error) or parser_message(error)) from error
     shapes = input_shapes(model_class.streams, clip, data.transform.crop_px)

@@ -43,11 +43,13 @@ from vidcls.errors import ConfigurationError, DivergedError, VidclsError
 from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
 from vidcls.models.build import import_model_class
+from vidcls.tasks import task_class
 from vidcls.trusted_settings import check_settings
 from vidcls.types import SPLITS, Split
 
 # Abbreviated, --ckpt_pat would silently start a new training.
 PARSER: dict[str, bool] = {"exit_on_error": False, "allow_abbrev": False}
+MONITOR = "What the best checkpoint is best at; left out: the main metric of the task, such as val/top1."
 # Lightning's command line lets configurations be fetched from anywhere: a file would name an address, and it was asked.
 set_parsing_settings(config_read_mode_fsspec_enabled=False)
 
@@ -145,7 +147,7 @@ class VidclsCLI(LightningCLI):
         """Our own options, and the links by which data and model tell each other what they know."""
         parser.add_argument("--name", type=str | None, default=None, help="Name of the run; that of the configuration.")
         parser.add_argument("--run", type=str | None, default=None, help="Folder of the run; a new one, or its newest.")
-        parser.add_argument("--monitor", type=str, default="val/top1", help="What the best checkpoint is best at.")
+        parser.add_argument("--monitor", type=str | None, default=None, help=MONITOR)
         parser.add_argument(
             "--save_every_n_steps",
             type=PositiveInt | None,
@@ -178,11 +180,14 @@ class VidclsCLI(LightningCLI):
                 if name in config.model.init_args:
                     config.model.init_args[name] = None
             config.data.class_names = list(facts.class_names)
+            config.data.task = facts.task
             if facts.input_settings is not None:
-                config.data.flow_settings = _as_namespace(facts.input_settings["flow_settings"])
+                flow = facts.input_settings["flow_settings"]
+                config.data.flow_settings = Namespace(flow) if isinstance(flow, Mapping) else None
                 if config.data.score is None:
                     config.data.score = facts.input_settings.get("score")  # which version 0.1 did not write
             config.ckpt_path = str(facts.path)
+        config.monitor = config.monitor or f"val/{task_class(config.data.task).main_metric}"
         config.trainer.default_root_dir = str(self.request.folder())
 
     def before_fit(self) -> None:
@@ -245,7 +250,3 @@ class VidclsCLI(LightningCLI):
         if subcommand == "test":
             kwargs["verbose"] = False  # our own table says it
         return kwargs
-
-
-def _as_namespace(plain: object) -> Namespace | None:
-    return Namespace(plain) if isinstance(plain, Mapping) else None

@@ -15,7 +15,7 @@ from vidcls.compare.improving import RULE
 from vidcls.compare.measured import measured_costs, request_for
 from vidcls.compare.plots import curve_points, draw_accuracy_by_cost, draw_curves
 from vidcls.compare.results import RunResult, by_model, found_runs
-from vidcls.compare.table import ModelRow, Runs, as_csv, as_markdown, as_text, model_row
+from vidcls.compare.table import ModelRow, Runs, as_csv, as_markdown, as_text, model_row, plain
 from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
 from vidcls.settings_file import read_json
@@ -82,7 +82,7 @@ def write_comparison(
     rows = [model_row(name, seeds, costs.get(name), batch_size=batch_size) for name, seeds in models.items()]
     commands = _commands(folder, Command(command, date, wall_seconds(), this_machine().to_dict()), trains=trains)
     first = next(iter(first_runs.values()))
-    chance = 1 / len(first.videos.class_names)
+    chance = first.videos.task.chance
     conditions = {name: _conditions(request) for name, request in requests.items()}
     content = {
         "commands": [asdict(command) for command in commands],
@@ -91,7 +91,7 @@ def write_comparison(
         "still_improving": RULE,
         "cost_machine": cost_machine.to_dict(),
         "cost_conditions": conditions,
-        "models": [asdict(row) for row in rows],
+        "models": [plain(row) for row in rows],
         "runs": [_run(run) for seeds in models.values() for runs in seeds.values() for run in runs],
         "problems": problems,
     }
@@ -103,7 +103,7 @@ def write_comparison(
     points = {
         name: curve_points(name, [run for runs in seeds.values() for run in runs]) for name, seeds in models.items()
     }
-    draw_curves(points, folder / "curves.png", chance=chance)
+    draw_curves(points, folder / "curves.png", metric=first.videos.task.headline_names()[0], chance=chance)
     say(as_text(rows))
     say(f"written to {folder}: comparison.csv, comparison.json, comparison.md, accuracy_by_cost.png, curves.png")
     return problems
@@ -160,8 +160,7 @@ def _run(run: RunResult) -> dict[str, object]:
         "fold": run.fold,
         "folder": str(run.folder),
         "checkpoint": run.checkpoint.name,
-        "top1": run.videos.top1(),
-        "mean_class_accuracy": run.videos.mean_class_accuracy(),
+        **{key: run.videos.measured(key) for key in run.videos.task.headline},
         "num_test_videos": len(run.videos),
         "epochs": run.num_epochs,
         "training_seconds": run.train_seconds,

@@ -202,7 +202,7 @@ def _made_up(model: VideoClassifier, shapes: Sequence[Sequence[int]], batch_size
 
     generator = torch.Generator().manual_seed(0)
     batch = Batch(
-        label=torch.randint(model.num_classes, (batch_size,), generator=generator).to(device),
+        label=model.task.random_targets(batch_size, generator).to(device),
         index=torch.arange(batch_size, device=device),
     )
     for name, shape in zip(model.streams, shapes, strict=True):

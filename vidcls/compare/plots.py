@@ -13,6 +13,7 @@ from vidcls.compare.spread import spread
 from vidcls.compare.table import ModelRow, short
 from vidcls.figures import png_figure, save_png
 from vidcls.files import write_csv
+from vidcls.tasks import MetricName
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +31,7 @@ COSTS = {
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Validation accuracy of one model after one epoch.
+    """The main metric of one model on the validation videos after one epoch.
 
     Args:
         model: its name.
@@ -48,29 +49,30 @@ class CurvePoint:
 
 
 def curve_points(model: str, runs: Sequence[RunResult]) -> list[CurvePoint]:
-    """The mean over runs of validation accuracy, by epoch."""
+    """The mean over runs of the main metric of the validation, by epoch."""
     by_epoch: dict[int, list[float]] = {}
     for run in runs:
-        for epoch, accuracy in run.curve:
-            by_epoch.setdefault(epoch, []).append(accuracy)
+        for epoch, value in run.curve:
+            by_epoch.setdefault(epoch, []).append(value)
     return [
         CurvePoint(model, epoch + 1, len(values), statistics.fmean(values), spread(values).std)
         for epoch, values in sorted(by_epoch.items())
     ]
 
 
-def draw_accuracy_by_cost(rows: Sequence[ModelRow], path: Path, *, chance: float) -> None:
-    """Top-1 with its spread against each cost, costs on a logarithmic axis; the numbers are those of the table.
+def draw_accuracy_by_cost(rows: Sequence[ModelRow], path: Path, *, chance: float | None) -> None:
+    """The main metric with its spread against each cost, on a logarithmic axis; the numbers are those of the table.
 
     Args:
         rows: one for each model; one without costs is not drawn.
         path: the ``.png`` file.
-        chance: accuracy of guessing, for a line.
+        chance: the metric of guessing, for a line; None for none.
     """
+    main = next(iter(rows[0].metrics))
     figure = png_figure(6.2 * len(COSTS), 4.6)
     for k, (name, label) in enumerate(COSTS.items(), start=1):
         axes = figure.add_subplot(1, len(COSTS), k)
-        axes.axhline(100 * chance, color="0.5", linestyle="--", linewidth=1, label="chance")
+        _draw_chance(axes, chance)
         for position, row in enumerate(rows):
             cost = getattr(row, name)
             if cost is not None:
@@ -79,25 +81,30 @@ def draw_accuracy_by_cost(rows: Sequence[ModelRow], path: Path, *, chance: float
         axes.margins(x=0.1)
         axes.set_ylim(0, 104)
         axes.set_xlabel(label)
-        axes.set_ylabel("top-1 on the test part (%), mean and spread over seeds")
+        axes.set_ylabel(f"{main.title} on the test part (%), mean and spread over seeds")
         axes.grid(which="both", color="0.92")
     figure.axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     save_png(figure, path)
 
 
-def draw_curves(points: Mapping[str, Sequence[CurvePoint]], path: Path, *, chance: float) -> None:
-    """Validation accuracy by epoch, mean and band of one sample standard deviation; the numbers go into a csv beside.
+def draw_curves(
+    points: Mapping[str, Sequence[CurvePoint]], path: Path, *, metric: MetricName, chance: float | None
+) -> None:
+    """The main metric of the validation by epoch, mean and band of one sample standard deviation.
+
+    The numbers go into a csv file beside the figure.
 
     Args:
         points: of each model.
         path: the ``.png`` file.
-        chance: accuracy of guessing, for a line.
+        metric: what the points are values of.
+        chance: the metric of guessing, for a line; None for none.
     """
     from matplotlib.ticker import MaxNLocator
 
     figure = png_figure(8.0, 5.0)
     axes = figure.add_subplot()
-    axes.axhline(100 * chance, color="0.5", linestyle="--", linewidth=1, label="chance")
+    _draw_chance(axes, chance)
     for position, (model, curve) in enumerate(points.items()):
         color, marker, line = _look(position)
         epochs, means = [p.epoch for p in curve], [100 * p.mean for p in curve]
@@ -110,11 +117,16 @@ def draw_curves(points: Mapping[str, Sequence[CurvePoint]], path: Path, *, chanc
     axes.set_ylim(0, 104)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
-    axes.set_ylabel("top-1 on the validation part (%), mean and spread over runs")
+    axes.set_ylabel(f"{metric.title} on the validation part (%), mean and spread over runs")
     axes.grid(color="0.92")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    write_csv(path.with_suffix(".csv"), _rows(points))
+    write_csv(path.with_suffix(".csv"), _rows(points, metric.key))
     save_png(figure, path)
+
+
+def _draw_chance(axes: Axes, chance: float | None) -> None:
+    if chance is not None:
+        axes.axhline(100 * chance, color="0.5", linestyle="--", linewidth=1, label="chance")
 
 
 def _scale_costs(axes: Axes) -> None:
@@ -131,10 +143,11 @@ def _scale_costs(axes: Axes) -> None:
 
 def _draw_point(axes: Axes, position: int, row: ModelRow, cost: float) -> None:
     color, marker, _ = _look(position)
-    accuracy, std = 100 * row.top1_mean, 100 * row.top1_std if row.top1_std is not None else None
+    found = next(iter(row.metrics.values()))
+    mean, std = 100 * found.mean, 100 * found.std if found.std is not None else None
     name = row.model + (" †" if row.still_improving else "")
     axes.errorbar(
-        [cost], [accuracy], yerr=std, color=color, marker=marker, markersize=8, capsize=4, linestyle="", label=name
+        [cost], [mean], yerr=std, color=color, marker=marker, markersize=8, capsize=4, linestyle="", label=name
     )
 
 
@@ -144,8 +157,8 @@ def _look(position: int) -> tuple[str, str, str]:
     return COLORS[position % num_colors], MARKERS[position % num_colors], LINES[position // num_colors % len(LINES)]
 
 
-def _rows(points: Mapping[str, Sequence[CurvePoint]]) -> Iterator[tuple[object, ...]]:
-    yield "model", "epoch", "num_runs", "val_top1_mean", "val_top1_std"
+def _rows(points: Mapping[str, Sequence[CurvePoint]], key: str) -> Iterator[tuple[object, ...]]:
+    yield "model", "epoch", "num_runs", f"val_{key}_mean", f"val_{key}_std"
     for curve in points.values():
         for p in curve:
             yield p.model, p.epoch, p.num_runs, f"{p.mean:.6g}", "" if p.std is None else f"{p.std:.6g}"

@@ -13,7 +13,7 @@ from vidcls.compare.improving import still_improving
 from vidcls.compare.run import read_record
 from vidcls.compare.settings import LINKED, NO_EFFECT_ON_RESULTS, OF_ONE_RUN, PLACES, first_difference, section
 from vidcls.errors import ConfigurationError, VidclsError
-from vidcls.runs.curves import validation_accuracy
+from vidcls.runs.curves import validation_curve
 from vidcls.runs.folder import BEST, CONFIG_FILE, METRICS_FILE, SCORES_FILE, SUMMARY_FILE, checkpoint_in
 from vidcls.runs.results import ScoredVideos, joined, read_scores
 from vidcls.runs.summary import read_summary, tested_checkpoint
@@ -38,7 +38,7 @@ class RunResult:
         settings: its configuration, in plain types.
         videos: that were tested, with their scores.
         num_views: views of a test video whose scores were averaged.
-        curve: ``(epoch, accuracy)`` of the validation part, epochs from 0.
+        curve: ``(epoch, main metric)`` of the validation part, epochs from 0.
         train_seconds: wall time of the training; None where it was made by hand.
         improving: whether it stopped while it got better; None where that cannot be said.
         checkpoint: the file that was tested.
@@ -107,10 +107,10 @@ def read_result(folder: Path) -> RunResult:
     try:
         settings = read_settings(folder / CONFIG_FILE)
         summary = read_summary(folder)
-        videos = read_scores(folder / SCORES_FILE, summary["class_names"])
+        videos = read_scores(folder / SCORES_FILE, summary["class_names"], summary.get("task"))
         if len(videos.not_finite):
             raise ValueError(f"{SCORES_FILE} has scores that are NaN or infinite, since its training diverged")
-        curve = validation_accuracy(folder / METRICS_FILE)
+        curve = validation_curve(folder / METRICS_FILE, videos.task.main_metric)
         tested = tested_checkpoint(folder)
         record = read_record(folder)
         num_views = int(summary["views_per_video"])
@@ -187,8 +187,9 @@ def _check_same_test(runs_by_name: dict[str, list[RunResult]]) -> None:
             )
 
 
-def _labels(videos: ScoredVideos) -> dict[str, str]:
-    return {path: videos.class_names[label] for path, label in zip(videos.paths, videos.labels, strict=True)}
+def _labels(videos: ScoredVideos) -> dict[str, tuple[str, str]]:
+    """The task and the label of each video, by name."""
+    return {path: (videos.task_name, videos.label(number)) for number, path in enumerate(videos.paths)}
 
 
 def _improving(settings: dict[str, object], curve: Sequence[tuple[int, float]], *, num_tested: int) -> bool | None:
@@ -201,4 +202,4 @@ def _improving(settings: dict[str, object], curve: Sequence[tuple[int, float]], 
         num_validated = num_videos(section(settings, "data"), "val")
     except VidclsError:  # the data set is not at hand: the test part has about the same size
         num_validated = num_tested
-    return still_improving([accuracy for _, accuracy in curve], max(1, num_validated))
+    return still_improving([value for _, value in curve], max(1, num_validated))

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-LINKED = ("model.init_args.class_names", "model.init_args.clip", "data.streams")  # what model and data tell each other
+LINKED = (  # what model and data tell each other
+    "model.init_args.class_names",
+    "model.init_args.clip",
+    "model.init_args.task",
+    "data.streams",
+)
 PLACES = ("config", "name", "run", "ckpt_path", "trainer.default_root_dir", "trainer.logger")
 OF_ONE_RUN = ("seed_everything", "data.seed", "data.fold")
 NO_EFFECT_ON_RESULTS = ("data.num_workers", "trainer.enable_progress_bar", "trainer.enable_model_summary")

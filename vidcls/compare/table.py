@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 from vidcls.compare.cost import MIB, Cost, per_second
 from vidcls.compare.improving import RULE
 from vidcls.compare.results import RunResult, pooled
-from vidcls.compare.spread import spread
+from vidcls.compare.spread import Spread, spread
 from vidcls.files import csv_text
+from vidcls.tasks import MetricName
 
 Runs = Mapping[int, Sequence[RunResult]]
 """Seed -> its runs, one for each fold."""
@@ -30,10 +31,7 @@ class ModelRow:
         num_seeds: trainings that the accuracies are means of.
         num_test_videos: of one seed, over all its folds.
         views: of a test video whose scores are averaged.
-        top1_mean: share of the test videos that were recognised.
-        top1_std: sample standard deviation over the seeds.
-        mean_class_accuracy_mean: mean over classes of the share of their videos that were recognised.
-        mean_class_accuracy_std: sample standard deviation over the seeds.
+        metrics: those that the task compares, the main one first: mean and sample standard deviation over the seeds.
         parameters: trained and frozen ones.
         multiply_adds: for one clip.
         latency_ms: of one clip, median.
@@ -51,10 +49,7 @@ class ModelRow:
     num_seeds: int
     num_test_videos: int
     views: int
-    top1_mean: float
-    top1_std: float | None
-    mean_class_accuracy_mean: float
-    mean_class_accuracy_std: float | None
+    metrics: Mapping[MetricName, Spread]
     parameters: int | None
     multiply_adds: int | None
     latency_ms: float | None
@@ -77,7 +72,6 @@ def model_row(name: str, runs_by_seed: Runs, cost: Cost | None, *, batch_size: i
     """
     runs = [run for folds in runs_by_seed.values() for run in folds]
     tests = [pooled(folds) for folds in runs_by_seed.values()]
-    accuracy, by_class = spread([t.top1() for t in tests]), spread([t.mean_class_accuracy() for t in tests])
     seconds = [run.train_seconds for run in runs]
     improving = [run.improving for run in runs if run.improving is not None]
     peak = cost.training_peak_bytes if cost else None
@@ -88,10 +82,7 @@ def model_row(name: str, runs_by_seed: Runs, cost: Cost | None, *, batch_size: i
         num_seeds=len(tests),
         num_test_videos=len(tests[0]),
         views=runs[0].num_views,
-        top1_mean=accuracy.mean,
-        top1_std=accuracy.std,
-        mean_class_accuracy_mean=by_class.mean,
-        mean_class_accuracy_std=by_class.std,
+        metrics={name: spread([test.measured(name.key) for test in tests]) for name in tests[0].task.headline_names()},
         parameters=cost.num_parameters if cost else None,
         multiply_adds=cost.num_multiply_adds if cost else None,
         latency_ms=1e3 * statistics.median(cost.latency_seconds) if cost else None,
@@ -106,7 +97,20 @@ def model_row(name: str, runs_by_seed: Runs, cost: Cost | None, *, batch_size: i
 
 def as_csv(rows: Sequence[ModelRow]) -> str:
     """All columns, with empty cells for what is not known."""
-    return csv_text([[field.name for field in fields(ModelRow)], *(map(_cell, asdict(row).values()) for row in rows)])
+    lines = [plain(row) for row in rows]
+    return csv_text([[*lines[0]], *(map(_cell, line.values()) for line in lines)])
+
+
+def plain(row: ModelRow) -> dict[str, object]:
+    """A row in plain types by the names of its columns; each metric has two, such as ``top1_mean`` and ``top1_std``."""
+    columns: dict[str, object] = {}
+    for field in fields(ModelRow):
+        if field.name == "metrics":
+            for name, found in row.metrics.items():
+                columns |= {f"{name.key}_mean": found.mean, f"{name.key}_std": found.std}
+        else:
+            columns[field.name] = getattr(row, field.name)
+    return columns
 
 
 def as_markdown(rows: Sequence[ModelRow], conditions: Sequence[str]) -> str:
@@ -117,8 +121,9 @@ def as_markdown(rows: Sequence[ModelRow], conditions: Sequence[str]) -> str:
         conditions: lines such as the command and the machine.
     """
     header = (
-        "model", "top-1 %", "mean class accuracy %", "seeds", "sees", "views", "parameters", "multiply-adds",
-        "latency ms", "inference clips/s", "training clips/s", "training memory MiB", "training min", "epochs",
+        "model", *(f"{name.title} %" for name in rows[0].metrics), "seeds", "sees", "views", "parameters",
+        "multiply-adds", "latency ms", "inference clips/s", "training clips/s", "training memory MiB",
+        "training min", "epochs",
     )  # fmt: skip
     lines = [header, ("---", *["---:"] * (len(header) - 1)), *(_cells(row) for row in rows)]
     table = ["| " + " | ".join(line) + " |" for line in lines]
@@ -128,8 +133,10 @@ def as_markdown(rows: Sequence[ModelRow], conditions: Sequence[str]) -> str:
 
 def as_text(rows: Sequence[ModelRow]) -> str:
     """The first columns, for a terminal."""
-    header = ("model", "top-1 %", "mean class %", "seeds", "multiply-adds", "latency ms", "training clips/s")
-    picked = (0, 1, 2, 3, 7, 8, 10)
+    names = [f"{name.short} %" for name in rows[0].metrics]
+    header = ("model", *names, "seeds", "multiply-adds", "latency ms", "training clips/s")
+    after = 1 + len(names)
+    picked = (*range(after), after, after + 4, after + 5, after + 7)
     lines = [header, *(tuple(_cells(row)[k] for k in picked) for row in rows)]
     widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
     return "\n".join(
@@ -141,8 +148,7 @@ def as_text(rows: Sequence[ModelRow]) -> str:
 def _cells(row: ModelRow) -> tuple[str, ...]:
     return (
         row.model + (f" {MARK}" if row.still_improving else ""),
-        percent(row.top1_mean, row.top1_std),
-        percent(row.mean_class_accuracy_mean, row.mean_class_accuracy_std),
+        *(percent(found.mean, found.std) for found in row.metrics.values()),
         str(row.num_seeds),
         row.streams or UNKNOWN,
         str(row.views),

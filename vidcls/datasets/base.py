@@ -52,7 +52,7 @@ class VideoDataset(ABC):
         self.records = records
         self.source = str(root) if source is None else source
         self.notes = tuple(notes)
-        self.class_names = sorted({record.label for record in records})
+        self.class_names = sorted({name for record in records for name in record.classes})
 
     def prepare(self) -> None:  # noqa: B027 - most data sets lie ready on disk
         """Write what must exist before the first video is read; does nothing where the files already exist."""
@@ -137,4 +137,5 @@ def _record(entry: Entry) -> VideoRecord:
         name=entry.name,
         group=entry.group,
         extra=entry.extra,
+        several=entry.several,
     )

@@ -120,29 +120,35 @@ def check_groups(entries: Sequence[Entry], *, official: bool = False) -> None:
 def check_label_text(entries: Sequence[Entry]) -> None:
     """Raise `DatasetError` where a label cannot be shown on a line or written to a file of text."""
     seen: set[str] = set()
-    for entry in entries:
-        if entry.label in seen:
+    for entry, name in _with_classes(entries):
+        if name in seen:
             continue
-        seen.add(entry.label)
-        kinds = {unicodedata.category(character) for character in entry.label}
+        seen.add(name)
+        kinds = {unicodedata.category(character) for character in name}
         if "Cs" in kinds:
             fault = "is not valid Unicode"
         elif kinds & {"Cc", "Zl", "Zp"}:
             fault = "has a control character or a line break"
         else:
             continue
-        raise DatasetError(f"{entry.place}: the label {entry.label!a} {fault}: rename the class")
+        raise DatasetError(f"{entry.place}: the label {name!a} {fault}: rename the class")
+
+
+def _with_classes(entries: Sequence[Entry]) -> Iterator[tuple[Entry, str]]:
+    for entry in entries:
+        for name in entry.classes:
+            yield entry, name
 
 
 def check_labels(entries: Sequence[Entry], source: str) -> None:
     """Raise `DatasetError` where there is no training video, one class only, or a class that is never trained on."""
-    trained = {entry.label for entry in entries if entry.split == "train"}
+    trained = {name for entry in entries if entry.split == "train" for name in entry.classes}
     if not trained:
         raise DatasetError(f"no training videos in {source}: expected split train for some; found only other splits")
     unknown: dict[str, Entry] = {}
-    for entry in entries:
-        if entry.label not in trained:
-            unknown.setdefault(entry.label, entry)
+    for entry, name in _with_classes(entries):
+        if name not in trained:
+            unknown.setdefault(name, entry)
     if unknown:
         places = first_few(f"{label!r} ({entry.split}, {entry.place})" for label, entry in unknown.items())
         raise DatasetError(

@@ -20,13 +20,14 @@ class Entry:
 
     Args:
         path: the file, absolute and without ``..``.
-        label: the class name.
+        label: the class name, or the text that names several classes.
         name: what the video will be called, see `name_inside`.
         split: the split it is listed in; None where it is still to be cut.
         group: what must stay together in one split; None where nothing is known.
         source: the annotation that lists it; empty where a folder does.
         line: line number in that annotation, from 1.
         extra: further columns.
+        several: the classes of a video that has another number of them than one; None where ``label`` is its class.
     """
 
     path: str
@@ -37,6 +38,12 @@ class Entry:
     source: str = ""
     line: int = 0
     extra: Mapping[str, str] = field(default_factory=dict)
+    several: tuple[str, ...] | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes that the video is labelled with."""
+        return (self.label,) if self.several is None else self.several
 
     @property
     def place(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from vidcls.datasets.checks import first_few
-from vidcls.datasets.splits import choose_units
+from vidcls.datasets.splits import choose_units, class_units
 from vidcls.errors import DatasetError
 from vidcls.types import Split, VideoRecord
 
@@ -44,9 +44,10 @@ def refold(
     labels = [record.label for record in records]
     test = _test_units(labels, units, num_folds, seed)[fold]
     pool = [index for index, unit in enumerate(units) if unit not in test]
-    pool_labels, pool_units = [labels[index] for index in pool], [units[index] for index in pool]
-    _check_trained(labels, pool_labels, f"fold {fold} of {num_folds}")
-    val = choose_units(pool_labels, pool_units, fraction=val_fraction, salt=f"{seed}/val/{fold}")
+    pool_classes, pool_units = [records[index].classes for index in pool], [units[index] for index in pool]
+    names = {name for record in records for name in record.classes}
+    _check_trained(names - {name for classes in pool_classes for name in classes}, f"fold {fold} of {num_folds}")
+    val = choose_units(*class_units(pool_classes, pool_units), fraction=val_fraction, salt=f"{seed}/val/{fold}")
     if not val:
         raise DatasetError(
             f"no group is left for validation in fold {fold} of {num_folds}: {len(set(pool_units))} groups remain, "
@@ -54,7 +55,10 @@ def refold(
         )
     splits: list[Split] = ["test" if unit in test else "val" if unit in val else "train" for unit in units]
     for part in ("val", "test"):
-        lacking = sorted(set(labels) - {label for label, split in zip(labels, splits, strict=True) if split == part})
+        lacking = sorted(
+            names
+            - {name for record, split in zip(records, splits, strict=True) if split == part for name in record.classes}
+        )
         if lacking:
             _log.warning("fold %d of %d: the %s split has no video of: %s", fold, num_folds, part, first_few(lacking))
     return [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
@@ -87,12 +91,11 @@ def _test_units(labels: list[str], units: list[str], num_folds: int, seed: int) 
     return parts
 
 
-def _check_trained(labels: list[str], pool_labels: list[str], where: str) -> None:
-    untrained = sorted(set(labels) - set(pool_labels))
+def _check_trained(untrained: set[str], where: str) -> None:
     if untrained:
         raise DatasetError(
-            f"{where} would test classes that it cannot train: {first_few(untrained)} occurs in its test groups only; "
-            "add videos of other groups, or remove the class"
+            f"{where} would test classes that it cannot train: {first_few(sorted(untrained))} occurs in its test "
+            "groups only; add videos of other groups, or remove the class"
         )
 
 

@@ -51,6 +51,15 @@ def cut_validation(entries: Sequence[Entry], *, val_fraction: float, seed: int, 
     _move(entries, "val", fraction=val_fraction, seed=seed, source=source)
 
 
+def class_units(classes: Sequence[Sequence[str]], units: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Videos with their classes -> a class and the unit of its video for each, as :func:`choose_units` counts them.
+
+    Videos without a class count as a class of their own.
+    """
+    pairs = [(name, unit) for names, unit in zip(classes, units, strict=True) for name in names or ("",)]
+    return [name for name, _ in pairs], [unit for _, unit in pairs]
+
+
 def choose_units(labels: Sequence[str], units: Sequence[str], *, fraction: float, salt: str) -> set[str]:
     """Some of the units, so that they hold about ``fraction`` of every class's videos, and at least one unit per class.
 
@@ -99,7 +108,9 @@ def _move(entries: Sequence[Entry], split: Split, *, fraction: float, seed: int,
         return
     pool = [entry for entry in entries if entry.split == "train"]
     units = [entry.unit for entry in pool]
-    chosen = choose_units([entry.label for entry in pool], units, fraction=fraction, salt=f"{seed}/{split}")
+    chosen = choose_units(
+        *class_units([entry.classes for entry in pool], units), fraction=fraction, salt=f"{seed}/{split}"
+    )
     if pool and not chosen:
         raise DatasetError(
             f"too few videos to cut a {split} split from {source}: {len(pool)} videos in {len(set(units))} groups, and "
@@ -108,9 +119,13 @@ def _move(entries: Sequence[Entry], split: Split, *, fraction: float, seed: int,
     for entry, unit in zip(pool, units, strict=True):
         if unit in chosen:
             entry.split = split
-    lacking = sorted({entry.label for entry in pool} - {entry.label for entry in pool if entry.split == split})
+    lacking = sorted(_class_names(pool) - _class_names([entry for entry in pool if entry.split == split]))
     if lacking:
         _log.warning("the %s split cut from %s has no video of: %s", split, source, first_few(lacking))
+
+
+def _class_names(entries: Sequence[Entry]) -> set[str]:
+    return {name for entry in entries for name in entry.classes}
 
 
 def _rank(unit: str, salt: str) -> bytes:

@@ -115,7 +115,7 @@ class Explainer:
         Args:
             video: as for :class:`vidcls.predict.Predictor`, or what :meth:`open` gives.
             method: see :func:`heat_maps`.
-            class_name: the class; the predicted one where None.
+            class_name: the class; the most probable one where None.
             layer: for ``gradcam`` and ``cam``: one of the model's own layers by its title, or a module of the model by
                 its name; all of its own where None.
 
@@ -139,7 +139,7 @@ class Explainer:
             info = opened.info
             end_seconds = frame_times(opened).end_seconds if opened.fps else 0.0
         prediction = self.predictor.prediction_of(record.path, pixels_of, end_seconds=end_seconds)
-        class_name = prediction.label if class_name is None else class_name
+        class_name = prediction.top(1)[0][0] if class_name is None else class_name
         target = self._target(class_name)
         stream_of: dict[str, Stream] = (
             {one.title: one.stream for one in layers}
@@ -174,7 +174,7 @@ class Explainer:
             pixels = self._reader.pixels(opened, record, indices)
         clips = self._clips(indices, pixels)
         if class_name is None:
-            class_name = self.predictor.prediction_of(record.path, pixels).label
+            class_name = self.predictor.prediction_of(record.path, pixels).top(1)[0][0]
         streams = self._streams(clips[len(clips) // 2][1])
         return class_name, time_effects(self.model, streams, self._target(class_name), num_parts=num_parts)
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vidcls.errors import ConfigurationError
 from vidcls.inference import Scorer
 from vidcls.types import Batch
 
@@ -58,7 +59,15 @@ def collect_features(scorer: Scorer, batches: Iterable[Batch]) -> Features:
     Args:
         scorer: of a network in evaluation mode.
         batches: one centred clip of each video.
+
+    Raises:
+        ConfigurationError: a video may have several classes.
     """
+    task = scorer.network.task
+    if not task.has_one_class:
+        raise ConfigurationError(
+            f"the model has the task {task.name}: what layers know is asked where each video has one class"
+        )
     by_layer: dict[str, list[Floats]] = {}
     labels: list[Tensor] = []
     indices: list[Tensor] = []

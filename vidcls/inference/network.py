@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from torch import Tensor
 from torch.nn import Parameter
 
+from vidcls.tasks import Task
 from vidcls.types import Stream
 
 
@@ -15,6 +16,10 @@ class Network(Protocol):
     """Streams ``(B, C, T, H, W)`` -> logits ``(B, K)``; a module of PyTorch."""
 
     streams: ClassVar[tuple[Stream, ...]]
+
+    @property
+    def task(self) -> Task:
+        """What its logits mean."""
 
     def __call__(self, *streams: Tensor) -> Tensor:
         """Logits ``(B, K)``, from one argument for each entry of ``streams``."""

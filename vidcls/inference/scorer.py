@@ -60,16 +60,16 @@ class Scorer:
         streams = self.fed(batch)
         B, V = streams[0].shape[:2]
         rows = self._rows([stream.flatten(0, 1) for stream in streams], fusions=True)  # (B*V, K)
-        return {row: view_scores(logits, self.rule).view(B, V, -1) for row, logits in rows.items()}
+        return {row: view_scores(logits, self.rule, self.network.task).view(B, V, -1) for row, logits in rows.items()}
 
     def averaged(self, by_view: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Probabilities ``(B, K)`` by row, from what :meth:`by_view` gives."""
-        return {row: video_scores(scores, self.rule) for row, scores in by_view.items()}
+        return {row: video_scores(scores, self.rule, self.network.task) for row, scores in by_view.items()}
 
     def videos(self, batch: Mapping[str, object]) -> dict[str, Tensor]:
-        """Probabilities ``(B, K)`` by row: the float32 mean of softmax over the V views of each video.
+        """Probabilities ``(B, K)`` by row: the float32 mean over the V views of each video.
 
-        Or, by the rule, softmax of the mean of their logits. The streams of the batch are ``(B, V, C, T, H, W)``.
+        Or, by the rule, those of the mean of their logits. The streams of the batch are ``(B, V, C, T, H, W)``.
         """
         return self.averaged(self.by_view(batch))
 
@@ -91,7 +91,7 @@ class Scorer:
 
     def clips(self, batch: Mapping[str, object]) -> dict[str, Tensor]:
         """Probabilities ``(B, K)`` float32 by row, of one clip for each video; streams ``(B, C, T, H, W)``."""
-        return {row: logits.float().softmax(dim=-1) for row, logits in self.logits(batch).items()}
+        return {row: self.network.task.probabilities(logits) for row, logits in self.logits(batch).items()}
 
     def features(self, batch: Mapping[str, object]) -> dict[str, Tensor]:
         """What every stage of every backbone says of the videos ``(B, D)`` float32, in order of depth, and the logits.

@@ -16,8 +16,9 @@ from vidcls.clips.settings import InputSettings
 from vidcls.errors import DecodeError, MissingFlowError
 from vidcls.loading.unchanged_files import UnchangedFiles
 from vidcls.loading.worker_watch import WorkerWatch
+from vidcls.tasks import Task
 from vidcls.transforms import Augmentation, ClipPixels, augmented, test_transform, train_crop
-from vidcls.types import Batch, Sample, VideoRecord
+from vidcls.types import Batch, Sample, Target, VideoRecord
 
 BadVideos = Literal["error", "skip"]
 BadTestVideos = Literal["wrong", "leave_out", "error"]
@@ -25,7 +26,6 @@ PLAIN: tuple[Literal["flipped", "color"], ...] = (
     "flipped",
     "color",
 )  # of a sample: stay plain values in a batch, which never move to a GPU
-NOT_COUNTED = -1  # in the place of a label
 STREAMS: tuple[Literal["rgb", "flow", "flow_frames"], ...] = ("rgb", "flow", "flow_frames")  # those of ClipPixels
 
 
@@ -52,9 +52,9 @@ class Skipped(TypedDict):
 
 
 class Unread(TypedDict):
-    """What stands for a video of a test that could not be read: its number, its target or NOT_COUNTED, and why."""
+    """What stands for a video of a test that could not be read: its number, its target or None, and why."""
 
-    unread: tuple[int, int, str]
+    unread: tuple[int, Target | None, str]
 
 
 class TrainClips(Dataset[Sample | Skipped]):
@@ -62,7 +62,7 @@ class TrainClips(Dataset[Sample | Skipped]):
 
     Args:
         records: the training videos.
-        class_names: K names; a label's position is the target.
+        task: says what the target of a label is.
         reader: reads the clips.
         bad_videos: ``error`` raises for a video that cannot be read or has no stored flow; ``skip`` leaves it out of
             its batch, by name.
@@ -74,7 +74,7 @@ class TrainClips(Dataset[Sample | Skipped]):
     def __init__(
         self,
         records: Sequence[VideoRecord],
-        class_names: Sequence[str],
+        task: Task,
         reader: ClipReader,
         *,
         bad_videos: BadVideos = "error",
@@ -83,7 +83,7 @@ class TrainClips(Dataset[Sample | Skipped]):
         is_deferred: bool = False,
     ) -> None:
         self.records = records
-        self.target_of = {name: k for k, name in enumerate(class_names)}
+        self.task = task
         self.reader = reader
         self.bad_videos = bad_videos
         self.watch = watch or WorkerWatch(0, None)
@@ -114,10 +114,11 @@ class TrainClips(Dataset[Sample | Skipped]):
             return {"skipped": record.source.name}
         transform = self.reader.settings.transform
         pixels, drawn = train_crop(pixels, transform, seed=seed + 1)
-        label = transform.swapped_label(record.label) if drawn.flipped else record.label
+        classes = [transform.swapped_label(name) for name in record.classes] if drawn.flipped else record.classes
+        target = self.task.target(classes)
         if not self.is_deferred:
-            return _sample([augmented(pixels, drawn)], self.target_of[label], key.index, views=False)
-        sample = _sample([pixels], self.target_of[label], key.index, views=False)
+            return _sample([augmented(pixels, drawn)], target, key.index, views=False)
+        sample = _sample([pixels], target, key.index, views=False)
         sample["flipped"] = drawn.flipped
         if drawn.color is not None:
             sample["color"] = drawn.color
@@ -135,7 +136,7 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
 
     Args:
         records: the videos.
-        class_names: K names; a label's position is the target.
+        task: says what the target of a label is.
         reader: reads the clips.
         views: False gives ``(C, T, H, W)`` of the first view alone, for validation.
         bad_videos: what a video that cannot be read, or has no stored flow, comes to: ``error`` raises, ``skip`` leaves
@@ -149,7 +150,7 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
     def __init__(
         self,
         records: Sequence[VideoRecord],
-        class_names: Sequence[str],
+        task: Task,
         reader: ClipReader,
         *,
         views: bool = True,
@@ -158,7 +159,7 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
         unchanged: UnchangedFiles | None = None,
     ) -> None:
         self.records = records
-        self.target_of = {name: k for k, name in enumerate(class_names)}
+        self.task = task
         self.reader = reader
         self.views = views
         self.bad_videos = bad_videos
@@ -187,9 +188,9 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
                 raise
             if self.bad_videos == "skip":
                 return {"skipped": record.source.name}
-            target = self.target_of[record.label] if self.bad_videos == "wrong" else NOT_COUNTED
+            target = self.task.target(record.classes) if self.bad_videos == "wrong" else None
             return {"unread": (index, target, str(error))}
-        return _sample(pixels, self.target_of[record.label], index, views=self.views)
+        return _sample(pixels, self.task.target(record.classes), index, views=self.views)
 
 
 def views_of(clips: Sequence[ClipPixels], settings: InputSettings) -> list[ClipPixels]:
@@ -250,7 +251,7 @@ def _unchanged(files: UnchangedFiles | None, index: int, record: VideoRecord) ->
     return nullcontext() if files is None else files.reading(index, record.source)
 
 
-def _sample(pixels: Sequence[ClipPixels], target: int, index: int, *, views: bool) -> Sample:
+def _sample(pixels: Sequence[ClipPixels], target: Target, index: int, *, views: bool) -> Sample:
     streams = stack_views(pixels)
     if not views:
         streams = {name: stream[0] for name, stream in streams.items()}

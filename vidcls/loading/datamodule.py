@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cached_property
 
 from lightning.pytorch import LightningDataModule, Trainer
@@ -24,7 +23,7 @@ from vidcls.loading.clip_dataset import (
 from vidcls.loading.known_bad import refuse_known_bad
 from vidcls.loading.mixing import mixed
 from vidcls.loading.process_checks import check_processes
-from vidcls.loading.samplers import OrderedBatches, TrainBatches
+from vidcls.loading.samplers import OrderedBatches, TrainBatches, balanced_chances
 from vidcls.loading.sturdy_loader import SturdyLoader, leave_signals_to_parent
 from vidcls.loading.train_loader import TrainLoader
 from vidcls.loading.unchanged_files import UnchangedFiles
@@ -101,7 +100,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         watch = self._watch()
         clips = TrainClips(
             records,
-            self.class_names,
+            self.task,
             reader,
             bad_videos=self.bad_videos,
             watch=watch,
@@ -110,8 +109,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         )
         weights = None
         if self.class_balanced:
-            counts = Counter(record.label for record in records)
-            weights = [1 / counts[record.label] for record in records]
+            weights = balanced_chances(records)
         rank, world_size = self._process()
         batches = TrainBatches(
             len(records),
@@ -209,7 +207,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         reader, watch = self._reader(name, settings), self._watch()
         videos = TestVideos(
             self.split(name),
-            self.class_names,
+            self.task,
             reader,
             views=views,
             bad_videos=bad_videos,

@@ -21,7 +21,7 @@ def mixed(batch: Batch, num_classes: int, *, mixup_alpha: float, cutmix_alpha: f
 
     Args:
         batch: normalised, its streams ``(B, C, T, H, W)``.
-        num_classes: K.
+        num_classes: K, of which targets that are numbers become shares; targets ``(B, K)`` are shares as they are.
         mixup_alpha: 0 for none.
         cutmix_alpha: 0 for none.
         seed: of the draws, which leave the random numbers of the process as they are.

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch.utils.data import Sampler
 
 from vidcls.loading.clip_dataset import ClipKey
+from vidcls.types import VideoRecord
+
+
+def balanced_chances(records: Sequence[VideoRecord]) -> list[float]:
+    """Chances ``(num_videos,)`` by which classes are drawn equally often: 1 / videos of the class of each video.
+
+    Of a video with several classes the rarest decides; one without a class is drawn as a video of the largest is.
+    """
+    counts = Counter(name for record in records for name in record.classes)
+    least = 1 / max(counts.values(), default=1)
+    return [max((1 / counts[name] for name in record.classes), default=least) for record in records]
 
 
 class TrainBatches(Sampler[list[ClipKey]]):

@@ -12,6 +12,7 @@ from vidcls.errors import DatasetError
 from vidcls.flow import FlowSettings, FlowSource
 from vidcls.loading.arguments import check_flow_on, check_ranges, check_swaps, flow_of, folded, matched
 from vidcls.loading.clip_dataset import BadTestVideos, BadVideos
+from vidcls.tasks import TaskName, task_of
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings, ScoreRule, Split, Stream, VideoRecord
 from vidcls.video.reader import Backend
@@ -46,6 +47,8 @@ class VideoData:
         num_folds: cut train and test again into so many folds by group, in place of the data set's own split.
         fold: which of these parts is the test, from 0.
         class_names: the classes in the order of the logits; left out: those of the data set.
+        task: what a label means: ``single_label``, one class for each video; left out: what the checkpoint says, else
+            single_label.
         batch_size: videos in a training batch of one process.
         test_batch_size: videos in a validation or test batch; a test batch has so many times the number of views.
         num_workers: processes that load; 0 loads in the main one.
@@ -87,6 +90,7 @@ class VideoData:
         num_folds: int | None = None,
         fold: int | None = None,
         class_names: list[str] | None = None,
+        task: TaskName | None = None,
         batch_size: int = 8,
         test_batch_size: int = 4,
         num_workers: int = 2,
@@ -112,6 +116,7 @@ class VideoData:
         self.dataset = dataset
         self.records = folded(dataset.records, num_folds, fold)
         self.class_names = matched(class_names, dataset.class_names)
+        self.task = task_of(task, self.class_names)
         check_swaps(transform or TransformSettings(), self.class_names)
         self.clip = ClipSettings(num_snippets, clip_len, stride, flow_len)
         self.flow_source: FlowSource | None = None
@@ -157,7 +162,7 @@ class VideoData:
 
     def class_counts(self) -> list[int]:
         """Training videos by class, in the order of the class names."""
-        counts = Counter(record.label for record in self.split("train"))
+        counts = Counter(name for record in self.split("train") for name in record.classes)
         return [counts[name] for name in self.class_names]
 
     def prepare_data(self) -> None:

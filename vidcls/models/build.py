@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
 from vidcls.models.classifier import LINKED_ARGUMENTS, VideoClassifier
+from vidcls.tasks import DEFAULT_TASK
 from vidcls.training.finite import bad_weight
 from vidcls.trusted_classes import check_checkpoint_names
 from vidcls.trusted_settings import made_from
@@ -99,7 +101,7 @@ def _instantiate(
     from jsonargparse import ArgumentError
 
     try:
-        return instantiate_model(model_class, facts.class_names, facts.clip, arguments)
+        return instantiate_model(model_class, facts.class_names, facts.clip, arguments, task=facts.task)
     except ConfigurationError as error:
         raise CheckpointError(f"{facts.path}: {facts.class_path} is not built from its arguments: {error}") from error
     except (ArgumentError, TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
@@ -114,11 +116,26 @@ def instantiate_model(
     class_names: Sequence[str],
     clip: ClipSettings,
     arguments: Mapping[str, object],
+    *,
+    task: str = DEFAULT_TASK,
 ) -> VideoClassifier:
-    """Build a model from plain types: the parser of the command line turns them into what the class takes."""
+    """Build a model from plain types: the parser of the command line turns them into what the class takes.
+
+    Raises:
+        ConfigurationError: the class knows another task alone.
+    """
     from jsonargparse import ArgumentParser
 
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(model_class, "model", skip=set(LINKED_ARGUMENTS), instantiate=False)
     parsed = made_from(parser, parser.parse_object({"model": dict(arguments)}))
-    return model_class(class_names=list(class_names), clip=clip, **vars(parsed.model))
+    given = vars(parsed.model)
+    if task != DEFAULT_TASK or "task" in inspect.signature(model_class).parameters:
+        given["task"] = task  # a class of the user's own may know the default alone
+    model = model_class(class_names=list(class_names), clip=clip, **given)
+    if model.task.name != task:
+        raise ConfigurationError(
+            f"{model_class.__name__} takes no task, so that it has {model.task.name} and not {task}: let its __init__ "
+            "take task and pass it to VideoClassifier"
+        )
+    return model

@@ -11,7 +11,8 @@ from typing import TypeVar
 from torch import Tensor
 
 from vidcls.class_names import checked_class_names
-from vidcls.errors import CheckpointError
+from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.tasks import task_class
 from vidcls.types import ClipSettings
 from vidcls.weights_file import read_weights_file
 
@@ -28,7 +29,8 @@ class CheckpointFacts:
         class_path: import path of the model's class.
         class_names: K names in the order of the logits.
         clip: the clip settings that it was trained with.
-        model_arguments: the arguments of the class besides those two, in plain types.
+        task: what its labels mean, by name; version 0.1 wrote none, and meant the default.
+        model_arguments: the arguments of the class besides those three, in plain types.
         input_settings: how a file becomes a clip; None where it was trained without a data module of vidcls.
         wandb_run_id: the run that it belongs to, where there is one.
         state_dict: the weights.
@@ -39,6 +41,7 @@ class CheckpointFacts:
     class_path: str
     class_names: tuple[str, ...]
     clip: ClipSettings
+    task: str
     model_arguments: dict[str, object]
     input_settings: dict[str, object] | None
     wandb_run_id: str | None
@@ -70,6 +73,7 @@ def read_checkpoint(path: str | Path) -> CheckpointFacts:
             class_path=_import_path(facts["class_path"]),
             class_names=checked_class_names(facts["class_names"]),
             clip=ClipSettings(**_counts(facts["clip"])),
+            task=_task(facts.get("task")),
             model_arguments=_plain(content.get("hyper_parameters", {}), "hyper_parameters"),
             input_settings=_plain(facts["input"], "input") if facts.get("input") is not None else None,
             wandb_run_id=_of_kind(facts.get("wandb_run_id"), str | None, "wandb_run_id"),
@@ -122,6 +126,15 @@ def _import_path(value: object) -> str:
     if not isinstance(value, str) or not all(part.isidentifier() for part in value.split(".")):
         raise ValueError(f"class_path is {ascii(value)[:60]}, expected a dotted name")
     return value
+
+
+def _task(value: object) -> str:
+    if not isinstance(value, str | None):
+        raise ValueError(f"task is {type(value).__name__}")
+    try:
+        return task_class(value).name
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from error
 
 
 def _counts(values: object) -> dict[str, int]:

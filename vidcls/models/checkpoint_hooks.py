@@ -8,6 +8,7 @@ import vidcls
 from vidcls.errors import CheckpointError
 from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.models.scored_module import ScoredModule
+from vidcls.tasks import task_class
 from vidcls.types import ClipSettings
 
 FACTS_FORMAT = 1
@@ -34,15 +35,22 @@ class CheckpointHooks(ScoredModule):
             version=vidcls.__version__,
             class_path=f"{type(self).__module__}.{type(self).__qualname__}",
             class_names=list(self.class_names),
+            task=self.task.name,
             clip=dataclasses.asdict(self.clip),
             input=self.input_settings,
         )
 
     def on_load_checkpoint(self, checkpoint: dict[str, object]) -> None:
-        """Refuse a checkpoint whose logits mean other classes."""
+        """Refuse a checkpoint whose logits mean other things."""
         facts = checkpoint.get(FACTS_KEY)
         if not isinstance(facts, dict):
             raise CheckpointError(f"the checkpoint has no {FACTS_KEY!r} entry: it was not written by vidcls")
+        trained = task_class(facts.get("task")).name
+        if trained != self.task.name:
+            raise CheckpointError(
+                f"the checkpoint has the task {trained}, the model was built for {self.task.name}: build it from "
+                "the checkpoint (load_classifier) or for the same task"
+            )
         if tuple(facts["class_names"]) != self.class_names:
             raise CheckpointError(
                 f"the checkpoint knows the classes {facts['class_names']}, the model was built for "

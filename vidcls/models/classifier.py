@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from vidcls.class_names import checked_class_names
+from vidcls.errors import ConfigurationError
 from vidcls.inference import HasParts
 from vidcls.inference.features import backbones_of
 from vidcls.layers import Backbone
@@ -22,14 +23,14 @@ from vidcls.models.staged_training import StagedTraining
 from vidcls.models.testing_hooks import TestHooks
 from vidcls.models.training_hooks import TrainingHooks
 from vidcls.models.validation_hooks import ValidationHooks
+from vidcls.tasks import DEFAULT_TASK, HasTask, TaskName, task_of
 from vidcls.training.losses import LossSettings, balanced_weights, weights_by_name
-from vidcls.training.metrics import classification_metrics
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.results import MODEL_ROW, TestScores
 from vidcls.training.transfer import TransferSettings
 from vidcls.types import ClipSettings, DescribesInput
 
-LINKED_ARGUMENTS = ("class_names", "clip")  # what the data tells the model
+LINKED_ARGUMENTS = ("class_names", "clip", "task")  # what the data tells the model
 HEAD = "head.1"  # the linear layer of a model that has one classifier, after its dropout
 
 
@@ -43,6 +44,7 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, TestHoo
     Args:
         class_names: K names in the order of the logits; the data tells them.
         clip: which frames make a clip; the data tells it.
+        task: what a label means; set from the data.
         optimization: optimiser and learning rate.
         loss: label smoothing and class weights.
         transfer: which stages keep the weights that they start from, and how fast the others move.
@@ -58,6 +60,7 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, TestHoo
         *,
         class_names: list[str],
         clip: ClipSettings,
+        task: TaskName = DEFAULT_TASK,
         optimization: OptimizationSettings | None = None,
         loss: LossSettings | None = None,
         transfer: TransferSettings | None = None,
@@ -69,7 +72,7 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, TestHoo
         if not isinstance(clip, ClipSettings):
             raise TypeError(f"clip must be annotated and passed on as ClipSettings, got {type(clip).__name__}")
         self.save_hyperparameters(ignore=list(LINKED_ARGUMENTS))
-        self.class_names = tuple(class_names)
+        self.task = task_of(task, class_names)
         self.clip = clip
         self.optimization = optimization or OptimizationSettings()
         self.loss_settings = loss or LossSettings()
@@ -77,12 +80,12 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, TestHoo
         self.input_settings: dict[str, object] | None = None
         self.test_scores: TestScores | None = None
         self.register_buffer("class_weights", weights_by_name(class_names, self.loss_settings))
-        self.train_metrics = classification_metrics(self.num_classes, prefix="train/")
-        self.val_metrics = classification_metrics(self.num_classes, prefix="val/")
+        self.train_metrics = self.task.metrics("train/")
+        self.val_metrics = self.task.metrics("val/")
         self.val_loss = MeanMetric(nan_strategy="disable")  # else it drops them, and asks the device in every batch
         self._part_metrics = torch.nn.ModuleDict()
         for part in getattr(type(self), "parts", ()):
-            self._part_metrics[part] = classification_metrics(self.num_classes, prefix=f"val/{part}_")
+            self._part_metrics[part] = self.task.metrics(f"val/{part}_")
         self.fused_optimizer: bool | None = None  # callbacks.Fast sets it
         self.staged: StagedTraining | None = None
         self.finite = FiniteGuard()
@@ -133,7 +136,7 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, TestHoo
 
     @abstractmethod
     def forward(self, *streams: Tensor) -> Tensor:
-        """Logits ``(B, K)`` of the default fusion; softmax turns them into probabilities."""
+        """Logits ``(B, K)`` of the default fusion; the task turns them into probabilities."""
 
     def apply_transfer(self) -> None:
         """Freeze what the settings name; every subclass calls this when its networks are there.
@@ -154,14 +157,22 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, TestHoo
         return self
 
     def setup(self, stage: str) -> None:
-        """Take the number of videos by class from the data where classes are to be balanced.
+        """Take the input, and the number of videos by class where classes are to be balanced, from the data.
 
         The seed that dropout follows is noted here: callbacks that try learning rates train before ``on_fit_start``.
+
+        Raises:
+            ConfigurationError: a label of the data means another thing than the model was built for.
         """
         self._dropout_seed = torch.initial_seed() % 2**31
         self.finite.start()
         self.finite.is_on = stage != "fit"
         data = getattr(self._trainer, "datamodule", None)
+        if isinstance(data, HasTask) and data.task.name != self.task.name:
+            raise ConfigurationError(
+                f"the data has the task {data.task.name}, {type(self).__name__} was built for {self.task.name}: pass "
+                f"task={data.task.name!r} to the model, which hands it to VideoClassifier"
+            )
         if isinstance(data, DescribesInput):
             self.input_settings = data.describe_input()
             if stage == "fit" and self.loss_settings.balanced:

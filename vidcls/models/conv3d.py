@@ -10,6 +10,7 @@ from vidcls.layers import LayerSettings
 from vidcls.layers.backbones_3d import build_backbone_3d, frames_seen
 from vidcls.layers.snippets import SnippetUse, average_clips, num_clips, num_frames, split_clips
 from vidcls.models.classifier import VideoClassifier
+from vidcls.tasks import DEFAULT_TASK, TaskName
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.transfer import TransferSettings
@@ -27,6 +28,7 @@ class Conv3D(VideoClassifier):
     Args:
         class_names: K names in the order of the logits; set from the data.
         clip: which frames make a clip; set from the data.
+        task: what a label means; set from the data.
         backbone: ``small_3d`` for a CPU, ``c3d``, ``i3d_`` and the name of a ResNet such as ``i3d_resnet50``, or a
             network of torchvision: ``r3d_18``, ``mc3_18``, ``r2plus1d_18``, ``s3d``, ``mvit_v2_s``, ``swin3d_t`` ...
         weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random;
@@ -47,6 +49,7 @@ class Conv3D(VideoClassifier):
         *,
         class_names: list[str],
         clip: ClipSettings,
+        task: TaskName = DEFAULT_TASK,
         backbone: str = "r3d_18",
         weights: str | None = None,
         snippets: SnippetUse = "average",
@@ -56,7 +59,9 @@ class Conv3D(VideoClassifier):
         layers: LayerSettings | None = None,
         transfer: TransferSettings | None = None,
     ) -> None:
-        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss, transfer=transfer)
+        super().__init__(
+            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
+        )
         T = num_frames(clip, snippets)
         if T < 2:
             raise ValueError(f"Conv3D needs at least two frames, got {T}: raise clip_len, or join several snippets")

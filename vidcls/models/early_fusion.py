@@ -11,6 +11,7 @@ from vidcls.layers import LayerSettings
 from vidcls.layers.multi_resolution import frame_network
 from vidcls.layers.snippets import SnippetUse, average_clips, num_clips, num_frames, split_clips
 from vidcls.models.classifier import VideoClassifier
+from vidcls.tasks import DEFAULT_TASK, TaskName
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.transfer import TransferSettings
@@ -28,6 +29,7 @@ class EarlyFusion(VideoClassifier):
     Args:
         class_names: K names in the order of the logits; set from the data.
         clip: which frames make a clip; set from the data.
+        task: what a label means; set from the data.
         backbone: ``karpathy`` (the paper's), another of ours such as ``small``, or an image network of torchvision such
             as ``resnet18``.
         weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random.
@@ -50,6 +52,7 @@ class EarlyFusion(VideoClassifier):
         *,
         class_names: list[str],
         clip: ClipSettings,
+        task: TaskName = DEFAULT_TASK,
         backbone: str = "resnet18",
         weights: str | None = None,
         window_len: int | None = None,
@@ -61,7 +64,9 @@ class EarlyFusion(VideoClassifier):
         layers: LayerSettings | None = None,
         transfer: TransferSettings | None = None,
     ) -> None:
-        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss, transfer=transfer)
+        super().__init__(
+            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
+        )
         T = num_frames(clip, snippets)
         self.window_len = T if window_len is None else window_len
         if self.window_len < 2 or T % self.window_len:

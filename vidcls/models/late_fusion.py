@@ -13,6 +13,7 @@ from vidcls.layers.multi_resolution import frame_network
 from vidcls.layers.snippets import SnippetUse, as_frames, average_clips, num_clips, num_frames, split_clips
 from vidcls.models.cam_layer import CamLayer
 from vidcls.models.classifier import VideoClassifier
+from vidcls.tasks import DEFAULT_TASK, TaskName
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.transfer import TransferSettings
@@ -40,6 +41,7 @@ class LateFusion(VideoClassifier):
     Args:
         class_names: K names in the order of the logits; set from the data.
         clip: which frames make a clip; set from the data.
+        task: what a label means; set from the data.
         backbone: ``karpathy`` (the paper's), another of ours such as ``small``, or an image network of torchvision such
             as ``resnet18``.
         weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random.
@@ -65,6 +67,7 @@ class LateFusion(VideoClassifier):
         *,
         class_names: list[str],
         clip: ClipSettings,
+        task: TaskName = DEFAULT_TASK,
         backbone: str = "resnet18",
         weights: str | None = None,
         num_towers: int | None = None,
@@ -78,7 +81,9 @@ class LateFusion(VideoClassifier):
         layers: LayerSettings | None = None,
         transfer: TransferSettings | None = None,
     ) -> None:
-        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss, transfer=transfer)
+        super().__init__(
+            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
+        )
         T = num_frames(clip, snippets)
         N = T if num_towers is None else num_towers
         if not 2 <= N <= T:

@@ -8,17 +8,20 @@ from torch import nn
 
 from vidcls.errors import CheckpointError, unlike
 from vidcls.models.checkpoint import read_checkpoint
+from vidcls.tasks import Task
 
 
-def load_part(path: str | Path, part: str, net: nn.Module, head: nn.Module, class_names: tuple[str, ...]) -> None:
+def load_part(path: str | Path, part: str, net: nn.Module, head: nn.Module, task: Task) -> None:
     """Load the net and the head of one part of a two-stream checkpoint, or of a single-frame network, in place.
 
     Raises:
-        CheckpointError: the checkpoint has no such part, other classes, or another backbone.
+        CheckpointError: the checkpoint has no such part, another task, other classes, or another backbone.
     """
     facts = read_checkpoint(path)
-    if facts.class_names != class_names:
-        known, found = unlike(facts.class_names, class_names)
+    if facts.task != task.name:
+        raise CheckpointError(f"{path}: has the task {facts.task}, the data has {task.name}")
+    if facts.class_names != task.class_names:
+        known, found = unlike(facts.class_names, task.class_names)
         raise CheckpointError(f"{path}: knows the classes {known}, the data has {found}")
     prefixes = {net: (f"nets.{part}.", "backbone."), head: (f"heads.{part}.", "head.")}
     for module, candidates in prefixes.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar, Literal
 
 import torch
@@ -15,6 +14,7 @@ from vidcls.layers.conv_gru import ConvGru
 from vidcls.layers.snippets import SnippetUse, as_frames, average_clips, num_clips, num_frames, split_clips
 from vidcls.models.cam_layer import CamLayer
 from vidcls.models.classifier import VideoClassifier
+from vidcls.tasks import DEFAULT_TASK, TaskName
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.transfer import TransferSettings
@@ -45,6 +45,7 @@ class RecurrentConv(VideoClassifier):
     Args:
         class_names: K names in the order of the logits; set from the data.
         clip: which frames make a clip; set from the data.
+        task: what a label means; set from the data.
         backbone: one of ours such as ``small``, or an image network of torchvision such as ``resnet18``.
         weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random.
         levels: stages with a recurrent unit, in order of depth, ``read_out`` for the vector; default: the last two
@@ -69,6 +70,7 @@ class RecurrentConv(VideoClassifier):
         *,
         class_names: list[str],
         clip: ClipSettings,
+        task: TaskName = DEFAULT_TASK,
         backbone: str = "resnet18",
         weights: str | None = None,
         levels: list[str] | None = None,
@@ -83,7 +85,9 @@ class RecurrentConv(VideoClassifier):
         layers: LayerSettings | None = None,
         transfer: TransferSettings | None = None,
     ) -> None:
-        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss, transfer=transfer)
+        super().__init__(
+            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
+        )
         if num_frames(clip, snippets) < 2:
             raise ValueError("RecurrentConv needs at least two frames: raise clip_len, or join several snippets")
         self.num_clips = num_clips(clip, snippets)
@@ -135,7 +139,7 @@ class RecurrentConv(VideoClassifier):
                 last = torch.cat([last, back[:, -1]], dim=1)
                 hidden = torch.cat([hidden, back.flip(1)], dim=2)  # (B*S, T, 2D, h, w)
             logits.append(head(last.mean(dim=(-2, -1))))  # (B*S, K)
-        mean = torch.stack(logits).log_softmax(dim=-1).logsumexp(dim=0) - math.log(len(logits))  # (B*S, K)
+        mean = self.task.mean_of_probabilities(torch.stack(logits))  # (B*S, K)
         return average_clips(mean, self.num_clips)  # (B, K)
 
     def _chosen_levels(self, levels: list[str] | None, recurrence: Recurrence, *, stacked: bool) -> list[str]:

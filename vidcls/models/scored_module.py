@@ -8,6 +8,7 @@ from lightning.pytorch import LightningModule
 
 from vidcls.inference import Scorer
 from vidcls.models.finite_guard import FiniteGuard
+from vidcls.tasks import Task
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.types import ScoreRule, Stream
 
@@ -16,10 +17,15 @@ class ScoredModule(LightningModule):
     """A module whose answers are logits ``(B, K)`` by row."""
 
     streams: ClassVar[tuple[Stream, ...]]
-    class_names: tuple[str, ...]
+    task: Task
     finite: FiniteGuard
     input_settings: dict[str, object] | None
     optimization: OptimizationSettings
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """K names in the order of the logits."""
+        return self.task.class_names
 
     @property
     def num_classes(self) -> int:

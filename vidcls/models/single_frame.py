@@ -10,6 +10,7 @@ from vidcls.layers import LayerSettings
 from vidcls.layers.multi_resolution import frame_network
 from vidcls.layers.snippets import as_frames, average_clips
 from vidcls.models.classifier import VideoClassifier
+from vidcls.tasks import DEFAULT_TASK, TaskName
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.transfer import TransferSettings
@@ -25,6 +26,7 @@ class SingleFrame(VideoClassifier):
     Args:
         class_names: K names in the order of the logits; set from the data.
         clip: which frames make a clip; set from the data.
+        task: what a label means; set from the data.
         backbone: ``karpathy`` (the paper's), another of ours such as ``small``, or an image network of torchvision such
             as ``resnet18``.
         weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random.
@@ -44,6 +46,7 @@ class SingleFrame(VideoClassifier):
         *,
         class_names: list[str],
         clip: ClipSettings,
+        task: TaskName = DEFAULT_TASK,
         backbone: str = "resnet18",
         weights: str | None = None,
         multi_resolution: bool = False,
@@ -53,7 +56,9 @@ class SingleFrame(VideoClassifier):
         layers: LayerSettings | None = None,
         transfer: TransferSettings | None = None,
     ) -> None:
-        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss, transfer=transfer)
+        super().__init__(
+            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
+        )
         self.backbone = frame_network(backbone, weights=weights, layers=layers, multi_resolution=multi_resolution)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))
         self.apply_transfer()

@@ -12,6 +12,7 @@ from vidcls.layers.multi_resolution import FoveaContext
 from vidcls.layers.slow_fusion import slow_fusion_backbone
 from vidcls.layers.snippets import SnippetUse, average_clips, num_clips, num_frames, split_clips
 from vidcls.models.classifier import VideoClassifier
+from vidcls.tasks import DEFAULT_TASK, TaskName
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.transfer import TransferSettings
@@ -40,6 +41,7 @@ class SlowFusion(VideoClassifier):
     Args:
         class_names: K names in the order of the logits; set from the data.
         clip: which frames make a clip; set from the data.
+        task: what a label means; set from the data.
         backbone: ``karpathy`` (the paper's), another of ours such as ``small``, or an image network of torchvision such
             as ``resnet18``.
         weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random.
@@ -62,6 +64,7 @@ class SlowFusion(VideoClassifier):
         *,
         class_names: list[str],
         clip: ClipSettings,
+        task: TaskName = DEFAULT_TASK,
         backbone: str = "resnet18",
         weights: str | None = None,
         extents: list[int] | None = None,
@@ -74,7 +77,9 @@ class SlowFusion(VideoClassifier):
         layers: LayerSettings | None = None,
         transfer: TransferSettings | None = None,
     ) -> None:
-        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss, transfer=transfer)
+        super().__init__(
+            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
+        )
         extents = list(PAPER_EXTENTS) if extents is None else extents
         strides = list(PAPER_STRIDES) if strides is None else strides
 

@@ -19,7 +19,7 @@ class TestHooks(ScoredModule):
     def on_test_epoch_start(self) -> None:
         """Begin with no scores."""
         parts = self.parts if isinstance(self, HasParts) else ()
-        self._test_tally = TestTally(self.class_names, parts)
+        self._test_tally = TestTally(self.task, parts, self.score_rule)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Keep the scores of the videos, and note those that could not be read.

@@ -11,7 +11,7 @@ from torchmetrics import MetricCollection
 from vidcls.inference import HasParts
 from vidcls.models.one_clip import normalising_one_clip
 from vidcls.models.scored_module import ScoredModule
-from vidcls.training.losses import LossSettings, weighted_cross_entropy
+from vidcls.training.losses import LossSettings
 from vidcls.training.results import MODEL_ROW
 from vidcls.training.transfer import TransferSettings
 from vidcls.types import Batch
@@ -48,7 +48,7 @@ class TrainingHooks(ScoredModule):
             torch.manual_seed(seed)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # noqa: ARG002
-        """The loss of a batch: one cross entropy, or the sum of one for each part that is trained."""
+        """The loss of a batch: that of the model, or the sum of one for each part that is trained."""
         if len(batch["label"]) == 0:  # every file of it was left out; DDP still waits for gradients
             return (
                 torch.stack([parameter.sum() for parameter in self.parameters() if parameter.requires_grad]).sum() * 0
@@ -60,7 +60,7 @@ class TrainingHooks(ScoredModule):
         losses = {row: self._loss(rows[row], batch.get("target", targets)) for row in trained}
         loss = torch.stack(list(losses.values())).sum()
         self.finite.note_loss(self, loss)
-        self.train_metrics.update(rows[MODEL_ROW].float(), targets)
+        self.task.count(self.train_metrics, rows[MODEL_ROW], targets)
         self.log("train/loss", loss.detach(), on_step=True, on_epoch=False, prog_bar=True)
         if len(losses) > 1:
             self.log_dict({f"train/{part}_loss": value.detach() for part, value in losses.items()})
@@ -74,10 +74,10 @@ class TrainingHooks(ScoredModule):
         """Log the metrics over the training clips of the epoch."""
         self.finite.check_losses(self)
         # A resumed epoch may have no batch left; of several processes all must take part in computing.
-        if self.train_metrics["top1"].update_called or self.trainer.world_size > 1:
+        if self.train_metrics[self.task.main_metric].update_called or self.trainer.world_size > 1:
             self.log_dict(self.train_metrics.compute())
         self.train_metrics.reset()
 
     def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         smoothing = self.loss_settings.label_smoothing
-        return weighted_cross_entropy(logits, targets, self.class_weights, label_smoothing=smoothing)
+        return self.task.loss(logits, targets, weights=self.class_weights, label_smoothing=smoothing)

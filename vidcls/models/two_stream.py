@@ -17,7 +17,8 @@ from vidcls.layers.snippets import as_frames, average_clips, split_clips
 from vidcls.models.cam_layer import CamLayer, ends_in_average
 from vidcls.models.classifier import VideoClassifier
 from vidcls.models.part_weights import load_part
-from vidcls.training.fusion import FIXED_FUSIONS_OF, Fusion
+from vidcls.tasks import DEFAULT_TASK, TaskName
+from vidcls.training.fusion import Fusion, fixed_fusions
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.svm_fusion import SvmFusion
@@ -42,6 +43,7 @@ class TwoStream(VideoClassifier):
     Args:
         class_names: K names in the order of the logits; set from the data.
         clip: which frames and fields make a clip; set from the data.
+        task: what a label means; set from the data.
         spatial: backbone of the spatial stream: one of ours such as ``small``, or an image network of torchvision;
             or a 3D network such as ``small_3d`` or ``i3d_resnet50``.
         temporal: backbone of the temporal stream; also ``cnn_m_2048_temporal``.
@@ -83,6 +85,7 @@ class TwoStream(VideoClassifier):
         *,
         class_names: list[str],
         clip: ClipSettings,
+        task: TaskName = DEFAULT_TASK,
         spatial: str = "resnet18",
         temporal: str = "resnet18",
         spatial_weights: str | None = None,
@@ -100,9 +103,15 @@ class TwoStream(VideoClassifier):
         layers: LayerSettings | None = None,
         transfer: TransferSettings | None = None,
     ) -> None:
-        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss, transfer=transfer)
+        super().__init__(
+            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
+        )
         if min(fusion_weights) < 0 or sum(fusion_weights) <= 0:
             raise ValueError(f"fusion_weights must not be negative and not both zero, got {fusion_weights}")
+        if fusion == "svm" and not self.task.has_one_class:
+            raise ValueError(
+                f"fusion svm needs one class for each video, which {self.task.name} has not: choose another"
+            )
         self.trained_parts: tuple[str, ...] = self.parts if train == "both" else (train,)
         self.fusion: Fusion = fusion
         S = clip.num_snippets
@@ -127,10 +136,10 @@ class TwoStream(VideoClassifier):
         self.consensus = nn.ModuleDict({part: SegmentConsensus(consensus, S) for part in self.parts})
         self.register_buffer("fusion_weights", torch.tensor(fusion_weights), persistent=False)
         self.register_buffer("even_weights", torch.ones(2), persistent=False)
-        self.svm = SvmFusion(num_parts=2, num_classes=self.num_classes)
+        self.svm = SvmFusion(num_parts=2, task=self.task)
         for part, checkpoint in (("spatial", spatial_checkpoint), ("temporal", temporal_checkpoint)):
             if checkpoint is not None:
-                load_part(checkpoint, part, self.nets[part], self.heads[part], self.class_names)
+                load_part(checkpoint, part, self.nets[part], self.heads[part], self.task)
             if part not in self.trained_parts:
                 for module in (self.nets[part], self.heads[part], self.consensus[part]):
                     module.requires_grad_(False)
@@ -180,7 +189,7 @@ class TwoStream(VideoClassifier):
     def fuse(self, parts: Mapping[str, Tensor]) -> Tensor:
         """Logits ``(B, K)`` of the fusion that the configuration names."""
         logits = torch.stack([parts[part] for part in self.parts])  # (2, B, K)
-        fusions = FIXED_FUSIONS_OF[self.score_rule]
+        fusions = fixed_fusions(self.task, self.score_rule)
         if self.fusion == "svm":
             return self.svm(logits) if self.svm.answers else fusions["mean"](logits, self.even_weights)
         weights = self.fusion_weights if self.fusion == "weighted" else self.even_weights
@@ -191,7 +200,7 @@ class TwoStream(VideoClassifier):
         logits = torch.stack([parts[part] for part in self.parts])  # (2, B, K)
         rows = {
             name: function(logits, self.fusion_weights if name == "weighted" else self.even_weights)
-            for name, function in FIXED_FUSIONS_OF[self.score_rule].items()
+            for name, function in fixed_fusions(self.task, self.score_rule).items()
         }
         return {**rows, "svm": self.svm(logits)} if self.svm.answers else rows
 

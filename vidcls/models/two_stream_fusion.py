@@ -13,6 +13,7 @@ from vidcls.layers.stream_fusion import FusionMethod, StreamFusion
 from vidcls.models.cam_layer import CamLayer, ends_in_average
 from vidcls.models.classifier import HEAD, VideoClassifier
 from vidcls.models.two_stream import stack_snippets
+from vidcls.tasks import DEFAULT_TASK, TaskName
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.transfer import TransferSettings
@@ -40,6 +41,7 @@ class TwoStreamFusion(VideoClassifier):
     Args:
         class_names: K names in the order of the logits; set from the data.
         clip: which frames and fields make a clip; set from the data.
+        task: what a label means; set from the data.
         spatial: backbone on frames: one of ours such as ``small``, or an image network of torchvision.
         temporal: backbone on ``2 * flow_len`` channels of flow; its maps must have the size of the spatial ones.
         spatial_weights: initial weights of the spatial backbone: a name such as torchvision's ``DEFAULT``, a file, or
@@ -63,6 +65,7 @@ class TwoStreamFusion(VideoClassifier):
         *,
         class_names: list[str],
         clip: ClipSettings,
+        task: TaskName = DEFAULT_TASK,
         spatial: str = "resnet18",
         temporal: str = "resnet18",
         spatial_weights: str | None = None,
@@ -75,7 +78,9 @@ class TwoStreamFusion(VideoClassifier):
         layers: LayerSettings | None = None,
         transfer: TransferSettings | None = None,
     ) -> None:
-        super().__init__(class_names=class_names, clip=clip, optimization=optimization, loss=loss, transfer=transfer)
+        super().__init__(
+            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
+        )
         num_towers = 2 if method == "concat" else 1
         self.spatial = build_backbone(spatial, 3, weights=spatial_weights, layers=layers, num_towers=num_towers)
         self.temporal = build_backbone(temporal, 2 * clip.flow_len, weights=temporal_weights, layers=layers)

@@ -6,11 +6,10 @@ import warnings
 from typing import cast
 
 import torch
-from torch.nn import functional as F
 from torchmetrics import MeanMetric, MetricCollection
 
 from vidcls.models.scored_module import ScoredModule
-from vidcls.training.results import MODEL_ROW, wrong_scores
+from vidcls.training.results import MODEL_ROW, collated_targets
 from vidcls.types import Batch
 
 
@@ -33,10 +32,10 @@ class ValidationHooks(ScoredModule):
         rows, targets = self.scorer.logits(batch), batch["label"]
         for logits in rows.values():
             self.finite.note_scores(logits.float().logsumexp(dim=-1), batch.get("index", 0))
-        self.val_loss.update(F.cross_entropy(rows[MODEL_ROW].float(), targets, reduction="none"))
-        self.val_metrics.update(rows[MODEL_ROW].float(), targets)
+        self.val_loss.update(self.task.loss_by_video(rows[MODEL_ROW].float(), targets))
+        self.task.count(self.val_metrics, rows[MODEL_ROW], targets)
         for part, metrics in self._metrics_by_part.items():
-            metrics.update(rows[part].float(), targets)
+            self.task.count(metrics, rows[part], targets)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics over the validation videos.
@@ -52,13 +51,14 @@ class ValidationHooks(ScoredModule):
         self.val_loss.reset()
 
     def _count_unread(self, batch: Batch) -> None:
-        for _, label, reason in batch.get("unread", ()):
-            warnings.warn(f"{reason}: {'counts as wrong' if label >= 0 else 'is not counted'}", stacklevel=2)
-        labels = [label for _, label, _ in batch.get("unread", ()) if label >= 0]
-        if labels:
-            targets = torch.tensor(labels, device=self.device)
+        unread = batch.get("unread", ())
+        for _, target, reason in unread:
+            warnings.warn(f"{reason}: {'is not counted' if target is None else 'counts as wrong'}", stacklevel=2)
+        counted = [target for _, target, _ in unread if target is not None]
+        if counted:
+            targets = collated_targets(counted).to(self.device)
             for metrics in (self.val_metrics, *self._metrics_by_part.values()):
-                metrics.update(wrong_scores(targets, self.num_classes), targets)
+                metrics.update(self.task.wrong_scores(targets), targets)
 
     @property
     def _metrics_by_part(self) -> dict[str, MetricCollection]:

@@ -85,8 +85,7 @@ def _captioned(video: VideoReader, predictions: Sequence[Prediction]) -> Iterato
     for seconds, frame in zip(shown_at, _all_frames(video), strict=True):
         wanted = bisect_right(borders, seconds)
         if wanted != shown:
-            label, score = predictions[wanted].top(1)[0]
-            shown, letters = wanted, caption(f"{label} {score:.2f}", *frame.shape[1:])
+            shown, letters = wanted, caption(predictions[wanted].caption, *frame.shape[1:])
         yield draw_caption(frame[None], letters)[0]
 
 

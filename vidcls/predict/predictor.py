@@ -117,7 +117,8 @@ class Predictor:
             CheckpointError: the network answers with NaN or infinity.
         """
         scores = self._scores(path, clips)[MODEL_ROW]
-        return Prediction(path, self.class_names, tuple(scores.tolist()), start_seconds, end_seconds)
+        classes = self.model.task.answer(scores)
+        return Prediction(path, self.class_names, tuple(scores.tolist()), start_seconds, end_seconds, classes)
 
     def timeline(
         self, video: AnyVideo | Video, window_seconds: float, hop_seconds: float | None = None

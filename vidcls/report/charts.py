@@ -15,6 +15,7 @@ from vidcls.figures import plain_texts
 from vidcls.report.statistics import NUM_BINS, Calibration
 from vidcls.runs.confusion_figure import draw_confusion
 from vidcls.runs.confusions import MOST_WITH_NAMES, MOST_WITH_NUMBERS, figure_cells
+from vidcls.tasks import Task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,11 +27,11 @@ MANY_CLASSES_INCHES = 6.0  # side of a confusion matrix whose classes have no na
 Curve = Sequence[tuple[float, float]]
 
 
-def curves_chart(curves: Mapping[str, Curve]) -> str | None:
-    """Losses and accuracies by step, training dashed and validation solid; None where there are none."""
+def curves_chart(curves: Mapping[str, Curve], task: Task) -> str | None:
+    """Losses and main metrics by step, training dashed and validation solid; None where there are none."""
     panels = {
         "loss": {name: curve for name, curve in curves.items() if name.endswith("loss")},
-        "accuracy": {name: curve for name, curve in curves.items() if name.endswith(("top1", "mean_class_accuracy"))},
+        task.quality: {name: curve for name, curve in curves.items() if name.endswith(task.headline)},
     }
     drawn = {title: panel for title, panel in panels.items() if panel}
     if not drawn:
@@ -44,7 +45,7 @@ def curves_chart(curves: Mapping[str, Curve]) -> str | None:
             axes.plot(*zip(*curve, strict=True), color=colour, linestyle="--" if part == "train" else "-", label=name)
         axes.set_title(title)
         axes.set_xlabel("optimiser step")
-        if title == "accuracy":
+        if title == task.quality:
             axes.set_ylim(0, 1.02)
         axes.legend(fontsize=7, frameon=False)
     return as_svg(figure, "Curves of the training: " + ", ".join(drawn))
@@ -84,15 +85,16 @@ def calibration_chart(found: Calibration) -> str:
     return as_svg(figure, f"Accuracy by confidence; expected calibration error {found.error:.3f}")
 
 
-def views_chart(top1: Sequence[float]) -> str:
-    """Top-1 by the number of views of each video."""
+def views_chart(values: Sequence[float], title: str) -> str:
+    """A metric, called so, by the number of views of each video."""
     figure = figure_of(3.8, 3.2)
     axes = figure.add_subplot()
-    axes.plot(range(1, len(top1) + 1), top1, "o-", color=BLUE)
+    axes.plot(range(1, len(values) + 1), values, "o-", color=BLUE)
     axes.set_xlabel("views of each video")
-    axes.set_ylabel("top-1")
+    axes.set_ylabel(title)
     axes.set_ylim(0, 1.02)
-    return as_svg(figure, f"Top-1 from 1 view, {top1[0]:.3f}, to {len(top1)} views, {top1[-1]:.3f}")
+    name = title[0].upper() + title[1:]
+    return as_svg(figure, f"{name} from 1 view, {values[0]:.3f}, to {len(values)} views, {values[-1]:.3f}")
 
 
 def figure_of(width: float, height: float) -> Figure:

@@ -56,9 +56,9 @@ def clip_samples(data: VideoDataModule, index: int, *, num_draws: int = NUM_DRAW
     The draws are those of the first epochs of a training with the data module's seed.
     """
     records = data.split("train")
-    train = TrainClips(records, data.class_names, ClipReader(data.input_settings, data.flow_source))
+    train = TrainClips(records, data.task, ClipReader(data.input_settings, data.flow_source))
     test_reader = ClipReader(data.input_settings.single_view(), data.flow_source)
-    test = TestVideos(records, data.class_names, test_reader, views=False)
+    test = TestVideos(records, data.task, test_reader, views=False)
     clips: list[tuple[str, dict[str, Tensor] | str]] = [
         (f"training, draw {draw + 1}", _streams(train, ClipKey(data.seed, draw, index))) for draw in range(num_draws)
     ]

@@ -100,7 +100,8 @@ def write_data_page(
     samples = [clip_samples(data, index) for index in progress(chosen, "clips", len(chosen))]
     counts: dict[str, dict[str, int]] = {name: dict.fromkeys(SPLITS, 0) for name in data.class_names}
     for record in data.records:
-        counts[record.label][record.split] += 1
+        for name in record.classes:
+            counts[name][record.split] += 1
     span = span_frames(data, readable)
     lengths = [found.seconds for found in readable if found.seconds is not None]
     content = {
@@ -181,7 +182,8 @@ def thumbnails(data: VideoDataModule, progress: Progress = no_progress) -> dict[
     """Some training videos of each class; of very many classes some classes."""
     by_class: dict[str, list[VideoRecord]] = {name: [] for name in data.class_names}
     for record in data.split("train"):
-        by_class[record.label].append(record)
+        for name in record.classes:
+            by_class[name].append(record)
     names = [data.class_names[k] for k in evenly(len(data.class_names), MOST_THUMBNAILS)]
     each = max(1, min(MOST_BY_CLASS, MOST_THUMBNAILS // max(1, len(names))))
     decoder = data.input_settings.decoder

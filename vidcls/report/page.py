@@ -28,7 +28,7 @@ from vidcls.runs.confusions import (
 )
 from vidcls.runs.results import ScoredVideos
 from vidcls.runs.run import RunFolder
-from vidcls.runs.summary import Summary
+from vidcls.runs.summary import Summary, by_views
 from vidcls.training.results import MODEL_ROW
 
 TEMPLATE = "run.html"
@@ -77,8 +77,9 @@ def write_report(
 ) -> list[Path]:
     """Write the page of a tested run, and what its pictures show in numbers into a folder beside it.
 
-    The folder is called like the page with ``_data`` behind: ``classes.csv``, ``confusion.csv``,
-    ``worst_confusions.csv``, ``calibration.csv``, ``views.csv`` where there are several, and ``heat.npz``.
+    The folder is called like the page with ``_data`` behind: ``classes.csv``, ``calibration.csv``,
+    ``confusion.csv`` and ``worst_confusions.csv`` where a video has one class, ``views.csv`` where there are several,
+    and ``heat.npz``.
 
     Args:
         run: see :func:`vidcls.runs.run.read_run`.
@@ -99,9 +100,10 @@ def write_report(
     shown = {k: _shown(videos, k, explainer, path_of) for k in progress([*wrong, *unsure])}
     found = calibration(videos)
     counts, rows = videos.confusion(), class_rows(videos)
-    by_views = run.summary.get("top1_by_views")
-    views: list[float] | None = by_views if isinstance(by_views, list) and len(by_views) > 1 else None
-    worst = worst_confusions(counts, videos.class_names)
+    task = videos.task
+    found_by_views = by_views(run.summary, task.hit_metric)
+    views = found_by_views if len(found_by_views) > 1 else None
+    worst = [] if counts is None else worst_confusions(counts, videos.class_names)
     content = {
         "name": run.folder.resolve().name,
         "family": run.folder.resolve().parent.name,
@@ -115,29 +117,30 @@ def write_report(
         "num_confusions": len(worst),
         "most_with_names": MOST_WITH_NAMES,
         "most_with_numbers": MOST_WITH_NUMBERS,
-        "classes_per_cell": figure_cells(counts, most_cells=MOST_CELLS).classes_per_cell,
+        "classes_per_cell": 1 if counts is None else figure_cells(counts, most_cells=MOST_CELLS).classes_per_cell,
         "tables": tables_beside(output).name,
         "streams": _streams(run.summary),
-        "curves": curves_chart(run.curves),
-        "confusion": confusion_chart(counts, videos.class_names),
+        "curves": curves_chart(run.curves, task),
+        "confusion": None if counts is None else confusion_chart(counts, videos.class_names),
         "calibration": found,
         "calibration_chart": calibration_chart(found),
         "views": views,
-        "views_chart": views_chart(views) if views else None,
+        "views_chart": views_chart(views, task.hit_name.title) if views else None,
         "mistakes": [shown[k] for k in wrong],
         "hits": [shown[k] for k in unsure],
     }
     tables: dict[str, Iterable[Sequence[object]]] = {
         "classes": [CLASS_COLUMNS, *((r.name, r.precision, r.recall, r.f1, r.support) for r in rows)],
-        "confusion": chain([("label", *videos.class_names)], map(_named, videos.class_names, counts)),
-        "worst_confusions": [CONFUSION_COLUMNS, *map(astuple, worst)],
         "calibration": [
             ("confidence", "accuracy", "videos"),
             *zip(found.confidence, found.accuracy, found.counts, strict=True),
         ],
     }
+    if counts is not None:
+        tables["confusion"] = chain([("label", *videos.class_names)], map(_named, videos.class_names, counts))
+        tables["worst_confusions"] = [CONFUSION_COLUMNS, *map(astuple, worst)]
     if views:
-        tables["views"] = [("views", "top1"), *enumerate(views, start=1)]
+        tables["views"] = [("views", task.hit_metric), *enumerate(views, start=1)]
     with named_output(output):
         files = _write_numbers(tables_beside(output), tables, shown)
         write_text(output, printable(rendered(TEMPLATE, content)))
@@ -171,8 +174,8 @@ def _write_numbers(
 def _shown(videos: ScoredVideos, number: int, explainer: Explainer | None, path_of: PathOf) -> ShownVideo:
     facts = (
         videos.paths[number],
-        videos.class_names[videos.labels[number]],
-        videos.class_names[videos.predictions[number]],
+        videos.label(number),
+        videos.prediction(number),
         float(videos.confidence[number]),
     )
     if explainer is None:
@@ -181,7 +184,8 @@ def _shown(videos: ScoredVideos, number: int, explainer: Explainer | None, path_
     if path is None:
         return ShownVideo(*facts, reason="the file is not known")
     try:
-        explanation = explainer(path, class_name=facts[2])
+        classes = videos.task.classes_of(videos.predictions[number])
+        explanation = explainer(path, class_name=classes[0] if len(classes) == 1 else None)
     except VidclsError as error:
         return ShownVideo(*facts, reason=str(error))
     return ShownVideo(*facts, *still_and_heat(explanation), arrays=heat_arrays(explanation))

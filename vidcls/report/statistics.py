@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vidcls.runs.accuracies import accuracy, mean_class_accuracy
 from vidcls.runs.results import ScoredVideos
 
 NUM_DRAWS = 2000
 CONFIDENCE = 0.95
 NUM_BINS = 10
-TOP_K = 5
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,8 @@ class ClassRow:
         recall: share of its videos that were recognised; None where it has none.
         f1: harmonic mean of both; None where one is.
         support: number of its videos.
-        confused_with: the class that it is most often taken for, and how often; None where never.
+        confused_with: the class that it is most often taken for, and how often; None where never, or
+            where a video may have several classes.
     """
 
     name: str
@@ -61,7 +60,7 @@ class Calibration:
     Args:
         error: expected calibration error: the mean distance of confidence and accuracy over the bins, by their videos
             (Guo et al.: On Calibration of Modern Neural Networks, ICML 2017).
-        confidence: mean probability of the predicted class by bin that has videos.
+        confidence: mean probability of the prediction by bin that has videos.
         accuracy: share that is right by the same bins.
         counts: videos in them.
     """
@@ -73,27 +72,27 @@ class Calibration:
 
 
 def accuracies(videos: ScoredVideos, *, seed: int = 0) -> list[Accuracy]:
-    """Top-1, top-5 (from six classes on) and mean class accuracy with 95 % bootstrap intervals over groups.
+    """The metrics of the task with 95 % bootstrap intervals over groups.
 
     Videos of one group (a person, a session) are alike, so that whole groups are drawn, with replacement (cluster
     bootstrap: Efron and Tibshirani: An Introduction to the Bootstrap, 1993); the interval is that of the percentiles.
     """
-    is_among_best = videos.is_among_best(TOP_K)
     names, group = np.unique(videos.independent_groups, return_inverse=True)
     rng = np.random.default_rng(seed)
-    found: dict[str, list[float]] = {"top-1": [], "top-5": [], "mean class accuracy": []}
+    found: dict[str, list[float]] = {name.key: [] for name in videos.task.metric_names}
     for draw in range(1 + NUM_DRAWS):  # one at a time: a table of draws by groups and classes could be gigabytes
         times = np.ones(len(names)) if draw == 0 else rng.multinomial(len(names), np.full(len(names), 1 / len(names)))
         weights = times[group].astype(float)  # the first draw is the test as it was
-        found["top-1"].append(accuracy(videos.is_correct, weights=weights))
-        found["top-5"].append(accuracy(is_among_best, weights=weights))
-        found["mean class accuracy"].append(mean_class_accuracy(videos.labels, videos.is_correct, weights=weights))
-    if len(videos.class_names) <= TOP_K:
-        del found["top-5"]
+        for key, values in found.items():
+            values.append(videos.measures[key](weights))
     tail = 100 * (1 - CONFIDENCE) / 2
     return [
-        Accuracy(title, float(values[0]), *(float(v) for v in np.percentile(values[1:], [tail, 100 - tail])))
-        for title, values in found.items()
+        Accuracy(
+            name.title,
+            float(found[name.key][0]),
+            *(float(v) for v in np.percentile(found[name.key][1:], [tail, 100 - tail])),
+        )
+        for name in videos.task.metric_names
     ]
 
 
@@ -105,11 +104,14 @@ def class_rows(videos: ScoredVideos) -> list[ClassRow]:
         videos.labels, videos.predictions, labels=range(len(videos.class_names)), zero_division=np.nan
     )
     wrong = videos.confusion()
-    np.fill_diagonal(wrong, 0)
+    if wrong is not None:
+        np.fill_diagonal(wrong, 0)
     rows: list[ClassRow] = []
     for number, name in enumerate(videos.class_names):
-        other = int(wrong[number].argmax())
-        confused = (videos.class_names[other], int(wrong[number, other])) if wrong[number, other] else None
+        confused = None
+        if wrong is not None and wrong[number].any():
+            other = int(wrong[number].argmax())
+            confused = (videos.class_names[other], int(wrong[number, other]))
         shares = [None if np.isnan(v[number]) else float(v[number]) for v in (precision, recall, f1)]
         rows.append(ClassRow(name, shares[0], shares[1], shares[2], int(support[number]), confused))
     return rows

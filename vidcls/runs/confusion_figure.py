@@ -46,9 +46,7 @@ def draw_confusion(
         end = start + len(cells.shares) * cells.classes_per_cell
         interpolation = "none" if is_vector else "nearest"
         extent = (start, end, end, start)
-        mappable = axes.imshow(
-            cells.shares, cmap="Blues", vmin=0, vmax=1, interpolation=interpolation, extent=extent
-        )
+        mappable = axes.imshow(cells.shares, cmap="Blues", vmin=0, vmax=1, interpolation=interpolation, extent=extent)
     axes.set_aspect("equal")
     if K <= MOST_WITH_NAMES:
         font_pt = 9 if K <= MOST_WITH_NUMBERS else 7

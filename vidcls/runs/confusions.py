@@ -44,14 +44,6 @@ class Cells:
     classes_per_cell: int
 
 
-def confusion_counts(
-    labels: NDArray[np.int64], predictions: NDArray[np.int64], num_classes: int
-) -> NDArray[np.int64]:
-    """Counts ``(K, K)`` of labels and predictions, each ``(N,)``: rows are true classes, columns are predictions."""
-    cells = np.bincount(labels * num_classes + predictions, minlength=num_classes**2)
-    return cells.reshape(num_classes, num_classes)
-
-
 def worst_confusions(
     counts: NDArray[np.int64], class_names: Sequence[str], *, most: int | None = None
 ) -> list[Confusion]:

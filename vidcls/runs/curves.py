@@ -1,4 +1,4 @@
-"""``metrics.csv`` of a training -> its curves by optimiser step, and the validation accuracy by epoch."""
+"""``metrics.csv`` of a training -> its curves by optimiser step, and one metric of the validation by epoch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ Curve = list[tuple[float, float]]
 """``(step, value)`` pairs."""
 
 DRAWN = ("train/", "val/", "lr-")
-VALIDATION_ACCURACY = "val/top1"
 
 
 def read_curves(metrics_csv: Path, *, drawn: tuple[str, ...] = DRAWN) -> dict[str, Curve]:
@@ -33,16 +32,21 @@ def read_curves(metrics_csv: Path, *, drawn: tuple[str, ...] = DRAWN) -> dict[st
     return curves
 
 
-def validation_accuracy(metrics_csv: Path) -> tuple[tuple[int, float], ...]:
-    """``(epoch, top-1)`` of the validation videos, epochs from 0; the last one of an epoch with several.
+def validation_curve(metrics_csv: Path, metric: str) -> tuple[tuple[int, float], ...]:
+    """``(epoch, value)`` of a metric of the validation videos, epochs from 0; the last one of an epoch with several.
+
+    Args:
+        metrics_csv: see :func:`read_curves`.
+        metric: its key, such as ``top1``.
 
     Raises:
         OSError: it cannot be read.
         ValueError, csv.Error: it is damaged.
     """
-    accuracies: dict[int, float] = {}
+    column = f"val/{metric}"
+    values: dict[int, float] = {}
     with metrics_csv.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            if row.get(VALIDATION_ACCURACY) and row.get("epoch"):
-                accuracies[int(row["epoch"])] = float(row[VALIDATION_ACCURACY])
-    return tuple(sorted(accuracies.items()))
+            if row.get(column) and row.get("epoch"):
+                values[int(row["epoch"])] = float(row[column])
+    return tuple(sorted(values.items()))

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 from array import array
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vidcls.class_names import label_text
 from vidcls.files import write_csv
-from vidcls.runs.accuracies import accuracy, mean_class_accuracy
-from vidcls.runs.confusions import confusion_counts
+from vidcls.tasks import DEFAULT_TASK, Task, task_of
+from vidcls.tasks.task import Measure
+
+if TYPE_CHECKING:
+    from vidcls.types import Target
 
 SCORE_PREFIX = "p_"
 UNREAD = "(unread)"
@@ -28,39 +33,54 @@ class ScoredVideos:
     Args:
         class_names: K names, in the order of the scores.
         paths: relative to the data set's root.
-        labels: numbers of the classes ``(N,)``.
+        labels: targets of the videos, ``(N,)`` or ``(N, K)``.
         groups: persons, sessions or sources ``(N,)``; empty text for a video that has none.
         scores: probabilities ``(N, K)``.
+        task_name: what the labels mean, by the name of the task.
     """
 
     class_names: tuple[str, ...]
     paths: tuple[str, ...]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.generic]
     groups: tuple[str, ...]
     scores: NDArray[np.floating]
+    task_name: str = DEFAULT_TASK
 
     def __len__(self) -> int:
         return len(self.paths)
 
     @cached_property
-    def predictions(self) -> NDArray[np.int64]:
-        """Numbers of the predicted classes ``(N,)``; the first of equally likely ones."""
-        return self.scores.argmax(axis=1)
+    def task(self) -> Task:
+        """What the labels mean."""
+        return task_of(self.task_name, self.class_names)
+
+    @cached_property
+    def predictions(self) -> NDArray[np.generic]:
+        """What the task predicts from the scores, in the form of the labels."""
+        return self.task.predicted(self.scores)
 
     @cached_property
     def is_correct(self) -> NDArray[np.bool_]:
         """Whether each was recognised ``(N,)``."""
-        return self.predictions == self.labels
+        return self.task.is_correct(self.scores, self.labels).astype(np.bool_)
 
     @cached_property
     def confidence(self) -> NDArray[np.floating]:
-        """Probability of the predicted class ``(N,)``."""
-        return self.scores.max(axis=1)
+        """How probable each prediction is ``(N,)``."""
+        return self.task.confidence(self.scores)
 
-    def is_among_best(self, k: int) -> NDArray[np.bool_]:
-        """Whether fewer than k classes are likelier than the label of each ``(N,)``."""
-        of_label = self.scores[np.arange(len(self)), self.labels][:, None]  # (N, 1)
-        return (self.scores > of_label).sum(axis=1) < k
+    @cached_property
+    def measures(self) -> Mapping[str, Measure]:
+        """The metrics by key, as functions of how often each video counts."""
+        return self.task.measures(self.scores, self.labels)
+
+    def label(self, number: int) -> str:
+        """The label of one video as text."""
+        return label_text(self.task.classes_of(self.labels[number]))
+
+    def prediction(self, number: int) -> str:
+        """The prediction for one video as text."""
+        return label_text(self.task.classes_of(self.predictions[number]))
 
     @property
     def independent_groups(self) -> tuple[str, ...]:
@@ -72,17 +92,13 @@ class ScoredVideos:
         """Positions of videos with scores that are NaN or infinite: their training diverged."""
         return np.flatnonzero(~np.isfinite(self.scores).all(axis=1))
 
-    def top1(self) -> float:
-        """Share of the videos that were recognised."""
-        return accuracy(self.is_correct)
+    def measured(self, key: str) -> float:
+        """The value of one metric, such as ``top1``."""
+        return self.measures[key](None)
 
-    def mean_class_accuracy(self) -> float:
-        """The mean over the classes that occur of the share of their videos that were recognised."""
-        return mean_class_accuracy(self.labels, self.is_correct)
-
-    def confusion(self) -> NDArray[np.int64]:
-        """Counts ``(K, K)``; rows are true classes, columns are predictions."""
-        return confusion_counts(self.labels, self.predictions, len(self.class_names))
+    def confusion(self) -> NDArray[np.int64] | None:
+        """Counts ``(K, K)``; rows are true classes, columns are predictions. None where a video may have several."""
+        return self.task.confusion(self.scores, self.labels)
 
     def most_confident_errors(self, most: int | None = None) -> list[int]:
         """Positions of videos that were taken for another class, the most confident first."""
@@ -96,22 +112,24 @@ class ScoredVideos:
 
 
 def joined(tests: Sequence[ScoredVideos]) -> ScoredVideos:
-    """The videos of several tests as one, such as those of all folds; classes are matched by name."""
+    """The videos of several tests of one task as one, such as those of all folds; classes are matched by name."""
     class_names = tuple(dict.fromkeys(name for test in tests for name in test.class_names))
     number_of = {name: number for number, name in enumerate(class_names)}
-    labels: list[NDArray[np.int64]] = []
+    task = task_of(tests[0].task_name, class_names)
+    labels: list[Target] = []
     scores: list[NDArray[np.floating]] = []
     for test in tests:
         numbers = np.array([number_of[name] for name in test.class_names])
-        labels.append(numbers[test.labels])
+        labels += [task.target(test.task.classes_of(label)) for label in test.labels]
         scores.append(np.zeros((len(test), len(class_names))))
         scores[-1][:, numbers] = test.scores
     return ScoredVideos(
         class_names,
         tuple(path for test in tests for path in test.paths),
-        np.concatenate(labels),
+        _collated(labels),
         tuple(group for test in tests for group in test.groups),
         np.concatenate(scores),
+        task.name,
     )
 
 
@@ -128,30 +146,29 @@ def write_scores(path: Path, videos: ScoredVideos, *, unread: Container[str] = (
 
 def score_rows(videos: ScoredVideos, *, unread: Container[str] = ()) -> Iterator[list[str]]:
     """The header and the lines of the file one at a time: those of thousands of classes are larger than memory."""
-    names = videos.class_names
-    yield ["path", "label", "group", "prediction", *(SCORE_PREFIX + name for name in names)]
-    for path, label, group, best, row in zip(
-        videos.paths, videos.labels, videos.groups, videos.predictions, videos.scores, strict=True
-    ):
-        prediction = UNREAD if path in unread else names[best]
-        yield [path, names[label], group, prediction, *(f"{p:.9g}" for p in row.tolist())]
+    yield ["path", "label", "group", "prediction", *(SCORE_PREFIX + name for name in videos.class_names)]
+    for number, (path, group, row) in enumerate(zip(videos.paths, videos.groups, videos.scores, strict=True)):
+        prediction = UNREAD if path in unread else videos.prediction(number)
+        yield [path, videos.label(number), group, prediction, *(f"{p:.9g}" for p in row.tolist())]
 
 
-def read_scores(path: Path, class_names: Sequence[str]) -> ScoredVideos:
+def read_scores(path: Path, class_names: Sequence[str], task_name: str | None = None) -> ScoredVideos:
     """What :func:`write_scores` wrote.
 
     Args:
         path: the file.
         class_names: K names, in the order that the scores are to have.
+        task_name: what the labels mean; the default task where None.
 
     Raises:
         OSError: it cannot be read.
+        ConfigurationError: there is no such task.
         KeyError: a column is missing, or a label is none of the classes.
         ValueError, csv.Error: it is damaged, or has no video.
     """
-    number_of = {name: number for number, name in enumerate(class_names)}
+    task = task_of(task_name, class_names)
     paths: list[str] = []
-    labels: list[int] = []
+    labels: list[Target] = []
     groups: list[str] = []
     scores = array("d")
     with path.open(newline="", encoding="utf-8") as file:
@@ -164,10 +181,15 @@ def read_scores(path: Path, class_names: Sequence[str]) -> ScoredVideos:
                 raise ValueError(f"line {rows.line_num} has {len(row)} of {len(column_of)} cells")
             name, label, group = (row[column] for column in named)
             paths.append(name)
-            labels.append(number_of[label])
+            labels.append(task.target(task.classes_in(label)))
             groups.append(group)
             scores.extend([float(row[column]) for column in scored])
     if not paths:
         raise ValueError("no video")
     table = np.frombuffer(scores, dtype=np.float64).reshape(len(paths), len(class_names))
-    return ScoredVideos(tuple(class_names), tuple(paths), np.array(labels), tuple(groups), table)
+    return ScoredVideos(tuple(class_names), tuple(paths), _collated(labels), tuple(groups), table, task.name)
+
+
+def _collated(labels: Sequence[Target]) -> NDArray[np.generic]:
+    """Targets of single videos -> ``(N,)`` or ``(N, K)``."""
+    return np.array([np.asarray(label) for label in labels])

@@ -11,6 +11,9 @@ from vidcls.files import write_text
 from vidcls.runs.folder import SUMMARY_FILE
 from vidcls.settings_file import read_json
 
+BY_VIEWS = "_by_views"
+
+
 class Unread(TypedDict):
     """A video that could not be read.
 
@@ -28,6 +31,8 @@ class Unread(TypedDict):
 class Summary(TypedDict, total=False):
     """The content of ``test.json``; version 0.1 wrote neither ``dataset`` nor ``score``.
 
+    Besides these, ``<metric>_by_views`` has the share of right predictions from 1, 2, ... V views; see `by_views`.
+
     Args:
         checkpoint: the file that was tested.
         dataset: what it was tested on, in plain types.
@@ -37,9 +42,9 @@ class Summary(TypedDict, total=False):
         unread: videos that could not be read.
         views_per_video: V.
         score: what is averaged over the views.
+        task: what the labels mean; version 0.1 wrote none, and meant the default.
         class_names: K names, in the order of the scores.
-        table: accuracies in 0 to 1 by row: the model, its streams and their fusions.
-        top1_by_views: from 1, 2, ... V views; empty where it was not counted.
+        table: metrics in 0 to 1 by row: the model, its streams and their fusions.
     """
 
     checkpoint: str | None
@@ -50,14 +55,28 @@ class Summary(TypedDict, total=False):
     unread: Sequence[Unread]
     views_per_video: int
     score: str
+    task: str
     class_names: Sequence[str]
     table: Mapping[str, Mapping[str, float]]
-    top1_by_views: Sequence[float]
 
 
-def write_summary(folder: Path, summary: Summary) -> None:
-    """Write ``test.json``."""
-    write_text(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
+def write_summary(folder: Path, summary: Summary, by_views: Mapping[str, Sequence[float]] | None = None) -> None:
+    """Write ``test.json``.
+
+    Args:
+        folder: of the test.
+        summary: what was found.
+        by_views: the metric that says whether an answer is right, by its key, from 1, 2, ... V views of each video;
+            empty values where it was not counted.
+    """
+    content = {**summary, **{f"{metric}{BY_VIEWS}": values for metric, values in (by_views or {}).items()}}
+    write_text(folder / SUMMARY_FILE, json.dumps(content, indent=2) + "\n")
+
+
+def by_views(summary: Summary, metric: str) -> list[float]:
+    """The values of a metric from 1, 2, ... V views; empty where it was not counted."""
+    found = dict(summary).get(f"{metric}{BY_VIEWS}")
+    return list(found) if isinstance(found, list) else []
 
 
 def read_summary(folder: Path) -> Summary:

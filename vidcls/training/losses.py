@@ -1,4 +1,4 @@
-"""Logits and labels -> the loss that is minimised."""
+"""What is changed about a loss: smoothing, and a weight for each class."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vidcls.errors import listed
 
 
 @dataclass(frozen=True)
 class LossSettings:
-    """Cross entropy and what is changed about it.
+    """The loss of the task and what is changed about it.
 
     Args:
         label_smoothing: share of the target that is spread evenly over all classes (Szegedy et al. 2016), 0 to 1.
@@ -52,25 +51,3 @@ def balanced_weights(class_counts: Sequence[int]) -> Tensor:
     present = counts > 0
     weights = torch.where(present, counts.sum() / (present.sum() * counts.clamp(min=1)), torch.zeros_like(counts))
     return weights
-
-
-def weighted_cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-    """Mean cross entropy in which each class has its weight, for plain labels and for mixed ones: a scalar.
-
-    With targets q (one-hot for labels), weights w and smoothed targets q' = (1 - s) q + s / K it is
-    ``sum(q' * w * -log p) / sum(q * w)`` over clips and classes, as ``torch.nn.CrossEntropyLoss`` has it for labels.
-    For probabilities torch divides by the number of clips, so that weights of 2 would double the loss of a mixed
-    batch. A common factor of all weights has no effect here. A batch whose classes all weigh 0 has a loss of 0.
-
-    Several processes, and batches whose gradients are accumulated, each divide by their own sum and are then averaged,
-    as in torch and Lightning: with unequal weights that is not quite the mean over all their clips.
-
-    Args:
-        logits: ``(B, K)``.
-        targets: classes ``(B,)``, or probabilities ``(B, K)``.
-        weights: ``(K,)``.
-        label_smoothing: s, the share of the target that is spread evenly over all classes.
-    """
-    total = F.cross_entropy(logits, targets, weight=weights, label_smoothing=label_smoothing, reduction="sum")
-    weight = (targets * weights if targets.is_floating_point() else weights[targets]).sum()
-    return total / torch.where(weight > 0, weight, torch.ones_like(weight))

@@ -8,12 +8,16 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils.data import default_collate
 
 from vidcls.errors import DecodeError
-from vidcls.training.metrics import score
+from vidcls.tasks import Task
+from vidcls.types import ScoreRule, Target
 
 MODEL_ROW = "model"
 """The row of scores that is the answer of the model; others are its parts and their fusions."""
+
+CHUNK = 256  # videos that are measured at once: torchmetrics makes several tables of all classes for each of them
 
 
 class UnreadVideo(NamedTuple):
@@ -21,18 +25,18 @@ class UnreadVideo(NamedTuple):
 
     Args:
         index: its position in the list of test videos.
-        label: its class; -1 where it is not to be counted.
+        target: of its label; None where it is not to be counted.
         reason: why, beginning with the file.
     """
 
     index: int  # type: ignore[assignment]  # hides the tuple's method of that name
-    label: int
+    target: Target | None
     reason: str
 
     @property
     def counts(self) -> bool:
         """Whether it counts as wrong."""
-        return self.label >= 0
+        return self.target is not None
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,11 @@ class TestScores:
     """What a test found, in the order of the list of test videos.
 
     Args:
-        class_names: K names.
+        task: what the labels mean, and the names of the classes.
         indices: ``(N,)`` positions in the list of test videos.
-        labels: ``(N,)`` true classes.
+        labels: targets of the videos, ``(N,)`` or ``(N, K)``.
         scores: ``(N, K)`` probabilities by row: ``model`` for the answer of the model, then its parts and fusions. A
-            video that could not be read and counts has 0 for its class, and the same for each other.
+            video that could not be read and counts has scores that are wrong.
         parts: the rows that are parts of the model.
         views_right: ``(N, V)`` whether the model's answer is right from 1, 2, ... V of its views; None where it was not
             counted.
@@ -53,7 +57,7 @@ class TestScores:
 
     __test__ = False
 
-    class_names: tuple[str, ...]
+    task: Task
     indices: Tensor
     labels: Tensor
     scores: Mapping[str, Tensor]
@@ -61,13 +65,18 @@ class TestScores:
     views_right: Tensor | None = None
     unread: tuple[UnreadVideo, ...] = ()
 
-    def top1_by_views(self) -> list[float]:
-        """Top-1 from 1, 2, ... V evenly spaced views; empty where it was not counted."""
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """K names."""
+        return self.task.class_names
+
+    def hits_by_views(self) -> list[float]:
+        """Share of right answers from 1, 2, ... V evenly spaced views; empty where it was not counted."""
         return [] if self.views_right is None else self.views_right.float().mean(dim=0).tolist()
 
     def table(self) -> dict[str, dict[str, float]]:
-        """Top-1, top-5 and mean class accuracy of every row."""
-        return {row: score(scores, self.labels) for row, scores in self.scores.items()}
+        """The metrics of every row."""
+        return {row: self.task.measured(scores, self.labels, at_once=CHUNK) for row, scores in self.scores.items()}
 
 
 def joined(shards: Sequence[TestScores], unread: Sequence[UnreadVideo] = ()) -> TestScores:
@@ -85,40 +94,42 @@ def joined(shards: Sequence[TestScores], unread: Sequence[UnreadVideo] = ()) -> 
     indices = torch.cat([shard.indices for shard in shards])
     order = indices.argsort()
     return TestScores(
-        class_names=first.class_names,
+        task=first.task,
         indices=indices[order],
         labels=torch.cat([shard.labels for shard in shards])[order],
         scores={row: torch.cat([shard.scores[row] for shard in shards])[order] for row in first.scores},
         parts=first.parts,
         views_right=_joined_views(shards, order),
-        unread=tuple(sorted(unread)),
+        unread=tuple(sorted(unread, key=lambda video: video.index)),
     )
 
 
-def wrong_scores(labels: Tensor, num_classes: int) -> Tensor:
-    """Scores ``(N, K)`` that are wrong by every count, for videos that have none: 0 for their class."""
-    scores = torch.full((len(labels), num_classes), 1 / (num_classes - 1), device=labels.device)
-    return scores.scatter(1, labels[:, None], 0.0)
-
-
 def _all_wrong(videos: Sequence[UnreadVideo], like: TestScores) -> TestScores:
-    indices, labels = (torch.tensor([getattr(video, name) for video in videos]) for name in ("index", "label"))
-    scores = wrong_scores(labels, len(like.class_names))
+    indices = torch.tensor([video.index for video in videos])
+    labels = collated_targets([video.target for video in videos if video.target is not None])
+    scores = like.task.wrong_scores(labels)
     views = None if like.views_right is None else torch.zeros(len(videos), like.views_right.shape[1], dtype=torch.bool)
-    return TestScores(like.class_names, indices, labels, dict.fromkeys(like.scores, scores), like.parts, views)
+    return TestScores(like.task, indices, labels, dict.fromkeys(like.scores, scores), like.parts, views)
 
 
-def right_by_views(scores: Tensor, labels: Tensor) -> Tensor:
-    """Scores ``(B, V, K)`` of the views and labels ``(B,)`` -> whether the mean of v of them is right ``(B, V)``.
+def collated_targets(targets: Sequence[Target]) -> Tensor:
+    """Targets of single videos -> those of a batch, as loaders make them."""
+    collated: Tensor = default_collate(list(targets))
+    return collated
 
-    Scores are probabilities, or logits where these are averaged: softmax leaves the best class the best. The v views
-    are spread evenly over all V; one alone is the middle one.
+
+def right_by_views(scores: Tensor, labels: Tensor, task: Task, rule: ScoreRule = "probabilities") -> Tensor:
+    """Scores ``(B, V, K)`` of the views and their videos' labels -> whether the mean of v of them is right ``(B, V)``.
+
+    Scores are probabilities, or logits where these are averaged. The v views are spread evenly over all V; one alone is
+    the middle one.
     """
     V = scores.shape[1]
     right = []
     for num_views in range(1, V + 1):
         chosen = [(2 * k + 1) * V // (2 * num_views) for k in range(num_views)]
-        right.append(scores[:, chosen].mean(dim=1).argmax(dim=-1) == labels)
+        mean = scores[:, chosen].mean(dim=1)  # (B, K)
+        right.append(task.is_correct(task.probabilities(mean) if rule == "logits" else mean, labels))
     return torch.stack(right, dim=1)
 
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vidcls.tasks import Task
+
 UNSEEN_CLASS_SCORE = -1e4  # below every decision value: a class without training videos is never the answer
 
 
@@ -18,15 +20,17 @@ class SvmFusion(nn.Module):
 
     Args:
         num_parts: P.
-        num_classes: K.
+        task: one in which a video has exactly one class; of any other it is never fitted.
     """
 
     weight: Tensor
     bias: Tensor
     is_fitted: Tensor
 
-    def __init__(self, num_parts: int, num_classes: int) -> None:
+    def __init__(self, num_parts: int, task: Task) -> None:
         super().__init__()
+        self.task = task
+        num_classes = task.num_classes
         self.register_buffer("weight", torch.zeros(num_classes, num_parts * num_classes))
         self.register_buffer("bias", torch.zeros(num_classes))
         self.register_buffer("is_fitted", torch.tensor(False))
@@ -34,7 +38,7 @@ class SvmFusion(nn.Module):
 
     def forward(self, logits: Tensor) -> Tensor:
         """Logits ``(P, B, K)`` -> decision values ``(B, K)``."""
-        features = stacked_scores(logits.float().softmax(dim=-1))
+        features = stacked_scores(self.task.probabilities(logits))
         return F.linear(features, self.weight.float(), self.bias.float())  # whatever precision the model is in
 
     def fit(self, probabilities: Tensor, labels: Tensor) -> None:

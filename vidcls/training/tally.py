@@ -7,22 +7,24 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from vidcls.tasks import Task
 from vidcls.training.results import TestScores, UnreadVideo, joined, right_by_views
-from vidcls.types import Batch
+from vidcls.types import Batch, ScoreRule
 
 
 class TestTally:
     """Collects what a test finds on this process.
 
     Args:
-        class_names: K names.
+        task: what the labels mean.
         parts: the rows that are parts of the model.
+        rule: what is averaged over the views of a video.
     """
 
     __test__ = False
 
-    def __init__(self, class_names: tuple[str, ...], parts: tuple[str, ...]) -> None:
-        self.class_names, self.parts = class_names, parts
+    def __init__(self, task: Task, parts: tuple[str, ...], rule: ScoreRule = "probabilities") -> None:
+        self.task, self.parts, self.rule = task, parts, rule
         self._shards: list[TestScores] = []
         self._unread: list[UnreadVideo] = []
 
@@ -40,8 +42,8 @@ class TestTally:
         """
         scores = {row: values.cpu() for row, values in by_row.items()}
         indices, labels = batch["index"].cpu(), batch["label"].cpu()
-        views_right = right_by_views(by_view.cpu(), labels)
-        self._shards.append(TestScores(self.class_names, indices, labels, scores, self.parts, views_right))
+        views_right = right_by_views(by_view.cpu(), labels, self.task, self.rule)
+        self._shards.append(TestScores(self.task, indices, labels, scores, self.parts, views_right))
 
     def total(self, world_size: int) -> TestScores:
         """The scores of all processes together; each of ``world_size`` has to ask for them.

@@ -1,4 +1,4 @@
-"""Scores and labels -> top-1, top-5 and mean class accuracy."""
+"""Scores and numbers of classes -> top-1, top-5 and mean class accuracy, counted while a network runs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
-
-TOP5_MIN_CLASSES = 6  # with five classes or fewer the right one is always among the first five
-CHUNK = 256  # videos that are scored at once: torchmetrics makes several tables of all classes for each of them
 
 
 class MeanClassAccuracy(MulticlassConfusionMatrix):
@@ -50,12 +47,15 @@ def mean_recall(confusion: Tensor) -> Tensor:
     return recall[support > 0].mean() if bool((support > 0).any()) else torch.zeros((), device=confusion.device)
 
 
-def classification_metrics(num_classes: int, prefix: str, *, over_processes: bool = True) -> MetricCollection:
-    """``top1``, ``top5`` (from six classes on) and ``mean_class_accuracy``, each named with ``prefix``.
+def classification_metrics(
+    num_classes: int, prefix: str, *, has_top5: bool, over_processes: bool = True
+) -> MetricCollection:
+    """``top1``, ``top5`` where asked for, and ``mean_class_accuracy``, each named with ``prefix``.
 
     Args:
         num_classes: K.
         prefix: of the names.
+        has_top5: whether ``top5`` is counted.
         over_processes: whether all processes are asked for their counts when the metrics are computed.
     """
 
@@ -69,15 +69,6 @@ def classification_metrics(num_classes: int, prefix: str, *, over_processes: boo
         "top1": accuracy(1),
         "mean_class_accuracy": MeanClassAccuracy(num_classes, validate_args=False, sync_on_compute=over_processes),
     }
-    if num_classes >= TOP5_MIN_CLASSES:
+    if has_top5:
         metrics["top5"] = accuracy(5)
     return MetricCollection(metrics, prefix=prefix, compute_groups=False)
-
-
-def score(scores: Tensor, labels: Tensor) -> dict[str, float]:
-    """The metrics of ``(N, K)`` scores against ``(N,)`` labels, as plain numbers."""
-    metrics = classification_metrics(scores.shape[1], prefix="", over_processes=False)  # one of them may ask alone
-    for some, their_labels in zip(scores.split(CHUNK), labels.split(CHUNK), strict=True):
-        metrics.update(some, their_labels)
-    computed = metrics.compute()
-    return {name: float(computed[name]) for name in ("top1", "top5", "mean_class_accuracy") if name in computed}

@@ -8,7 +8,17 @@ from sklearn.metrics import balanced_accuracy_score
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from vidcls.training.metrics import CHUNK, classification_metrics, mean_recall, score
+from vidcls.tasks import SingleLabel
+from vidcls.tasks.metrics import mean_recall
+from vidcls.training.results import CHUNK
+
+
+def single_label(num_classes: int) -> SingleLabel:
+    return SingleLabel([f"class {k}" for k in range(num_classes)])
+
+
+def score(scores: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    return single_label(scores.shape[1]).measured(scores, labels, at_once=CHUNK)
 
 
 def certain(predictions: list[int], num_classes: int) -> torch.Tensor:
@@ -27,7 +37,7 @@ def test_top5_counts_the_first_five_of_six_classes() -> None:
 
 @pytest.mark.parametrize(("num_classes", "has_top5"), [(2, False), (4, False), (5, False), (6, True), (101, True)])
 def test_top5_is_left_out_where_it_could_not_be_wrong(num_classes: int, has_top5: bool) -> None:
-    assert ("val/top5" in set(classification_metrics(num_classes, "val/").keys())) is has_top5
+    assert ("val/top5" in set(single_label(num_classes).metrics("val/").keys())) is has_top5
 
 
 def test_mean_class_accuracy_is_balanced_accuracy_and_leaves_absent_classes_out() -> None:
@@ -40,7 +50,7 @@ def test_mean_class_accuracy_is_balanced_accuracy_and_leaves_absent_classes_out(
 
 
 def test_mean_class_accuracy_over_several_updates_is_that_of_all_videos() -> None:
-    metrics = classification_metrics(3, "")
+    metrics = single_label(3).metrics("")
     for predictions, labels in (([0, 0], [0, 0]), ([1, 0], [1, 1]), ([2, 2], [2, 0])):
         metrics.update(certain(predictions, 3), torch.tensor(labels))
     assert float(metrics.compute()["mean_class_accuracy"]) == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vidcls.runs.accuracies import accuracy, mean_class_accuracy
+from vidcls.tasks.accuracies import accuracy, mean_class_accuracy
 
 # Of class 0 three of 4 are right, of 1 none of 1, of 2 both, class 3 has no videos: 5 of 7; (3/4 + 0 + 1) / 3.
 LABELS = np.array([0, 0, 0, 0, 1, 2, 2])
