@@ -13,6 +13,7 @@ from vidcls.explain.pictures import heat_by_frame, heat_colours, laid_on, on_who
 from vidcls.models import Conv3D, SingleFrame, TwoStream
 from vidcls.predict import Predictor
 from vidcls.transforms import TransformSettings, centre_box
+from vidcls.types import FLOW, RGB
 from vidcls.video import open_video
 
 
@@ -48,7 +49,7 @@ def test_each_stream_has_heat_for_the_frames_that_it_saw(two_stream: Explainer, 
     assert explanation.titles == ("spatial", "temporal")
     assert len(explanation.clips) == 2
     for clip in explanation.clips:
-        assert clip.streams == {"spatial": "rgb", "temporal": "flow"}
+        assert clip.streams == {"spatial": RGB, "temporal": FLOW}
         assert len(clip.frames["rgb"]) == len(clip.heats["spatial"]) == 2
         assert len(clip.frames["flow"]) == len(clip.heats["temporal"]) == 3
         assert all(heat.shape[1:] == (32, 32) and heat.min() >= 0 for heat in clip.heats.values())
@@ -60,7 +61,7 @@ def test_the_pixels_are_the_centre_of_the_frames_that_it_names(conv3d: Explainer
     clip = conv3d(video).clips[0]
     with open_video(video) as opened:
         frames = opened.frames(clip.frames["rgb"])
-    assert torch.equal(clip.pixels.rgb, frames[..., 4:36])  # 40 px wide, 32 in the middle are seen
+    assert torch.equal(clip.pixels["rgb"], frames[..., 4:36])  # 40 px wide, 32 in the middle are seen
 
 
 @pytest.mark.parametrize(

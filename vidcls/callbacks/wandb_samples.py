@@ -77,7 +77,7 @@ def scores_of(model: VideoClassifier, data: VideoDataModule, indices: Sequence[i
             ((_, label, _),) = batch["unread"]
             shares.append(wrong_scores(torch.tensor([label]), model.num_classes))
             continue
-        shares.append(scorer.clips(batch)[MODEL_ROW].cpu())
+        shares.append(scorer.clips(batch["streams"])[MODEL_ROW].cpu())
     model.train(was_training)
     return torch.cat(shares)
 

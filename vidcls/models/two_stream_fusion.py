@@ -16,7 +16,7 @@ from vidcls.models.two_stream import stack_snippets
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.transfer import TransferSettings
-from vidcls.types import ClipSettings, Stream
+from vidcls.types import FLOW, RGB, ClipSettings, Stream
 
 AT_THE_END_ONLY = ("concat", "bilinear")
 
@@ -55,7 +55,7 @@ class TwoStreamFusion(VideoClassifier):
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 
-    streams: ClassVar[tuple[Stream, ...]] = ("rgb", "flow")
+    streams: ClassVar[tuple[Stream, ...]] = (RGB, FLOW)
     initial_weights: ClassVar[tuple[str, ...]] = ("spatial_weights", "temporal_weights")
 
     def __init__(
