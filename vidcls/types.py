@@ -146,9 +146,8 @@ def as_streams(streams: Iterable[Stream | StreamKind | Mapping[str, object]]) ->
     """
     found = tuple(_as_stream(stream) for stream in streams)
     names = [stream.name for stream in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"two streams are called {name}: each must have a name of its own")
+    if len(set(names)) < len(names):
+        raise ValueError(f"two of the streams {', '.join(names)} have one name: each must have a name of its own")
     return found
 
 

@@ -231,7 +231,7 @@ def test_plain_streams_are_kept_as_words_and_others_with_all_that_they_are() -> 
         ([{"name": "a b", "kind": "rgb"}], "must be a Python identifier"),
         ([{"name": "slow", "kind": "rgb", "every": 0}], "must be an integer of at least 1"),
         ([{"name": "slow", "rate": 4}], "must be rgb, flow, or a name and a kind"),
-        (["rgb", {"name": "rgb", "kind": "rgb", "every": 2}], "two streams are called rgb"),
+        (["rgb", {"name": "rgb", "kind": "rgb", "every": 2}], "two of the streams rgb, rgb have one name"),
     ],
 )
 def test_streams_that_cannot_be_are_refused(streams: object, words: str) -> None:

@@ -13,6 +13,7 @@ from opened_files import watch_decoders, watch_frames
 from torch import Tensor, nn
 
 from vidcls.datasets import VideoFolder
+from vidcls.errors import CheckpointError
 from vidcls.explain import Explainer
 from vidcls.explain.pictures import write_heat
 from vidcls.inference import NetworkInput
@@ -116,6 +117,9 @@ def test_it_is_trained_tested_and_predicts_with_the_scores_of_the_test(
     assert {title: heat.shape[0] for title, heat in explanation.clips[0].heats.items()} == {"slow": 2, "fast": 6}
     assert explanation.clips[0].frames["slow"] == explanation.clips[0].frames["fast"][::4]
     assert all(file.is_file() for file in write_heat(explanation, tmp_path / "heat.png"))
+    monkeypatch.setattr(TwoRates, "streams", (Stream("slow", "rgb", every=2), TwoRates.streams[1]))
+    with pytest.raises(CheckpointError, match=r"TwoRates now sees .*'every': 2.*, but was trained on .*'every': 4"):
+        Predictor(tmp_path / "two_rates.ckpt", device="cpu")
 
 
 def test_shapes_and_the_exported_graph_follow_the_rates() -> None:

@@ -93,6 +93,13 @@ def test_the_clips_are_those_of_training(clip_dataset: VideoFolder, pages: Path)
         assert arrays["flow_1_2"].shape == (2, 3, 32, 32)
 
 
+def test_flow_that_is_estimated_on_the_device_is_shown_as_flow(clip_dataset: VideoFolder) -> None:
+    data = data_of(clip_dataset, streams=("rgb", "flow"), flow_on="device", flow_len=2)
+    for sample in clip_samples(data, 0):
+        assert sample.shapes == {"rgb": (3, 1, 32, 32), "flow": (2, 2, 32, 32)}
+        assert sample.arrays["flow"].dtype == np.float32
+
+
 def test_a_strip_shows_eight_frames_at_most_and_no_motion_is_white() -> None:
     frames = torch.randint(0, 255, (3, 20, 32, 32), dtype=torch.uint8)
     assert strip(frames, "rgb", bound_px=1.0).shape == (3, 96, 8 * 96 + 7 * 2)

@@ -145,7 +145,8 @@ class Explainer:
         class_name = prediction.label if class_name is None else class_name
         target = self._target(class_name)
         stream_of = {stream.name: stream for stream in self.model.streams}
-        shown = next((stream.name for stream in _most_frames_first(self.model.streams) if stream.kind == "rgb"), None)
+        frames_first = sorted(self.model.streams, key=lambda stream: stream.every)
+        shown = next((stream.name for stream in frames_first if stream.kind == "rgb"), None)
         if method in LAYER_METHODS:
             stream_of = {one.title: stream_of[one.stream] for one in layers}
         clips: list[ClipHeat] = []
@@ -222,10 +223,6 @@ class Explainer:
         """Normalised, ``(1, C, T, H, W)`` each, on the device of the model."""
         loaded = {name: stream.to(self.predictor.device) for name, stream in stack_views([pixels]).items()}
         return self.model.scorer.fed(self._network_input.normalised(loaded))
-
-
-def _most_frames_first(streams: Sequence[Stream]) -> list[Stream]:
-    return sorted(streams, key=lambda stream: stream.every)
 
 
 def _without_gaps(fields: list[int | None]) -> tuple[int, ...]:
