@@ -43,7 +43,7 @@ def main() -> None:
         model = make().to(device).eval()
         sizes[name] = num_parameters(model)
         batch = made_up(model.streams, clip, options.size, options.batch_size, device)
-        streams = [batch[stream] for stream in model.streams]
+        streams = list(batch["streams"].values())
         jobs[f"{name}|one"] = seconds(model, [stream[:1] for stream in streams], device, num)
         jobs[f"{name}|many"] = seconds(model, streams, device, num)
     found = paired(jobs, rounds=rounds)

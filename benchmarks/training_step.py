@@ -40,8 +40,9 @@ from vidcls.models import (
     TwoStreamFusion,
 )
 from vidcls.models.classifier import VideoClassifier
+from vidcls.models.input_shapes import input_shapes
 from vidcls.training.optimization import OptimizationSettings, build_optimizer
-from vidcls.types import Batch, ClipSettings
+from vidcls.types import Batch, ClipSettings, Stream
 
 Now = Callable[[], float]
 CLASSES = [f"class {k}" for k in range(10)]
@@ -94,13 +95,15 @@ def size_options(arguments: argparse.ArgumentParser) -> argparse.Namespace:
     return options
 
 
-def made_up(streams: tuple[str, ...], clip: ClipSettings, size: int, batch_size: int, device: torch.device) -> Batch:
+def made_up(streams: tuple[Stream, ...], clip: ClipSettings, size: int, batch_size: int, device: torch.device) -> Batch:
     generator = torch.Generator().manual_seed(0)
-    batch = Batch(label=torch.randint(10, (batch_size,), generator=generator), index=torch.arange(batch_size))
-    shapes = {"rgb": (3, clip.clip_len, size, size), "flow": (2, clip.flow_len, size, size)}
-    for name in streams:
-        batch[name] = torch.randn(batch_size, *shapes[name], generator=generator)  # type: ignore[literal-required]
-    return {name: value.to(device) for name, value in batch.items()}  # type: ignore[return-value,attr-defined]
+    label = torch.randint(10, (batch_size,), generator=generator)
+    shapes = input_shapes(streams, clip, size, num_clips=batch_size)
+    return Batch(
+        streams={s.name: torch.randn(n, generator=generator).to(device) for s, n in zip(streams, shapes, strict=True)},
+        label=label.to(device),
+        index=torch.arange(batch_size, device=device),
+    )
 
 
 def wait(device: torch.device) -> None:
@@ -121,7 +124,7 @@ class Bare:
 
     def step(self) -> None:
         self.optimizer.zero_grad()
-        streams = [self.batch[name] for name in self.model.streams]
+        streams = list(self.batch["streams"].values())
         if isinstance(self.model, TwoStream):  # each of its streams has a loss of its own
             parts = self.model.forward_parts(*streams)
             loss = torch.stack([F.cross_entropy(logits, self.batch["label"]) for logits in parts.values()]).sum()
@@ -146,15 +149,15 @@ class WithFlow(Bare):
     def __init__(
         self, model: VideoClassifier, batch: Batch, num_steps: int, device: torch.device, settings: FlowSettings
     ) -> None:
-        super().__init__(model, batch.copy(), num_steps, device)
+        super().__init__(model, {**batch, "streams": dict(batch["streams"])}, num_steps, device)
         self.settings = settings
-        B, _, F, H, W = batch["flow"].shape
+        B, _, F, H, W = batch["streams"]["flow"].shape
         still = torch.randint(256, (B, 3, 1, H // 4, W // 4), generator=torch.Generator().manual_seed(0))
         still = still.repeat_interleave(4, dim=-1).repeat_interleave(4, dim=-2).to(torch.uint8).to(device)
         self.pairs = torch.cat([still.roll(k % 2, dims=-1) for k in range(2 * F)], dim=2)  # (B, 3, 2F, H, W)
 
     def step(self) -> None:
-        self.batch["flow"] = flow_between(self.pairs, self.settings)
+        self.batch["streams"]["flow"] = flow_between(self.pairs, self.settings)
         super().step()
 
 
@@ -231,7 +234,7 @@ def flow_in_the_step(
     for method in methods:
         jobs[method] = WithFlow(make(), batch, num_steps, device, FlowSettings(method=method)).measure
     found = paired(jobs, rounds=1 if num_steps == 1 else 5)
-    num_pairs = len(batch["label"]) * batch["flow"].shape[2]
+    num_pairs = len(batch["label"]) * batch["streams"]["flow"].shape[2]
     rows: list[tuple[object, ...]] = [("given by the loader", 1e3 * found["given"].median, 1.0, "-")]
     for method in methods:
         more = max(1e-4, found[method].median - found["given"].median)  # less cannot be told from nothing
@@ -243,7 +246,7 @@ def flow_in_the_step(
                 num_pairs / more,
             )
         )
-    size = "x".join(map(str, batch["flow"].shape[-2:]))
+    size = "x".join(map(str, batch["streams"]["flow"].shape[-2:]))
     report(
         f"Flow in the step of two_stream: {num_pairs} pairs of {size} on {device}",
         ("flow", "ms a step", "x flow given", "pairs/s"),

@@ -15,8 +15,8 @@ a test sample           ``(V, C, T, H, W)``    one video
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, runtime_checkable
 
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
-Stream = Literal["rgb", "flow"]
+StreamKind = Literal["rgb", "flow"]
+"""What a stream shows: the frames of a video, or the motion between them."""
+CHANNELS: dict[StreamKind, int] = {"rgb": 3, "flow": 2}
+LoadedKind = Literal["rgb", "flow", "frame_pairs"]
+"""What is loaded for a stream: what it shows, or for flow that the device estimates the two frames of each field."""
 
 Target = int | Tensor
 """What a sample has for a label: the number of a class, or a tensor ``(K,)``; a task (``vidcls.tasks``) makes it."""
@@ -108,17 +112,89 @@ class ClipSettings:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
 
-class Sample(TypedDict, total=False):
-    """One video as the loader sees it: ``(C, T, H, W)`` while training, ``(V, C, T, H, W)`` in a test.
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One input of a model: its name in clips and batches, and the kind that decides all else.
 
-    RGB is uint8 and flow is float32 in pixels until the batch is normalised on the device. ``flipped`` and ``color``
-    say what is still to be done to a training clip there, and ``flow_frames`` ``(3, 2F, H, W)`` uint8 between which
-    frames flow is still to be estimated.
+    SlowFast (Feichtenhofer et al., ICCV 2019, alpha = 8) sees the frames of a clip at two rates::
+
+        streams = (Stream("slow", "rgb", every=8), Stream("fast", "rgb"))
+
+    Args:
+        name: a Python identifier, unique in a model.
+        kind: what it shows.
+        every: takes each n-th frame (of flow: field) of a snippet, from its first.
     """
 
-    rgb: Tensor
-    flow: Tensor
-    flow_frames: Tensor
+    name: str
+    kind: StreamKind
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a stream."""
+        if not isinstance(self.name, str) or not self.name.isidentifier():
+            raise ValueError(f"a stream is called {self.name!r}; a name must be a Python identifier, such as slow")
+        if self.kind not in CHANNELS:
+            raise ValueError(f"the stream {self.name} has the kind {self.kind!r}; allowed are {', '.join(CHANNELS)}")
+        if not isinstance(self.every, int) or self.every < 1:
+            raise ValueError(f"the stream {self.name} has every {self.every!r}; it must be an integer of at least 1")
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return CHANNELS[self.kind]
+
+    def length(self, clip: ClipSettings) -> int:
+        """T: frames, or fields, of a whole clip."""
+        per_snippet = clip.flow_len if self.kind == "flow" else clip.clip_len
+        return clip.num_snippets * len(range(0, per_snippet, self.every))
+
+    def plain(self) -> str | dict[str, object]:
+        """Plain types for files: ``rgb`` and ``flow`` for the streams that are called like their kind."""
+        return self.kind if self == Stream(self.kind, self.kind) else asdict(self)
+
+
+RGB = Stream("rgb", "rgb")
+FLOW = Stream("flow", "flow")
+
+
+def as_streams(streams: Iterable[Stream | StreamKind | Mapping[str, object]]) -> tuple[Stream, ...]:
+    """Streams from any spelling: also plain types, and ``rgb`` and ``flow`` for those called like their kind.
+
+    Raises:
+        ValueError: a stream that cannot be, or two of one name.
+    """
+    found = tuple(_as_stream(stream) for stream in streams)
+    names = [stream.name for stream in found]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two of the streams {', '.join(names)} have one name: each must have a name of its own")
+    return found
+
+
+def sees(streams: Iterable[Stream], kind: StreamKind) -> bool:
+    """Whether a stream is of this kind."""
+    return any(stream.kind == kind for stream in streams)
+
+
+def _as_stream(stream: object) -> Stream:
+    if isinstance(stream, Stream):
+        return stream
+    if isinstance(stream, str):
+        return Stream(stream, stream)  # type: ignore[arg-type]  # which refuses what is no kind
+    if isinstance(stream, Mapping) and {"name", "kind"} <= set(stream) <= {"name", "kind", "every"}:
+        return Stream(**stream)
+    raise ValueError(f"a stream is given as {stream!r}; it must be rgb, flow, or a name and a kind (and every)")
+
+
+class Sample(TypedDict, total=False):
+    """One video as the loader sees it.
+
+    ``streams`` are ``(C, T, H, W)`` by name while training, ``(V, C, T, H, W)`` in a test: RGB uint8 and flow float32
+    in pixels until the batch is normalised on the device; of flow that is estimated there the two frames of each field,
+    ``(3, 2F, H, W)`` uint8. ``flipped`` and ``color`` say what is still to be done to a training clip there.
+    """
+
+    streams: dict[str, Tensor]
     label: Target
     index: int
     flipped: bool
@@ -126,7 +202,7 @@ class Sample(TypedDict, total=False):
 
 
 class Batch(TypedDict, total=False):
-    """What a model is fed: ``rgb`` and/or ``flow`` with a leading B, targets as ``label``, and ``index`` ``(B,)``.
+    """What a model is fed: ``streams`` by name with a leading B, targets as ``label``, and ``index`` ``(B,)``.
 
     ``index`` is the position in the list of videos of that split; ``skipped`` names files that were left out;
     ``unread`` has number, target (None where it is not to be counted) and reason of test videos that could not be read;
@@ -135,9 +211,7 @@ class Batch(TypedDict, total=False):
     processor would wait for a GPU to hand them back.
     """
 
-    rgb: Tensor
-    flow: Tensor
-    flow_frames: Tensor
+    streams: dict[str, Tensor]
     label: Tensor
     index: Tensor
     skipped: list[str]

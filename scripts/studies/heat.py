@@ -35,7 +35,7 @@ def hits(explain: Explainer, records: list[VideoRecord]) -> dict[str, int]:
             frames = video.frames(range(video.num_frames)).int()
         for title, heat in clip.heats.items():
             step, y, x = (int(k) for k in torch.unravel_index(heat.argmax(), heat.shape))
-            frame = frames[clip.frames[clip.streams[title]][step]]
+            frame = frames[clip.frames[clip.streams[title].name][step]]
             found[title] = found.get(title, 0) + bool((frame[0, y, x] - frame[2, y, x]).abs() > COLOURED)
     return found
 

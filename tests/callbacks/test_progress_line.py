@@ -37,7 +37,11 @@ def shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[StringIO
     def run(stderr: StringIO) -> tuple[str, str]:
         import torch
 
-        batch = {"rgb": torch.randn(2, 3, 1, 16, 16), "label": torch.tensor([0, 1]), "index": torch.arange(2)}
+        batch = {
+            "streams": {"rgb": torch.randn(2, 3, 1, 16, 16)},
+            "label": torch.tensor([0, 1]),
+            "index": torch.arange(2),
+        }
         loader = DataLoader([batch, batch, batch], batch_size=None)  # type: ignore[arg-type]
         out = StringIO()
         with redirect_stderr(stderr), redirect_stdout(out):

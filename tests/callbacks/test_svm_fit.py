@@ -62,7 +62,7 @@ def test_each_checkpoint_has_the_machine_of_its_own_weights(
     with torch.inference_mode():
         for batch in data.single_view_loader("train"):
             batch = data.on_after_batch_transfer(batch, 0)
-            parts = model.forward_parts(batch["rgb"], batch["flow"])
+            parts = model.forward_parts(batch["streams"]["rgb"], batch["streams"]["flow"])
             probabilities.append(torch.stack([parts[part].softmax(dim=-1) for part in model.parts]))
             labels.append(batch["label"])
     expected = SvmFusion(num_parts=2, task=model.task)

@@ -16,7 +16,7 @@ from vidcls.clips.reader import ClipReader
 from vidcls.errors import DatasetError, FlowError
 from vidcls.flow import FlowSettings, flow_as_stored
 from vidcls.transforms import ClipPixels
-from vidcls.types import ClipSettings, VideoRecord
+from vidcls.types import FLOW, RGB, ClipSettings, Stream, VideoRecord
 from vidcls.video import LocalFile, MemoryReader
 
 RECORD = VideoRecord(source=LocalFile(Path("clip.mp4")), label="walk", split="train", name="clip.mp4")
@@ -60,9 +60,7 @@ def reader_of(monkeypatch: pytest.MonkeyPatch) -> OfVideo:
 
 def values(pixels: ClipPixels) -> tuple[list[int], list[int]]:
     """The frame and the field numbers of a clip."""
-    assert pixels.rgb is not None
-    assert pixels.flow is not None
-    return [int(frame.amax()) for frame in pixels.rgb], [int(field.amax()) for field in pixels.flow]
+    return [int(frame.amax()) for frame in pixels["rgb"]], [int(field.amax()) for field in pixels["flow"]]
 
 
 def generator(seed: int) -> torch.Generator:
@@ -161,17 +159,85 @@ def test_a_short_video_is_refused_by_name_where_asked(reader_of: OfVideo) -> Non
 def test_a_video_of_one_frame_does_not_move(reader_of: OfVideo, stored: bool) -> None:
     reader = reader_of(1, stored=stored, clip=ClipSettings(clip_len=2, flow_len=4))
     for clip in (reader.train_clip(RECORD, generator(0)), *reader.test_clips(RECORD)):
-        assert clip.rgb is not None
-        assert clip.flow is not None
-        assert clip.rgb.shape == (2, 3, 6, 8)
-        assert clip.flow.shape == (4, 2, 6, 8)
-        assert not clip.flow.any()
+        assert clip["rgb"].shape == (2, 3, 6, 8)
+        assert clip["flow"].shape == (4, 2, 6, 8)
+        assert not clip["flow"].any()
 
 
 def test_only_the_streams_that_are_asked_for_are_read(reader_of: OfVideo) -> None:
     rgb = reader_of(30, streams=("rgb",), flow_settings=None).train_clip(RECORD, generator(0))
     flow = reader_of(30, streams=("flow",)).train_clip(RECORD, generator(0))
-    assert (rgb.flow, flow.rgb) == (None, None)
+    assert (list(rgb), list(flow)) == (["rgb"], ["flow"])
+
+
+@pytest.mark.parametrize("is_test", [False, True])
+def test_streams_of_several_rates_take_each_nth_frame_of_a_snippet(reader_of: OfVideo, is_test: bool) -> None:
+    streams = (Stream("slow", "rgb", every=4), Stream("fast", "rgb"), Stream("motion", "flow", every=2), FLOW)
+    reader = reader_of(30, streams=streams, clip=ClipSettings(num_snippets=2, clip_len=6, stride=2, flow_len=5))
+    clip = reader.test_clips(RECORD)[0] if is_test else reader.train_clip(RECORD, generator(0))
+    assert list(clip) == ["slow", "fast", "motion", "flow"]
+    slow, fast, motion, fields = ([int(value) for value in stream.amax(dim=(1, 2, 3))] for stream in clip.values())
+    assert fast == [*range(fast[0], fast[0] + 12, 2), *range(fast[6], fast[6] + 12, 2)]
+    assert slow == [fast[0], fast[4], fast[6], fast[10]]
+    assert motion == [fields[k] for k in (0, 2, 4, 5, 7, 9)]
+
+
+@pytest.mark.parametrize("flow_on", ["worker", "device"])
+def test_all_streams_of_all_clips_come_from_one_decode_of_the_frames_that_any_of_them_needs(
+    reader_of: OfVideo, monkeypatch: pytest.MonkeyPatch, flow_on: str
+) -> None:
+    asked: list[list[int]] = []
+
+    class Counted(MemoryReader):
+        def frames(self, indices: Sequence[int]) -> Tensor:
+            asked.append(list(indices))
+            return super().frames(indices)
+
+    @contextmanager
+    def opened(_path: Path, _backend: str | None) -> Iterator[MemoryReader]:
+        yield Counted(torch.arange(30, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 3, 32, 32).clone(), fps=25.0)
+
+    streams = (Stream("slow", "rgb", every=2), Stream("slower", "rgb", every=3), FLOW)
+    clip = ClipSettings(clip_len=4, stride=3, flow_len=2)
+    reader = reader_of(stored=False, streams=streams, clip=clip, test_clips=2, flow_on=flow_on)
+    monkeypatch.setattr("vidcls.clips.reader.open_video", opened)
+    first, last = reader.test_clips(RECORD)
+    assert asked == [[0, 5, 6, 7, 9, 20, 25, 26, 27, 29]]  # 3 and 23 are seen by no stream
+    assert [int(v) for v in first["slow"].amax(dim=(1, 2, 3))] == [0, 6]
+    assert [int(v) for v in last["slower"].amax(dim=(1, 2, 3))] == [20, 29]
+    assert first["flow"].shape[:2] == ((2, 2) if flow_on == "worker" else (4, 3))
+
+
+def test_a_short_video_is_long_enough_where_the_fields_that_it_lacks_are_not_seen(reader_of: OfVideo) -> None:
+    clip = ClipSettings(clip_len=3, flow_len=10)
+    reader = reader_of(5, streams=("rgb",), flow_settings=None, clip=clip, short_videos="error")
+    assert [int(frame.amax()) for frame in reader.test_clips(RECORD)[0]["rgb"]] == [1, 2, 3]
+    with pytest.raises(DatasetError, match="4 flow fields, 10 are needed"):
+        reader_of(5, clip=clip, short_videos="error").test_clips(RECORD)
+
+
+def test_plain_streams_are_kept_as_words_and_others_with_all_that_they_are() -> None:
+    settings = InputSettings(("rgb", Stream("slow", "rgb", every=4), "flow"), flow_settings=FlowSettings())  # type: ignore[arg-type]
+    plain = settings.to_dict()
+    assert plain["streams"] == ["rgb", {"name": "slow", "kind": "rgb", "every": 4}, "flow"]
+    assert InputSettings.from_dict(plain) == settings
+
+
+@pytest.mark.parametrize(
+    ("streams", "words"),
+    [
+        ("rgb", "must be a list"),
+        (["depth"], "the stream depth has the kind 'depth'; allowed are rgb, flow"),
+        ([{"name": "a b", "kind": "rgb"}], "must be a Python identifier"),
+        ([{"name": "slow", "kind": "rgb", "every": 0}], "must be an integer of at least 1"),
+        ([{"name": "slow", "rate": 4}], "must be rgb, flow, or a name and a kind"),
+        (["rgb", {"name": "rgb", "kind": "rgb", "every": 2}], "two of the streams rgb, rgb have one name"),
+    ],
+)
+def test_streams_that_cannot_be_are_refused(streams: object, words: str) -> None:
+    plain = {**InputSettings((RGB,)).to_dict(), "streams": streams}
+    with pytest.raises((TypeError, ValueError), match=words):
+        InputSettings.from_dict(plain)
 
 
 def test_flow_that_is_computed_has_the_fields_of_the_whole_video_at_the_same_places(reader_of: OfVideo) -> None:
@@ -181,9 +247,7 @@ def test_flow_that_is_computed_has_the_fields_of_the_whole_video_at_the_same_pla
     settings = FlowSettings(short_side_px=32)
     reader = reader_of(frames=frames, stored=False, flow_settings=settings, clip=ClipSettings(flow_len=3), test_clips=2)
     whole = flow_as_stored(frames, settings)
-    found = [clip.flow for clip in reader.test_clips(RECORD)]
-    assert found[0] is not None
-    assert found[1] is not None
+    found = [clip["flow"] for clip in reader.test_clips(RECORD)]
     assert torch.equal(found[0], whole[0:3])
     assert torch.equal(found[1], whole[8:11])
 
@@ -243,4 +307,4 @@ def test_a_video_is_closed_before_its_flow_is_computed(
     monkeypatch.setattr("vidcls.clips.reader.flow_as_stored", computed)
     clips = reader.test_clips(RECORD) if is_test else [reader.train_clip(RECORD, torch.Generator())]
     assert events[:2] == ["closed", "flow"]
-    assert all(clip.rgb is not None and clip.flow is not None for clip in clips)
+    assert all(list(clip) == ["rgb", "flow"] for clip in clips)

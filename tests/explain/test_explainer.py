@@ -13,6 +13,7 @@ from vidcls.explain.pictures import heat_by_frame, heat_colours, laid_on, on_who
 from vidcls.models import Conv3D, SingleFrame, TwoStream
 from vidcls.predict import Predictor
 from vidcls.transforms import TransformSettings, centre_box
+from vidcls.types import FLOW, RGB
 from vidcls.video import open_video
 
 
@@ -48,7 +49,7 @@ def test_each_stream_has_heat_for_the_frames_that_it_saw(two_stream: Explainer, 
     assert explanation.titles == ("spatial", "temporal")
     assert len(explanation.clips) == 2
     for clip in explanation.clips:
-        assert clip.streams == {"spatial": "rgb", "temporal": "flow"}
+        assert clip.streams == {"spatial": RGB, "temporal": FLOW}
         assert len(clip.frames["rgb"]) == len(clip.heats["spatial"]) == 2
         assert len(clip.frames["flow"]) == len(clip.heats["temporal"]) == 3
         assert all(heat.shape[1:] == (32, 32) and heat.min() >= 0 for heat in clip.heats.values())
@@ -56,11 +57,24 @@ def test_each_stream_has_heat_for_the_frames_that_it_saw(two_stream: Explainer, 
     assert starts == sorted(starts)
 
 
+def test_flow_that_is_estimated_on_the_device_is_explained_as_it_is_scored(saved_model, video: Path) -> None:  # type: ignore[no-untyped-def]
+    path = saved_model(
+        TwoStream, {"spatial": "small", "temporal": "small"}, clip_len=2, flow_len=2, flow_on="device", test_clips=1
+    )
+    explain = Explainer(path, device="cpu")
+    explanation = explain(video)
+    (clip,) = explanation.clips
+    assert (clip.pixels["flow"].shape, clip.pixels["flow"].dtype) == ((2, 2, 32, 32), torch.float32)
+    assert clip.pixels["flow"].abs().max() > 1  # the square moves by two pixels a frame
+    assert clip.heats["temporal"].shape == (2, 32, 32)
+    assert explain.over_time(video)[1].whole == pytest.approx(explanation.score, abs=1e-6)
+
+
 def test_the_pixels_are_the_centre_of_the_frames_that_it_names(conv3d: Explainer, video: Path) -> None:
     clip = conv3d(video).clips[0]
     with open_video(video) as opened:
         frames = opened.frames(clip.frames["rgb"])
-    assert torch.equal(clip.pixels.rgb, frames[..., 4:36])  # 40 px wide, 32 in the middle are seen
+    assert torch.equal(clip.pixels["rgb"], frames[..., 4:36])  # 40 px wide, 32 in the middle are seen
 
 
 @pytest.mark.parametrize(

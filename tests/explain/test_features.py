@@ -21,8 +21,8 @@ RNG = np.random.default_rng(0)
 
 def batch_of(model: torch.nn.Module, num_videos: int) -> Batch:
     shapes = input_shapes(model.streams, CLIP, 24, num_clips=num_videos)  # type: ignore[arg-type]
-    streams = {name: torch.randn(shape) for name, shape in zip(model.streams, shapes, strict=True)}  # type: ignore[arg-type]
-    return {**streams, "label": torch.arange(num_videos) % 3, "index": torch.arange(num_videos)}  # type: ignore[typeddict-item]
+    streams = {stream.name: torch.randn(shape) for stream, shape in zip(model.streams, shapes, strict=True)}  # type: ignore[arg-type]
+    return {"streams": streams, "label": torch.arange(num_videos) % 3, "index": torch.arange(num_videos)}
 
 
 def two_layers(separable: bool, num: int = 90) -> Features:
@@ -38,15 +38,19 @@ def test_features_are_one_vector_a_video_whatever_the_batches(num_in_batches: li
     torch.manual_seed(0)
     model = Conv3D(class_names=CLASSES, clip=CLIP, backbone="small_3d").eval()
     whole = batch_of(model, 5)
-    pieces = [
-        {name: values.split(num_in_batches)[k] for name, values in whole.items()} for k in range(len(num_in_batches))
+    rgb = whole["streams"]["rgb"]
+    pieces: list[Batch] = [
+        {"streams": {"rgb": some}, "label": labels, "index": indices}
+        for some, labels, indices in zip(
+            *(values.split(num_in_batches) for values in (rgb, whole["label"], whole["index"])), strict=True
+        )
     ]
-    features = collect_features(model.scorer, pieces)  # type: ignore[arg-type]
+    features = collect_features(model.scorer, pieces)
     assert list(features.by_layer) == [*model.backbone.stage_names, "logits"]
     assert features.labels.tolist() == [0, 1, 2, 0, 1]
-    assert np.allclose(features.by_layer["logits"], model(whole["rgb"]).detach().numpy(), atol=1e-5)
+    assert np.allclose(features.by_layer["logits"], model(rgb).detach().numpy(), atol=1e-5)
     last = model.backbone.stage_names[-1]
-    expected = model.backbone(whole["rgb"].unflatten(2, (2, 4)).transpose(1, 2).flatten(0, 1))  # ends in an average
+    expected = model.backbone(rgb.unflatten(2, (2, 4)).transpose(1, 2).flatten(0, 1))  # ends in an average
     assert np.allclose(features.by_layer[last], expected.unflatten(0, (5, 2)).mean(1).detach().numpy(), atol=1e-5)
 
 

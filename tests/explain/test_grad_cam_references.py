@@ -108,7 +108,7 @@ def test_the_weighted_sum_of_maps_is_clamped_before_it_is_enlarged(
             weighted = (gradient.mean(dim=places, keepdim=True) * maps).sum(dim=1)  # (N, [t,] h, w)
             num_negative += int((weighted < 0).sum())
             relu = (weighted if weighted.ndim == 4 else weighted[None]).clamp_min(0)[:, None]  # (1, 1, t, h, w)
-            size = streams[model.streams.index(layer.stream)].shape[2:]
+            size = streams[[stream.name for stream in model.streams].index(layer.stream)].shape[2:]
             expected = F.interpolate(relu, size=size, mode="trilinear")
             assert torch.allclose(heats[layer.title], expected[0, 0].detach(), atol=1e-6), layer.title
     assert num_negative > 0

@@ -16,7 +16,7 @@ CLASSES = ["a", "b"]
 def test_kernels_of_an_image_network_are_those_of_its_first_convolution() -> None:
     model = SingleFrame(class_names=CLASSES, clip=ClipSettings(), backbone="small")
     (kernels,) = first_kernels(model)
-    assert (kernels.title, kernels.stream, kernels.weights.shape) == ("first layer", "rgb", (16, 3, 1, 3, 3))
+    assert (kernels.title, kernels.kind, kernels.weights.shape) == ("first layer", "rgb", (16, 3, 1, 3, 3))
     assert torch.equal(kernels.weights[:, :, 0], model.backbone.stem.weight)
 
 
@@ -28,7 +28,7 @@ def test_stacked_frames_and_fields_are_taken_apart_by_time() -> None:
     streams = TwoStream(class_names=CLASSES, clip=ClipSettings(flow_len=4), spatial="small", temporal="small")
     spatial, temporal = first_kernels(streams)
     assert (spatial.title, temporal.title) == ("spatial", "temporal")
-    assert (temporal.stream, temporal.weights.shape) == ("flow", (16, 2, 4, 3, 3))
+    assert (temporal.kind, temporal.weights.shape) == ("flow", (16, 2, 4, 3, 3))
     assert torch.equal(temporal.weights[:, 1, 3], streams.nets["temporal"].stem.weight[:, 7])  # y of the fourth field
 
 

@@ -20,7 +20,7 @@ from vidcls.inference.network_input import NetworkInput, flow_between, with_flow
 from vidcls.loading import VideoDataModule
 from vidcls.loading.clip_dataset import augmented_batch
 from vidcls.transforms import TransformSettings
-from vidcls.types import Batch, Stream
+from vidcls.types import Batch, StreamKind
 
 WHOLE = TransformSettings(
     resize_px=None, crop_px=(32, 40), train_crop="center", flip_probability=0
@@ -42,7 +42,9 @@ def data_of(dataset: VideoFolder, **settings: object) -> VideoDataModule:
 
 
 def batch_of(data: VideoDataModule) -> Batch:
-    return with_flow(augmented_batch(next(iter(data.train_dataloader()))), data.input_settings)
+    batch = augmented_batch(next(iter(data.train_dataloader())), data.input_settings.loaded_kinds)
+    batch["streams"] = with_flow(batch["streams"], data.input_settings)
+    return batch
 
 
 @pytest.mark.parametrize("method", ["dis", "tvl1"])
@@ -71,19 +73,20 @@ def test_a_whole_picture_has_the_flow_of_its_file(clip_dataset: VideoFolder) -> 
     settings = FlowSettings(method="tvl1", bound_px=8)
     by_worker = batch_of(data_of(clip_dataset, flow_settings=settings))
     by_device = batch_of(data_of(clip_dataset, flow_settings=settings, flow_on="device"))
-    assert by_device["flow"].dtype == torch.float32
-    assert by_device["flow"].abs().max() > 1
-    assert torch.equal(dequantize(quantize(by_device["flow"], 8), 8), by_worker["flow"])
-    assert torch.equal(by_device["rgb"], by_worker["rgb"])
+    assert by_device["streams"]["flow"].dtype == torch.float32
+    assert by_device["streams"]["flow"].abs().max() > 1
+    assert torch.equal(dequantize(quantize(by_device["streams"]["flow"], 8), 8), by_worker["streams"]["flow"])
+    assert torch.equal(by_device["streams"]["rgb"], by_worker["streams"]["rgb"])
 
 
 def test_frames_for_flow_are_cropped_and_mirrored_like_rgb(clip_dataset: VideoFolder) -> None:
     transform = TransformSettings(resize_px=30, crop_px=24, flip_probability=0.5)
     data = data_of(clip_dataset, clip_len=4, flow_len=2, transform=transform, flow_on="device", batch_size=12)
     batch = next(iter(data.train_dataloader()))
-    assert batch["flow_frames"].shape == (12, 3, 4, 24, 24)
+    pairs = batch["streams"]["flow"]
+    assert pairs.shape == (12, 3, 4, 24, 24)
     # Two fields around the third of 4 frames lead from the second to the third and from there to the fourth.
-    assert torch.equal(batch["flow_frames"][:, :, [0, 1, 3]], batch["rgb"][:, :, [1, 2, 3]])
+    assert torch.equal(pairs[:, :, [0, 1, 3]], batch["streams"]["rgb"][:, :, [1, 2, 3]])
 
 
 @pytest.mark.parametrize("augment_on", ["worker", "device"])
@@ -94,7 +97,9 @@ def test_mirroring_on_the_device_mirrors_the_frames_too(clip_dataset: VideoFolde
     plain = data_of(
         clip_dataset, transform=replace(transform, flip_probability=0), flow_settings=settings, flow_on="device"
     )
-    pairs, straight = (augmented_batch(next(iter(d.train_dataloader())))["flow_frames"] for d in (data, plain))
+    kinds = data.input_settings.loaded_kinds
+    batches = (augmented_batch(next(iter(d.train_dataloader())), kinds) for d in (data, plain))
+    pairs, straight = (batch["streams"]["flow"] for batch in batches)
     assert torch.equal(pairs.flip(-1), straight)
 
 
@@ -108,8 +113,8 @@ def test_training_validation_and_test_batches_reach_the_model_with_flow(clip_dat
     ):
         (batch,) = islice(loader, 1)
         fed = data.on_after_batch_transfer(batch, 0)
-        assert fed["flow"].shape == (*leading, 2, 3, 24, 24)
-        assert "flow_frames" not in fed
+        assert fed["streams"]["flow"].shape == (*leading, 2, 3, 24, 24)
+        assert fed["streams"]["flow"].dtype == torch.float32
 
 
 def test_no_motion_beyond_the_ends_is_a_pair_of_equal_frames() -> None:
@@ -127,8 +132,8 @@ def test_flow_is_normalised_after_it_is_estimated(clip_dataset: VideoFolder) -> 
     settings = replace(WHOLE, flow_std_px=2.0, flow_subtract_mean=False)
     data = data_of(clip_dataset, transform=settings, flow_on="device")
     batch = next(iter(data.train_dataloader()))
-    flow = flow_between(batch["flow_frames"], FlowSettings())
-    torch.testing.assert_close(NetworkInput(data.input_settings)(batch)["flow"], flow / 2)
+    flow = flow_between(batch["streams"]["flow"], FlowSettings())
+    torch.testing.assert_close(NetworkInput(data.input_settings)(batch["streams"])["flow"], flow / 2)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +185,7 @@ def test_a_network_learns_from_it(clip_dataset: VideoFolder, tmp_path: Path) -> 
     assert all(changed)
 
 
-def fed(name: Stream, values: Tensor, **settings: object) -> Tensor:
+def fed(name: StreamKind, values: Tensor, **settings: object) -> Tensor:
     """What a network is fed of one stream."""
     transform = TransformSettings(**settings)  # type: ignore[arg-type]
     return NetworkInput(InputSettings((name,), transform=transform, flow_settings=FlowSettings()))({name: values})[name]

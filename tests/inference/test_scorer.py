@@ -15,7 +15,7 @@ from vidcls.inference.scorer import LOGITS, row_logits
 from vidcls.models import VideoClassifier
 from vidcls.models.input_shapes import input_shapes
 from vidcls.tasks import SingleLabel
-from vidcls.types import ClipSettings, Stream
+from vidcls.types import RGB, ClipSettings, Stream
 
 CLASSES = ["left", "right", "still"]
 CLIP = ClipSettings(num_snippets=2, clip_len=4, flow_len=3)
@@ -26,7 +26,7 @@ class Counts(nn.Module):
     """Logits that are the mean brightness, less in every further class; a network of no package."""
 
     task = SingleLabel("abc")
-    streams: tuple[Stream, ...] = ("rgb",)
+    streams: tuple[Stream, ...] = (RGB,)
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,13 +43,13 @@ def model(request: pytest.FixtureRequest) -> VideoClassifier:
 
 
 def loaded(streams: tuple[Stream, ...], *leading: int) -> dict[str, Tensor]:
-    """Streams as a loader hands them over, with the numbers of their videos."""
+    """Streams as a loader hands them over."""
     generator = torch.Generator().manual_seed(0)
-    found: dict[str, Tensor] = {"index": torch.arange(leading[0])}
-    for name, (_, *shape) in zip(streams, input_shapes(streams, CLIP, 24), strict=True):
-        found[name] = (
+    found: dict[str, Tensor] = {}
+    for stream, (_, *shape) in zip(streams, input_shapes(streams, CLIP, 24), strict=True):
+        found[stream.name] = (
             torch.randint(256, (*leading, *shape), dtype=torch.uint8, generator=generator)
-            if name == "rgb"
+            if stream.kind == "rgb"
             else torch.randn(*leading, *shape, generator=generator)
         )
     return found
@@ -89,14 +89,14 @@ def test_a_network_of_another_precision_is_asked_in_its_own_and_answers_in_float
     scores = scorer.videos(batch)
     assert {row.dtype for row in scores.values()} == {torch.float32}
     torch.testing.assert_close(scores["model"], exact["model"], atol=0.05, rtol=0)
-    assert scorer.features({name: values[:, 0] for name, values in batch.items() if name != "index"})
+    assert scorer.features({name: values[:, 0] for name, values in batch.items()})
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("rule", ["probabilities", "logits"])
 def test_the_views_of_a_video_may_be_asked_a_few_at_a_time(rule: str) -> None:
     settings = InputSettings(("rgb",), score=rule)  # type: ignore[arg-type]
-    scorer, views = Scorer.of(Counts(), settings), {"rgb": loaded(("rgb",), 5)["rgb"]}
+    scorer, views = Scorer.of(Counts(), settings), {"rgb": loaded((RGB,), 5)["rgb"]}
     whole = scorer.videos({"rgb": views["rgb"][None]})["model"][0]
     for batch_views in (1, 2, 5, 9):
         torch.testing.assert_close(scorer.video(views, batch_views=batch_views)["model"], whole)

@@ -40,10 +40,10 @@ def train_clips(dataset: VideoFolder, **transform: object) -> TrainClips:
 
 def test_a_training_sample_has_channels_first_and_raw_values(clip_dataset: VideoFolder) -> None:
     sample = train_clips(clip_dataset)[ClipKey(0, 0, 5)]
-    assert sample["rgb"].shape == (3, 2, 24, 24)  # type: ignore[typeddict-item]
-    assert sample["rgb"].dtype == torch.uint8  # type: ignore[typeddict-item]
-    assert sample["flow"].shape == (2, 3, 24, 24)  # type: ignore[typeddict-item]
-    assert sample["flow"].dtype == torch.float32  # type: ignore[typeddict-item]
+    assert sample["streams"]["rgb"].shape == (3, 2, 24, 24)  # type: ignore[typeddict-item]
+    assert sample["streams"]["rgb"].dtype == torch.uint8  # type: ignore[typeddict-item]
+    assert sample["streams"]["flow"].shape == (2, 3, 24, 24)  # type: ignore[typeddict-item]
+    assert sample["streams"]["flow"].dtype == torch.float32  # type: ignore[typeddict-item]
     assert (sample["label"], sample["index"]) == (1, 5)  # type: ignore[typeddict-item]
 
 
@@ -53,7 +53,7 @@ def test_equal_keys_give_equal_samples_and_any_other_key_another(clip_dataset: V
     for name in ("rgb", "flow"):
         assert torch.equal(first[name], again[name])  # type: ignore[literal-required]
     for key in (ClipKey(0, 2, 3), ClipKey(1, 1, 3), ClipKey(1, 2, 4)):
-        assert not torch.equal(first["rgb"], clips[key]["rgb"])  # type: ignore[typeddict-item]
+        assert not torch.equal(first["streams"]["rgb"], clips[key]["streams"]["rgb"])  # type: ignore[typeddict-item]
 
 
 def test_the_flow_of_a_mirrored_clip_is_mirrored(clip_dataset: VideoFolder) -> None:
@@ -62,7 +62,7 @@ def test_the_flow_of_a_mirrored_clip_is_mirrored(clip_dataset: VideoFolder) -> N
     for flip_probability, sign in ((0.0, 1), (1.0, -1)):
         clips = train_clips(clip_dataset, train_crop="center", flip_probability=flip_probability)
         sample = clips[ClipKey(0, 0, index)]
-        x = sample["flow"][0] * sign  # type: ignore[typeddict-item]
+        x = sample["streams"]["flow"][0] * sign  # type: ignore[typeddict-item]
         assert float(x.max()) > 1.0
         assert float(x.max()) > -float(x.min())
 
@@ -76,7 +76,7 @@ def test_the_label_is_swapped_exactly_when_the_clip_is_mirrored(clip_dataset: Vi
     for index, record in enumerate(clip_dataset.split("train")):
         for epoch in range(3):
             before, after = plain[ClipKey(0, epoch, index)], swapped[ClipKey(0, epoch, index)]
-            mirrored = not torch.equal(before["rgb"], after["rgb"])  # type: ignore[typeddict-item]
+            mirrored = not torch.equal(before["streams"]["rgb"], after["streams"]["rgb"])  # type: ignore[typeddict-item]
             num_mirrored += mirrored
             expected = {"left": "right", "right": "left", "still": "still"}[record.label] if mirrored else record.label
             assert names[after["label"]] == expected  # type: ignore[typeddict-item]
@@ -86,12 +86,12 @@ def test_the_label_is_swapped_exactly_when_the_clip_is_mirrored(clip_dataset: Vi
 def test_a_test_sample_holds_every_view_clips_first(clip_dataset: VideoFolder) -> None:
     videos = TestVideos(clip_dataset.split("test"), SingleLabel(clip_dataset.class_names), reader(test_crops=3))
     sample = videos[0]
-    assert sample["rgb"].shape == (6, 3, 2, 24, 24)
-    assert sample["flow"].shape == (6, 2, 3, 24, 24)
+    assert sample["streams"]["rgb"].shape == (6, 3, 2, 24, 24)
+    assert sample["streams"]["flow"].shape == (6, 2, 3, 24, 24)
     single = TestVideos(
         clip_dataset.split("test"), SingleLabel(clip_dataset.class_names), reader(test_crops=3), views=False
     )[0]
-    assert torch.equal(single["rgb"], sample["rgb"][0])
+    assert torch.equal(single["streams"]["rgb"], sample["streams"]["rgb"][0])
 
 
 def test_labels_go_by_name_whatever_their_order(clip_dataset: VideoFolder) -> None:
@@ -120,7 +120,7 @@ def test_a_bad_video_that_is_skipped_is_named_and_nothing_takes_its_place(with_a
     batch = collate([clips[ClipKey(0, 0, index)] for index in (0, 1, 2)])
     assert batch["skipped"] == [str(with_a_bad_one[1].path)]
     assert batch["index"].tolist() == [0, 2]
-    assert batch["rgb"].shape[0] == 2
+    assert batch["streams"]["rgb"].shape[0] == 2
     all_bad = collate([clips[ClipKey(0, 0, 1)]])
     assert all_bad["index"].tolist() == []
     assert all_bad["skipped"] == [str(with_a_bad_one[1].path)]

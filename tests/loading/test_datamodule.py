@@ -52,9 +52,12 @@ def data_of(dataset: VideoDataset, **changes: object) -> VideoDataModule:
 def assert_equal_batches(first: list[Batch], second: list[Batch]) -> None:
     assert len(first) == len(second) > 0
     for a, b in zip(first, second, strict=True):
-        assert set(a) == set(b) == {"rgb", "flow", "label", "index"}
-        for name in a:
+        assert set(a) == set(b) == {"streams", "label", "index"}
+        assert set(a["streams"]) == set(b["streams"]) == {"rgb", "flow"}
+        for name in ("label", "index"):
             assert torch.equal(a[name], b[name]), name  # type: ignore[literal-required]
+        for name in ("rgb", "flow"):
+            assert torch.equal(a["streams"][name], b["streams"][name]), name
 
 
 def test_two_workers_load_what_none_loads(clip_dataset: VideoFolder) -> None:
@@ -118,7 +121,9 @@ def test_stored_and_computed_flow_are_of_the_same_decoder_whichever_reads_the_cl
     assert_equal_batches(batches, list(computed.test_dataloader()))
     other = FlowSettings(short_side_px=24, decoder="decord" if flow_decoder else "pyav")
     differing = list(data_of(clip_dataset, flow_settings=other, decoder=clip_decoder).test_dataloader())
-    assert not all(torch.equal(a["flow"], b["flow"]) for a, b in zip(batches, differing, strict=True))
+    assert not all(
+        torch.equal(a["streams"]["flow"], b["streams"]["flow"]) for a, b in zip(batches, differing, strict=True)
+    )
 
 
 def test_a_store_by_another_decoder_than_asked_for_is_refused(clip_dataset: VideoFolder, tmp_path: Path) -> None:
@@ -133,15 +138,15 @@ def test_test_batches_are_the_list_in_order_with_all_views(clip_dataset: VideoFo
     data = data_of(clip_dataset, test_clips=2, transform=TransformSettings(resize_px=32, crop_px=24, test_crops=3))
     batches = list(data.test_dataloader())
     assert [batch["index"].tolist() for batch in batches] == [[0, 1], [2, 3], [4, 5], [6]]
-    assert batches[0]["rgb"].shape == (2, 6, 3, 2, 24, 24)
-    assert batches[3]["flow"].shape == (1, 6, 2, 3, 24, 24)
+    assert batches[0]["streams"]["rgb"].shape == (2, 6, 3, 2, 24, 24)
+    assert batches[3]["streams"]["flow"].shape == (1, 6, 2, 3, 24, 24)
     assert [label for batch in batches for label in batch["label"].tolist()] == [0, 0, 0, 1, 1, 2, 2]
 
 
 def test_validation_sees_one_centred_clip_of_each_video(clip_dataset: VideoFolder) -> None:
     data = data_of(clip_dataset, test_clips=3, transform=TransformSettings(resize_px=32, crop_px=24, test_crops=10))
     batches = list(data.val_dataloader())
-    assert [batch["rgb"].shape for batch in batches] == [(2, 3, 2, 24, 24), (1, 3, 2, 24, 24)]
+    assert [batch["streams"]["rgb"].shape for batch in batches] == [(2, 3, 2, 24, 24), (1, 3, 2, 24, 24)]
 
 
 def test_batches_are_normalised_on_their_way_to_the_model(clip_dataset: VideoFolder) -> None:
@@ -150,10 +155,10 @@ def test_batches_are_normalised_on_their_way_to_the_model(clip_dataset: VideoFol
     )
     data = data_of(clip_dataset, transform=transform)
     batch = next(iter(data.val_dataloader()))
-    rgb, flow = batch["rgb"].clone(), batch["flow"].clone()
+    rgb, flow = batch["streams"]["rgb"].clone(), batch["streams"]["flow"].clone()
     fed = data.on_after_batch_transfer(batch, 0)
-    assert torch.allclose(fed["rgb"], rgb.float() / 127.5 - 1, atol=1e-6)
-    assert torch.allclose(fed["flow"], (flow - flow.mean(dim=(-2, -1), keepdim=True)) / 2, atol=1e-6)
+    assert torch.allclose(fed["streams"]["rgb"], rgb.float() / 127.5 - 1, atol=1e-6)
+    assert torch.allclose(fed["streams"]["flow"], (flow - flow.mean(dim=(-2, -1), keepdim=True)) / 2, atol=1e-6)
 
 
 def test_the_model_is_told_what_the_data_knows(clip_dataset: VideoFolder) -> None:

@@ -94,7 +94,7 @@ def test_a_skipped_file_is_never_opened_counts_as_skipped_and_leaves_all_other_c
     assert found[0] == {"skipped": str(file)}
     assert len(found) == len(expected)
     for one, other in zip(found[1:], expected[1:], strict=True):
-        assert (one["rgb"] == other["rgb"]).all()
+        assert (one["streams"]["rgb"] == other["streams"]["rgb"]).all()
     skipped = [path for batch in data.train_dataloader() for path in batch.get("skipped", ())]
     assert skipped == [str(file)]
 

@@ -22,8 +22,10 @@ def batch() -> Batch:
     """Each clip is its own number everywhere, flow its negative."""
     numbers = torch.arange(1.0, B + 1)[:, None, None, None, None]
     return Batch(
-        rgb=numbers.expand(B, 3, 2, 8, 10).clone(),
-        flow=-numbers.expand(B, 2, 5, 8, 10).clone(),
+        streams={
+            "rgb": numbers.expand(B, 3, 2, 8, 10).clone(),
+            "flow": -numbers.expand(B, 2, 5, 8, 10).clone(),
+        },
         label=torch.tensor([0, 1, 2, 2]),
         index=torch.arange(B),
     )
@@ -32,13 +34,15 @@ def batch() -> Batch:
 @pytest.mark.parametrize("seed", range(5))
 def test_mixup_adds_neighbours_with_the_weights_of_the_targets(seed: int) -> None:
     found = mixed(batch(), K, mixup_alpha=0.8, cutmix_alpha=0.0, seed=seed)
-    values = found["rgb"][:, 0, 0, 0, 0]
+    values = found["streams"]["rgb"][:, 0, 0, 0, 0]
     numbers, before = torch.arange(1.0, B + 1), torch.arange(1.0, B + 1).roll(1)
     share = (values[0] - before[0]) / (numbers[0] - before[0])
     assert 0 <= share <= 1
     assert torch.allclose(values, share * numbers + (1 - share) * before)
-    assert torch.allclose(found["rgb"], values[:, None, None, None, None].expand_as(found["rgb"]))
-    assert torch.allclose(found["flow"], -values[:, None, None, None, None].expand_as(found["flow"]))
+    assert torch.allclose(found["streams"]["rgb"], values[:, None, None, None, None].expand_as(found["streams"]["rgb"]))
+    assert torch.allclose(
+        found["streams"]["flow"], -values[:, None, None, None, None].expand_as(found["streams"]["flow"])
+    )
     hot = torch.nn.functional.one_hot(found["label"], K).float()
     assert torch.allclose(found["target"], share * hot + (1 - share) * hot.roll(1, 0))
     assert found["label"].tolist() == [0, 1, 2, 2]
@@ -47,9 +51,9 @@ def test_mixup_adds_neighbours_with_the_weights_of_the_targets(seed: int) -> Non
 @pytest.mark.parametrize("seed", range(5))
 def test_cutmix_puts_one_box_into_all_frames_and_counts_its_area(seed: int) -> None:
     found = mixed(batch(), K, mixup_alpha=0.0, cutmix_alpha=1.0, seed=seed)
-    foreign = found["rgb"][1] == 1  # the clip before it
+    foreign = found["streams"]["rgb"][1] == 1  # the clip before it
     assert torch.equal(foreign, foreign[:1, :1].expand_as(foreign))
-    assert torch.equal(found["flow"][1, 0, 0] == -1, foreign[0, 0])
+    assert torch.equal(found["streams"]["flow"][1, 0, 0] == -1, foreign[0, 0])
     rows, columns = foreign[0, 0].nonzero(as_tuple=True)
     if len(rows):
         assert len(rows) == (rows.max() - rows.min() + 1) * (columns.max() - columns.min() + 1)
@@ -63,8 +67,8 @@ def test_a_coin_decides_and_draws_depend_on_the_seed_alone() -> None:
     for seed in range(20):
         found = mixed(batch(), K, mixup_alpha=1.0, cutmix_alpha=1.0, seed=seed)
         again = mixed(batch(), K, mixup_alpha=1.0, cutmix_alpha=1.0, seed=seed)
-        assert torch.equal(found["rgb"], again["rgb"])
-        methods.append(bool((found["rgb"][1, 0, 0] == found["rgb"][1, 0, 0, 0, 0]).all()))
+        assert torch.equal(found["streams"]["rgb"], again["streams"]["rgb"])
+        methods.append(bool((found["streams"]["rgb"][1, 0, 0] == found["streams"]["rgb"][1, 0, 0, 0, 0]).all()))
     assert 0 < sum(methods) < 20
     assert torch.equal(state, torch.get_rng_state())
 
@@ -129,7 +133,7 @@ def test_training_is_mixed_validation_is_not_and_epochs_differ(clip_dataset: Vid
     assert all("target" not in found for found in looks.val)
     again = fit(data(), tmp_path)
     for one, other in zip(looks.train, again.train, strict=True):
-        assert torch.equal(one["rgb"], other["rgb"])
+        assert torch.equal(one["streams"]["rgb"], other["streams"]["rgb"])
         assert torch.equal(one["target"], other["target"])
     assert len({tuple(found["target"].flatten().tolist()) for found in looks.train}) > 3
 
@@ -165,5 +169,8 @@ def test_clips_are_mirrored_and_coloured_alike_in_the_worker_and_on_the_device(
     in_worker, on_device = batches("worker"), batches("device")
     for one, other in zip(in_worker, on_device, strict=True):
         assert one.keys() == other.keys()
-        for name, value in one.items():
-            assert torch.equal(value, other[name]), name  # type: ignore[arg-type,literal-required]
+        assert one["streams"].keys() == other["streams"].keys() == set(streams)
+        for name, value in one["streams"].items():
+            assert torch.equal(value, other["streams"][name]), name
+        assert torch.equal(one["label"], other["label"])
+        assert torch.equal(one["index"], other["index"])

@@ -58,8 +58,8 @@ def test_training_clips_are_mirrored_coloured_normalised_and_mixed_without_waiti
 ) -> None:
     batch = prepared(clip_dataset, augment_on=augment_on, mixup_alpha=mixup_alpha, cutmix_alpha=cutmix_alpha)
     assert devices_of(batch) == {"meta"}
-    assert (batch["rgb"].shape, batch["rgb"].dtype) == ((4, 3, 2, 32, 40), torch.float32)
-    assert (batch["flow"].shape, batch["flow"].dtype) == ((4, 2, 3, 32, 40), torch.float32)
+    assert (batch["streams"]["rgb"].shape, batch["streams"]["rgb"].dtype) == ((4, 3, 2, 32, 40), torch.float32)
+    assert (batch["streams"]["flow"].shape, batch["streams"]["flow"].dtype) == ((4, 2, 3, 32, 40), torch.float32)
     assert ("target" in batch) is bool(mixup_alpha or cutmix_alpha)
     assert not {"flipped", "color", "mixing_seed"} & set(batch)
 

@@ -37,7 +37,10 @@ class SeenClips(Callback):
         batch_idx: int,
     ) -> None:
         self.batches.append(
-            (batch["index"].tolist(), float(batch["rgb"].double().sum() + batch["flow"].double().sum()))
+            (
+                batch["index"].tolist(),
+                float(batch["streams"]["rgb"].double().sum() + batch["streams"]["flow"].double().sum()),
+            )
         )
 
 

@@ -96,7 +96,7 @@ def assert_same(found: list[Batch], expected: list[Batch]) -> None:
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
         assert torch.equal(one["index"], other["index"])
-        assert torch.equal(one["rgb"], other["rgb"])
+        assert torch.equal(one["streams"]["rgb"], other["streams"]["rgb"])
 
 
 def test_a_crash_that_does_not_come_again_changes_nothing(
@@ -141,7 +141,7 @@ def test_where_such_a_video_is_skipped_all_other_clips_are_as_ever(
     for one, other in zip(found, expected, strict=True):
         kept = other["index"] != bad
         assert torch.equal(one["index"], other["index"][kept])
-        assert torch.equal(one["rgb"], other["rgb"][kept])
+        assert torch.equal(one["streams"]["rgb"], other["streams"]["rgb"][kept])
 
 
 @pytest.mark.filterwarnings("ignore::vidcls.loading.sturdy_loader.WorkerDeathWarning")
@@ -158,7 +158,7 @@ def test_a_test_video_that_kills_its_worker_counts_as_wrong(
     assert reason == f"{record.path}: is known to be unreadable (its loader worker was killed by SIGSEGV)"
     assert data.known_bad == {record.path: "its loader worker was killed by SIGSEGV"}  # for all that reads its videos
     for one, other in zip(found, expected, strict=True):
-        assert torch.equal(one["rgb"], other["rgb"][other["index"] != index])
+        assert torch.equal(one["streams"]["rgb"], other["streams"]["rgb"][other["index"] != index])
 
 
 def test_workers_that_die_without_a_video_end_the_run_after_a_few_times(

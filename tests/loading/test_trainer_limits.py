@@ -36,7 +36,7 @@ class Seen(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
         self.train[-1].append(batch["index"].tolist())
-        self.first_pixels.append(float(batch["rgb"].sum()))
+        self.first_pixels.append(float(batch["streams"]["rgb"].sum()))
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: object) -> None:
         self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])

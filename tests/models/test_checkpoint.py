@@ -38,8 +38,7 @@ def checkpoint(train_on: TrainOn, tmp_path_factory: pytest.TempPathFactory) -> P
         loss=LossSettings(label_smoothing=0.1, class_weights={"left": 2.0}),
     )
     batch = {
-        "rgb": torch.randn(2, 3, 2, 16, 16),
-        "flow": torch.randn(2, 2, 3, 16, 16),
+        "streams": {"rgb": torch.randn(2, 3, 2, 16, 16), "flow": torch.randn(2, 2, 3, 16, 16)},
         "label": torch.tensor([0, 1]),
         "index": torch.arange(2),
     }
@@ -245,7 +244,8 @@ def test_a_user_defined_model_outside_the_package_is_loaded_by_its_path(
     from their_model import TheirNet  # type: ignore[import-not-found]
 
     model = TheirNet(class_names=CLASSES, clip=ClipSettings(), backbone="small")
-    batch = {"rgb": torch.randn(2, 3, 1, 16, 16), "label": torch.tensor([0, 1]), "index": torch.arange(2)}
+    streams = {"rgb": torch.randn(2, 3, 1, 16, 16)}
+    batch = {"streams": streams, "label": torch.tensor([0, 1]), "index": torch.arange(2)}
     train_on(model, [batch], tmp_path).save_checkpoint(tmp_path / "theirs.ckpt")
     loaded = load_classifier(tmp_path / "theirs.ckpt")
     assert isinstance(loaded, SingleFrame)

@@ -27,7 +27,8 @@ def batches(number: int, *, bad: int | None = None) -> DataLoader:
         rgb = torch.randn(2, 3, 1, 24, 24, generator=torch.Generator().manual_seed(k))
         if k == bad:
             rgb[1, 0, 0, 0, 0] = float("nan")
-        made.append({"rgb": rgb, "label": torch.tensor([0, 1]), "index": torch.tensor([2 * k, 2 * k + 1])})
+        numbers = torch.tensor([2 * k, 2 * k + 1])
+        made.append({"streams": {"rgb": rgb}, "label": torch.tensor([0, 1]), "index": numbers})
     return DataLoader(made, batch_size=None)  # type: ignore[arg-type]
 
 
@@ -127,6 +128,6 @@ def test_the_scores_of_every_part_must_be_finite(part: str, tmp_path: Path) -> N
     with torch.no_grad():
         next(model.heads[part].parameters()).fill_(float("nan"))
     views = {"rgb": torch.randn(2, 1, 3, 1, 24, 24), "flow": torch.randn(2, 1, 2, 2, 24, 24)}
-    batch = {**views, "label": torch.tensor([0, 1]), "index": torch.tensor([4, 5])}
+    batch = {"streams": views, "label": torch.tensor([0, 1]), "index": torch.tensor([4, 5])}
     with pytest.raises(CheckpointError, match=rf"scores of video 4 are not finite; the weight heads.{part}.* is not"):
         trainer(tmp_path).test(model, DataLoader([batch], batch_size=None), verbose=False)  # type: ignore[arg-type]

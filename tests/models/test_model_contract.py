@@ -18,7 +18,7 @@ from vidcls.explain import heat_maps
 from vidcls.models import HasParts, VideoClassifier, load_classifier
 from vidcls.models.input_shapes import input_shapes
 from vidcls.training.losses import LossSettings
-from vidcls.types import ClipSettings
+from vidcls.types import Batch, ClipSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -50,9 +50,13 @@ def streams_of(model: VideoClassifier, *, num_videos: int = 4, side_px: int = 24
     return [torch.randn(shape, generator=generator) for shape in shapes]
 
 
-def batch_of(model: VideoClassifier) -> dict[str, Tensor]:
-    labels = {"label": torch.tensor([0, 1, 2, 1]), "index": torch.arange(4)}
-    return {**dict(zip(model.streams, streams_of(model), strict=True)), **labels}
+def names_of(model: VideoClassifier) -> list[str]:
+    return [stream.name for stream in model.streams]
+
+
+def batch_of(model: VideoClassifier) -> Batch:
+    streams = dict(zip(names_of(model), streams_of(model), strict=True))
+    return {"streams": streams, "label": torch.tensor([0, 1, 2, 1]), "index": torch.arange(4)}
 
 
 def test_the_models_are_found() -> None:
@@ -145,11 +149,11 @@ def test_the_receptive_field_is_the_longest_stretch_of_frames_that_act_together(
     spread_weights(model)
     streams = [stream.double() for stream in streams_of(model, num_videos=1)]
     stretch = 1
-    for k, name in enumerate(model.streams):
+    for k, stream in enumerate(model.streams):
         num_steps = streams[k].shape[2]
         pairs = [(i, j) for i in range(num_steps) for j in range(i + 1, num_steps)]
         together = [j - i + 1 for i, j in pairs if acts_together(model, streams, k, (i, j))]
-        stretch = max(stretch, max(together, default=1) + (name == "flow"))  # n fields lie between n + 1 frames
+        stretch = max(stretch, max(together, default=1) + (stream.kind == "flow"))  # n fields lie between n + 1 frames
     assert model.receptive_field is not None
     assert stretch == min(model.receptive_field, 8)
 
@@ -242,9 +246,8 @@ def test_weights_of_another_precision_learn(
     monkeypatch.setattr(model, "log_dict", lambda *_args, **_kwargs: None)
     model.to(dtype)
     batch = batch_of(model)
-    for name in model.streams:
-        batch[name] = batch[name].to(dtype)
-    loss = model.training_step(batch, 0)  # type: ignore[arg-type]
+    batch["streams"] = {name: stream.to(dtype) for name, stream in batch["streams"].items()}
+    loss = model.training_step(batch, 0)
     loss.backward()
     assert torch.isfinite(loss)
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
@@ -257,7 +260,7 @@ def test_its_layers_for_heat_maps_are_there_and_tell_places_apart(model: VideoCl
     for layer in model.cam_layers:
         assert layer.module in modules
         assert layer.classifier is None or isinstance(modules[layer.classifier], torch.nn.Linear)
-        assert layer.stream in model.streams
+        assert layer.stream in names_of(model)
         assert layer.part is None or (isinstance(model, HasParts) and layer.part in model.parts)
 
 
@@ -266,7 +269,7 @@ def test_grad_cam_has_the_size_of_the_clip_and_follows_the_class(model: VideoCla
     streams = streams_of(model, num_videos=1, side_px=48)
     by_class = [heat_maps(model, streams, target, signed=True) for target in range(3)]
     for layer in model.cam_layers:
-        size = streams[model.streams.index(layer.stream)].shape[2:]
+        size = streams[names_of(model).index(layer.stream)].shape[2:]
         heats = [heats[layer.title] for heats in by_class]
         assert all(heat.shape == size and torch.isfinite(heat).all() for heat in heats)
         assert heats[0].abs().max() > 0
@@ -289,8 +292,8 @@ def test_the_answer_is_the_fusion_of_the_parts(model: VideoClassifier) -> None:
 def test_the_scores_of_a_video_are_the_mean_of_softmax_over_its_views(model: VideoClassifier) -> None:
     model.eval()
     views = streams_of(model, num_videos=6)
-    batch = {name: stream.unflatten(0, (2, 3)) for name, stream in zip(model.streams, views, strict=True)}
-    scores = model.scorer.videos(batch)["model"]  # type: ignore[arg-type]
+    batch = {name: stream.unflatten(0, (2, 3)) for name, stream in zip(names_of(model), views, strict=True)}
+    scores = model.scorer.videos(batch)["model"]
     expected = torch.stack(
         [model(*(stream[3 * v : 3 * v + 3] for stream in views)).softmax(-1).mean(0) for v in range(2)]
     )

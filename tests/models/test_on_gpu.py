@@ -9,7 +9,6 @@ import pytest
 import torch
 from every_model import MODELS, small
 from fake_cuda import CUDA, devices_of, fake_gpu, mixed_precision, on_gpu, without_synchronisation
-from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from vidcls.callbacks.fast import channels_last
@@ -17,7 +16,7 @@ from vidcls.models import VideoClassifier
 from vidcls.models.input_shapes import input_shapes
 from vidcls.training.losses import LossSettings
 from vidcls.training.svm_fusion import SvmFusion
-from vidcls.types import ClipSettings
+from vidcls.types import Batch, ClipSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -39,13 +38,15 @@ def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Vi
     return built
 
 
-def batch_on_gpu(model: VideoClassifier, *, num_views: int | None = None, are_mixed: bool = False) -> dict[str, Tensor]:
+def batch_on_gpu(model: VideoClassifier, *, num_views: int | None = None, are_mixed: bool = False) -> Batch:
     shapes = input_shapes(model.streams, model.clip, 24, num_clips=NUM_VIDEOS)
     if num_views is not None:
         shapes = [(NUM_VIDEOS, num_views, *shape[1:]) for shape in shapes]
-    batch = {name: torch.empty(shape, device=CUDA) for name, shape in zip(model.streams, shapes, strict=True)}
-    batch["label"] = torch.empty(NUM_VIDEOS, dtype=torch.long, device=CUDA)
-    batch["index"] = torch.empty(NUM_VIDEOS, dtype=torch.long, device=CUDA)
+    batch = Batch(
+        streams={s.name: torch.empty(shape, device=CUDA) for s, shape in zip(model.streams, shapes, strict=True)},
+        label=torch.empty(NUM_VIDEOS, dtype=torch.long, device=CUDA),
+        index=torch.empty(NUM_VIDEOS, dtype=torch.long, device=CUDA),
+    )
     if are_mixed:
         batch["target"] = torch.empty(NUM_VIDEOS, len(CLASSES), device=CUDA)
     return batch
@@ -82,7 +83,7 @@ def test_scores_of_all_views_stay_on_the_gpu_in_float32(model: VideoClassifier, 
     with fake_gpu() as fake:
         on_gpu(model, fake)
         with without_synchronisation(), MODES[mode]():  # type: ignore[attr-defined]
-            scores = model.eval().scorer.videos(batch_on_gpu(model, num_views=3))  # type: ignore[arg-type]
+            scores = model.eval().scorer.videos(batch_on_gpu(model, num_views=3)["streams"])
     assert devices_of(scores) == {"cuda"}
     assert {(row.shape, row.dtype) for row in scores.values()} == {((NUM_VIDEOS, len(CLASSES)), torch.float32)}
 

@@ -37,7 +37,7 @@ def test_the_logits_of_a_clip_are_the_mean_of_those_of_its_frames(model: SingleF
 def test_videos_that_could_not_be_read_count_as_wrong_beside_the_others(model: SingleFrame) -> None:
     rgb = torch.randn(2, 3, 5, 24, 24)
     answers = model(rgb).argmax(dim=-1)
-    batch = {"rgb": rgb, "label": answers, "index": torch.tensor([0, 3])}
+    batch = {"streams": {"rgb": rgb}, "label": answers, "index": torch.tensor([0, 3])}
     unread = [(1, 0, "b.mp4: bad"), (2, 2, "c.mp4: bad"), (4, None, "d.mp4: is left out")]
     model.validation_step({**batch, "unread": unread}, 0)  # type: ignore[typeddict-item]
     assert model.val_metrics.compute()["val/top1"] == 0.5  # two of four: the one that is left out does not count
@@ -66,7 +66,7 @@ def test_old_gradients_take_no_memory_in_the_forward_pass(
     together: int,
     expected: list[bool],
 ) -> None:
-    batches = [{"rgb": torch.randn(2, 3, 5, 24, 24), "label": torch.tensor([0, 2])} for _ in range(4)]
+    batches = [{"streams": {"rgb": torch.randn(2, 3, 5, 24, 24)}, "label": torch.tensor([0, 2])} for _ in range(4)]
     has_gradients: list[bool] = []
     step = SingleFrame.training_step
 

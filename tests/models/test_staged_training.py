@@ -37,8 +37,10 @@ def batches(count: int) -> list[dict[str, Tensor]]:
     generator = torch.Generator().manual_seed(0)
     return [
         {
-            "rgb": torch.randn(4, 3, 4, 16, 16, generator=generator),
-            "flow": torch.randn(4, 2, 3, 16, 16, generator=generator),
+            "streams": {
+                "rgb": torch.randn(4, 3, 4, 16, 16, generator=generator),
+                "flow": torch.randn(4, 2, 3, 16, 16, generator=generator),
+            },
             "label": torch.tensor([0, 1, 2, 1]),
             "index": torch.arange(4),
         }

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vidcls.errors import CheckpointError
 from vidcls.models import SingleFrame, TwoStream
-from vidcls.types import ClipSettings
+from vidcls.types import Batch, ClipSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -28,14 +28,20 @@ def two_stream(*, seed: int = 0, **arguments: object) -> TwoStream:
     return TwoStream(**{**given, **arguments})  # type: ignore[arg-type]
 
 
-def batch(seed: int = 0) -> dict[str, Tensor]:
+def batch(seed: int = 0) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     return {
-        "rgb": torch.randn(4, 3, 4, 24, 24, generator=generator),
-        "flow": torch.randn(4, 2, 6, 24, 24, generator=generator),
+        "streams": {
+            "rgb": torch.randn(4, 3, 4, 24, 24, generator=generator),
+            "flow": torch.randn(4, 2, 6, 24, 24, generator=generator),
+        },
         "label": torch.tensor([0, 1, 2, 1]),
         "index": torch.arange(4),
     }
+
+
+def streams() -> list[Tensor]:
+    return list(batch()["streams"].values())
 
 
 def gradients(model: TwoStream, part: str) -> dict[str, Tensor]:
@@ -64,7 +70,7 @@ def test_the_temporal_net_sees_x1_y1_x2_y2_of_each_snippet() -> None:
 
 def test_the_logits_of_a_stream_are_the_mean_over_its_snippets() -> None:
     model = two_stream().eval()
-    rgb, flow = batch()["rgb"], batch()["flow"]
+    rgb, flow = streams()
     whole = model.forward_parts(rgb, flow)
     of_one = two_stream(clip=ClipSettings(num_snippets=1, clip_len=2, flow_len=3)).eval()
     of_one.load_state_dict(model.state_dict())
@@ -105,7 +111,7 @@ def test_streams_are_taken_over_from_checkpoints(train_on: TrainOn, tmp_path: Pa
         spatial_checkpoint=str(tmp_path / "first.ckpt"),
         temporal_checkpoint=str(tmp_path / "second.ckpt"),
     ).eval()
-    rgb, flow = batch()["rgb"], batch()["flow"]
+    rgb, flow = streams()
     parts = joined.forward_parts(rgb, flow)
     assert torch.equal(parts["spatial"], first.eval().forward_parts(rgb, flow)["spatial"])
     assert torch.equal(parts["temporal"], second.eval().forward_parts(rgb, flow)["temporal"])
@@ -118,7 +124,7 @@ def test_a_single_frame_checkpoint_gives_a_spatial_stream_and_no_temporal_one(
     single = SingleFrame(class_names=CLASSES, clip=CLIP, backbone="small")
     train_on(single, [batch(0), batch(1)], tmp_path).save_checkpoint(tmp_path / "single.ckpt")
     model = two_stream(spatial_checkpoint=str(tmp_path / "single.ckpt")).eval()
-    rgb, flow = batch()["rgb"], batch()["flow"]
+    rgb, flow = streams()
     assert torch.allclose(model.forward_parts(rgb, flow)["spatial"], single.eval()(rgb), atol=1e-6)
     with pytest.raises(CheckpointError, match="SingleFrame has no temporal stream"):
         two_stream(temporal_checkpoint=str(tmp_path / "single.ckpt"))
@@ -142,13 +148,13 @@ def test_the_file_of_first_weights_need_not_exist_when_a_model_is_loaded(train_o
     train_on(model, [batch(0), batch(1)], tmp_path).save_checkpoint(tmp_path / "b.ckpt")
     (tmp_path / "a.ckpt").unlink()
     loaded = load_classifier(tmp_path / "b.ckpt")
-    assert torch.equal(loaded(batch()["rgb"], batch()["flow"]), model.eval()(batch()["rgb"], batch()["flow"]))
+    assert torch.equal(loaded(*streams()), model.eval()(*streams()))
 
 
 @pytest.mark.parametrize("fusion", ["mean", "product", "weighted"])
 def test_the_fusion_named_is_the_answer_and_a_row_of_the_table(fusion: str) -> None:
     model = two_stream(fusion=fusion, fusion_weights=(1.0, 3.0)).eval()
-    parts = model.forward_parts(batch()["rgb"], batch()["flow"])
+    parts = model.forward_parts(*streams())
     rows = model.all_fusions(parts)
     assert list(rows) == ["mean", "product", "weighted"]
     assert torch.equal(model.fuse(parts), rows[fusion])
@@ -163,7 +169,7 @@ def test_the_fusion_named_is_the_answer_and_a_row_of_the_table(fusion: str) -> N
 
 def test_the_support_vector_machine_answers_once_it_is_fitted_and_the_mean_until_then() -> None:
     model = two_stream(fusion="svm").eval()
-    parts = model.forward_parts(batch()["rgb"], batch()["flow"])
+    parts = model.forward_parts(*streams())
     assert torch.equal(model.fuse(parts), model.all_fusions(parts)["mean"])
     assert "svm" not in model.all_fusions(parts)
     probabilities = torch.stack([parts[part].softmax(-1) for part in model.parts]).detach()
@@ -174,10 +180,10 @@ def test_the_support_vector_machine_answers_once_it_is_fitted_and_the_mean_until
 
 def test_a_model_with_a_fitted_support_vector_machine_is_one_graph() -> None:
     model = two_stream(fusion="svm").eval()
-    probabilities = torch.stack([p.softmax(-1) for p in model.forward_parts(batch()["rgb"], batch()["flow"]).values()])
+    probabilities = torch.stack([p.softmax(-1) for p in model.forward_parts(*streams()).values()])
     model.svm.fit(probabilities.detach(), batch()["label"])
-    exported = torch.export.export(model, (batch()["rgb"], batch()["flow"])).module()
-    assert torch.allclose(exported(batch()["rgb"], batch()["flow"]), model(batch()["rgb"], batch()["flow"]), atol=1e-6)
+    exported = torch.export.export(model, tuple(streams())).module()
+    assert torch.allclose(exported(*streams()), model(*streams()), atol=1e-6)
 
 
 @pytest.mark.parametrize("weights", [(-1.0, 1.5), (0.0, 0.0)])
@@ -210,13 +216,13 @@ def test_where_logits_are_averaged_every_row_is_the_softmax_of_a_mean_over_views
     model.heads["spatial"][1].weight.data.mul_(50)  # or all views would say much the same
     views = batch()
     with torch.no_grad():
-        parts = model.forward_parts(views["rgb"], views["flow"])
+        parts = model.forward_parts(*views["streams"].values())
         model.svm.fit(torch.stack([parts[part].softmax(-1) for part in model.parts]), views["label"])
-        by_probabilities = model.scorer.videos({name: views[name][None] for name in ("rgb", "flow")})  # type: ignore[typeddict-item]
+        by_probabilities = model.scorer.videos({name: stream[None] for name, stream in views["streams"].items()})
         model.input_settings = {"score": "logits"}
-        found = model.scorer.videos({name: views[name][None] for name in ("rgb", "flow")})  # type: ignore[typeddict-item]
+        found = model.scorer.videos({name: stream[None] for name, stream in views["streams"].items()})
         decisions = model.svm(torch.stack([parts[part] for part in model.parts]))
-        alone = model(views["rgb"], views["flow"])
+        alone = model(*views["streams"].values())
     spatial, temporal = parts["spatial"].mean(dim=0), parts["temporal"].mean(dim=0)
     expected = {
         "spatial": spatial,

@@ -27,7 +27,7 @@ from vidcls.predict import Predictor
 from vidcls.tasks import SingleLabel
 from vidcls.training.fusion import fixed_fusions
 from vidcls.transforms import TransformSettings
-from vidcls.types import Prediction, ScoreRule, Stream, VideoInfo
+from vidcls.types import RGB, Prediction, ScoreRule, StreamKind, VideoInfo
 from vidcls.video import DecoderFallbackWarning, FramesInMemory, VideoReader, open_video, reader, write_video
 
 STEPS_PX = {"down": (2, 0), "right": (0, 2), "still": (0, 0)}
@@ -75,7 +75,7 @@ def flow_store(labelled: VideoCsv, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def data_module(
     dataset: VideoCsv,
-    streams: tuple[Stream, ...],
+    streams: tuple[StreamKind, ...],
     *,
     test_crops: int = 1,
     flow: Path | None = None,
@@ -116,7 +116,7 @@ def spread_scores(model: VideoClassifier, data: VideoDataModule) -> None:
             module.weight.data.mul_(300)
             module.register_forward_hook(centre)
     with torch.no_grad():
-        Scorer.of(model.eval(), data.input_settings).videos(batch)
+        Scorer.of(model.eval(), data.input_settings).videos(batch["streams"])
     for module in model.modules():
         module._forward_hooks.clear()
 
@@ -124,7 +124,7 @@ def spread_scores(model: VideoClassifier, data: VideoDataModule) -> None:
 def scores_of_test(data: VideoDataModule, checkpoint: Path) -> dict[str, Tensor]:
     """The scores ``(5, K)`` that Trainer.test gives by row for a model of random weights, kept in ``checkpoint``."""
     torch.manual_seed(0)
-    is_single = data.input_settings.streams == ("rgb",)
+    is_single = data.input_settings.streams == (RGB,)
     kind: type[VideoClassifier] = SingleFrame if is_single else TwoStream
     backbones = {"backbone": "small"} if is_single else {"spatial": "small", "temporal": "small"}
     model = kind(class_names=data.class_names, clip=data.clip, **backbones)
@@ -159,7 +159,7 @@ def two_stream_checkpoint(labelled: VideoCsv, tmp_path_factory: pytest.TempPathF
 def test_a_prediction_equals_the_test_of_that_file(
     labelled: VideoCsv, flow_store: Path, tmp_path: Path, kind: str, test_crops: int
 ) -> None:
-    streams: tuple[Stream, ...] = ("rgb",) if kind == "SingleFrame" else ("rgb", "flow")
+    streams: tuple[StreamKind, ...] = ("rgb",) if kind == "SingleFrame" else ("rgb", "flow")
     flow = flow_store if kind.endswith("stored") else None
     flow_on: FlowOn = "device" if kind.endswith("device") else "worker"
     data = data_module(labelled, streams, test_crops=test_crops, flow=flow, flow_on=flow_on)
@@ -180,7 +180,7 @@ def test_a_prediction_equals_the_test_of_that_file(
 def test_where_logits_are_averaged_prediction_and_test_are_equal_and_other_than_those_of_probabilities(
     labelled: VideoCsv, tmp_path: Path, kind: str
 ) -> None:
-    streams: tuple[Stream, ...] = ("rgb",) if kind == "SingleFrame" else ("rgb", "flow")
+    streams: tuple[StreamKind, ...] = ("rgb",) if kind == "SingleFrame" else ("rgb", "flow")
     found: dict[ScoreRule, dict[str, Tensor]] = {}
     for rule in ("probabilities", "logits"):
         data = data_module(labelled, streams, test_crops=3, score=rule)

@@ -94,19 +94,26 @@ def test_the_clips_are_those_of_training(clip_dataset: VideoFolder, pages: Path)
     train = TrainClips(data.split("train"), data.task, ClipReader(data.input_settings))
     for draw in (0, 1):
         expected = train[ClipKey(5, draw, 11)]
-        assert torch.equal(torch.from_numpy(found[1][draw].arrays["rgb"]), expected["rgb"])  # type: ignore[typeddict-item]
+        assert torch.equal(torch.from_numpy(found[1][draw].arrays["rgb"]), expected["streams"]["rgb"])  # type: ignore[typeddict-item]
     with np.load(pages / "clips_samples.npz") as arrays:
         assert arrays["paths"].tolist() == ["train/left/0.avi", "train/still/3.avi"]
         assert arrays["rgb_0_0"].shape == (3, 1, 32, 32)
         assert arrays["flow_1_2"].shape == (2, 3, 32, 32)
 
 
+def test_flow_that_is_estimated_on_the_device_is_shown_as_flow(clip_dataset: VideoFolder) -> None:
+    data = data_of(clip_dataset, streams=("rgb", "flow"), flow_on="device", flow_len=2)
+    for sample in clip_samples(data, 0):
+        assert sample.shapes == {"rgb": (3, 1, 32, 32), "flow": (2, 2, 32, 32)}
+        assert sample.arrays["flow"].dtype == np.float32
+
+
 def test_a_strip_shows_eight_frames_at_most_and_no_motion_is_white() -> None:
     frames = torch.randint(0, 255, (3, 20, 32, 32), dtype=torch.uint8)
-    assert strip(frames, bound_px=1.0).shape == (3, 96, 8 * 96 + 7 * 2)
-    still = strip(torch.zeros(2, 2, 32, 32), bound_px=1.0)
+    assert strip(frames, "rgb", bound_px=1.0).shape == (3, 96, 8 * 96 + 7 * 2)
+    still = strip(torch.zeros(2, 2, 32, 32), "flow", bound_px=1.0)
     assert (still == 255).all()
-    assert not (strip(torch.ones(2, 2, 32, 32), bound_px=1.0) == 255).all()
+    assert not (strip(torch.ones(2, 2, 32, 32), "flow", bound_px=1.0) == 255).all()
 
 
 def test_evenly_has_the_ends() -> None:

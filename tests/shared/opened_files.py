@@ -1,11 +1,12 @@
-"""Which files a decoder opens, and by which decoder, while a test runs."""
+"""Which files a decoder opens, by which decoder, and which frames it is asked for, while a test runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from torch import Tensor
 
 from vidcls.video import VideoReader, reader
 from vidcls.video.reader import Backend
@@ -25,3 +26,26 @@ def watch_decoders(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
     for name, decoder in list(reader.BACKENDS.items()):
         monkeypatch.setitem(reader.BACKENDS, name, watched(name, decoder))
     return opened
+
+
+def watch_frames(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, list[int]]]:
+    """The files whose frames a decoder is asked for from now on, with the indices, one entry for each time it is."""
+    asked: list[tuple[Path, list[int]]] = []
+
+    def watched(decoder: Callable[[Path], VideoReader]) -> Callable[[Path], VideoReader]:
+        def open_file(path: Path) -> VideoReader:
+            video = decoder(path)
+            decode = video.frames
+
+            def frames(indices: Sequence[int]) -> Tensor:
+                asked.append((path, list(indices)))
+                return decode(indices)
+
+            monkeypatch.setattr(video, "frames", frames)
+            return video
+
+        return open_file
+
+    for name, decoder in list(reader.BACKENDS.items()):
+        monkeypatch.setitem(reader.BACKENDS, name, watched(decoder))
+    return asked

@@ -89,9 +89,9 @@ def test_another_seed_and_chance_that_no_seed_governs_are_found(
     sound = vidcls.loading.clip_dataset.augmented
     chance = iter([0.9, 1.1] * 50)
 
-    def planted(pixels, drawn):
-        pixels = sound(pixels, drawn)
-        return type(pixels)((pixels.rgb * next(chance)).to(pixels.rgb.dtype), pixels.flow)
+    def planted(pixels, kinds, drawn):
+        pixels = sound(pixels, kinds, drawn)
+        return {**pixels, "rgb": (pixels["rgb"] * next(chance)).to(pixels["rgb"].dtype)}
 
     monkeypatch.setattr(vidcls.loading.clip_dataset, "augmented", planted)
     assert different(first, weights_after_training(model_class, clip_dataset, num_workers=0)) != []

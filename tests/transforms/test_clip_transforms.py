@@ -15,13 +15,16 @@ from torchvision.transforms.v2 import functional as F
 from vidcls.transforms import (
     ClipPixels,
     FlowField,
+    Kinds,
     TransformSettings,
     augmented,
     train_crop,
 )
-from vidcls.transforms import test_transform as views_of
+from vidcls.transforms import test_transform as test_crops_of
 from vidcls.transforms.clip import multi_scale_boxes
 from vidcls.transforms.settings import Crop
+
+KINDS: Kinds = {"rgb": "rgb", "flow": "flow"}
 
 
 def painted(height: int = 40, width: int = 60, *, num_frames: int = 3, num_fields: int = 4) -> ClipPixels:
@@ -29,13 +32,17 @@ def painted(height: int = 40, width: int = 60, *, num_frames: int = 3, num_field
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     rgb = torch.stack([x, y, torch.zeros_like(x)]).to(torch.uint8).repeat(num_frames, 1, 1, 1)
     flow = torch.stack([x, y]).float().repeat(num_fields, 1, 1, 1)
-    return ClipPixels(rgb, flow)
+    return {"rgb": rgb, "flow": flow}
 
 
 def train_transform(clip: ClipPixels, settings: TransformSettings, *, seed: int) -> tuple[ClipPixels, bool]:
     """A training clip as it is fed, and whether it was mirrored."""
-    cropped, drawn = train_crop(clip, settings, seed=seed)
-    return augmented(cropped, drawn), drawn.flipped
+    cropped, drawn = train_crop(clip, KINDS, settings, seed=seed)
+    return augmented(cropped, KINDS, drawn), drawn.flipped
+
+
+def views_of(clip: ClipPixels, settings: TransformSettings) -> list[ClipPixels]:
+    return test_crops_of(clip, KINDS, settings)
 
 
 def settings(**changes: object) -> TransformSettings:
@@ -44,14 +51,11 @@ def settings(**changes: object) -> TransformSettings:
 
 def corner(pixels: ClipPixels) -> tuple[int, int]:
     """Row and column of the first pixel of a crop that was neither resized nor mirrored."""
-    assert pixels.rgb is not None
-    return int(pixels.rgb[0, 1, 0, 0]), int(pixels.rgb[0, 0, 0, 0])
+    return int(pixels["rgb"][0, 1, 0, 0]), int(pixels["rgb"][0, 0, 0, 0])
 
 
 def both(pixels: ClipPixels) -> tuple[Tensor, Tensor]:
-    assert pixels.rgb is not None
-    assert pixels.flow is not None
-    return pixels.rgb, pixels.flow
+    return pixels["rgb"], pixels["flow"]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -132,7 +136,7 @@ def edges(pixels: ClipPixels) -> tuple[float, ...]:
 
 def edges_of(clip: ClipPixels, box: tuple[int, int, int, int]) -> tuple[float, ...]:
     resized = F.resized_crop(FlowField.wrap(both(clip)[1]), *box, [8, 8], antialias=True)
-    return edges(ClipPixels(clip.rgb, resized.as_subclass(Tensor)))
+    return edges({**clip, "flow": resized.as_subclass(Tensor)})
 
 
 def test_a_clip_is_mirrored_as_often_as_asked_and_says_so() -> None:
@@ -170,12 +174,13 @@ def test_the_state_of_torch_is_left_as_it_was() -> None:
 def test_one_stream_alone_is_transformed_as_beside_the_other(stream: str, train_crop: str) -> None:
     chosen = settings(train_crop=train_crop)
     whole, _ = train_transform(painted(), chosen, seed=9)
-    alone, _ = train_transform(painted()._replace(**{"rgb" if stream == "flow" else "flow": None}), chosen, seed=9)
-    assert torch.equal(getattr(alone, stream), getattr(whole, stream))
+    alone, _ = train_transform({stream: painted()[stream]}, chosen, seed=9)
+    assert list(alone) == [stream]
+    assert torch.equal(alone[stream], whole[stream])
 
 
 def test_flow_of_another_size_comes_to_the_size_of_rgb_with_its_vectors_scaled() -> None:
-    clip = ClipPixels(painted().rgb, torch.full((4, 2, 20, 15), 3.0))  # half as high, a quarter as wide
+    clip = {**painted(), "flow": torch.full((4, 2, 20, 15), 3.0)}  # half as high, a quarter as wide
     _, flow = both(views_of(clip, settings())[0])
     assert flow.shape == (4, 2, 24, 24)
     assert torch.allclose(flow[:, 0], torch.tensor(12.0))
@@ -183,14 +188,14 @@ def test_flow_of_another_size_comes_to_the_size_of_rgb_with_its_vectors_scaled()
 
 
 def test_the_first_resize_brings_the_short_side_to_the_size_asked() -> None:
-    clip = ClipPixels(painted(40, 60).rgb, torch.full((4, 2, 40, 60), 4.0))
+    clip = {**painted(40, 60), "flow": torch.full((4, 2, 40, 60), 4.0)}
     rgb, flow = both(views_of(clip, settings(resize_px=30, crop_px=30))[0])
     assert rgb.shape == (3, 3, 30, 30)
     assert torch.allclose(flow, torch.tensor(3.0))
 
 
 def test_a_video_smaller_than_the_crop_is_enlarged_not_padded() -> None:
-    clip = ClipPixels(torch.full((3, 3, 12, 20), 77, dtype=torch.uint8), torch.full((4, 2, 12, 20), 1.0))
+    clip = {"rgb": torch.full((3, 3, 12, 20), 77, dtype=torch.uint8), "flow": torch.full((4, 2, 12, 20), 1.0)}
     for pixels in (views_of(clip, settings())[0], train_transform(clip, settings(flip_probability=0.0), seed=0)[0]):
         rgb, flow = both(pixels)
         assert rgb.shape == (3, 3, 24, 24)
@@ -244,9 +249,8 @@ def test_a_crop_that_is_not_square_keeps_rgb_and_flow_together() -> None:
     assert rgb.shape[-2:] == flow.shape[-2:] == (20, 50)
     assert torch.equal(rgb[0, 0].float(), -flow[0, 0] if flipped else flow[0, 0])
     assert [corner(p) for p in views_of(painted(), wide)] == [(10, 5)]
-    small = ClipPixels(torch.full((3, 3, 12, 20), 77, dtype=torch.uint8), None)
-    enlarged = views_of(small, wide)[0].rgb
-    assert enlarged is not None
+    small = {"rgb": torch.full((3, 3, 12, 20), 77, dtype=torch.uint8)}
+    enlarged = views_of(small, wide)[0]["rgb"]
     assert enlarged.shape == (3, 3, 20, 50)
     assert (enlarged == 77).all()
 
@@ -265,14 +269,13 @@ def test_rgb_and_flow_show_one_place_and_vectors_are_scaled_as_the_picture_is(
     """Red is the column and flow x is it too, so that flow x by red is how much wider the picture was made."""
     chosen = settings(crop_px=crop, resize_px=resize_px, train_crop=train_crop, flip_probability=0.5)
     clip = painted(*size)
-    (rgb, flow, _), flipped = train_transform(clip, chosen, seed=seed)
-    assert rgb is not None
-    assert flow is not None
+    pixels, flipped = train_transform(clip, chosen, seed=seed)
+    rgb, flow = both(pixels)
     assert rgb.shape == (3, 3, *crop)
     assert flow.shape == (4, 2, *crop)
     again, _ = train_transform(clip, chosen, seed=seed)
-    assert torch.equal(again.rgb, rgb)
-    assert torch.equal(again.flow, flow)
+    assert torch.equal(again["rgb"], rgb)
+    assert torch.equal(again["flow"], flow)
     columns, rows = rgb[0, 0].float(), rgb[0, 1].float()
     for values, vectors in ((columns, -flow[0, 0] if flipped else flow[0, 0]), (rows, flow[0, 1])):
         scale = float((values * vectors).sum() / (values * values).sum().clamp(min=1))

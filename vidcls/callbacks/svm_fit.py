@@ -99,7 +99,7 @@ def _training_scores(model: VideoClassifier, data: VideoDataModule, *, title: st
     for batch in tqdm(loader, desc=title, unit="batch", leave=False, mininterval=1, disable=None if is_told else True):
         if len(batch["label"]) == 0:  # every file of it was left out, or there are more processes than batches
             continue
-        rows = scorer.clips(batch)  # as loaded: never mixed, though a training is running
+        rows = scorer.clips(batch["streams"])  # as loaded: never mixed, though a training is running
         shares = torch.stack([rows[part] for part in model.parts]).cpu()  # (P, B, K)
         model.finite.note_scores(shares.sum(dim=(0, 2)), batch["index"].cpu())
         model.finite.check_scores(model, "train")

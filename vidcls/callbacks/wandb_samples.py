@@ -84,7 +84,7 @@ def scores_of(model: VideoClassifier, data: VideoDataModule, indices: Sequence[i
             assert target is not None
             shares.append(model.task.wrong_scores(collated_targets([target])))
             continue
-        shares.append(scorer.clips(batch)[MODEL_ROW].cpu())
+        shares.append(scorer.clips(batch["streams"])[MODEL_ROW].cpu())
     model.train(was_training)
     return torch.cat(shares)
 

@@ -27,6 +27,7 @@ from vidcls.models import VideoClassifier
 from vidcls.models.build import import_class
 from vidcls.runs.folder import CONFIG_FILE, check_name
 from vidcls.settings_file import read_yaml
+from vidcls.types import sees
 
 
 def plan_of(options: Namespace, passed_on: Sequence[str]) -> list[PlannedRun]:
@@ -67,7 +68,7 @@ def _arguments(options: Namespace, passed_on: Sequence[str]) -> dict[str, list[s
     for name, config in zip(names, options.config, strict=True):
         words = Words(["--config", config, *shared]).arguments
         model_class: type[VideoClassifier] = import_class(parsed_fit(words).model.class_path)
-        if options.flow is not None and "flow" in model_class.streams:
+        if options.flow is not None and sees(model_class.streams, "flow"):
             words += ["--data.flow", str(options.flow)]
             sees_flow = True
         arguments[name] = words

@@ -113,7 +113,7 @@ def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, lis
     from vidcls.clips import InputSettings
     from vidcls.datasets import videos_below
     from vidcls.datasets.checks import faults_noted
-    from vidcls.types import VideoRecord
+    from vidcls.types import RGB, VideoRecord
     from vidcls.video import LocalFile
 
     with faults_noted() as refusals:
@@ -130,7 +130,7 @@ def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, lis
     if not names:
         raise ConfigurationError(refusals[0] if refusals else f"{options.source}: has no video")
     records = [VideoRecord(source=LocalFile(root / name), label="", split="train", name=name) for name in names]
-    return CheckedData(records, {}, InputSettings(streams=("rgb",)), has_labels=False), root, [], ()
+    return CheckedData(records, {}, InputSettings(streams=(RGB,)), has_labels=False), root, [], ()
 
 
 def _understood(notes: Sequence[str]) -> list[Finding]:

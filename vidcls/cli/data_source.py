@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.errors import ConfigurationError
-from vidcls.types import Stream
+from vidcls.types import FLOW, RGB, Stream
 
 if TYPE_CHECKING:
     from vidcls.loading import VideoDataModule
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SOURCE = "FOLDER|CSV|CONFIG|RUN"
 SOURCE_HELP = "a folder of videos by class, a csv file, a configuration by name or file, or the folder of a run"
 DEFAULT_MODEL = "TwoStream"
-DEFAULT_STREAMS: tuple[Stream, ...] = ("rgb", "flow")  # of this model, which takes Lightning to be imported
+DEFAULT_STREAMS: tuple[Stream, ...] = (RGB, FLOW)  # of this model, which takes Lightning to be imported
 
 
 def data_of(source: str, config: str | None, others: Sequence[str]) -> VideoData:
@@ -47,7 +47,8 @@ def data_of(source: str, config: str | None, others: Sequence[str]) -> VideoData
     from vidcls.loading.from_config import video_data_of
 
     try:
-        return video_data_of(with_one_dataset(of_data).arguments, streams=list(DEFAULT_STREAMS))
+        streams = [stream.plain() for stream in DEFAULT_STREAMS]
+        return video_data_of(with_one_dataset(of_data).arguments, streams=streams)
     except ArgumentError as error:
         from vidcls.cli.messages import own_message, parser_message  # knows the trainer, which takes seconds to import
 
@@ -73,7 +74,7 @@ def data_module(source: str, config: str | None, others: Sequence[str]) -> Video
     model_class: type[VideoClassifier] = import_class(parsed.model.class_path)
     section = plain(parsed.data)
     assert isinstance(section, dict)
-    return data_module_of(section, streams=list(model_class.streams))
+    return data_module_of(section, streams=[stream.plain() for stream in model_class.streams])
 
 
 def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[str]:

@@ -92,7 +92,7 @@ def _data(config: Path, explainer: Explainer, options: Namespace) -> VideoDataMo
 
     return data_module_of(
         section(read_settings(config), "data", config),
-        streams=list(explainer.model.streams),
+        streams=[stream.plain() for stream in explainer.model.streams],
         class_names=list(explainer.predictor.class_names),
         test_batch_size=options.batch_size,
         num_workers=options.num_workers,

@@ -11,7 +11,7 @@ from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError
 from vidcls.models.build import import_class
 from vidcls.tasks import Task
-from vidcls.types import ClipSettings, Stream
+from vidcls.types import ClipSettings
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -53,7 +53,7 @@ def _fields_of(clip: ClipSettings) -> Namespace:
     return Namespace(dataclasses.asdict(clip))
 
 
-def _streams_of(model: Namespace) -> list[Stream]:
-    """What the class that a configuration names sees."""
+def _streams_of(model: Namespace) -> list[str | dict[str, object]]:
+    """What the class that a configuration names sees, in plain types."""
     found: type[VideoClassifier] = import_class(model["class_path"])
-    return list(found.streams)
+    return [stream.plain() for stream in found.streams]

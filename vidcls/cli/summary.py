@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
     shown = [row for row in rows if row.kind not in SILENT_KINDS]
     print(f"{type(sketch.model).__name__} of {sketch.title}, {sketch.model.num_classes} classes{_guess(sketch)}")
     for stream, shape in zip(sketch.model.streams, sketch.shapes, strict=True):
-        print(f"one clip of {stream}: {' x '.join(map(str, shape[1:]))} (channels, frames, height, width)")
+        print(f"one clip of {stream.name}: {' x '.join(map(str, shape[1:]))} (channels, frames, height, width)")
     print()
     print(as_text(shown))
     print()

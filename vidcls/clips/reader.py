@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 import torch
 from torch import Tensor
 
-from vidcls.clips.indices import ClipIndices, ends, runs_of_frames, with_flow
+from vidcls.clips.indices import ClipIndices, clip_indices, frames_behind, runs_of_frames
 from vidcls.clips.settings import InputSettings
 from vidcls.errors import DatasetError, DecodeError, FlowError
 from vidcls.flow import FlowSettings, FlowSource, flow_as_stored
@@ -63,7 +63,7 @@ class ClipReader:
             return segment_clips(num_frames, clip.num_snippets, clip.clip_len, stride, generator=generator, short=short)
 
         def planned(video: VideoReader) -> list[ClipIndices]:
-            return [self._with_flow(video, record, self._chosen(video, record, (0, video.num_frames), choose))]
+            return [self._indices(video, record, self._chosen(video, record, (0, video.num_frames), choose))]
 
         return self._read(record, planned)[0]
 
@@ -86,7 +86,7 @@ class ClipReader:
 
     @property
     def _computes_flow(self) -> bool:
-        return "flow" in self.settings.streams and self.flow_source is None and self.settings.flow_on != "device"
+        return "flow" in self.settings.loaded_kinds.values() and self.flow_source is None
 
     def check_known(self, record: VideoRecord) -> None:
         """DecodeError where the video is known to be unreadable; it is not opened."""
@@ -124,29 +124,31 @@ class ClipReader:
             return uniform_views(num_frames, num_clips * clip.num_snippets, clip.clip_len, stride, short=short)
 
         snippets = self._chosen(video, record, frame_range or (0, video.num_frames), choose)
-        return [self._with_flow(video, record, snippets[k::num_clips]) for k in range(num_clips)]
+        return [self._indices(video, record, snippets[k::num_clips]) for k in range(num_clips)]
 
     def frames_of(self, clips: Sequence[ClipIndices]) -> set[int]:
         """All frames of the video that :meth:`pixels` decodes for these clips."""
-        found = {index for clip in clips for index in clip.rgb} if "rgb" in self.settings.streams else set()
-        if "flow" in self.settings.streams and self.flow_source is None:
-            found |= {index for clip in clips for index in ends(clip.flow)}
+        kinds = self.settings.loaded_kinds
+        decoded = [name for name, kind in kinds.items() if kind != "flow" or self.flow_source is None]
+        found = {index for clip in clips for name in decoded for index in frames_behind(clip[name], kinds[name])}
         return found or {0}
 
     def pixels(self, video: VideoReader, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[ClipPixels]:
-        """The clips themselves, read from the open video of a record.
+        """The clips themselves by stream, read from the open video of a record.
+
+        A frame that several clips or streams share is decoded once.
 
         Raises:
             DecodeError: a frame cannot be decoded.
             FlowError: stored flow is missing or does not fit the video.
         """
-        nothing: list[Tensor | None] = [None] * len(clips)
-        sees_flow = "flow" in self.settings.streams
-        is_late = self.settings.flow_on == "device"
-        rgb = self._frames(video, [c.rgb for c in clips]) if "rgb" in self.settings.streams else nothing
-        flow = self._flow(video, record, clips) if sees_flow and not is_late else nothing
-        flow_frames = self._frames(video, [ends(c.flow) for c in clips]) if sees_flow and is_late else nothing
-        return [ClipPixels(*streams) for streams in zip(rgb, flow, flow_frames, strict=True)]
+        kinds = self.settings.loaded_kinds
+        fields = [{name: clip[name] for name, kind in kinds.items() if kind == "flow"} for clip in clips]
+        frames = [
+            {name: frames_behind(clip[name], kind) for name, kind in kinds.items() if kind != "flow"} for clip in clips
+        ]
+        found = zip(self._frames(video, frames), self._flow(video, record, fields), strict=True)
+        return [{name: {**of_frames, **of_fields}[name] for name in kinds} for of_frames, of_fields in found]
 
     def _chosen(
         self,
@@ -180,24 +182,31 @@ class ClipReader:
             self._times[record.source] = video.num_frames, times
         return times
 
-    def _with_flow(self, video: VideoReader, record: VideoRecord, snippets: Sequence[list[int]]) -> ClipIndices:
+    def _indices(self, video: VideoReader, record: VideoRecord, snippets: Sequence[list[int]]) -> ClipIndices:
+        settings = self.settings
         try:
-            return with_flow(snippets, video.num_frames, self.settings.clip, self.settings.short_videos)
+            return clip_indices(settings.streams, snippets, video.num_frames, settings.clip, settings.short_videos)
         except DatasetError as error:
             raise DatasetError(f"{record.source}: {error}") from error
 
-    def _frames(self, video: VideoReader, wanted: Sequence[list[int]]) -> list[Tensor | None]:
-        """RGB ``(T, 3, H, W)`` by clip; a frame that several clips share is decoded once."""
-        distinct = sorted({index for indices in wanted for index in indices})
+    def _frames(self, video: VideoReader, clips: Sequence[Mapping[str, list[int]]]) -> list[ClipPixels]:
+        """RGB ``(T, 3, H, W)`` by stream, of every clip."""
+        distinct = sorted({index for clip in clips for indices in clip.values() for index in indices})
+        if not distinct:
+            return [{} for _ in clips]
         frames = video.frames(distinct)
         position = {index: k for k, index in enumerate(distinct)}
-        return [frames if indices == distinct else frames[[position[i] for i in indices]] for indices in wanted]
 
-    def _flow(self, video: VideoReader, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[Tensor | None]:
-        """Flow ``(F, 2, h, w)`` by clip, stored or computed."""
-        distinct = sorted({index for clip in clips for index in clip.flow if index is not None})
-        if not distinct:  # a video of one frame: nothing moves
-            return [self._no_motion(video, len(clip.flow)) for clip in clips]
+        def chosen(indices: list[int]) -> Tensor:
+            return frames if indices == distinct else frames[[position[index] for index in indices]]
+
+        return [{name: chosen(indices) for name, indices in clip.items()} for clip in clips]
+
+    def _flow(self, video: VideoReader, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[ClipPixels]:
+        """Flow ``(F, 2, h, w)`` by stream, stored or computed, of every clip."""
+        distinct = sorted({i for clip in clips for indices in clip.values() for i in indices if i is not None})
+        if not distinct:  # no stream of flow, or a video of one frame: nothing moves
+            return [{name: self._no_motion(video, len(clip[name])) for name in clip} for clip in clips]
         if self.flow_source is not None:
             try:
                 fields = self.flow_source.fields(record, distinct)
@@ -211,7 +220,11 @@ class ClipReader:
         else:
             fields = self._computed(video, record, distinct)
         position = {index: k for k, index in enumerate(distinct)}
-        return [fields[[position[index] for index in clip.flow if index is not None]] for clip in clips]
+
+        def chosen(indices: list[int | None]) -> Tensor:
+            return fields[[position[index] for index in indices if index is not None]]
+
+        return [{name: chosen(indices) for name, indices in clip.items()} for clip in clips]
 
     def _computed(self, video: VideoReader, record: VideoRecord, distinct: list[int]) -> Tensor:
         settings = self.settings.flow_settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import Literal, get_args
@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from vidcls.flow.settings import FlowSettings
 from vidcls.transforms import TransformSettings
 from vidcls.trusted_settings import made_from
-from vidcls.types import ClipSettings, ScoreRule, Stream
+from vidcls.types import ClipSettings, LoadedKind, ScoreRule, Stream, as_streams, sees
 from vidcls.video.reader import Backend
 from vidcls.video.sampling import ShortPolicy, stride_frames
 
@@ -19,7 +19,10 @@ FlowOn = Literal["worker", "device"]
 
 @dataclass(frozen=True)
 class InputSettings:
-    """From a file to a clip, for every stream; see :class:`VideoDataModule` for what each entry means."""
+    """From a file to a clip, for every stream; see :class:`VideoDataModule` for what each entry means.
+
+    ``streams`` takes ``"rgb"`` and ``"flow"`` for the streams that are called like their kind, too.
+    """
 
     streams: tuple[Stream, ...]
     clip: ClipSettings = field(default_factory=ClipSettings)
@@ -34,12 +37,19 @@ class InputSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a clip."""
+        object.__setattr__(self, "streams", as_streams(self.streams))
         if self.score not in get_args(ScoreRule):
             raise ValueError(f"score is {self.score!r}; allowed are {', '.join(get_args(ScoreRule))}")
         if self.test_clips < 1:
             raise ValueError(f"test_clips must be at least 1, got {self.test_clips}")
-        if "flow" in self.streams and self.flow_settings is None:
+        if sees(self.streams, "flow") and self.flow_settings is None:
             raise ValueError("a flow stream needs flow_settings")
+
+    @property
+    def loaded_kinds(self) -> dict[str, LoadedKind]:
+        """By stream what is loaded for it; the device estimates flow between pairs of frames."""
+        is_late = self.flow_on == "device"
+        return {s.name: "frame_pairs" if s.kind == "flow" and is_late else s.kind for s in self.streams}
 
     @property
     def num_views(self) -> int:
@@ -56,9 +66,9 @@ class InputSettings:
         if self.stride_seconds is None or fps > 0:
             stride = stride_frames(self.clip.stride, self.stride_seconds, fps)
         spans = [1]
-        if "rgb" in self.streams:
+        if sees(self.streams, "rgb"):
             spans.append(int((self.clip.clip_len - 1) * stride) + 1)
-        if "flow" in self.streams:
+        if sees(self.streams, "flow"):
             spans.append(self.clip.flow_len + 1)
         return max(spans)
 
@@ -70,7 +80,7 @@ class InputSettings:
         """Plain types, named like the arguments of the data module."""
         plain = asdict(self)
         plain |= plain.pop("clip")
-        plain["streams"] = list(self.streams)
+        plain["streams"] = [stream.plain() for stream in self.streams]
         plain["transform"] = {k: list(v) if isinstance(v, tuple) else v for k, v in plain["transform"].items()}
         plain["flow_settings"] = self.flow_settings.to_dict() if self.flow_settings else None
         return plain
@@ -81,7 +91,14 @@ class InputSettings:
         from jsonargparse import ArgumentParser
 
         rest = dict(plain)
+        rest["streams"] = [asdict(stream) for stream in as_streams(_listed(rest["streams"]))]
         rest["clip"] = {name: rest.pop(name) for name in ("num_snippets", "clip_len", "stride", "flow_len")}
         parser = ArgumentParser(exit_on_error=False)
         parser.add_argument("--settings", type=InputSettings)
         return made_from(parser, parser.parse_object({"settings": rest})).settings
+
+
+def _listed(streams: object) -> Sequence[Mapping[str, object]]:
+    if not isinstance(streams, list | tuple):
+        raise TypeError(f"streams are given as {streams!r}; they must be a list")
+    return streams

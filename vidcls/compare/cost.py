@@ -146,8 +146,8 @@ def measure(request: CostRequest) -> Cost:
     peak_bytes = memory.grown_by()
     training_seconds = _timed(train, device)
     model.eval()
-    clip: list[torch.Tensor] = [batch[name][:1] for name in model.streams]
-    clips: list[torch.Tensor] = [batch[name] for name in model.streams]
+    clips = list(batch["streams"].values())
+    clip = [stream[:1] for stream in clips]
     with torch.inference_mode(), _autocast(request):
         inference_seconds = _timed(lambda: model(*clips), device)
         latency_seconds = _timed(lambda: model(*clip), device)
@@ -158,7 +158,7 @@ def measure(request: CostRequest) -> Cost:
         inference_seconds=inference_seconds,
         training_seconds=training_seconds,
         training_peak_bytes=peak_bytes,
-        clip_shapes={name: list(shape) for name, shape in zip(model.streams, shapes, strict=True)},
+        clip_shapes={stream.name: list(shape) for stream, shape in zip(model.streams, shapes, strict=True)},
         num_threads=torch.get_num_threads(),
     )
 
@@ -205,8 +205,9 @@ def _made_up(model: VideoClassifier, shapes: Sequence[Sequence[int]], batch_size
         label=model.task.random_targets(batch_size, generator).to(device),
         index=torch.arange(batch_size, device=device),
     )
-    for name, shape in zip(model.streams, shapes, strict=True):
-        batch[name] = torch.randn(batch_size, *shape[1:], generator=generator).to(device)
+    batch["streams"] = {}
+    for stream, shape in zip(model.streams, shapes, strict=True):
+        batch["streams"][stream.name] = torch.randn(batch_size, *shape[1:], generator=generator).to(device)
     return batch
 
 

@@ -14,7 +14,7 @@ from vidcls.clips.reader import ClipReader
 from vidcls.errors import ConfigurationError
 from vidcls.explain.heat import LAYER_METHODS, METHODS, Method, find_layer, heat_maps
 from vidcls.explain.over_time import TimeEffects, time_effects
-from vidcls.inference.network_input import flow_between
+from vidcls.inference.network_input import NetworkInput, with_flow
 from vidcls.loading.clip_dataset import stack_views
 from vidcls.predict.one_video import record_of
 from vidcls.predict.predictor import Device, Predictor
@@ -33,15 +33,17 @@ class ClipHeat:
 
     Args:
         frames: the frames of the video that the clip is made of, by stream; of flow the frame that a field starts from.
-        pixels: RGB ``(T, 3, H, W)`` uint8 and flow ``(F, 2, H, W)`` in pixels as the network sees them.
+        pixels: RGB ``(T, 3, H, W)`` uint8 and flow ``(F, 2, H, W)`` in pixels as the network sees them, by stream.
         heats: ``(T, H, W)`` or ``(F, H, W)`` by title, 0 or more.
         streams: the stream that each title belongs to.
+        shown: the name of the stream whose frames are shown beside flow; None where all streams are flow.
     """
 
-    frames: Mapping[Stream, tuple[int, ...]]
+    frames: Mapping[str, tuple[int, ...]]
     pixels: ClipPixels
     heats: Mapping[str, Tensor]
     streams: Mapping[str, Stream]
+    shown: str | None
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Explainer:
         self.predictor = Predictor(path, device=device)
         self.model = self.predictor.model
         self._reader = ClipReader(self.predictor.input_settings)
+        self._network_input = NetworkInput(self.predictor.input_settings, device=self.predictor.device)
 
     def __call__(
         self,
@@ -141,16 +144,16 @@ class Explainer:
         prediction = self.predictor.prediction_of(record.path, pixels_of, end_seconds=end_seconds)
         class_name = prediction.top(1)[0][0] if class_name is None else class_name
         target = self._target(class_name)
-        stream_of: dict[str, Stream] = (
-            {one.title: one.stream for one in layers}
-            if method in LAYER_METHODS
-            else {stream: stream for stream in self.model.streams}
-        )
+        stream_of = {stream.name: stream for stream in self.model.streams}
+        frames_first = sorted(self.model.streams, key=lambda stream: stream.every)
+        shown = next((stream.name for stream in frames_first if stream.kind == "rgb"), None)
+        if method in LAYER_METHODS:
+            stream_of = {one.title: stream_of[one.stream] for one in layers}
         clips: list[ClipHeat] = []
         for frames, pixels in self._clips(indices, pixels_of):
             heats = heat_maps(self.model, self._streams(pixels), target, method=method, layers=layers)
             on_cpu = {title: heat.float().cpu() for title, heat in heats.items()}
-            clips.append(ClipHeat(frames, pixels, on_cpu, stream_of))
+            clips.append(ClipHeat(frames, pixels, on_cpu, stream_of, shown))
         box = centre_box((info.height_px, info.width_px), self.predictor.input_settings.transform)
         decoder = self.predictor.input_settings.decoder
         return Explanation(
@@ -198,34 +201,32 @@ class Explainer:
 
     def _clips(
         self, indices_of: Sequence[ClipIndices], pixels_of: Sequence[ClipPixels]
-    ) -> list[tuple[dict[Stream, tuple[int, ...]], ClipPixels]]:
+    ) -> list[tuple[dict[str, tuple[int, ...]], ClipPixels]]:
         """The frames of each clip by stream, and its centre crop, in order of time."""
-        centre = replace(self.predictor.input_settings.transform, test_crops=1)
-        found: list[tuple[dict[Stream, tuple[int, ...]], ClipPixels]] = []
+        settings = self.predictor.input_settings
+        centre = replace(settings.transform, test_crops=1)
+        found: list[tuple[dict[str, tuple[int, ...]], ClipPixels]] = []
         for indices, pixels in zip(indices_of, pixels_of, strict=True):
-            frames: dict[Stream, tuple[int, ...]] = {}
-            if "rgb" in self.model.streams:
-                frames["rgb"] = tuple(indices.rgb)
-            if "flow" in self.model.streams:
-                frames["flow"] = _without_gaps(indices.flow)
-            found.append((frames, self._with_flow(test_transform(pixels, centre)[0])))
+            frames = {stream.name: _without_gaps(indices[stream.name]) for stream in self.model.streams}
+            found.append((frames, self._with_flow(test_transform(pixels, settings.loaded_kinds, centre)[0])))
         return sorted(found, key=lambda clip: next(iter(clip[0].values()))[0])
 
     def _with_flow(self, pixels: ClipPixels) -> ClipPixels:
         """The clip with the flow that was left to the device."""
-        settings = self.predictor.input_settings.flow_settings
-        if pixels.flow_frames is None or settings is None:
+        if self.predictor.input_settings.flow_on != "device":
             return pixels
-        frames = pixels.flow_frames.to(self.predictor.device).transpose(0, 1)  # (3, 2F, H, W)
-        return ClipPixels(pixels.rgb, flow_between(frames, settings).transpose(0, 1).cpu())  # (F, 2, H, W)
+        on_device = {name: stream.to(self.predictor.device).transpose(0, 1) for name, stream in pixels.items()}
+        streams = with_flow(on_device, self.predictor.input_settings)  # (C, T, H, W) each
+        return {name: stream.transpose(0, 1).cpu() for name, stream in streams.items()}
 
     def _streams(self, pixels: ClipPixels) -> list[Tensor]:
         """Normalised, ``(1, C, T, H, W)`` each, on the device of the model."""
-        return self.predictor.scorer.fed(stack_views([pixels]))
+        loaded = {name: stream.to(self.predictor.device) for name, stream in stack_views([pixels]).items()}
+        return self.model.scorer.fed(self._network_input.normalised(loaded))
 
 
 def _without_gaps(fields: list[int | None]) -> tuple[int, ...]:
-    """Fields that stand for no motion, beyond the ends of the video, take the number of their nearest neighbour."""
+    """Frames as they are; fields that stand for no motion take the number of their nearest neighbour."""
     known = [k for k, field in enumerate(fields) if field is not None]
     if not known:
         return tuple(0 for _ in fields)

@@ -74,7 +74,7 @@ def collect_features(scorer: Scorer, batches: Iterable[Batch]) -> Features:
     for batch in batches:
         if len(batch["label"]) == 0:
             continue
-        for layer, values in scorer.features(batch).items():
+        for layer, values in scorer.features(batch["streams"]).items():
             by_layer.setdefault(layer, []).append(values.cpu().numpy())
         labels.append(batch["label"].cpu())
         indices.append(batch["index"].cpu())

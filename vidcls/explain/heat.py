@@ -79,7 +79,7 @@ def find_layer(model: VideoClassifier, name: str) -> CamLayer:
         near = get_close_matches(name, [*own, *modules], n=3) or list(own)
         raise ConfigurationError(f"--layer {name}: no layer of {type(model).__name__}; near it: {', '.join(near)}")
     beside = next((layer for layer in own.values() if name.startswith(_network(layer.module))), None)
-    stream, part = (beside.stream, beside.part) if beside else ("rgb", None)
+    stream, part = (beside.stream, beside.part) if beside else (model.streams[0].name, None)
     return CamLayer(name, name, stream, part=part, is_centre=beside is not None and beside.is_centre)
 
 
@@ -99,7 +99,7 @@ def _layer_heat(
     heat = in_order_of_time(cast(Tensor, heat).detach())[:, 0]  # (n, h, w)
     if method == "gradcam" and not signed:
         heat = heat.clamp_min(0)
-    stream = streams[model.streams.index(layer.stream)]
+    stream = streams[[stream.name for stream in model.streams].index(layer.stream)]
     return _as_clip(heat, layer, tuple(stream.shape[2:]), model.clip.num_snippets)
 
 
@@ -168,7 +168,7 @@ def _input_heat(model: VideoClassifier, streams: Sequence[Tensor], target: int, 
                 found = Occlusion(model).attribute(
                     inputs, target=target, sliding_window_shapes=tuple(boxes), strides=tuple(steps)
                 )
-    heats = dict(zip(model.streams, found, strict=True))
+    heats = {stream.name: values for stream, values in zip(model.streams, found, strict=True)}
     if method == "occlusion":
         return {name: values[0].detach().mean(dim=0) for name, values in heats.items()}
     return {name: values[0].detach().abs().sum(dim=0) for name, values in heats.items()}

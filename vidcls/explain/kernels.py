@@ -15,7 +15,7 @@ from vidcls.figures import save_png
 from vidcls.files import write_arrays
 from vidcls.models import VideoClassifier
 from vidcls.outputs import named_output
-from vidcls.types import Stream
+from vidcls.types import CHANNELS, StreamKind
 
 MOST_KERNELS = 96  # as many as AlexNet has in its first layer
 GREY = 0.5
@@ -28,23 +28,24 @@ class FirstKernels:
 
     Args:
         title: of the network, such as ``spatial``.
-        stream: what it sees.
+        kind: what it sees.
         weights: ``(N, C, T, h, w)``: C is 3 (red, green, blue) or 2 (flow in x and y), T the frames or fields that a
             kernel spans, 1 for an image network.
     """
 
     title: str
-    stream: Stream
+    kind: StreamKind
     weights: Tensor
 
 
 def first_kernels(model: VideoClassifier) -> list[FirstKernels]:
     """The first kernels of every network of a model, those over stacked frames or fields apart by time."""
-    stream_of = {_network(layer.module): layer.stream for layer in model.cam_layers}
+    kind_of_stream = {stream.name: stream.kind for stream in model.streams}
+    kind_of = {_network(layer.module): kind_of_stream[layer.stream] for layer in model.cam_layers}
     found: list[FirstKernels] = []
     for path, backbone in model.backbones.items():
-        stream = stream_of.get(path, "rgb")
-        channels = 3 if stream == "rgb" else 2
+        kind = kind_of.get(path, model.streams[0].kind)
+        channels = CHANNELS[kind]
         stem = next((m for m in backbone.modules() if isinstance(m, nn.Conv2d | nn.Conv3d)), None)
         if stem is None or stem.in_channels % channels:
             continue
@@ -52,7 +53,7 @@ def first_kernels(model: VideoClassifier) -> list[FirstKernels]:
         if weights.ndim == 4:  # stacked: the channels of one frame or field after those of the other
             weights = weights.unflatten(1, (-1, channels)).transpose(1, 2)  # (N, C, T, h, w)
         title = path.rpartition(".")[2] if len(model.backbones) > 1 else "first layer"
-        found.append(FirstKernels(title, stream, weights))
+        found.append(FirstKernels(title, kind, weights))
     return found
 
 
@@ -65,7 +66,7 @@ def kernel_pictures(kernels: FirstKernels) -> Tensor:
     scale = weights.flatten(1).abs().amax(dim=1).clamp_min(1e-12)
     values = GREY + weights / (2 * scale[:, None, None, None, None])  # (N, C, T, h, w)
     in_a_row = values.permute(0, 1, 3, 2, 4).flatten(3)  # (N, C, h, T*w)
-    if kernels.stream == "rgb":
+    if kernels.kind == "rgb":
         return in_a_row
     return in_a_row.flatten(1, 2)[:, None].expand(-1, 3, -1, -1)  # (N, 3, 2h, T*w)
 
@@ -140,7 +141,7 @@ def grid(pictures: Tensor) -> Tensor:
 def _heading(network: FirstKernels) -> str:
     num, channels, length, high, wide = network.weights.shape
     shown = f", the first {MOST_KERNELS} of {num}" if num > MOST_KERNELS else ""
-    unit = "frames" if network.stream == "rgb" else "flow fields, x above y"
+    unit = "frames" if network.kind == "rgb" else "flow fields, x above y"
     over = f" over {length} {unit}, in order of time" if length > 1 or channels == 2 else ""
     return f"{network.title}: {num} kernels of {high}x{wide}{over}{shown}"
 

@@ -54,8 +54,9 @@ def time_effects(
     def score(orders: Sequence[Tensor], *, backwards: bool = False) -> float:
         moved = [stream[:, :, order] for stream, order in zip(streams, orders, strict=True)]
         if backwards:
-            moved = [-values if name == "flow" else values for name, values in zip(model.streams, moved, strict=True)]
-        return float(model.scorer.clips(dict(zip(model.streams, moved, strict=True)))[MODEL_ROW][0, target])
+            moved = [-values if s.kind == "flow" else values for s, values in zip(model.streams, moved, strict=True)]
+        named = {stream.name: values for stream, values in zip(model.streams, moved, strict=True)}
+        return float(model.scorer.clips(named)[MODEL_ROW][0, target])
 
     steps = [torch.arange(stream.shape[2]) for stream in streams]
     generator = torch.Generator().manual_seed(seed)

@@ -15,6 +15,7 @@ from vidcls.figures import save_png
 from vidcls.files import write_arrays, written_whole
 from vidcls.flow.pictures import direction_picture
 from vidcls.outputs import named_output
+from vidcls.types import sees
 from vidcls.video import Video, write_video
 from vidcls.video.in_order import open_in_order, shared
 from vidcls.video.source import AnyVideo
@@ -80,16 +81,16 @@ def scaled(explanation: Explanation) -> list[dict[str, Tensor]]:
     ]
 
 
-def flow_pictures(clip: ClipHeat, bound_px: float) -> Tensor:
-    """The fields of a clip as colours of direction ``(F, 3, H, W)`` uint8."""
-    assert clip.pixels.flow is not None
-    return torch.stack([direction_picture(field, bound_px=bound_px) for field in clip.pixels.flow])
+def flow_pictures(clip: ClipHeat, title: str, bound_px: float) -> Tensor:
+    """The fields that a heat belongs to as colours of direction ``(F, 3, H, W)`` uint8."""
+    fields = clip.pixels[clip.streams[title].name]
+    return torch.stack([direction_picture(field, bound_px=bound_px) for field in fields])
 
 
 def flow_bound_px(explanation: Explanation) -> float:
     """The length of the longest vectors, but for the 1 % longest, that the flow pictures are scaled to."""
-    lengths = [clip.pixels.flow.norm(dim=1).flatten() for clip in explanation.clips if clip.pixels.flow is not None]
-    values = torch.cat(lengths)
+    names = dict.fromkeys(s.name for s in explanation.clips[0].streams.values() if s.kind == "flow")
+    values = torch.cat([clip.pixels[name].norm(dim=1).flatten() for name in names for clip in explanation.clips])
     return max(_LEAST_BOUND_PX, float(np.quantile(values.numpy(), 0.99)))
 
 
@@ -111,7 +112,7 @@ def heat_by_frame(explanation: Explanation, title: str) -> Iterator[tuple[Tensor
     places = sorted(
         (frame, number, step)
         for number, clip in enumerate(explanation.clips)
-        for step, frame in enumerate(clip.frames[clip.streams[title]])
+        for step, frame in enumerate(clip.frames[clip.streams[title].name])
     )
     frames = np.array([place[0] for place in places])
     for index in range(explanation.num_frames):
@@ -131,8 +132,8 @@ def _film(explanation: Explanation, source: Video | AnyVideo | None) -> Iterator
     """Frames ``(3, H, n*W)``: the video as it is, then each heat on it; flow heat on the flow as well."""
     by_title = {title: heat_by_frame(explanation, title) for title in explanation.titles}
     streams = explanation.clips[0].streams
-    flows: dict[int, Tensor] = {}
-    bound = flow_bound_px(explanation) if "flow" in streams.values() else 0.0
+    flows: dict[str, tuple[int, Tensor]] = {}  # by title the clip and its pictures
+    bound = flow_bound_px(explanation) if sees(streams.values(), "flow") else 0.0
     with shared(source or explanation.video, lambda closed: open_in_order(closed, explanation.decoder)) as video:
         for index in range(explanation.num_frames):
             frame = video.frames([index])[0]
@@ -142,10 +143,10 @@ def _film(explanation: Explanation, source: Video | AnyVideo | None) -> Iterator
                 heat, number, step = next(heats)
                 heat = on_whole_frame(explanation, heat, size)
                 panels.append(laid_on(frame, heat))
-                if streams[title] == "flow":
-                    if number not in flows:
-                        flows = {number: flow_pictures(explanation.clips[number], bound)}
-                    panels.append(laid_on(_picture_on_whole_frame(explanation, flows[number][step], size), heat))
+                if streams[title].kind == "flow":
+                    if title not in flows or flows[title][0] != number:
+                        flows[title] = number, flow_pictures(explanation.clips[number], title, bound)
+                    panels.append(laid_on(_picture_on_whole_frame(explanation, flows[title][1][step], size), heat))
             yield _even(torch.cat(panels, dim=2))
 
 
@@ -181,22 +182,21 @@ def _write_strip(explanation: Explanation, output: Path) -> None:
     number = len(explanation.clips) // 2
     clip, heats = explanation.clips[number], scaled(explanation)[number]
     rows: list[tuple[str, Tensor, tuple[int, ...]]] = []
-    rgb = clip.pixels.rgb
-    if rgb is not None:
-        rows.append(("frames", rgb, clip.frames["rgb"]))
+    if clip.shown is not None:
+        rows.append(("frames", clip.pixels[clip.shown], clip.frames[clip.shown]))
     for title, heat in heats.items():
-        frames = clip.frames[clip.streams[title]]
-        if clip.streams[title] == "flow":
-            pictures = flow_pictures(clip, flow_bound_px(explanation))
+        stream = clip.streams[title]
+        frames = clip.frames[stream.name]
+        if stream.kind == "flow":
+            pictures = flow_pictures(clip, title, flow_bound_px(explanation))
             rows.append((f"{title}, on flow", laid_on(pictures, heat), frames))
-            if rgb is None:
+            if clip.shown is None:
                 continue
-            distance = np.abs(np.array(clip.frames["rgb"])[None] - np.array(frames)[:, None])
+            distance = np.abs(np.array(clip.frames[clip.shown])[None] - np.array(frames)[:, None])
             nearest = distance.argmin(axis=1)
-            rows.append((f"{title}, on the frame", laid_on(rgb[nearest], heat), frames))
+            rows.append((f"{title}, on the frame", laid_on(clip.pixels[clip.shown][nearest], heat), frames))
         else:
-            assert rgb is not None
-            rows.append((title, laid_on(rgb, heat), frames))
+            rows.append((title, laid_on(clip.pixels[stream.name], heat), frames))
     columns = min(NUM_IN_STRIP, max(len(pictures) for _, pictures, _ in rows))
     H, W = rows[0][1].shape[-2:]
     figure = Figure(figsize=(1.5 * columns + 0.6, (1.5 * H / W + 0.25) * len(rows) + 0.5), layout="constrained")
@@ -231,5 +231,5 @@ def heat_arrays(explanation: Explanation) -> dict[str, np.ndarray]:
     for number, clip in enumerate(explanation.clips):
         for title, heat in clip.heats.items():
             found[f"{title}_{number}"] = heat.numpy()
-            found[f"{title}_{number}_frames"] = np.array(clip.frames[clip.streams[title]])
+            found[f"{title}_{number}_frames"] = np.array(clip.frames[clip.streams[title].name])
     return found

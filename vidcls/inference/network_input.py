@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from vidcls.clips.settings import InputSettings
 from vidcls.flow import FlowSettings
 from vidcls.flow.estimators import estimate_pairs
-from vidcls.types import Batch
+from vidcls.types import StreamKind
 
 
 class NetworkInput(nn.Module):
@@ -24,6 +23,8 @@ class NetworkInput(nn.Module):
 
         network_input = NetworkInput(settings, dtype=torch.bfloat16)
         logits = network(*network_input(batch).values())
+
+    The kind of a stream decides what is done to it, whatever its name.
 
     Args:
         settings: what a clip is; the order of its streams is that of the result.
@@ -50,7 +51,11 @@ class NetworkInput(nn.Module):
         self.flow_subtract_mean, self.flow_std_px = transform.flow_subtract_mean, transform.flow_std_px
 
     def forward(self, loaded: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The streams ``(..., C, T, H, W)`` of a batch, normalised; what else is in the batch is left out.
+        """The streams ``(..., C, T, H, W)`` of a batch as loaded, normalised; of the settings those that are there."""
+        return self.normalised(with_flow(loaded, self.settings))
+
+    def normalised(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The same of streams whose flow is estimated.
 
         Raises:
             ValueError: the constants were cast with the network.
@@ -60,9 +65,8 @@ class NetworkInput(nn.Module):
                 f"NetworkInput was cast to {self.rgb_mean.dtype}, but normalises in float32: cast the network alone, "
                 "and pass dtype to NetworkInput"
             )
-        streams = with_flow(cast(Batch, dict(loaded)), self.settings)
-        named = [name for name in self.settings.streams if name in streams]
-        return {name: getattr(self, name)(streams[name]).to(self.dtype) for name in named}
+        found = [stream for stream in self.settings.streams if stream.name in streams]
+        return {s.name: _NORMALISED[s.kind](self, streams[s.name]).to(self.dtype) for s in found}
 
     def rgb(self, frames: Tensor) -> Tensor:
         """RGB ``(..., 3, T, H, W)`` uint8 -> float32, ``(rgb / 255 - mean) / std`` for each channel."""
@@ -82,12 +86,20 @@ class NetworkInput(nn.Module):
         return NetworkInput(self.settings, dtype=self.dtype, device=device)
 
 
-def with_flow(batch: Batch, settings: InputSettings) -> Batch:
-    """The batch with flow in place of the frames between which it was left to be estimated."""
-    if "flow_frames" in batch:
-        assert settings.flow_settings is not None
-        batch["flow"] = flow_between(batch.pop("flow_frames"), settings.flow_settings)
-    return batch
+_NORMALISED: dict[StreamKind, Callable[[NetworkInput, Tensor], Tensor]] = {
+    "rgb": NetworkInput.rgb,
+    "flow": NetworkInput.flow,
+}
+
+
+def with_flow(streams: Mapping[str, Tensor], settings: InputSettings) -> dict[str, Tensor]:
+    """Streams as loaded, with flow in place of the frames between which it was left to be estimated."""
+    found = dict(streams)
+    for name, kind in settings.loaded_kinds.items():
+        if kind == "frame_pairs" and name in found:
+            assert settings.flow_settings is not None
+            found[name] = flow_between(found[name], settings.flow_settings)
+    return found
 
 
 def flow_between(flow_frames: Tensor, settings: FlowSettings) -> Tensor:

@@ -21,8 +21,9 @@ LOGITS = "logits"
 
 @dataclass(frozen=True)
 class Scorer:
-    """Scores batches with a network, wherever it lies and in whatever precision it computes.
+    """Scores the streams of batches with a network, wherever it lies and in whatever precision it computes.
 
+    Streams are given by name; a network takes those that it has in its own order.
     A row is the network itself (``model``), one of its parts, or one of its fusions. Mode and gradients are those that
     the caller has set.
 
@@ -42,36 +43,35 @@ class Scorer:
         """That of batches as loaded, by the settings of the input."""
         return cls(network, settings.score, NetworkInput(settings, device=_weight(network).device))
 
-    def fed(self, batch: Mapping[str, object]) -> list[Tensor]:
-        """The streams of a batch in the order in which the network takes them, on its device and of its type."""
+    def fed(self, streams: Mapping[str, Tensor]) -> list[Tensor]:
+        """The streams in the order in which the network takes them, on its device and of its type."""
         weight = _weight(self.network)
-        streams: dict[str, Tensor] = {name: value for name, value in batch.items() if isinstance(value, Tensor)}
         if self.network_input is not None:
             moved = {name: stream.to(weight.device, non_blocking=True) for name, stream in streams.items()}
             streams = self.network_input.on(weight.device)(moved)
-        return [streams[name].to(weight.dtype) for name in self.network.streams]
+        return [streams[stream.name].to(weight.dtype) for stream in self.network.streams]
 
-    def logits(self, batch: Mapping[str, object], *, fusions: bool = False) -> dict[str, Tensor]:
+    def logits(self, streams: Mapping[str, Tensor], *, fusions: bool = False) -> dict[str, Tensor]:
         """Logits ``(B, K)`` by row: the network first, then its parts, then, where asked for, every fusion."""
-        return self._rows(self.fed(batch), fusions=fusions)
+        return self._rows(self.fed(streams), fusions=fusions)
 
-    def by_view(self, batch: Mapping[str, object]) -> dict[str, Tensor]:
+    def by_view(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Probabilities ``(B, V, K)`` by row, or logits where these are averaged; streams ``(B, V, C, T, H, W)``."""
-        streams = self.fed(batch)
-        B, V = streams[0].shape[:2]
-        rows = self._rows([stream.flatten(0, 1) for stream in streams], fusions=True)  # (B*V, K)
+        fed = self.fed(streams)
+        B, V = fed[0].shape[:2]
+        rows = self._rows([stream.flatten(0, 1) for stream in fed], fusions=True)  # (B*V, K)
         return {row: view_scores(logits, self.rule, self.network.task).view(B, V, -1) for row, logits in rows.items()}
 
     def averaged(self, by_view: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Probabilities ``(B, K)`` by row, from what :meth:`by_view` gives."""
         return {row: video_scores(scores, self.rule, self.network.task) for row, scores in by_view.items()}
 
-    def videos(self, batch: Mapping[str, object]) -> dict[str, Tensor]:
+    def videos(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Probabilities ``(B, K)`` by row: the float32 mean over the V views of each video.
 
-        Or, by the rule, those of the mean of their logits. The streams of the batch are ``(B, V, C, T, H, W)``.
+        Or, by the rule, those of the mean of their logits. The streams are ``(B, V, C, T, H, W)``.
         """
-        return self.averaged(self.by_view(batch))
+        return self.averaged(self.by_view(streams))
 
     def video(self, views: Mapping[str, Tensor], *, batch_views: int) -> dict[str, Tensor]:
         """Probabilities ``(K,)`` by row of one video, on the CPU.
@@ -89,20 +89,20 @@ class Scorer:
         whole = {row: torch.cat(scores, dim=1) for row, scores in by_row.items()}
         return {row: scores[0] for row, scores in self.averaged(whole).items()}
 
-    def clips(self, batch: Mapping[str, object]) -> dict[str, Tensor]:
+    def clips(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Probabilities ``(B, K)`` float32 by row, of one clip for each video; streams ``(B, C, T, H, W)``."""
-        return {row: self.network.task.probabilities(logits) for row, logits in self.logits(batch).items()}
+        return {row: self.network.task.probabilities(logits) for row, logits in self.logits(streams).items()}
 
-    def features(self, batch: Mapping[str, object]) -> dict[str, Tensor]:
+    def features(self, streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What every stage of every backbone says of the videos ``(B, D)`` float32, in order of depth, and the logits.
 
         Of maps the mean over places and times is taken; streams are ``(B, C, T, H, W)``.
         """
         assert isinstance(self.network, nn.Module)
-        streams = self.fed(batch)
+        fed = self.fed(streams)
         with stage_outputs(self.network) as outputs:
-            outputs[LOGITS] = self.network(*streams)
-        return {layer: vector_by_video(output, len(streams[0])) for layer, output in outputs.items()}
+            outputs[LOGITS] = self.network(*fed)
+        return {layer: vector_by_video(output, len(fed[0])) for layer, output in outputs.items()}
 
     def _rows(self, streams: list[Tensor], *, fusions: bool) -> dict[str, Tensor]:
         network = self.network

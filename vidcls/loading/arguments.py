@@ -9,7 +9,7 @@ from vidcls.datasets.folds import refold
 from vidcls.errors import ConfigurationError, DatasetError, listed
 from vidcls.flow import FlowSettings, FlowSource, open_flow_store
 from vidcls.transforms import TransformSettings
-from vidcls.types import Stream, VideoRecord
+from vidcls.types import Stream, VideoRecord, sees
 from vidcls.video.reader import Backend
 
 
@@ -72,7 +72,7 @@ def check_flow_on(
     """ConfigurationError where flow is to be estimated on the device, but none is, or it lies stored already."""
     if flow_on == "worker":
         return
-    if "flow" not in streams:
+    if not sees(streams, "flow"):
         raise ConfigurationError(
             f"flow_on: {flow_on} has no effect, since this model has no flow stream: remove it, or choose a model such "
             "as TwoStream"

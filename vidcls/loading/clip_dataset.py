@@ -17,7 +17,7 @@ from vidcls.errors import DecodeError, MissingFlowError
 from vidcls.loading.unchanged_files import UnchangedFiles
 from vidcls.loading.worker_watch import WorkerWatch
 from vidcls.tasks import Task
-from vidcls.transforms import Augmentation, ClipPixels, augmented, test_transform, train_crop
+from vidcls.transforms import Augmentation, ClipPixels, Kinds, augmented, test_transform, train_crop
 from vidcls.types import Batch, Sample, Target, VideoRecord
 
 BadVideos = Literal["error", "skip"]
@@ -26,7 +26,6 @@ PLAIN: tuple[Literal["flipped", "color"], ...] = (
     "flipped",
     "color",
 )  # of a sample: stay plain values in a batch, which never move to a GPU
-STREAMS: tuple[Literal["rgb", "flow", "flow_frames"], ...] = ("rgb", "flow", "flow_frames")  # those of ClipPixels
 
 
 WAY_OUT = "look with vidcls data check, or leave such files out with --data.bad_videos skip"
@@ -112,12 +111,12 @@ class TrainClips(Dataset[Sample | Skipped]):
             if self.bad_videos == "error":
                 raise
             return {"skipped": record.source.name}
-        transform = self.reader.settings.transform
-        pixels, drawn = train_crop(pixels, transform, seed=seed + 1)
+        transform, kinds = self.reader.settings.transform, self.reader.settings.loaded_kinds
+        pixels, drawn = train_crop(pixels, kinds, transform, seed=seed + 1)
         classes = [transform.swapped_label(name) for name in record.classes] if drawn.flipped else record.classes
         target = self.task.target(classes)
         if not self.is_deferred:
-            return _sample([augmented(pixels, drawn)], target, key.index, views=False)
+            return _sample([augmented(pixels, kinds, drawn)], target, key.index, views=False)
         sample = _sample([pixels], target, key.index, views=False)
         sample["flipped"] = drawn.flipped
         if drawn.color is not None:
@@ -195,17 +194,16 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
 
 def views_of(clips: Sequence[ClipPixels], settings: InputSettings) -> list[ClipPixels]:
     """The views of a video: clips x crops at the network's size."""
-    return [crop for clip in clips for crop in test_transform(clip, settings.transform)]
+    kinds = settings.loaded_kinds
+    return [crop for clip in clips for crop in test_transform(clip, kinds, settings.transform)]
 
 
 def stack_views(pixels: Sequence[ClipPixels]) -> dict[str, Tensor]:
     """Views ``(T, C, H, W)`` -> streams ``(V, C, T, H, W)``."""
     streams: dict[str, Tensor] = {}
-    for name in STREAMS:
-        views = [getattr(view, name) for view in pixels]
-        if views[0] is not None:
-            together = views[0][None] if len(views) == 1 else torch.stack(views)
-            streams[name] = together.transpose(1, 2).contiguous()
+    for name, first in pixels[0].items():
+        together = first[None] if len(pixels) == 1 else torch.stack([view[name] for view in pixels])
+        streams[name] = together.transpose(1, 2).contiguous()
     return streams
 
 
@@ -216,7 +214,7 @@ def collate(samples: Sequence[Sample | Skipped | Unread]) -> Batch:
     skipped = [str(sample["skipped"]) for sample in samples if "skipped" in sample]  # type: ignore[typeddict-item]
     unread = [sample["unread"] for sample in samples if "unread" in sample]  # type: ignore[typeddict-item]
     nothing = torch.empty(0, dtype=torch.long)
-    batch: Batch = default_collate(good) if good else {"label": nothing, "index": nothing.clone()}
+    batch: Batch = default_collate(good) if good else {"streams": {}, "label": nothing, "index": nothing.clone()}
     for name in PLAIN:
         if read and name in read[0]:
             batch[name] = [sample[name] for sample in read]  # type: ignore[typeddict-item]
@@ -227,23 +225,24 @@ def collate(samples: Sequence[Sample | Skipped | Unread]) -> Batch:
     return batch
 
 
-def augmented_batch(batch: Batch) -> Batch:
-    """Do to each clip of a batch what its sample left to be done, on the device of the batch."""
+def augmented_batch(batch: Batch, kinds: Kinds) -> Batch:
+    """Do to each clip of a batch what its sample left to be done, on the device of the batch.
+
+    Args:
+        batch: as :func:`collate` made it.
+        kinds: what its streams are, as loaded.
+    """
     if "flipped" not in batch:
         return batch
     flips = batch.pop("flipped")
     colors = batch.pop("color", [])  # empty without jitter
     drawn = [Augmentation(flipped, colors[k] if colors else None) for k, flipped in enumerate(flips)]
+    streams = batch["streams"]
     clips = [
-        augmented(
-            ClipPixels(*(batch[name][k].transpose(0, 1) if name in batch else None for name in STREAMS)),
-            drawn[k],
-        )
+        augmented({name: stream[k].transpose(0, 1) for name, stream in streams.items()}, kinds, drawn[k])
         for k in range(len(drawn))
     ]
-    for name in STREAMS:
-        if name in batch:
-            batch[name] = torch.stack([getattr(clip, name).transpose(0, 1) for clip in clips])
+    batch["streams"] = {name: torch.stack([clip[name].transpose(0, 1) for clip in clips]) for name in streams}
     return batch
 
 
@@ -255,4 +254,4 @@ def _sample(pixels: Sequence[ClipPixels], target: Target, index: int, *, views: 
     streams = stack_views(pixels)
     if not views:
         streams = {name: stream[0] for name, stream in streams.items()}
-    return {**streams, "label": target, "index": index}  # type: ignore[typeddict-item]
+    return {"streams": streams, "label": target, "index": index}

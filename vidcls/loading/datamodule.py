@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from lightning.pytorch import LightningDataModule, Trainer
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from vidcls.clips.reader import ClipReader
@@ -29,7 +31,7 @@ from vidcls.loading.train_loader import TrainLoader
 from vidcls.loading.unchanged_files import UnchangedFiles
 from vidcls.loading.video_data import VideoData
 from vidcls.loading.worker_watch import WorkerWatch
-from vidcls.types import Batch, Split
+from vidcls.types import Batch, Split, sees
 from vidcls.video.source import VideoSource
 
 
@@ -168,13 +170,12 @@ class VideoDataModule(VideoData, LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Normalise on the device, mirror, colour and mix training clips there; in the precision of the training."""
-        is_estimated_here = "flow_frames" in batch
-        batch = with_flow(augmented_batch(batch), self.input_settings)
-        if is_estimated_here and self.trainer is not None and self.input_settings.flow_settings is not None:
-            tally = self._seen_flow_on_device.setdefault(self._running(self.trainer), DeviceTally())
-            tally.add(batch["flow"], self.input_settings.flow_settings.bound_px)
+        settings = self.input_settings
+        batch = augmented_batch(batch, settings.loaded_kinds)
+        streams = with_flow(batch["streams"], settings)
+        self._count_estimated(streams)
         self._network_input = self._network_input.on(batch["label"].device)
-        batch.update(self._network_input(batch))
+        batch["streams"] = self._network_input.normalised(streams)
         if self.trainer is None:
             return batch
         if "mixing_seed" in batch:
@@ -185,13 +186,22 @@ class VideoDataModule(VideoData, LightningDataModule):
 
     # --- the rest -----------------------------------------------------------------------------------------------
 
+    def _count_estimated(self, streams: Mapping[str, Tensor]) -> None:
+        """Note how much of the flow that was estimated here its bound cut."""
+        settings = self.input_settings.flow_settings
+        here = [name for name, kind in self.input_settings.loaded_kinds.items() if kind == "frame_pairs"]
+        for name in here:
+            if name in streams and self.trainer is not None and settings is not None:
+                tally = self._seen_flow_on_device.setdefault(self._running(self.trainer), DeviceTally())
+                tally.add(streams[name], settings.bound_px)
+
     @staticmethod
     def _running(trainer: Trainer) -> Split:
         return "train" if trainer.training else "test" if trainer.testing else "val"
 
     def _reader(self, name: Split, settings: InputSettings) -> ClipReader:
         tally = None
-        if "flow" in settings.streams:
+        if sees(settings.streams, "flow"):
             tally = self._seen_flow[name] = SaturationTally(self.num_workers)
         return ClipReader(settings, self.flow_source, self.known_bad, tally)
 

@@ -10,11 +10,9 @@ from torchvision.transforms import v2
 
 from vidcls.types import Batch
 
-STREAMS = ("rgb", "flow")
-
 
 def mixed(batch: Batch, num_classes: int, *, mixup_alpha: float, cutmix_alpha: float, seed: int) -> Batch:
-    """MixUp (Zhang et al. 2018) or CutMix (Yun et al. 2019) by torchvision, on whole clips, RGB and flow alike.
+    """MixUp (Zhang et al. 2018) or CutMix (Yun et al. 2019) by torchvision, on whole clips, all streams alike.
 
     MixUp adds each clip and its neighbour in the batch with weights from Beta(alpha, alpha); CutMix puts a box of the
     neighbour into all frames. Where both have an alpha, a coin decides for the batch.
@@ -37,12 +35,11 @@ def mixed(batch: Batch, num_classes: int, *, mixup_alpha: float, cutmix_alpha: f
     if not methods or len(batch["label"]) == 0:
         return batch
     # torchvision's own type for clips: it takes no plain tensors of five axes. The last two are height and width.
-    clips = {name: tv_tensors.Video(batch[name]) for name in STREAMS if name in batch}  # type: ignore[literal-required]
+    clips = {name: tv_tensors.Video(stream) for name, stream in batch["streams"].items()}
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         method = methods[int(torch.randint(len(methods), ()))]
-        done = method({**clips, "label": batch["label"]})
-    for name in clips:
-        batch[name] = done[name].as_subclass(torch.Tensor)  # type: ignore[literal-required]
+        done = method({"streams": clips, "label": batch["label"]})
+    batch["streams"] = {name: stream.as_subclass(torch.Tensor) for name, stream in done["streams"].items()}
     batch["target"] = done["label"].float()
     return batch

@@ -14,7 +14,7 @@ from vidcls.loading.arguments import check_flow_on, check_ranges, check_swaps, f
 from vidcls.loading.clip_dataset import BadTestVideos, BadVideos
 from vidcls.tasks import TaskName, task_of
 from vidcls.transforms import TransformSettings
-from vidcls.types import ClipSettings, ScoreRule, Split, Stream, VideoRecord
+from vidcls.types import ClipSettings, ScoreRule, Split, Stream, StreamKind, VideoRecord, as_streams, sees
 from vidcls.video.reader import Backend
 from vidcls.video.sampling import ShortPolicy
 
@@ -74,7 +74,7 @@ class VideoData:
         self,
         dataset: VideoDataset,
         *,
-        streams: Sequence[Stream] = ("rgb",),
+        streams: Sequence[Stream | StreamKind] = ("rgb",),
         num_snippets: int = 1,
         clip_len: int = 1,
         stride: int = 1,
@@ -120,17 +120,18 @@ class VideoData:
         check_swaps(transform or TransformSettings(), self.class_names)
         self.clip = ClipSettings(num_snippets, clip_len, stride, flow_len)
         self.flow_source: FlowSource | None = None
-        check_flow_on(flow_on, streams, flow, flow_settings, decoder)
-        if "flow" in streams:
+        named = as_streams(streams)
+        check_flow_on(flow_on, named, flow, flow_settings, decoder)
+        if sees(named, "flow"):
             self.flow_source, flow_settings = flow_of(flow, flow_settings, decoder)
         self.input_settings = InputSettings(
-            streams=tuple(streams),
+            streams=named,
             clip=self.clip,
             stride_seconds=stride_seconds,
             short_videos=short_videos,
             transform=transform or TransformSettings(),
             test_clips=test_clips,
-            flow_settings=flow_settings if "flow" in streams else None,
+            flow_settings=flow_settings if sees(named, "flow") else None,
             decoder=decoder,
             flow_on=flow_on,
             score=score or "probabilities",

@@ -8,7 +8,6 @@ from torch import nn
 
 from vidcls.layers import Backbone
 from vidcls.layers.read_outs import GlobalAverage, OverTime, PerTower
-from vidcls.types import Stream
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class CamLayer:
     Args:
         title: what it shows, such as ``spatial`` or ``block4``.
         module: the layer that gives the maps, by its name in the model.
-        stream: the stream whose places and times the maps have.
+        stream: the name of the stream whose places and times the maps have.
         part: the part whose score is explained; None stands for the model's answer.
         classifier: the linear layer that sees the mean of these maps over all places and times, by its name; None where
             there is none, so that the method of global average pooling (CAM) does not apply.
@@ -28,7 +27,7 @@ class CamLayer:
 
     title: str
     module: str
-    stream: Stream = "rgb"
+    stream: str = "rgb"
     part: str | None = None
     classifier: str | None = None
     is_centre: bool = False

@@ -39,7 +39,8 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, TestHoo
 
     A subclass sets ``streams``, takes its own arguments beside those below, passes these on, and defines
     ``forward(*streams) -> (B, K)`` with one argument for each entry of ``streams``: RGB ``(B, 3, S*T, H, W)``, flow
-    ``(B, 2, S*F, H, W)``. A model of several parts also satisfies :class:`HasParts`.
+    ``(B, 2, S*F, H, W)``. An entry is ``"rgb"``, ``"flow"``, or a :class:`vidcls.types.Stream` of one of these kinds,
+    which may have a name of its own and see each n-th frame. A model of several parts also satisfies :class:`HasParts`.
 
     Args:
         class_names: K names in the order of the logits; the data tells them.
@@ -126,6 +127,7 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, TestHoo
             CamLayer(
                 path.rpartition(".")[2] if several else MODEL_ROW,
                 f"{path}.stages.{backbone.last_places}",
+                stream=self.streams[0].name,
                 classifier=HEAD
                 if isinstance(getattr(self, "head", None), nn.Sequential) and not several and ends_in_average(backbone)
                 else None,

@@ -10,7 +10,7 @@ from vidcls.types import ClipSettings, Stream
 def input_shapes(
     streams: Sequence[Stream], clip: ClipSettings, size_px: int | Sequence[int], *, num_clips: int = 1
 ) -> list[tuple[int, ...]]:
-    """The shape of each stream, RGB ``(B, 3, S*T, H, W)`` and flow ``(B, 2, S*F, H, W)``, for B clips.
+    """The shape of each stream, RGB ``(B, 3, S*T, H, W)`` or flow ``(B, 2, S*F, H, W)``, for B clips.
 
     Args:
         streams: what the model sees.
@@ -19,9 +19,4 @@ def input_shapes(
         num_clips: B.
     """
     height, width = (size_px, size_px) if isinstance(size_px, int) else size_px
-    S = clip.num_snippets
-    shapes = {
-        "rgb": (num_clips, 3, S * clip.clip_len, height, width),
-        "flow": (num_clips, 2, S * clip.flow_len, height, width),
-    }
-    return [shapes[stream] for stream in streams]
+    return [(num_clips, stream.channels, stream.length(clip), height, width) for stream in streams]

@@ -18,7 +18,7 @@ from vidcls.tasks import DEFAULT_TASK, TaskName
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.transfer import TransferSettings
-from vidcls.types import ClipSettings, Stream
+from vidcls.types import RGB, ClipSettings, Stream
 
 Recurrence = Literal["gru_rcn", "gru", "lstm"]
 VECTOR_UNITS: dict[Recurrence, type[nn.GRU | nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
@@ -62,7 +62,7 @@ class RecurrentConv(VideoClassifier):
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 
-    streams: ClassVar[tuple[Stream, ...]] = ("rgb",)
+    streams: ClassVar[tuple[Stream, ...]] = (RGB,)
     initial_weights: ClassVar[tuple[str, ...]] = ("weights",)
 
     def __init__(

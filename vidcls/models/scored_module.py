@@ -10,7 +10,7 @@ from vidcls.inference import Scorer
 from vidcls.models.finite_guard import FiniteGuard
 from vidcls.tasks import Task
 from vidcls.training.optimization import OptimizationSettings
-from vidcls.types import ScoreRule, Stream
+from vidcls.types import ScoreRule, Stream, as_streams
 
 
 class ScoredModule(LightningModule):
@@ -21,6 +21,12 @@ class ScoredModule(LightningModule):
     finite: FiniteGuard
     input_settings: dict[str, object] | None
     optimization: OptimizationSettings
+
+    def __init_subclass__(cls, **arguments: object) -> None:
+        """Take ``"rgb"`` and ``"flow"`` in ``streams`` for the streams that are called like their kind."""
+        super().__init_subclass__(**arguments)
+        if "streams" in vars(cls):
+            cls.streams = as_streams(cls.streams)
 
     @property
     def class_names(self) -> tuple[str, ...]:

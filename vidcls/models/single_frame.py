@@ -14,7 +14,7 @@ from vidcls.tasks import DEFAULT_TASK, TaskName
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.transfer import TransferSettings
-from vidcls.types import ClipSettings, Stream
+from vidcls.types import RGB, ClipSettings, Stream
 
 
 class SingleFrame(VideoClassifier):
@@ -38,7 +38,7 @@ class SingleFrame(VideoClassifier):
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 
-    streams: ClassVar[tuple[Stream, ...]] = ("rgb",)
+    streams: ClassVar[tuple[Stream, ...]] = (RGB,)
     initial_weights: ClassVar[tuple[str, ...]] = ("weights",)
 
     def __init__(

@@ -16,7 +16,7 @@ from vidcls.tasks import DEFAULT_TASK, TaskName
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.transfer import TransferSettings
-from vidcls.types import ClipSettings, Stream
+from vidcls.types import RGB, ClipSettings, Stream
 
 PAPER_EXTENTS = (4, 2, 2)
 PAPER_STRIDES = (2, 2, 1)
@@ -56,7 +56,7 @@ class SlowFusion(VideoClassifier):
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 
-    streams: ClassVar[tuple[Stream, ...]] = ("rgb",)
+    streams: ClassVar[tuple[Stream, ...]] = (RGB,)
     initial_weights: ClassVar[tuple[str, ...]] = ("weights",)
 
     def __init__(

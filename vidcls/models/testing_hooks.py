@@ -29,7 +29,7 @@ class TestHooks(ScoredModule):
         """
         self._test_tally.add_unread(batch)
         if len(batch["label"]) > 0:
-            by_view = self.scorer.by_view(batch)
+            by_view = self.scorer.by_view(batch["streams"])
             for scores in by_view.values():
                 self.finite.note_scores(scores.sum(dim=(1, 2)), batch["index"])
             self._test_tally.add(batch, by_view[MODEL_ROW], self.scorer.averaged(by_view))  # waits for the device

@@ -55,7 +55,7 @@ class TrainingHooks(ScoredModule):
             )
         targets = batch["label"]
         with normalising_one_clip(len(targets)):
-            rows = self.scorer.logits(batch)
+            rows = self.scorer.logits(batch["streams"])
         trained = self.trained_parts if isinstance(self, HasParts) else (MODEL_ROW,)
         losses = {row: self._loss(rows[row], batch.get("target", targets)) for row in trained}
         loss = torch.stack(list(losses.values())).sum()

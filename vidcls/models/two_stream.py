@@ -23,7 +23,7 @@ from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.svm_fusion import SvmFusion
 from vidcls.training.transfer import TransferSettings
-from vidcls.types import ClipSettings, Stream
+from vidcls.types import FLOW, RGB, ClipSettings, Stream
 
 
 class TwoStream(VideoClassifier):
@@ -69,7 +69,7 @@ class TwoStream(VideoClassifier):
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 
-    streams: ClassVar[tuple[Stream, ...]] = ("rgb", "flow")
+    streams: ClassVar[tuple[Stream, ...]] = (RGB, FLOW)
     parts: ClassVar[tuple[str, ...]] = ("spatial", "temporal")
     initial_weights: ClassVar[tuple[str, ...]] = (
         "spatial_weights",
@@ -164,7 +164,7 @@ class TwoStream(VideoClassifier):
             net = cast(Backbone, self.nets[part])
             classifier = f"heads.{part}.1" if ends_in_average(net) else None
             module = f"nets.{part}.stages.{net.last_places}"
-            layers.append(CamLayer(part, module, stream, part=part, classifier=classifier))
+            layers.append(CamLayer(part, module, stream.name, part=part, classifier=classifier))
         return tuple(layers)
 
     def forward(self, rgb: Tensor, flow: Tensor) -> Tensor:  # type: ignore[override]

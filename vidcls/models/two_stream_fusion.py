@@ -17,7 +17,7 @@ from vidcls.tasks import DEFAULT_TASK, TaskName
 from vidcls.training.losses import LossSettings
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.transfer import TransferSettings
-from vidcls.types import ClipSettings, Stream
+from vidcls.types import FLOW, RGB, ClipSettings, Stream
 
 AT_THE_END_ONLY = ("concat", "bilinear")
 
@@ -57,7 +57,7 @@ class TwoStreamFusion(VideoClassifier):
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 
-    streams: ClassVar[tuple[Stream, ...]] = ("rgb", "flow")
+    streams: ClassVar[tuple[Stream, ...]] = (RGB, FLOW)
     initial_weights: ClassVar[tuple[str, ...]] = ("spatial_weights", "temporal_weights")
 
     def __init__(

@@ -29,7 +29,7 @@ class ValidationHooks(ScoredModule):
         self._count_unread(batch)
         if len(batch["label"]) == 0:  # there are more processes than batches, or no video could be read
             return
-        rows, targets = self.scorer.logits(batch), batch["label"]
+        rows, targets = self.scorer.logits(batch["streams"]), batch["label"]
         for logits in rows.values():
             self.finite.note_scores(logits.float().logsumexp(dim=-1), batch.get("index", 0))
         self.val_loss.update(self.task.loss_by_video(rows[MODEL_ROW].float(), targets))

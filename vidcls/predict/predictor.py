@@ -20,7 +20,7 @@ from vidcls.errors import CheckpointError, ConfigurationError, FlowError, first_
 from vidcls.flow.estimators import estimate_by
 from vidcls.inference import Scorer
 from vidcls.loading.clip_dataset import stack_views, views_of
-from vidcls.models import load_classifier
+from vidcls.models import VideoClassifier, load_classifier
 from vidcls.predict.one_video import record_of
 from vidcls.runs.folder import checkpoint_file
 from vidcls.training.results import MODEL_ROW
@@ -67,7 +67,7 @@ class Predictor:
         self.batch_views = batch_views
         self.scorer = Scorer.of(self.model, self.input_settings)
         self._reader = ClipReader(self.input_settings)
-        _check_flow(self.path, self.input_settings)
+        _check_input(self.path, self.model, self.input_settings)
 
     def open(self, video: AnyVideo) -> AbstractContextManager[Video | VideoSource]:
         """A video to be passed on, several times, in place of its source, so that it is opened once.
@@ -229,8 +229,14 @@ def _input_settings(path: Path, plain: dict[str, object] | None) -> InputSetting
         ) from error
 
 
-def _check_flow(path: Path, settings: InputSettings) -> None:
-    """Say now, and once, what no video could change."""
+def _check_input(path: Path, model: VideoClassifier, settings: InputSettings) -> None:
+    """Say now, and once, what no video could change: the streams of the class are others, or flow cannot be had."""
+    changed = [stream.plain() for stream in model.streams if stream not in settings.streams]
+    if changed:
+        raise CheckpointError(
+            f"{path}: its model {type(model).__name__} now sees {changed[0]}, but was trained on "
+            f"{[stream.plain() for stream in settings.streams]}: use the version of the class that wrote it"
+        )
     if settings.flow_settings is None:
         return
     if settings.flow_settings.method == "imported":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from vidcls.loading import VideoDataModule
 from vidcls.loading.clip_dataset import ClipKey, TestVideos, TrainClips
 from vidcls.report.choice import evenly
 from vidcls.report.thumbnails import small, webp
-from vidcls.types import VideoRecord
+from vidcls.types import StreamKind, VideoRecord
 
 NUM_DRAWS = 2
 NUM_IN_STRIP = 8
@@ -36,7 +36,8 @@ class ClipSample:
         strips: a row of frames by stream, as data addresses.
         shapes: channels, frames, height and width by stream.
         arrays: the same numbers by stream, RGB as uint8, flow in pixels per frame.
-        bound_px: pixels per frame that have full colour in the row of flow.
+        kinds: what each stream shows.
+        bound_px: pixels per frame that have full colour in the rows of flow.
         error: why there is none.
     """
 
@@ -46,6 +47,7 @@ class ClipSample:
     strips: dict[str, str]
     shapes: dict[str, tuple[int, ...]]
     arrays: dict[str, NDArray[np.generic]]
+    kinds: Mapping[str, StreamKind]
     bound_px: float
     error: str = ""
 
@@ -63,17 +65,19 @@ def clip_samples(data: VideoDataModule, index: int, *, num_draws: int = NUM_DRAW
         (f"training, draw {draw + 1}", _streams(train, ClipKey(data.seed, draw, index))) for draw in range(num_draws)
     ]
     clips.append(("test", _streams(test, index)))
-    bound = _bound_px([streams["flow"] for _, streams in clips if isinstance(streams, dict) and "flow" in streams])
-    return [_sample(records[index], title, streams, bound) for title, streams in clips]
+    kinds = {stream.name: stream.kind for stream in data.input_settings.streams}
+    read = [streams for _, streams in clips if not isinstance(streams, str)]
+    bound = _bound_px([streams[name] for streams in read for name, kind in kinds.items() if kind == "flow"])
+    return [_sample(records[index], title, streams, kinds, bound) for title, streams in clips]
 
 
 def _streams(clips: TrainClips | TestVideos, key: ClipKey | int) -> dict[str, Tensor] | str:
     """The streams of one sample, or why there are none."""
     try:
-        sample = with_flow(clips[key], clips.reader.settings)  # type: ignore[index,arg-type]
+        sample = clips[key]  # type: ignore[index]
     except VidclsError as error:
         return str(error)
-    return {name: clip for name, clip in sample.items() if isinstance(clip, Tensor) and clip.ndim == 4}
+    return with_flow(sample["streams"], clips.reader.settings)  # type: ignore[typeddict-item]
 
 
 def _bound_px(flows: Sequence[Tensor]) -> float:
@@ -82,29 +86,37 @@ def _bound_px(flows: Sequence[Tensor]) -> float:
     return max(LEAST_BOUND_PX, float(np.quantile(torch.cat(lengths).numpy(), 0.99))) if lengths else LEAST_BOUND_PX
 
 
-def _sample(record: VideoRecord, title: str, streams: dict[str, Tensor] | str, bound_px: float) -> ClipSample:
+def _sample(
+    record: VideoRecord,
+    title: str,
+    streams: dict[str, Tensor] | str,
+    kinds: Mapping[str, StreamKind],
+    bound_px: float,
+) -> ClipSample:
     if isinstance(streams, str):
-        return ClipSample(record.name, record.label, title, {}, {}, {}, bound_px, streams)
+        return ClipSample(record.name, record.label, title, {}, {}, {}, kinds, bound_px, streams)
     return ClipSample(
         record.name,
         record.label,
         title,
-        {name: webp(strip(clip, bound_px=bound_px)[None]) for name, clip in streams.items()},
+        {name: webp(strip(clip, kinds[name], bound_px=bound_px)[None]) for name, clip in streams.items()},
         {name: tuple(clip.shape) for name, clip in streams.items()},
         {name: clip.numpy() for name, clip in streams.items()},
+        kinds,
         bound_px,
     )
 
 
-def strip(clip: Tensor, *, bound_px: float) -> Tensor:
+def strip(clip: Tensor, kind: StreamKind, *, bound_px: float) -> Tensor:
     """At most eight frames or fields of a clip ``(C, T, H, W)`` side by side, ``(3, h, w)`` uint8.
 
     Args:
         clip: RGB uint8, or flow in pixels per frame.
+        kind: which of the two.
         bound_px: flow of this length has full colour.
     """
     chosen = clip[:, evenly(clip.shape[1], NUM_IN_STRIP)].transpose(0, 1)  # (T, C, H, W)
-    if clip.shape[0] == 2:
+    if kind == "flow":
         chosen = torch.stack([direction_picture(field, bound_px=bound_px) for field in chosen])
     pictures = small(chosen)
     line = torch.full((3, pictures.shape[-2], 2), 255, dtype=torch.uint8)

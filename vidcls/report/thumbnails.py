@@ -26,10 +26,13 @@ def still_and_heat(explanation: Explanation) -> tuple[str, str]:
     """
     number = len(explanation.clips) // 2
     clip, heats = explanation.clips[number], scaled(explanation)[number]
-    title = next((name for name in heats if clip.streams[name] == "rgb"), next(iter(heats)))
-    frames, heat = clip.pixels.rgb, heats[title]
-    assert frames is not None
-    if clip.streams[title] == "flow":
+    title = next((name for name in heats if clip.streams[name].kind == "rgb"), next(iter(heats)))
+    stream, heat = clip.streams[title], heats[title]
+    if stream.kind == "rgb":
+        frames = clip.pixels[stream.name]
+    else:
+        assert clip.shown is not None
+        frames = clip.pixels[clip.shown]
         frames = frames[[k * len(frames) // len(heat) for k in range(len(heat))]]
     chosen = np.linspace(0, len(heat) - 1, min(NUM_FRAMES, len(heat))).round().astype(int)
     shown = small(laid_on(frames, heat)[chosen])

@@ -1,9 +1,10 @@
-"""Frames -> clip, on torchvision's transforms: RGB and flow share one draw."""
+"""Frames -> clip, on torchvision's transforms: all streams share one draw."""
 
 from vidcls.transforms.clip import (
     Augmentation,
     Box,
     ClipPixels,
+    Kinds,
     augmented,
     centre_box,
     test_transform,
@@ -17,6 +18,7 @@ __all__ = [
     "Box",
     "ClipPixels",
     "FlowField",
+    "Kinds",
     "TransformSettings",
     "augmented",
     "centre_box",

@@ -1,7 +1,8 @@
-"""Decoded frames and flow of one clip -> the same clip at the network's size: one draw for all of it."""
+"""The streams of one clip as decoded -> the same clip at the network's size: one draw for all of it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from torchvision.transforms.v2 import functional as F
 
 from vidcls.transforms.flow_tensor import FlowField
 from vidcls.transforms.settings import TransformSettings
+from vidcls.types import LoadedKind
 
 _COLOR_FACTORS = ("brightness_factor", "contrast_factor", "saturation_factor")  # as torchvision's ColorJitter has them
 MULTI_SCALES = (1.0, 0.875, 0.75, 0.66)  # Wang et al. 2016: {256, 224, 192, 168} of 256
@@ -20,16 +22,23 @@ MULTI_SCALE_PAIRS = tuple(
 )
 
 
-class ClipPixels(NamedTuple):
-    """RGB ``(T, 3, H, W)`` uint8 and flow ``(F, 2, H, W)`` px of one clip; None for a stream that is not wanted.
+ClipPixels = dict[str, Tensor]
+"""One clip by stream: RGB ``(T, 3, H, W)`` uint8, flow ``(F, 2, H, W)`` px, or pairs of frames ``(2F, 3, H, W)`` uint8.
 
-    In place of flow ``flow_frames`` ``(2F, 3, H, W)`` uint8: for each field the frame that it leads from and the one
-    that it leads to, where flow is estimated between the crops.
-    """
+Of a pair the first frame is the one that a field leads from, the second the one that it leads to.
+"""
 
-    rgb: Tensor | None
-    flow: Tensor | None
-    flow_frames: Tensor | None = None
+Kinds = Mapping[str, LoadedKind]
+"""What each stream of a clip is."""
+
+# The types by which torchvision knows what a mirrored or resized stream is.
+_AS_TORCHVISION: dict[LoadedKind, Callable[[Tensor], Tensor]] = {
+    "rgb": tv_tensors.Video,
+    "flow": FlowField.wrap,
+    "frame_pairs": tv_tensors.Video,
+}
+_COLORED: tuple[LoadedKind, ...] = ("rgb",)
+_REFERENCE: tuple[LoadedKind, ...] = ("rgb", "flow", "frame_pairs")  # whose size the others are brought to
 
 
 class Augmentation(NamedTuple):
@@ -46,14 +55,16 @@ class Augmentation(NamedTuple):
     color: tuple[float, ...] | None
 
 
-def train_crop(clip: ClipPixels, settings: TransformSettings, *, seed: int) -> tuple[ClipPixels, Augmentation]:
+def train_crop(
+    clip: ClipPixels, kinds: Kinds, settings: TransformSettings, *, seed: int
+) -> tuple[ClipPixels, Augmentation]:
     """A random crop of ``crop_px``, and what else is to be done to it, by :func:`augmented`, wherever it then lies.
 
     The draw is a function of ``seed`` alone, and torch's own random state is left as it was.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would note the whole stack for a GPU to come
-        streams = _random_crop(_same_size(clip, settings.resize_px), settings)
+        streams = _random_crop(_same_size(clip, kinds, settings.resize_px), settings)
         flipped = bool(torch.rand(()) < settings.flip_probability)
         color: tuple[float, ...] | None = None
         if settings.color_jitter > 0:
@@ -61,33 +72,32 @@ def train_crop(clip: ClipPixels, settings: TransformSettings, *, seed: int) -> t
             draw = jitter.make_params([])
             factors = torch.tensor([draw[name] for name in _COLOR_FACTORS])  # float32
             color = (*draw["fn_idx"].tolist(), *factors.tolist())
-    return _unwrap(streams), Augmentation(flipped, color)
+    return _plain(streams), Augmentation(flipped, color)
 
 
-def augmented(clip: ClipPixels, drawn: Augmentation) -> ClipPixels:
+def augmented(clip: ClipPixels, kinds: Kinds, drawn: Augmentation) -> ClipPixels:
     """The clip mirrored and coloured as drawn, on whatever device it lies."""
-    rgb, flow, flow_frames = clip
     if drawn.flipped:
-        rgb = None if rgb is None else F.horizontal_flip(rgb)
-        flow_frames = None if flow_frames is None else F.horizontal_flip(flow_frames)
-        flow = None if flow is None else F.horizontal_flip(FlowField.wrap(flow)).as_subclass(Tensor)
-    if drawn.color is not None and rgb is not None:
-        order, factors = [int(place) for place in drawn.color[:4]], drawn.color[4:]
-        params = {"fn_idx": order, **dict(zip(_COLOR_FACTORS, factors, strict=True)), "hue_factor": None}
-        rgb = v2.ColorJitter().transform(rgb, params)
-    return ClipPixels(rgb, flow, flow_frames)
+        clip = _plain({name: F.horizontal_flip(_AS_TORCHVISION[kinds[name]](clip[name])) for name in clip})
+    if drawn.color is None:
+        return clip
+    order, factors = [int(place) for place in drawn.color[:4]], drawn.color[4:]
+    params = {"fn_idx": order, **dict(zip(_COLOR_FACTORS, factors, strict=True)), "hue_factor": None}
+    jitter = v2.ColorJitter()
+    return {name: jitter.transform(clip[name], params) if kinds[name] in _COLORED else clip[name] for name in clip}
 
 
-def test_transform(clip: ClipPixels, settings: TransformSettings) -> list[ClipPixels]:
+def test_transform(clip: ClipPixels, kinds: Kinds, settings: TransformSettings) -> list[ClipPixels]:
     """The ``test_crops`` crops of a clip, each of ``crop_px``, in a fixed order."""
     size = settings.crop_size
-    streams = _fit_crop(_same_size(clip, settings.resize_px), size)
+    streams = _fit_crop(_same_size(clip, kinds, settings.resize_px), size)
     if settings.test_crops == 1:
-        return [_unwrap([F.center_crop(stream, list(size)) for stream in streams])]
+        return [_plain(_each(streams, lambda stream: F.center_crop(stream, list(size))))]
     if settings.test_crops == 3:
-        return [_unwrap([F.crop(s, top, left, *size) for s in streams]) for top, left in _three(streams, size)]
-    crops_by_stream = [F.ten_crop(stream, list(size)) for stream in streams]
-    return [_unwrap(list(crop)) for crop in zip(*crops_by_stream, strict=True)]
+        places = _three(streams, size)
+        return [_plain({name: F.crop(streams[name], *place, *size) for name in streams}) for place in places]
+    crops = {name: F.ten_crop(stream, list(size)) for name, stream in streams.items()}
+    return [_plain({name: crops[name][k] for name in crops}) for k in range(10)]
 
 
 test_transform.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest makes of its name
@@ -107,7 +117,7 @@ def centre_box(size: tuple[int, int], settings: TransformSettings) -> Box:
     picture = torch.empty((1, *size), device="meta")
     if settings.resize_px is not None:
         picture = F.resize(picture, [settings.resize_px])
-    high, wide = _fit_crop([picture], settings.crop_size)[0].shape[-2:]
+    high, wide = _fit_crop({"picture": picture}, settings.crop_size)["picture"].shape[-2:]
     crop_high, crop_wide = settings.crop_size
     # torchvision's center_crop rounds half a pixel like this
     top, left = round((high - crop_high) / 2), round((wide - crop_wide) / 2)
@@ -115,40 +125,45 @@ def centre_box(size: tuple[int, int], settings: TransformSettings) -> Box:
     return Box(top * down, left * across, crop_high * down, crop_wide * across)
 
 
-def _same_size(clip: ClipPixels, short_side_px: int | None) -> list[Tensor]:
+def _same_size(clip: ClipPixels, kinds: Kinds, short_side_px: int | None) -> ClipPixels:
     """The streams as torchvision types, all at one size: that of RGB, else that of flow, after the resize."""
-    streams: list[Tensor] = []
-    if clip.rgb is not None:
-        streams.append(tv_tensors.Video(clip.rgb))
-    if clip.flow is not None:
-        streams.append(FlowField.wrap(clip.flow))
-    if clip.flow_frames is not None:
-        streams.append(tv_tensors.Image(clip.flow_frames))  # another type than that of RGB, to tell them apart
+    streams = {name: _AS_TORCHVISION[kinds[name]](pixels) for name, pixels in clip.items()}
+    first = min(streams, key=lambda name: _REFERENCE.index(kinds[name]))
     if short_side_px is not None:
-        streams[0] = F.resize(streams[0], [short_side_px], antialias=True)
-    size = list(streams[0].shape[-2:])
-    return [streams[0], *(F.resize(stream, size) for stream in streams[1:])]
+        streams[first] = F.resize(streams[first], [short_side_px], antialias=True)
+    size = list(streams[first].shape[-2:])
+    return {name: stream if name == first else F.resize(stream, size) for name, stream in streams.items()}
 
 
-def _fit_crop(streams: list[Tensor], crop_size: tuple[int, int]) -> list[Tensor]:
+def _each(streams: ClipPixels, changed: Callable[[Tensor], Tensor]) -> ClipPixels:
+    return {name: changed(stream) for name, stream in streams.items()}
+
+
+def _size_of(streams: ClipPixels) -> tuple[int, int]:
+    """Height and width of streams that are all of one size."""
+    height, width = next(iter(streams.values())).shape[-2:]
+    return height, width
+
+
+def _fit_crop(streams: ClipPixels, crop_size: tuple[int, int]) -> ClipPixels:
     """Streams that hold the crop: a smaller video is enlarged, never padded."""
-    height, width = streams[0].shape[-2:]
+    height, width = _size_of(streams)
     if height >= crop_size[0] and width >= crop_size[1]:
         return streams
     enlarge = max(crop_size[0] / height, crop_size[1] / width)
     size = [max(side, round(old * enlarge)) for side, old in zip(crop_size, (height, width), strict=True)]
-    return [F.resize(stream, size, antialias=True) for stream in streams]
+    return _each(streams, lambda stream: F.resize(stream, size, antialias=True))
 
 
-def _random_crop(streams: list[Tensor], settings: TransformSettings) -> list[Tensor]:
+def _random_crop(streams: ClipPixels, settings: TransformSettings) -> ClipPixels:
     size = settings.crop_size
     streams = _fit_crop(streams, size)
-    height, width = streams[0].shape[-2:]
+    height, width = _size_of(streams)
     if settings.train_crop == "center":
-        return [F.center_crop(stream, list(size)) for stream in streams]
+        return _each(streams, lambda stream: F.center_crop(stream, list(size)))
     if settings.train_crop == "random":
         top, left = _draw(height - size[0] + 1), _draw(width - size[1] + 1)
-        return [F.crop(stream, top, left, *size) for stream in streams]
+        return _each(streams, lambda stream: F.crop(stream, top, left, *size))
     if settings.train_crop == "random_resized":
         shape_only = torch.empty((1, height, width), device="meta")  # torchvision does not ask a FlowField for its size
         draw = v2.RandomResizedCrop(size, scale=(settings.min_area, 1.0)).make_params([shape_only])
@@ -156,7 +171,7 @@ def _random_crop(streams: list[Tensor], settings: TransformSettings) -> list[Ten
     else:
         boxes = multi_scale_boxes(height, width)
         top, left, high, wide = boxes[_draw(len(boxes))]
-    return [F.resized_crop(stream, top, left, high, wide, list(size), antialias=True) for stream in streams]
+    return _each(streams, lambda stream: F.resized_crop(stream, top, left, high, wide, list(size), antialias=True))
 
 
 def _draw(num_choices: int) -> int:
@@ -178,16 +193,13 @@ def multi_scale_boxes(height: int, width: int) -> list[tuple[int, int, int, int]
     return boxes
 
 
-def _three(streams: list[Tensor], size: tuple[int, int]) -> list[tuple[int, int]]:
-    height, width = streams[0].shape[-2:]
+def _three(streams: ClipPixels, size: tuple[int, int]) -> list[tuple[int, int]]:
+    height, width = _size_of(streams)
     spare_height, spare_width = height - size[0], width - size[1]
     if width >= height:
         return [(spare_height // 2, left) for left in (0, spare_width // 2, spare_width)]
     return [(top, spare_width // 2) for top in (0, spare_height // 2, spare_height)]
 
 
-def _unwrap(streams: list[Tensor]) -> ClipPixels:
-    def of_type(kind: type[tv_tensors.TVTensor]) -> Tensor | None:
-        return next((stream.as_subclass(Tensor) for stream in streams if isinstance(stream, kind)), None)
-
-    return ClipPixels(of_type(tv_tensors.Video), of_type(FlowField), of_type(tv_tensors.Image))
+def _plain(streams: ClipPixels) -> ClipPixels:
+    return _each(streams, lambda stream: stream.as_subclass(Tensor))
