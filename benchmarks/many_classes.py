@@ -32,7 +32,7 @@ from types import SimpleNamespace
 job, folder, K, limit = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 import numpy as np, torch
-from vidcls.callbacks.test_files import TestFiles
+from vidcls.callbacks.result_files import ResultFiles
 from vidcls.callbacks.wandb_media import log_confusion
 from vidcls.cli import main
 from vidcls.loading import VideoDataModule
@@ -41,7 +41,7 @@ from vidcls.explain.feature_pictures import write_embeddings
 from vidcls.explain.features import Features
 from vidcls.models import SingleFrame
 from vidcls.tasks.accuracies import confusion_counts
-from vidcls.training.results import MODEL_ROW, TestScores
+from vidcls.training.results import MODEL_ROW, VideoScores
 from vidcls.types import ClipSettings
 torch.set_num_threads(1)
 
@@ -64,14 +64,14 @@ if job in ("test", "wandb", "embedding"):
     names = tuple(data.class_names)
     number_of = {name: k for k, name in enumerate(names)}
     labels = torch.tensor([number_of[record.label] for record in data.split("test")])
-    scores = TestScores(data.task, torch.arange(len(labels)), labels, {MODEL_ROW: scores_of(names, labels)})
+    scores = VideoScores(data.task, torch.arange(len(labels)), labels, {MODEL_ROW: scores_of(names, labels)})
     start = time.process_time()
 if job == "test":
     model = SingleFrame(class_names=list(names), clip=ClipSettings(), backbone="small")
     scores.table()
     model.test_scores = scores
     trainer = SimpleNamespace(is_global_zero=True, datamodule=data)
-    TestFiles(folder, checkpoint=None).on_test_end(trainer, model)
+    ResultFiles(folder, checkpoint=None).on_test_end(trainer, model)
 elif job == "report":
     assert main(["report", str(folder)]) == 0
 elif job == "wandb":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vidcls.errors import ConfigurationError, DatasetError, listed, unlike
-from vidcls.loading.arguments import check_swaps, matched
+from vidcls.loading.argument_checks import check_swaps, matched
 from vidcls.training.losses import LossSettings, weights_by_name
 from vidcls.transforms import TransformSettings
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vidcls.files import remove_leftovers, write_csv, write_text, written_whole
+from vidcls.files import atomic_write, remove_leftovers, write_csv, write_text
 
 
 def test_the_text_is_the_whole_content_in_utf_8_and_folders_are_made(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_an_error_on_the_way_leaves_the_old_file_and_nothing_else(tmp_path: Path
     file.write_text("old")
 
     def write_and_fail() -> None:
-        with written_whole(file) as temporary:
+        with atomic_write(file) as temporary:
             temporary.write_text("half")
             raise error
 
@@ -50,7 +50,7 @@ def test_an_error_on_the_way_leaves_the_old_file_and_nothing_else(tmp_path: Path
 def test_the_old_file_stands_until_the_new_one_is_complete(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_text("old")
-    with written_whole(file) as temporary:
+    with atomic_write(file) as temporary:
         temporary.write_text("new")
         assert temporary.parent == file.parent  # on the same disk, so that the rename is one step
         assert temporary.suffix == file.suffix  # by which writers of videos and pictures choose the format
@@ -76,7 +76,7 @@ def test_what_a_kill_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_what_is_removed_has_the_name_that_a_kill_leaves(tmp_path: Path) -> None:
-    with written_whole(tmp_path / "last.ckpt") as temporary:
+    with atomic_write(tmp_path / "last.ckpt") as temporary:
         temporary.write_text("half")
         assert temporary.exists()
         remove_leftovers(tmp_path / "last.ckpt")
@@ -86,7 +86,7 @@ def test_what_is_removed_has_the_name_that_a_kill_leaves(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_the_error_of_a_full_disk_names_the_file(tmp_path: Path, number: int) -> None:
-    with pytest.raises(OSError, match=r"table\.csv") as caught, written_whole(tmp_path / "table.csv"):
+    with pytest.raises(OSError, match=r"table\.csv") as caught, atomic_write(tmp_path / "table.csv"):
         raise OSError(number, "as a write says it")
     assert (caught.value.errno, caught.value.filename) == (number, str(tmp_path / "table.csv"))
     assert list(tmp_path.iterdir()) == []

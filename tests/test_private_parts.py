@@ -48,7 +48,7 @@ OF_PYTHON = {"_exit"}
 """Documented, whatever it is called."""
 
 TAKEN = {
-    "callbacks/fast.py": {"_compiled_call_impl"},
+    "callbacks/speed_up.py": {"_compiled_call_impl"},
     "cli/training.py": {"_prepare_subcommand_kwargs"},
     "loading/process_checks.py": {"_accelerator_connector", "_layer_sync"},
     "loading/sturdy_loader.py": {"_iterator", "_shutdown_workers", "_workers"},
@@ -106,7 +106,7 @@ def test_decord_says_where_it_stands(clip_folder: Path) -> None:
 
 
 def test_the_launcher_of_lightning_keeps_its_processes() -> None:
-    """Of which ``callbacks/end_together.py`` takes the list."""
+    """Of which ``callbacks/process_watchdog.py`` takes the list."""
     from lightning.fabric.plugins.environments import LightningEnvironment
 
     assert _SubprocessScriptLauncher(LightningEnvironment(), num_processes=2, num_nodes=1).procs == []
@@ -115,7 +115,7 @@ def test_the_launcher_of_lightning_keeps_its_processes() -> None:
 @pytest.mark.parametrize(
     ("owner", "names"),
     [
-        # cli/training.py, cli/parsed.py
+        # cli/training.py, cli/resolved_config.py
         (LightningCLI, {"_get", "_parse_ckpt_path", "_prepare_subcommand_kwargs", "_run_subcommand", "_set_seed"}),
         # callbacks/metrics_log.py
         (ExperimentWriter, {"_check_log_dir_exists", "_rewrite_with_new_header"}),

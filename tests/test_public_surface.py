@@ -13,7 +13,7 @@ import pytest
 import vidcls
 
 PUBLIC = {
-    "vidcls.callbacks": {"MetricsLog", "TestFiles", "WandbRun"},
+    "vidcls.callbacks": {"MetricsLog", "ResultFiles", "WandbRun"},
     "vidcls.clips": {"InputSettings"},
     "vidcls.loading": {"VideoDataModule"},
     "vidcls.datasets": {

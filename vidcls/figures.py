@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidcls.files import written_whole
+from vidcls.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +26,7 @@ def png_figure(width_inches: float, height_inches: float) -> Figure:
 
 def save_png(figure: Figure, path: Path, *, dpi: int = DPI) -> None:
     """Write the figure whole or not at all."""
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         plain_texts(figure).savefig(temporary, dpi=dpi, format="png")
 
 

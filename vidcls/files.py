@@ -21,7 +21,7 @@ ODD_NAMES = {"escaped": "backslashreplace", "kept": "surrogateescape"}
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to; it takes its place when the block ends well, else it is removed.
 
     The content is on the disk before the name changes, so that after a power cut there is the old file or the new one.
@@ -70,7 +70,7 @@ def cache_folder() -> Path:
 
 def write_text(path: Path, text: str) -> None:
     """``text`` as the whole content of ``path``, in UTF-8; file names that are not Unicode stand there escaped."""
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors=ODD_NAMES["escaped"])
 
 
@@ -86,7 +86,7 @@ def write_csv(
             has their bytes, by which the files are found again.
     """
     errors = ODD_NAMES[odd_names]
-    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", errors=errors, newline="") as file:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", errors=errors, newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
@@ -94,7 +94,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Arrays by name as a compressed ``.npz`` file."""
     import numpy as np  # takes its time, and every command imports this file
 
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
 
 

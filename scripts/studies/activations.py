@@ -13,7 +13,7 @@ from digits import Classifier, Row, arguments, digits, train, write_rows
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from vidcls.files import written_whole
+from vidcls.files import atomic_write
 from vidcls.layers import LayerSettings, build_backbone
 from vidcls.layers.activity import layer_activity
 from vidcls.layers.settings import Activation
@@ -59,7 +59,7 @@ def main() -> None:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.3)
     figure.axes[0].legend(fontsize=8)
-    with written_whole(options.output / "activations.png") as path:
+    with atomic_write(options.output / "activations.png") as path:
         figure.savefig(path, dpi=120)
 
 

@@ -11,7 +11,7 @@ import torch
 from digits import Classifier, Row, arguments, digits, train, write_rows
 from matplotlib.figure import Figure
 
-from vidcls.files import written_whole
+from vidcls.files import atomic_write
 from vidcls.layers import build_backbone
 
 NETWORKS = ("plain20", "plain56", "resnet20", "resnet56")
@@ -42,7 +42,7 @@ def main() -> None:
         axes.grid(alpha=0.3)
         axes.legend()
     figure.axes[0].set_ylabel("error (share of images)")
-    with written_whole(options.output / "depth.png") as path:
+    with atomic_write(options.output / "depth.png") as path:
         figure.savefig(path, dpi=120)
 
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from vidcls.datasets import MovingShapes
 from vidcls.explain import Explainer
-from vidcls.files import write_csv, written_whole
+from vidcls.files import atomic_write, write_csv
 from vidcls.types import VideoRecord
 from vidcls.video import open_video
 
@@ -79,7 +79,7 @@ def main() -> None:
     axes.axvline(0.11 * len(chosen), color="#d55e00", linewidth=1, label="share of the disc")
     axes.set_xlabel(f"clips of {len(chosen)} whose hottest place lies on the disc")
     axes.legend(fontsize=8, frameon=False, loc="lower right")
-    with written_whole(options.output / "heat.png") as path:
+    with atomic_write(options.output / "heat.png") as path:
         figure.savefig(path, dpi=120)
 
 

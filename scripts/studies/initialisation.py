@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.nn import functional as F
 
-from vidcls.files import written_whole
+from vidcls.files import atomic_write
 from vidcls.layers import LayerSettings, build_backbone
 from vidcls.layers.activity import layer_activity
 from vidcls.layers.settings import Activation, Init
@@ -58,7 +58,7 @@ def main() -> None:
         axes.set_xlabel("layer")
         axes.grid(alpha=0.3)
     figure.axes[0].legend(fontsize=8)
-    with written_whole(options.output / "initialisation.png") as path:
+    with atomic_write(options.output / "initialisation.png") as path:
         figure.savefig(path, dpi=120)
 
 

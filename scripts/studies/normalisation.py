@@ -12,7 +12,7 @@ import torch
 from digits import Classifier, Images, Row, arguments, digits, train, write_rows
 from matplotlib.figure import Figure
 
-from vidcls.files import written_whole
+from vidcls.files import atomic_write
 from vidcls.layers import LayerSettings, build_backbone
 from vidcls.layers.settings import Norm
 
@@ -56,7 +56,7 @@ def main() -> None:
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("test error (share of images)")
     figure.axes[0].legend(title="norm")
-    with written_whole(options.output / "normalisation.png") as path:
+    with atomic_write(options.output / "normalisation.png") as path:
         figure.savefig(path, dpi=120)
 
 

@@ -16,7 +16,7 @@ from digits import Classifier, Images, Row, arguments, digits, train, write_rows
 from matplotlib.figure import Figure
 from torch import nn
 
-from vidcls.files import written_whole
+from vidcls.files import atomic_write
 from vidcls.layers import Backbone, build_backbone
 
 BACKBONE = "efficientnet_lite0"
@@ -74,7 +74,7 @@ def main() -> None:
     axes.set_ylabel(f"test error, mean and spread of {NUM_REPEATS}")
     axes.grid(alpha=0.3)
     axes.legend(title="trained")
-    with written_whole(options.output / "transfer.png") as path:
+    with atomic_write(options.output / "transfer.png") as path:
         figure.savefig(path, dpi=120)
 
 

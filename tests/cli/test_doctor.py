@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from vidcls.cli import health_checks, main, remedies
+from vidcls.cli import health_checks, install_hints, main
 from vidcls.cli.health_checks import Finding, all_findings
 from vidcls.errors import DecodeError
 
@@ -93,7 +93,7 @@ def test_an_import_that_fails_is_told_with_its_remedy_and_the_others_are_tried(
 
     monkeypatch.setattr(importlib, "import_module", without_gl)
     monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/apt-get")
-    found = {finding.name: finding for finding in health_checks._packages()}
+    found = {finding.name: finding for finding in health_checks.check_packages()}
     assert found["opencv-python"].status == "fail"
     assert found["opencv-python"].fix.endswith("apt-get install -y libgl1 libglib2.0-0")
     assert found["torch"].status == "ok"
@@ -108,7 +108,7 @@ def test_a_decoder_that_cannot_read_is_required_or_optional(monkeypatch: pytest.
 
     monkeypatch.setitem(reader.BACKENDS, "torchcodec", refuse)
     monkeypatch.setitem(reader.BACKENDS, "decord", refuse)
-    status_of = {finding.name: finding.status for finding in health_checks._decoders()}
+    status_of = {finding.name: finding.status for finding in health_checks.check_decoders()}
     assert status_of == {"decord": "fail", "torchcodec": "note", "pyav": "ok"}
 
 
@@ -126,18 +126,18 @@ def test_a_missing_library_names_the_packages_that_hold_it(
     monkeypatch: pytest.MonkeyPatch, message: str, packages: str
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/apt-get")
-    assert remedies.fix_for(ImportError(message), ("numpy",)).endswith(f"apt-get install -y {packages}")
+    assert install_hints.install_hint(ImportError(message), ("numpy",)).endswith(f"apt-get install -y {packages}")
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setattr(sys, "platform", "linux")
     expected = f"install what Debian calls {packages}, by your system's package manager"
-    assert remedies.fix_for(ImportError(message), ("numpy",)) == expected
+    assert install_hints.install_hint(ImportError(message), ("numpy",)) == expected
     monkeypatch.setattr(sys, "platform", "darwin")
-    on_mac = remedies.fix_for(ImportError(message), ("numpy",))
+    on_mac = install_hints.install_hint(ImportError(message), ("numpy",))
     assert on_mac == ("brew install ffmpeg" if packages == "ffmpeg" else expected)
 
 
 def test_a_package_that_is_not_there_is_to_be_installed_by_this_python() -> None:
-    fix = remedies.fix_for(ModuleNotFoundError("No module named 'no_such'"), ("no-such-package",))
+    fix = install_hints.install_hint(ModuleNotFoundError("No module named 'no_such'"), ("no-such-package",))
     assert fix.endswith("-m pip install no-such-package")
 
 
@@ -149,6 +149,6 @@ def test_a_cache_folder_that_cannot_be_written_to_fails_with_how_to_fix_it(
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("tempfile.TemporaryFile", read_only)
-    cache = next(finding for finding in health_checks._folders() if finding.name == "cache")
+    cache = next(finding for finding in health_checks.check_folders() if finding.name == "cache")
     assert (cache.status, cache.detail) == ("fail", f"{tmp_path / 'vidcls'}: Permission denied")
     assert "XDG_CACHE_HOME" in cache.fix

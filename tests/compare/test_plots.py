@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
-from vidcls.compare.plots import COLORS, LINES, CurvePoint, _look, curve_points, draw_accuracy_by_cost, draw_curves
+from vidcls.compare.plots import COLORS, LINES, CurvePoint, curve_points, draw_accuracy_by_cost, draw_curves, line_style
 from vidcls.compare.results import read_result
 from vidcls.compare.spread import Spread
 from vidcls.compare.table import ModelRow
@@ -54,5 +54,5 @@ def test_accuracy_by_cost_is_drawn_also_where_a_cost_is_unknown(tmp_path: Path) 
 
 
 def test_no_two_of_thirty_two_models_look_alike() -> None:
-    looks = [_look(position) for position in range(len(COLORS) * len(LINES))]
+    looks = [line_style(position) for position in range(len(COLORS) * len(LINES))]
     assert len({(color, line) for color, _, line in looks}) == 32

@@ -59,7 +59,7 @@ def test_long_videos_are_stored_in_chunks_with_the_same_fields(
 ) -> None:
     whole = stored(tmp_path / "whole", record).fields(record, range(4))
     for chunk_frames in (1, 2, 3):
-        monkeypatch.setattr("vidcls.flow.on_the_fly._CHUNK_BYTES", chunk_frames * 3 * 64 * 80)
+        monkeypatch.setattr("vidcls.flow.on_the_fly.CHUNK_BYTES", chunk_frames * 3 * 64 * 80)
         store = stored(tmp_path / f"by_{chunk_frames}", record)
         assert store.num_fields(record) == 4
         assert torch.equal(store.fields(record, range(4)), whole)

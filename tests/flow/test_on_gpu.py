@@ -13,7 +13,7 @@ from vidcls.flow.estimators import estimate_pairs
 
 @pytest.mark.parametrize("num_pairs", [1, 3])
 def test_tvl1_of_pairs_stays_on_the_gpu(num_pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tvl1, "_compiled_step", lambda: tvl1._step)  # compiling needs a real GPU
+    monkeypatch.setattr(tvl1, "compiled_step", lambda: tvl1.primal_dual_step)  # compiling needs a real GPU
     monkeypatch.setattr(tvl1, "stands_still", lambda moving: True)  # the only look at values: when to stop
     with fake_gpu():
         pairs = torch.empty(2, num_pairs, 3, 40, 48, dtype=torch.uint8, device=CUDA)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from vidcls.flow import estimate
 from vidcls.flow.settings import FlowSettings
-from vidcls.flow.tvl1 import _step, median_filtered, tvl1
+from vidcls.flow.tvl1 import median_filtered, primal_dual_step, tvl1
 
 PARAMETERS = {k: float(v) for k, v in FlowSettings("tvl1").parameters().items() if k != "color"}  # type: ignore[arg-type]
 
@@ -71,7 +71,7 @@ def test_a_step_is_that_of_the_paper() -> None:
     dual[:, 0, :, :, -1] = dual[:, 1, :, -1, :] = 0  # no gradient across the border
     squared = gradient.square().sum(dim=1, keepdim=True)
     lt, rate, theta = 0.045, 0.25 / 0.3, 0.3
-    found, found_dual = _step(flow, dual, constant, gradient, squared, lt, rate, theta)
+    found, found_dual = primal_dual_step(flow, dual, constant, gradient, squared, lt, rate, theta)
 
     u, p, g = flow[0].numpy().astype(float), dual[0].numpy().astype(float), gradient[0].numpy().astype(float)
     c = constant[0, 0].numpy().astype(float)

@@ -14,7 +14,7 @@ from vidcls.clips.reader import ClipReader
 from vidcls.datasets import VideoFolder
 from vidcls.errors import DecodeError, FlowError, MissingFlowError
 from vidcls.flow import FlowSettings
-from vidcls.loading.clip_dataset import ClipKey, TestVideos, TrainClips, collate
+from vidcls.loading.clip_dataset import ClipKey, OrderedVideos, TrainClips, collate
 from vidcls.tasks import SingleLabel
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings, VideoRecord
@@ -84,11 +84,11 @@ def test_the_label_is_swapped_exactly_when_the_clip_is_mirrored(clip_dataset: Vi
 
 
 def test_a_test_sample_holds_every_view_clips_first(clip_dataset: VideoFolder) -> None:
-    videos = TestVideos(clip_dataset.split("test"), SingleLabel(clip_dataset.class_names), reader(test_crops=3))
+    videos = OrderedVideos(clip_dataset.split("test"), SingleLabel(clip_dataset.class_names), reader(test_crops=3))
     sample = videos[0]
     assert sample["streams"]["rgb"].shape == (6, 3, 2, 24, 24)
     assert sample["streams"]["flow"].shape == (6, 2, 3, 24, 24)
-    single = TestVideos(
+    single = OrderedVideos(
         clip_dataset.split("test"), SingleLabel(clip_dataset.class_names), reader(test_crops=3), views=False
     )[0]
     assert torch.equal(single["streams"]["rgb"], sample["streams"]["rgb"][0])
@@ -96,7 +96,7 @@ def test_a_test_sample_holds_every_view_clips_first(clip_dataset: VideoFolder) -
 
 def test_labels_go_by_name_whatever_their_order(clip_dataset: VideoFolder) -> None:
     records = clip_dataset.split("test")
-    videos = TestVideos(records, SingleLabel(["still", "absent", "right", "left"]), reader())
+    videos = OrderedVideos(records, SingleLabel(["still", "absent", "right", "left"]), reader())
     assert [videos[k]["label"] for k in (0, 3, 6)] == [3, 2, 0]
     assert [records[k].label for k in (0, 3, 6)] == ["left", "right", "still"]
 
@@ -154,4 +154,4 @@ def test_a_video_without_stored_flow_counts_as_bad_while_training_but_other_flow
 
 def test_a_bad_video_in_a_test_is_an_error(with_a_bad_one: list[VideoRecord]) -> None:
     with pytest.raises(DecodeError, match=r"bad\.avi"):
-        TestVideos(with_a_bad_one, SingleLabel(["left", "right", "still"]), reader())[1]
+        OrderedVideos(with_a_bad_one, SingleLabel(["left", "right", "still"]), reader())[1]

@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MultilabelExactMatch, MultilabelF1Score
 
-from vidcls.callbacks import FitFiles, MetricsLog, TestFiles
+from vidcls.callbacks import FitFiles, MetricsLog, ResultFiles
 from vidcls.datasets import VideoDataset
-from vidcls.datasets.base import settle
+from vidcls.datasets.base import checked_records
 from vidcls.datasets.entries import Entry
 from vidcls.errors import CheckpointError, ConfigurationError, DatasetError
 from vidcls.loading import VideoDataModule
@@ -115,7 +115,7 @@ class Clips(VideoDataset):
             classes = LABELS[folder]
             name = file.relative_to(root).as_posix()
             entries.append(Entry(str(file), "|".join(classes), name, split, several=classes))  # type: ignore[arg-type]
-        super().__init__(root, settle(entries, source=str(root), val_fraction=0.0))
+        super().__init__(root, checked_records(entries, source=str(root), val_fraction=0.0))
 
 
 @pytest.fixture(autouse=True)
@@ -178,7 +178,7 @@ def test_videos_with_two_labels_or_none_are_trained_on_tested_reported_and_predi
         head.weight.zero_()
         head.bias.copy_(torch.tensor([3.0, -3.0]))
     certain = tmp_path / "certain.ckpt"
-    test = trainer_in(tmp_path, callbacks=[TestFiles(tmp_path, checkpoint=certain)])
+    test = trainer_in(tmp_path, callbacks=[ResultFiles(tmp_path, checkpoint=certain)])
     test.test(loaded, datamodule=data, verbose=False)
     test.save_checkpoint(certain)
     rows = list(csv.DictReader((tmp_path / "test.csv").open()))

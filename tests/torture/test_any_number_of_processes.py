@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vidcls.loading.samplers import OrderedBatches
 from vidcls.tasks import SingleLabel
-from vidcls.training.results import TestScores, joined
+from vidcls.training.results import VideoScores, joined
 
 Deal = Callable[[int, int, int, int], Sequence[list[int]]]
 """Number of videos, batch size, rank and number of processes -> the batches of that process."""
@@ -28,7 +28,9 @@ def padded(num_videos: int, batch_size: int, rank: int, world_size: int) -> Sequ
     return [own[k : k + batch_size] for k in range(0, each, batch_size)]
 
 
-def scores_of(videos: Tensor, net: torch.nn.Module, batch_size: int, world_size: int, deal: Deal = dealt) -> TestScores:
+def scores_of(
+    videos: Tensor, net: torch.nn.Module, batch_size: int, world_size: int, deal: Deal = dealt
+) -> VideoScores:
     """What the processes find together, each batch by batch as a test step does; one without a video adds nothing."""
     shards = []
     for rank in range(world_size):
@@ -36,11 +38,11 @@ def scores_of(videos: Tensor, net: torch.nn.Module, batch_size: int, world_size:
             if batch:
                 indices = torch.tensor(batch)
                 scores = net(videos[indices]).softmax(dim=-1)
-                shards.append(TestScores(TASK, indices, indices % 6, {"model": scores, "mean": scores.square()}))
+                shards.append(VideoScores(TASK, indices, indices % 6, {"model": scores, "mean": scores.square()}))
     return joined(shards)
 
 
-def differ(first: TestScores, second: TestScores) -> bool:
+def differ(first: VideoScores, second: VideoScores) -> bool:
     return not (
         torch.equal(first.indices, second.indices)
         and torch.equal(first.labels, second.labels)

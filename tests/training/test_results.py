@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from vidcls.tasks import SingleLabel
-from vidcls.training.results import TestScores, joined, right_by_views
+from vidcls.training.results import VideoScores, joined, right_by_views
 
 
-def shard(indices: list[int]) -> TestScores:
+def shard(indices: list[int]) -> VideoScores:
     """Video k has the label k % 3 and scores that are its own number."""
     own = torch.tensor(indices)
     scores = {"model": own.float().unsqueeze(1).expand(-1, 3), "spatial": -own.float().unsqueeze(1).expand(-1, 3)}
-    return TestScores(SingleLabel("abc"), own, own % 3, scores, ("spatial",))
+    return VideoScores(SingleLabel("abc"), own, own % 3, scores, ("spatial",))
 
 
 def test_joined_scores_stand_in_the_order_of_the_list() -> None:
@@ -27,7 +27,7 @@ def test_joined_scores_stand_in_the_order_of_the_list() -> None:
 
 def test_the_table_has_a_row_for_the_model_each_part_and_each_fusion() -> None:
     right = torch.eye(3)
-    scores = TestScores(
+    scores = VideoScores(
         SingleLabel("abc"),
         torch.arange(3),
         torch.arange(3),
@@ -54,10 +54,10 @@ def test_the_last_column_of_views_is_the_answer_of_the_model() -> None:
 
 
 def test_views_of_several_processes_are_joined_in_the_order_of_the_list() -> None:
-    def part(indices: list[int]) -> TestScores:
+    def part(indices: list[int]) -> VideoScores:
         own = torch.tensor(indices)
         views = torch.stack([own == 2, own >= 0], dim=1)
-        return TestScores(SingleLabel("ab"), own, own % 2, {"model": torch.eye(2)[own % 2]}, views_right=views)
+        return VideoScores(SingleLabel("ab"), own, own % 2, {"model": torch.eye(2)[own % 2]}, views_right=views)
 
     whole = joined([part([0, 3]), part([1, 2])])
     assert whole.views_right is not None

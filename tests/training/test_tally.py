@@ -9,7 +9,7 @@ from torch import Tensor
 from vidcls.errors import DecodeError
 from vidcls.inference.view_scores import video_scores
 from vidcls.tasks import SingleLabel
-from vidcls.training.tally import TestTally
+from vidcls.training.tally import ScoreTally
 from vidcls.types import Batch
 
 TASK = SingleLabel("abc")
@@ -30,8 +30,8 @@ def batch_of(indices: list[int], unread: tuple[tuple[int, int, str], ...] = ()) 
     return batch
 
 
-def tally_of(*batches: list[int]) -> TestTally:
-    tally = TestTally(TASK, ("spatial",))
+def tally_of(*batches: list[int]) -> ScoreTally:
+    tally = ScoreTally(TASK, ("spatial",))
     for indices in batches:
         by_view = scores_by_view(indices)
         tally.add(batch_of(indices), by_view["model"], {row: values.mean(dim=1) for row, values in by_view.items()})
@@ -66,14 +66,14 @@ def test_every_process_adds_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_test_that_could_read_nothing_names_the_first_file() -> None:
-    tally = TestTally(TASK, ())
+    tally = ScoreTally(TASK, ())
     tally.add_unread(batch_of([], unread=((0, 0, "none.mp4: no frames"),)))
     with pytest.raises(DecodeError, match="none"):
         tally.total(1)
 
 
 def test_where_logits_are_averaged_the_scores_are_the_softmax_of_their_mean() -> None:
-    tally = TestTally(TASK, (), "logits")
+    tally = ScoreTally(TASK, (), "logits")
     logits = torch.tensor([[[9.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 3.0, 0.0]]])  # (1, 3, 3)
     tally.add(batch_of([1]), logits, {"model": video_scores(logits, "logits", TASK)})
     found = tally.total(1)

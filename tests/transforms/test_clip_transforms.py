@@ -20,7 +20,7 @@ from vidcls.transforms import (
     augmented,
     train_crop,
 )
-from vidcls.transforms import test_transform as test_crops_of
+from vidcls.transforms import evaluation_transform as test_crops_of
 from vidcls.transforms.clip import multi_scale_boxes
 from vidcls.transforms.settings import Crop
 

@@ -83,7 +83,7 @@ def test_the_name_of_the_format_alone_keeps_it_from_reading(folder: Path, monkey
     path.write_text(PLAYLISTS["ffconcat"][0])
     with av.open(str(path)) as container:
         assert container.format.name == "concat"  # a file of others for who opens it without care
-    monkeypatch.setattr("vidcls.video.containers._PLAYLISTS", {})
+    monkeypatch.setattr("vidcls.video.containers.PLAYLISTS", {})
     with pytest.raises(NotAVideoError, match="name other files"):
         open_container(path)
 

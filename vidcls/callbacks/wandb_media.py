@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vidcls.callbacks.pictures import draw_confusion_matrix
-from vidcls.callbacks.test_files import scored_videos
+from vidcls.callbacks.result_files import scored_videos
 from vidcls.callbacks.wandb_run import WandbRun, as_extra
 from vidcls.callbacks.wandb_samples import log_samples, scores_of
 from vidcls.loading import VideoDataModule

@@ -16,7 +16,7 @@ from vidcls.clips.reader import ClipReader
 from vidcls.errors import DecodeError
 from vidcls.inference import Scorer
 from vidcls.loading import VideoDataModule
-from vidcls.loading.clip_dataset import TestVideos, collate
+from vidcls.loading.clip_dataset import OrderedVideos, collate
 from vidcls.models import VideoClassifier
 from vidcls.tasks import Task
 from vidcls.training.results import MODEL_ROW, collated_targets
@@ -72,7 +72,7 @@ def scores_of(model: VideoClassifier, data: VideoDataModule, indices: Sequence[i
     """Probabilities ``(N, K)`` of validation videos, one centred clip each, where the model lies."""
     settings = data.input_settings.single_view()
     reader = ClipReader(settings, data.flow_source, data.known_bad)
-    videos = TestVideos(data.split("val"), data.task, reader, views=False, bad_videos="wrong")
+    videos = OrderedVideos(data.split("val"), data.task, reader, views=False, bad_videos="wrong")
     was_training = model.training
     model.eval()
     scorer = Scorer.of(model, settings)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from vidcls.files import written_whole
+from vidcls.files import atomic_write
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -36,5 +36,5 @@ def write_checkpoint(path: Path, checkpoint: dict[str, object]) -> None:
     """
     content = io.BytesIO()  # given a path, torch says of a full disk only that something failed
     torch.save(checkpoint, content)
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content.getbuffer())

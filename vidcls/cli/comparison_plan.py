@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from vidcls.cli.parsed import parsed_fit, plain
+from vidcls.cli.resolved_config import plain, resolved_fit
 from vidcls.cli.words import Words
 from vidcls.compare.clips import check_same_videos
 from vidcls.compare.plan import PlannedRun, planned_runs
@@ -67,7 +67,7 @@ def _arguments(options: Namespace, passed_on: Sequence[str]) -> dict[str, list[s
     sees_flow = False
     for name, config in zip(names, options.config, strict=True):
         words = Words(["--config", config, *shared]).arguments
-        model_class: type[VideoClassifier] = import_class(parsed_fit(words).model.class_path)
+        model_class: type[VideoClassifier] = import_class(resolved_fit(words).model.class_path)
         if options.flow is not None and sees(model_class.streams, "flow"):
             words += ["--data.flow", str(options.flow)]
             sees_flow = True
@@ -82,7 +82,7 @@ def _check_plan(plan: Sequence[PlannedRun], output: Path) -> None:
     settings: dict[str, Mapping[str, object]] = {}
     for run in plan:
         if run.name not in settings:
-            settings[run.name] = _as_mapping(plain(parsed_fit(run.arguments)))
+            settings[run.name] = _as_mapping(plain(resolved_fit(run.arguments)))
     planned, (first_name, first) = dict(settings), next(iter(settings.items()))
     for file in sorted(output.glob(f"*/*/{CONFIG_FILE}")):
         there = _content(file)

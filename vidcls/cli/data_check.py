@@ -73,7 +73,7 @@ def main(argv: list[str]) -> int:
         data, refusals, notes = replace(data, records=mine, has_labels=False), [], ()
     files = checked_files(data.records, options, folder, decoder=data.settings.decoder)
     data = CheckedData(data.records, files.by_source, data.settings, data.flow_source, refusals, data.has_labels)
-    found: list[Finding] = [*_understood(notes), *findings(data)]
+    found: list[Finding] = [*_notes_of_data(notes), *findings(data)]
     speed = None
     if data.sound and shard.is_whole:
         speed_file = None if folder is None else folder / "speed.json"
@@ -133,7 +133,7 @@ def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, lis
     return CheckedData(records, {}, InputSettings(streams=(RGB,)), has_labels=False), root, [], ()
 
 
-def _understood(notes: Sequence[str]) -> list[Finding]:
+def _notes_of_data(notes: Sequence[str]) -> list[Finding]:
     """What a training says of the data set at its start."""
     from vidcls.checks.finding import Finding
 

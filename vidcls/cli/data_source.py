@@ -66,11 +66,11 @@ def data_module(source: str, config: str | None, others: Sequence[str]) -> Video
     Raises:
         VidclsError: no such data set, or options that contradict each other.
     """
-    from vidcls.cli.parsed import parsed_fit, plain
+    from vidcls.cli.resolved_config import plain, resolved_fit
     from vidcls.loading.from_config import data_module_of
     from vidcls.models.build import import_class
 
-    parsed = parsed_fit(_arguments(source, config, others))
+    parsed = resolved_fit(_arguments(source, config, others))
     model_class: type[VideoClassifier] = import_class(parsed.model.class_path)
     section = plain(parsed.data)
     assert isinstance(section, dict)

@@ -52,7 +52,7 @@ def main(words: Sequence[str]) -> int:
         VidclsError: bad usage, or a store of other settings; one line.
     """
     try:
-        options, settings, records = _understood(words)
+        options, settings, records = _parsed(words)
         shard, pool = chosen_shard(options), chosen_pool(options)
         if not shard.is_whole:
             print(f"shard {shard}: {len(shard.of(records))} of {len(records)} videos")
@@ -69,7 +69,7 @@ def main(words: Sequence[str]) -> int:
     return 1 if report.failures else 0
 
 
-def _understood(words: Sequence[str]) -> tuple[Namespace, FlowSettings, list[VideoRecord]]:
+def _parsed(words: Sequence[str]) -> tuple[Namespace, FlowSettings, list[VideoRecord]]:
     try:
         given = with_one_dataset(Words(words))
         _check_sections(given)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from vidcls.cli.remedies import fix_for, installed
+from vidcls.cli.install_hints import install_hint, installed
 from vidcls.files import cache_folder
 
 if TYPE_CHECKING:
@@ -76,13 +76,15 @@ def all_findings() -> Iterator[Finding]:
                 yield _broken(group, group, error, is_optional=False)
 
 
-def _python() -> Iterator[Finding]:
+def check_python() -> Iterator[Finding]:
+    """The version of Python."""
     fits = (3, 11) <= sys.version_info[:2] <= (3, 13)
     detail = f"{platform.python_version()} at {sys.executable}, {platform.platform(terse=True)}"
     yield Finding("python", "python", "ok" if fits else "fail", detail, "" if fits else "use Python 3.11, 3.12 or 3.13")
 
 
-def _packages() -> Iterator[Finding]:
+def check_packages() -> Iterator[Finding]:
+    """What is needed, and the extras."""
     for module, packages, is_optional in _PACKAGES:
         try:
             importlib.import_module(module)
@@ -102,7 +104,8 @@ def _packages() -> Iterator[Finding]:
         )
 
 
-def _devices() -> Iterator[Finding]:
+def check_devices() -> Iterator[Finding]:
+    """The GPUs, and what they need."""
     import torch
 
     num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -122,7 +125,7 @@ def _devices() -> Iterator[Finding]:
         yield Finding("devices", "mps", "ok", "Apple GPU, for training with --trainer.accelerator mps")
 
 
-def _decoders() -> Iterator[Finding]:
+def check_decoders() -> Iterator[Finding]:
     """Write a small video and read it back by each decoder."""
     from vidcls.video import BACKENDS, open_video, write_video
 
@@ -146,7 +149,7 @@ def _decoders() -> Iterator[Finding]:
             yield Finding("decoders", backend, "ok" if works else "fail", detail)
 
 
-def _flow() -> Iterator[Finding]:
+def check_flow() -> Iterator[Finding]:
     """Ask each method for the motion of a square whose motion is known."""
     from vidcls.errors import MissingExtraError
     from vidcls.flow import estimate
@@ -193,7 +196,8 @@ def _raft_weights() -> Finding:
     )
 
 
-def _folders() -> Iterator[Finding]:
+def check_folders() -> Iterator[Finding]:
+    """The folders that are written to."""
     cache = cache_folder()
     for name, folder, fix in (
         ("cache", cache, "set XDG_CACHE_HOME to a folder that you may write to"),
@@ -219,7 +223,8 @@ def _folders() -> Iterator[Finding]:
         yield Finding("folders", "shared memory", status, f"{shared_memory}, {free_bytes / _GB:.1f} GB free", fix)
 
 
-def _configs() -> Iterator[Finding]:
+def check_configs() -> Iterator[Finding]:
+    """The shipped configurations."""
     from vidcls.cli.words import configs_folder
 
     folder = configs_folder()
@@ -231,17 +236,17 @@ def _configs() -> Iterator[Finding]:
 
 
 CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
-    "python": _python,
-    "packages": _packages,
-    "devices": _devices,
-    "decoders": _decoders,
-    "flow": _flow,
-    "folders": _folders,
-    "configurations": _configs,
+    "python": check_python,
+    "packages": check_packages,
+    "devices": check_devices,
+    "decoders": check_decoders,
+    "flow": check_flow,
+    "folders": check_folders,
+    "configurations": check_configs,
 }
 
 
 def _broken(group: str, name: str, error: Exception, *, is_optional: bool, packages: tuple[str, ...] = ()) -> Finding:
     reason = (str(error).strip().splitlines() or [""])[0]
     detail = "not installed" if packages and not installed(packages) else f"{type(error).__name__}: {reason}"
-    return Finding(group, name, "note" if is_optional else "fail", detail, fix_for(error, packages))
+    return Finding(group, name, "note" if is_optional else "fail", detail, install_hint(error, packages))

@@ -12,17 +12,17 @@ from lightning.pytorch.loggers import Logger
 from vidcls.callbacks import (
     BestCheckpoint,
     CallbackChecks,
-    EndTogether,
     FitFiles,
     FlowBound,
     MetricsLog,
+    ProcessWatchdog,
     ProgressLine,
+    ResultFiles,
     RunFacts,
     SkippedVideos,
     StopAtBatch,
     SvmFit,
-    TestFiles,
-    WandbLooks,
+    WandbExplanations,
     WandbMedia,
     WandbRun,
     WholeCheckpoints,
@@ -43,7 +43,7 @@ def fit_callbacks(run: Path, stop: StopAtBatch, *, monitor: str, save_every_n_st
         save_every_n_steps: save the last checkpoint after so many optimiser steps too; None saves it after epochs.
     """
     return [
-        EndTogether(),
+        ProcessWatchdog(),
         stop,
         CallbackChecks(),
         BestCheckpoint(run / CHECKPOINTS, monitor=monitor),
@@ -55,7 +55,7 @@ def fit_callbacks(run: Path, stop: StopAtBatch, *, monitor: str, save_every_n_st
         FitFiles(run),
         RunFacts(run),
         WandbMedia(),
-        WandbLooks(run),
+        WandbExplanations(run),
     ]
 
 
@@ -69,8 +69,8 @@ def evaluation_callbacks(run: Path, stop: StopAtBatch, *, checkpoint: Path | Non
         dataset: what it is tested on, in plain types.
     """
     results = results_folder(run, dataset)
-    files = TestFiles(results, checkpoint=checkpoint, dataset=dataset)
-    return [EndTogether(), stop, files, FlowBound(), WandbMedia(), WandbLooks(results)]
+    files = ResultFiles(results, checkpoint=checkpoint, dataset=dataset)
+    return [ProcessWatchdog(), stop, files, FlowBound(), WandbMedia(), WandbExplanations(results)]
 
 
 def progress_callbacks(trainer: Namespace) -> list[Callback]:

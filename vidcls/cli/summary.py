@@ -182,14 +182,14 @@ def _of_configuration(source: str, others: Sequence[str], num_classes: int | Non
     from jsonargparse import ArgumentError
 
     from vidcls.cli.messages import own_message, parser_message
-    from vidcls.cli.parsed import parsed_fit, plain
+    from vidcls.cli.resolved_config import plain, resolved_fit
     from vidcls.models.build import import_class, instantiate_model
     from vidcls.models.classifier import LINKED_ARGUMENTS
     from vidcls.models.input_shapes import input_shapes
     from vidcls.tasks import task_class
     from vidcls.types import ClipSettings
 
-    config = parsed_fit(["--config", source, *others])
+    config = resolved_fit(["--config", source, *others])
     model_class: type[VideoClassifier] = import_class(config.model.class_path)
     arguments = plain(config.model.init_args)
     assert isinstance(arguments, dict)

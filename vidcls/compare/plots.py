@@ -106,7 +106,7 @@ def draw_curves(
     axes = figure.add_subplot()
     _draw_chance(axes, chance)
     for position, (model, curve) in enumerate(points.items()):
-        color, marker, line = _look(position)
+        color, marker, line = line_style(position)
         epochs, means = [p.epoch for p in curve], [100 * p.mean for p in curve]
         axes.plot(
             epochs, means, label=model, color=color, linestyle=line, marker=marker if len(epochs) <= 30 else "", ms=4
@@ -142,7 +142,7 @@ def _scale_costs(axes: Axes) -> None:
 
 
 def _draw_point(axes: Axes, position: int, row: ModelRow, cost: float) -> None:
-    color, marker, _ = _look(position)
+    color, marker, _ = line_style(position)
     found = next(iter(row.metrics.values()))
     mean, std = 100 * found.mean, 100 * found.std if found.std is not None else None
     name = row.model + (" †" if row.still_improving else "")
@@ -151,7 +151,7 @@ def _draw_point(axes: Axes, position: int, row: ModelRow, cost: float) -> None:
     )
 
 
-def _look(position: int) -> tuple[str, str, str]:
+def line_style(position: int) -> tuple[str, str, str]:
     """Colour, marker and line of the model at a position."""
     num_colors = len(COLORS)
     return COLORS[position % num_colors], MARKERS[position % num_colors], LINES[position // num_colors % len(LINES)]

@@ -26,9 +26,9 @@ from vidcls.video.source import source_of
 class VideoDataset(ABC):
     """Which videos exist, what they are called and which split they belong to.
 
-    A subclass lists its videos as entries in ``__init__``, turns them into records with `settle`, and hands them to
-    ``super().__init__``; that is all. Making one reads annotations and lists folders, but writes nothing and opens no
-    video.
+    A subclass lists its videos as entries in ``__init__``, turns them into records with `checked_records`, and hands
+    them to ``super().__init__``; that is all. Making one reads annotations and lists folders, but writes nothing and
+    opens no video.
 
     Attributes:
         root: the folder that record names are relative to.
@@ -68,7 +68,7 @@ class VideoDataset(ABC):
         return [record for record in self.records if record.split == name]
 
 
-def settle(
+def checked_records(
     entries: Sequence[Entry],
     *,
     source: str,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from vidcls.datasets.base import VideoDataset, settle
+from vidcls.datasets.base import VideoDataset, checked_records
 from vidcls.datasets.entries import Entry, existing_folder, read_lines
 from vidcls.datasets.splits import check_fractions
 from vidcls.errors import DatasetError
@@ -53,7 +53,8 @@ class HMDB51(VideoDataset):
             )
         entries = [entry for file in files for entry in _entries(folder, file, fold)]
         super().__init__(
-            folder, settle(entries, source=str(lists), val_fraction=val_fraction, seed=seed, official_groups=True)
+            folder,
+            checked_records(entries, source=str(lists), val_fraction=val_fraction, seed=seed, official_groups=True),
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from vidcls.datasets.base import VideoDataset, settle
+from vidcls.datasets.base import VideoDataset, checked_records
 from vidcls.datasets.checks import first_few
 from vidcls.datasets.entries import Entry, existing_folder
 from vidcls.datasets.kinetics_lists import clips_in, lists_by_split, split_in
@@ -86,7 +86,7 @@ class Kinetics(VideoDataset):
                 entry.split = "test" if entry.split == "val" else entry.split
         super().__init__(
             folder,
-            settle(
+            checked_records(
                 entries, source=str(lists), val_fraction=val_fraction, seed=seed, official_groups=True, files_exist=True
             ),
         )

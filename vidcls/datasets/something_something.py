@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from vidcls.datasets.base import VideoDataset, settle
+from vidcls.datasets.base import VideoDataset, checked_records
 from vidcls.datasets.checks import first_few
 from vidcls.datasets.entries import Entry, existing_folder
 from vidcls.datasets.splits import check_fractions
@@ -48,7 +48,7 @@ class SomethingSomething(VideoDataset):
             *_entries(folder, lists, "train", "train", known),
             *_entries(folder, lists, "validation", "test", known),
         ]
-        super().__init__(folder, settle(entries, source=str(lists), val_fraction=val_fraction, seed=seed))
+        super().__init__(folder, checked_records(entries, source=str(lists), val_fraction=val_fraction, seed=seed))
 
 
 def _read(lists: Path, stem: str) -> tuple[Path, object]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from vidcls.datasets.base import VideoDataset, settle
+from vidcls.datasets.base import VideoDataset, checked_records
 from vidcls.datasets.checks import first_few
 from vidcls.datasets.entries import Entry, existing_folder, read_lines
 from vidcls.datasets.splits import check_fractions
@@ -57,7 +57,7 @@ class UCF101(VideoDataset):
             *_entries(folder, lists / f"trainlist{fold:02d}.txt", "train", classes),
             *_entries(folder, lists / f"testlist{fold:02d}.txt", "test", classes),
         ]
-        super().__init__(folder, settle(entries, source=str(lists), val_fraction=val_fraction, seed=seed))
+        super().__init__(folder, checked_records(entries, source=str(lists), val_fraction=val_fraction, seed=seed))
         if class_order == "official":
             self.class_names.sort(key=lambda name: int(classes[name]))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vidcls.datasets.base import VideoDataset, collector_paused, settle
+from vidcls.datasets.base import VideoDataset, checked_records, collector_paused
 from vidcls.datasets.checks import first_few
 from vidcls.datasets.entries import Entry, existing_folder, name_inside
 from vidcls.datasets.list_columns import Columns, layout_of
@@ -75,7 +75,7 @@ class VideoCsv(VideoDataset):
         with collector_paused():
             lists = [_List(file, str(folder), split, columns) for file, split in files.items()]
             entries = [entry for each in lists for entry in each.entries()]
-            records = settle(
+            records = checked_records(
                 entries,
                 source=str(path),
                 val_fraction=val_fraction,

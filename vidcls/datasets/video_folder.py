@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from vidcls.datasets.base import VideoDataset, settle
+from vidcls.datasets.base import VideoDataset, checked_records
 from vidcls.datasets.checks import raised_or_noted
 from vidcls.datasets.entries import Entry, existing_folder
 from vidcls.datasets.folder_layout import ClassFolder, class_folders
@@ -63,7 +63,7 @@ class VideoFolder(VideoDataset):
         found, notes = class_folders(folder, classes)
         passed_over: Counter[str] = Counter()
         entries = [entry for each in found for entry in _entries(folder, each, pattern, passed_over)]
-        records = settle(
+        records = checked_records(
             entries,
             source=str(folder),
             val_fraction=val_fraction,

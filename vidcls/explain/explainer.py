@@ -18,7 +18,7 @@ from vidcls.inference.network_input import NetworkInput, with_flow
 from vidcls.loading.clip_dataset import stack_views
 from vidcls.predict.one_video import record_of
 from vidcls.predict.predictor import Device, Predictor
-from vidcls.transforms import Box, ClipPixels, centre_box, test_transform
+from vidcls.transforms import Box, ClipPixels, centre_box, evaluation_transform
 from vidcls.types import Prediction, Stream, VideoRecord
 from vidcls.video import Video
 from vidcls.video.in_order import shared
@@ -208,7 +208,7 @@ class Explainer:
         found: list[tuple[dict[str, tuple[int, ...]], ClipPixels]] = []
         for indices, pixels in zip(indices_of, pixels_of, strict=True):
             frames = {stream.name: _without_gaps(indices[stream.name]) for stream in self.model.streams}
-            found.append((frames, self._with_flow(test_transform(pixels, settings.loaded_kinds, centre)[0])))
+            found.append((frames, self._with_flow(evaluation_transform(pixels, settings.loaded_kinds, centre)[0])))
         return sorted(found, key=lambda clip: next(iter(clip[0].values()))[0])
 
     def _with_flow(self, pixels: ClipPixels) -> ClipPixels:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from vidcls.explain.explainer import ClipHeat, Explanation
 from vidcls.figures import save_png
-from vidcls.files import write_arrays, written_whole
+from vidcls.files import atomic_write, write_arrays
 from vidcls.flow.pictures import direction_picture
 from vidcls.outputs import named_output
 from vidcls.types import sees
@@ -169,7 +169,7 @@ def _write_gif(explanation: Explanation, output: Path, video: Video | AnyVideo |
     every = max(1, round(fps / 12.5))  # browsers show no gif faster than this evenly
     frames = [f.permute(1, 2, 0).numpy() for k, f in enumerate(_film(explanation, video)) if k % every == 0]
     images = [Image.fromarray(frame) for frame in frames]
-    with written_whole(output) as path:
+    with atomic_write(output) as path:
         images[0].save(
             path, save_all=True, append_images=images[1:], duration=round(1000 * every / fps), loop=0, format="GIF"
         )

@@ -13,7 +13,7 @@ from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import FlowSettings
 from vidcls.video import Video
 
-_CHUNK_BYTES = 64 * 2**20
+CHUNK_BYTES = 64 * 2**20
 
 
 def flow_as_stored(frames: Tensor, settings: FlowSettings, *, tally: SaturationTally | None = None) -> Tensor:
@@ -66,7 +66,7 @@ def codes_of_video(
     while done < video.num_frames:
         frames = video.frames(range(done, min(done + chunk_len, video.num_frames)))
         done += len(frames)
-        chunk_len = max(1, _CHUNK_BYTES // frames[0].numel())
+        chunk_len = max(1, CHUNK_BYTES // frames[0].numel())
         frames = at_stored_size(frames, settings)
         if last is not None:
             frames = torch.cat([last, frames])

@@ -46,7 +46,7 @@ def tvl1_of_pairs(before: Tensor, after: Tensor, settings: FlowSettings) -> Tens
     N, _, H, W = before.shape
     on_gpu = before.device.type == "cuda"
     at_once = max(1, (GPU_BATCH_PIXELS if on_gpu else CPU_BATCH_PIXELS) // (H * W))
-    step = _compiled_step() if on_gpu else _step
+    step = compiled_step() if on_gpu else primal_dual_step
     fields = [torch.empty(0, 2, H, W, device=before.device)]
     with torch.inference_mode(), one_torch_thread(before.device):
         for first in range(0, N, at_once):
@@ -60,7 +60,7 @@ def tvl1(before: Tensor, after: Tensor, parameters: dict[str, float], step: Step
 
     Each pair stops when it stands still, whatever the others do.
     """
-    step = step or _step
+    step = step or primal_dual_step
     factor = parameters["scale_step"]
     scales = [(before, after)]
     for _ in range(1, int(parameters["scales"])):
@@ -116,7 +116,7 @@ def stands_still(moving: Tensor) -> bool:
     return not bool(moving.any())
 
 
-def _step(
+def primal_dual_step(
     flow: Tensor,
     dual: Tensor,
     constant: Tensor,
@@ -139,8 +139,9 @@ def _step(
 
 
 @cache
-def _compiled_step() -> Step:
-    return torch.compile(_step, dynamic=True)
+def compiled_step() -> Step:
+    """The step as one kernel of the GPU, compiled once."""
+    return torch.compile(primal_dual_step, dynamic=True)
 
 
 def median_filtered(flow: Tensor, side_px: int) -> Tensor:

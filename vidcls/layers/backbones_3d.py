@@ -13,8 +13,8 @@ from vidcls.layers.backbones.karpathy import frames_for_one
 from vidcls.layers.backbones.small_3d import Small3D
 from vidcls.layers.backbones.torchvision_video import TorchvisionVideoBackbone, torchvision_video_names
 from vidcls.layers.backbones.torchvision_zoo import torchvision_names
-from vidcls.layers.first_weights import check_is_file, is_checkpoint, load_backbone
 from vidcls.layers.settings import LayerSettings
+from vidcls.layers.weight_init import check_is_file, is_checkpoint, load_backbone
 
 OWN_3D: dict[str, Callable[[int, LayerSettings | None], Backbone]] = {
     "small_3d": lambda channels, layers: Small3D(channels, layers=layers),

@@ -17,7 +17,7 @@ from vidcls.errors import DecodeError, MissingFlowError
 from vidcls.loading.unchanged_files import UnchangedFiles
 from vidcls.loading.worker_watch import WorkerWatch
 from vidcls.tasks import Task
-from vidcls.transforms import Augmentation, ClipPixels, Kinds, augmented, test_transform, train_crop
+from vidcls.transforms import Augmentation, ClipPixels, Kinds, augmented, evaluation_transform, train_crop
 from vidcls.types import Batch, Sample, Target, VideoRecord
 
 BadVideos = Literal["error", "skip"]
@@ -130,7 +130,7 @@ class TrainClips(Dataset[Sample | Skipped]):
             raise DecodeError(f"{error}: {WAY_OUT}", reason=error.reason) from error
 
 
-class TestVideos(Dataset[Sample | Skipped | Unread]):
+class OrderedVideos(Dataset[Sample | Skipped | Unread]):
     """All views of each video, ``(V, C, T, H, W)``, in a fixed order.
 
     Args:
@@ -143,8 +143,6 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
         watch: is told which video is being read.
         unchanged: sees to it that each file is the one that it was.
     """
-
-    __test__ = False
 
     def __init__(
         self,
@@ -195,7 +193,7 @@ class TestVideos(Dataset[Sample | Skipped | Unread]):
 def views_of(clips: Sequence[ClipPixels], settings: InputSettings) -> list[ClipPixels]:
     """The views of a video: clips x crops at the network's size."""
     kinds = settings.loaded_kinds
-    return [crop for clip in clips for crop in test_transform(clip, kinds, settings.transform)]
+    return [crop for clip in clips for crop in evaluation_transform(clip, kinds, settings.transform)]
 
 
 def stack_views(pixels: Sequence[ClipPixels]) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from vidcls.loading.clip_dataset import (
     BadTestVideos,
     BadVideos,
     ClipKey,
-    TestVideos,
+    OrderedVideos,
     TrainClips,
     augmented_batch,
     collate,
@@ -215,7 +215,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         self, name: Split, settings: InputSettings, bad_videos: BadVideos | BadTestVideos, *, views: bool
     ) -> SturdyLoader:
         reader, watch = self._reader(name, settings), self._watch()
-        videos = TestVideos(
+        videos = OrderedVideos(
             self.split(name),
             self.task,
             reader,
@@ -229,7 +229,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         return self._loader(videos, batches, watch)
 
     def _loader(
-        self, videos: TrainClips | TestVideos, batches: TrainBatches | OrderedBatches, watch: WorkerWatch
+        self, videos: TrainClips | OrderedVideos, batches: TrainBatches | OrderedBatches, watch: WorkerWatch
     ) -> SturdyLoader:
         loader: DataLoader[Batch] = DataLoader(
             videos,  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from vidcls.datasets import VideoDataset
 from vidcls.errors import ConfigurationError, DatasetError
-from vidcls.loading.arguments import folded
+from vidcls.loading.argument_checks import folded
 from vidcls.loading.video_data import VideoData
 from vidcls.trusted_classes import refusal_in
 from vidcls.trusted_settings import made_from

@@ -10,7 +10,7 @@ from vidcls.clips.settings import FlowOn, InputSettings
 from vidcls.datasets import VideoDataset
 from vidcls.errors import DatasetError
 from vidcls.flow import FlowSettings, FlowSource
-from vidcls.loading.arguments import check_flow_on, check_ranges, check_swaps, flow_of, folded, matched
+from vidcls.loading.argument_checks import check_flow_on, check_ranges, check_swaps, flow_of, folded, matched
 from vidcls.loading.clip_dataset import BadTestVideos, BadVideos
 from vidcls.tasks import TaskName, task_of
 from vidcls.transforms import TransformSettings

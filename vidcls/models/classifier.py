@@ -20,13 +20,13 @@ from vidcls.models.checkpoint_hooks import CheckpointHooks
 from vidcls.models.finite_guard import FiniteGuard
 from vidcls.models.optimization_hooks import OptimizationHooks
 from vidcls.models.staged_training import StagedTraining
-from vidcls.models.testing_hooks import TestHooks
+from vidcls.models.testing_hooks import TestingHooks
 from vidcls.models.training_hooks import TrainingHooks
 from vidcls.models.validation_hooks import ValidationHooks
 from vidcls.tasks import DEFAULT_TASK, HasTask, TaskName, task_of
 from vidcls.training.losses import LossSettings, balanced_weights, weights_by_name
 from vidcls.training.optimization import OptimizationSettings
-from vidcls.training.results import MODEL_ROW, TestScores
+from vidcls.training.results import MODEL_ROW, VideoScores
 from vidcls.training.transfer import TransferSettings
 from vidcls.types import ClipSettings, DescribesInput
 
@@ -34,7 +34,7 @@ LINKED_ARGUMENTS = ("class_names", "clip", "task")  # what the data tells the mo
 HEAD = "head.1"  # the linear layer of a model that has one classifier, after its dropout
 
 
-class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, TestHooks, CheckpointHooks, ABC):
+class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, TestingHooks, CheckpointHooks, ABC):
     """Steps, logs, measures and optimises; a subclass says what it sees and how it computes.
 
     A subclass sets ``streams``, takes its own arguments beside those below, passes these on, and defines
@@ -79,7 +79,7 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, TestHoo
         self.loss_settings = loss or LossSettings()
         self.transfer = transfer or TransferSettings()
         self.input_settings: dict[str, object] | None = None
-        self.test_scores: TestScores | None = None
+        self.test_scores: VideoScores | None = None
         self.register_buffer("class_weights", weights_by_name(class_names, self.loss_settings))
         self.train_metrics = self.task.metrics("train/")
         self.val_metrics = self.task.metrics("val/")
@@ -87,7 +87,7 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, TestHoo
         self._part_metrics = torch.nn.ModuleDict()
         for part in getattr(type(self), "parts", ()):
             self._part_metrics[part] = self.task.metrics(f"val/{part}_")
-        self.fused_optimizer: bool | None = None  # callbacks.Fast sets it
+        self.fused_optimizer: bool | None = None  # callbacks.SpeedUp sets it
         self.staged: StagedTraining | None = None
         self.finite = FiniteGuard()
         self._num_steps: int | None = None  # of the schedule; None where its learning rate has changed since

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from vidcls.inference import HasParts
 from vidcls.models.scored_module import ScoredModule
-from vidcls.training.results import MODEL_ROW, TestScores
-from vidcls.training.tally import TestTally
+from vidcls.training.results import MODEL_ROW, VideoScores
+from vidcls.training.tally import ScoreTally
 from vidcls.types import Batch
 
 
-class TestHooks(ScoredModule):
+class TestingHooks(ScoredModule):
     """What Lightning asks of a module about a test."""
 
-    __test__ = False
-
-    test_scores: TestScores | None
+    test_scores: VideoScores | None
 
     def on_test_epoch_start(self) -> None:
         """Begin with no scores."""
         parts = self.parts if isinstance(self, HasParts) else ()
-        self._test_tally = TestTally(self.task, parts, self.score_rule)
+        self._test_tally = ScoreTally(self.task, parts, self.score_rule)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Keep the scores of the videos, and note those that could not be read.

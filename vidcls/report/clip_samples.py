@@ -15,7 +15,7 @@ from vidcls.errors import VidclsError
 from vidcls.flow.pictures import direction_picture
 from vidcls.inference.network_input import with_flow
 from vidcls.loading import VideoDataModule
-from vidcls.loading.clip_dataset import ClipKey, TestVideos, TrainClips
+from vidcls.loading.clip_dataset import ClipKey, OrderedVideos, TrainClips
 from vidcls.report.choice import evenly
 from vidcls.report.thumbnails import small, webp
 from vidcls.types import StreamKind, VideoRecord
@@ -60,7 +60,7 @@ def clip_samples(data: VideoDataModule, index: int, *, num_draws: int = NUM_DRAW
     records = data.split("train")
     train = TrainClips(records, data.task, ClipReader(data.input_settings, data.flow_source))
     test_reader = ClipReader(data.input_settings.single_view(), data.flow_source)
-    test = TestVideos(records, data.task, test_reader, views=False)
+    test = OrderedVideos(records, data.task, test_reader, views=False)
     clips: list[tuple[str, dict[str, Tensor] | str]] = [
         (f"training, draw {draw + 1}", _streams(train, ClipKey(data.seed, draw, index))) for draw in range(num_draws)
     ]
@@ -71,7 +71,7 @@ def clip_samples(data: VideoDataModule, index: int, *, num_draws: int = NUM_DRAW
     return [_sample(records[index], title, streams, kinds, bound) for title, streams in clips]
 
 
-def _streams(clips: TrainClips | TestVideos, key: ClipKey | int) -> dict[str, Tensor] | str:
+def _streams(clips: TrainClips | OrderedVideos, key: ClipKey | int) -> dict[str, Tensor] | str:
     """The streams of one sample, or why there are none."""
     try:
         sample = clips[key]  # type: ignore[index]

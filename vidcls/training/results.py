@@ -40,7 +40,7 @@ class UnreadVideo(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TestScores:
+class VideoScores:
     """What a test found, in the order of the list of test videos.
 
     Args:
@@ -54,8 +54,6 @@ class TestScores:
             counted.
         unread: videos that could not be read, in the order of the list.
     """
-
-    __test__ = False
 
     task: Task
     indices: Tensor
@@ -79,7 +77,7 @@ class TestScores:
         return {row: self.task.measured(scores, self.labels, at_once=CHUNK) for row, scores in self.scores.items()}
 
 
-def joined(shards: Sequence[TestScores], unread: Sequence[UnreadVideo] = ()) -> TestScores:
+def joined(shards: Sequence[VideoScores], unread: Sequence[UnreadVideo] = ()) -> VideoScores:
     """The scores of several processes as one, sorted by the list of videos; those not read that count are wrong.
 
     Raises:
@@ -93,7 +91,7 @@ def joined(shards: Sequence[TestScores], unread: Sequence[UnreadVideo] = ()) -> 
         shards = [*shards, _all_wrong(wrong, first)]
     indices = torch.cat([shard.indices for shard in shards])
     order = indices.argsort()
-    return TestScores(
+    return VideoScores(
         task=first.task,
         indices=indices[order],
         labels=torch.cat([shard.labels for shard in shards])[order],
@@ -104,12 +102,12 @@ def joined(shards: Sequence[TestScores], unread: Sequence[UnreadVideo] = ()) -> 
     )
 
 
-def _all_wrong(videos: Sequence[UnreadVideo], like: TestScores) -> TestScores:
+def _all_wrong(videos: Sequence[UnreadVideo], like: VideoScores) -> VideoScores:
     indices = torch.tensor([video.index for video in videos])
     labels = collated_targets([video.target for video in videos if video.target is not None])
     scores = like.task.wrong_scores(labels)
     views = None if like.views_right is None else torch.zeros(len(videos), like.views_right.shape[1], dtype=torch.bool)
-    return TestScores(like.task, indices, labels, dict.fromkeys(like.scores, scores), like.parts, views)
+    return VideoScores(like.task, indices, labels, dict.fromkeys(like.scores, scores), like.parts, views)
 
 
 def collated_targets(targets: Sequence[Target]) -> Tensor:
@@ -133,6 +131,6 @@ def right_by_views(scores: Tensor, labels: Tensor, task: Task, rule: ScoreRule =
     return torch.stack(right, dim=1)
 
 
-def _joined_views(shards: Sequence[TestScores], order: Tensor) -> Tensor | None:
+def _joined_views(shards: Sequence[VideoScores], order: Tensor) -> Tensor | None:
     parts = [shard.views_right for shard in shards if shard.views_right is not None]
     return torch.cat(parts)[order] if len(parts) == len(shards) else None

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from vidcls.tasks import Task
-from vidcls.training.results import TestScores, UnreadVideo, joined, right_by_views
+from vidcls.training.results import UnreadVideo, VideoScores, joined, right_by_views
 from vidcls.types import Batch, ScoreRule
 
 
-class TestTally:
+class ScoreTally:
     """Collects what a test finds on this process.
 
     Args:
@@ -21,11 +21,9 @@ class TestTally:
         rule: what is averaged over the views of a video.
     """
 
-    __test__ = False
-
     def __init__(self, task: Task, parts: tuple[str, ...], rule: ScoreRule = "probabilities") -> None:
         self.task, self.parts, self.rule = task, parts, rule
-        self._shards: list[TestScores] = []
+        self._shards: list[VideoScores] = []
         self._unread: list[UnreadVideo] = []
 
     def add_unread(self, batch: Batch) -> None:
@@ -43,9 +41,9 @@ class TestTally:
         scores = {row: values.cpu() for row, values in by_row.items()}
         indices, labels = batch["index"].cpu(), batch["label"].cpu()
         views_right = right_by_views(by_view.cpu(), labels, self.task, self.rule)
-        self._shards.append(TestScores(self.task, indices, labels, scores, self.parts, views_right))
+        self._shards.append(VideoScores(self.task, indices, labels, scores, self.parts, views_right))
 
-    def total(self, world_size: int) -> TestScores:
+    def total(self, world_size: int) -> VideoScores:
         """The scores of all processes together; each of ``world_size`` has to ask for them.
 
         Raises:

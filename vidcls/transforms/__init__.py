@@ -7,7 +7,7 @@ from vidcls.transforms.clip import (
     Kinds,
     augmented,
     centre_box,
-    test_transform,
+    evaluation_transform,
     train_crop,
 )
 from vidcls.transforms.flow_tensor import FlowField
@@ -22,6 +22,6 @@ __all__ = [
     "TransformSettings",
     "augmented",
     "centre_box",
-    "test_transform",
+    "evaluation_transform",
     "train_crop",
 ]

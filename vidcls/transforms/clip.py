@@ -87,7 +87,7 @@ def augmented(clip: ClipPixels, kinds: Kinds, drawn: Augmentation) -> ClipPixels
     return {name: jitter.transform(clip[name], params) if kinds[name] in _COLORED else clip[name] for name in clip}
 
 
-def test_transform(clip: ClipPixels, kinds: Kinds, settings: TransformSettings) -> list[ClipPixels]:
+def evaluation_transform(clip: ClipPixels, kinds: Kinds, settings: TransformSettings) -> list[ClipPixels]:
     """The ``test_crops`` crops of a clip, each of ``crop_px``, in a fixed order."""
     size = settings.crop_size
     streams = _fit_crop(_same_size(clip, kinds, settings.resize_px), size)
@@ -98,9 +98,6 @@ def test_transform(clip: ClipPixels, kinds: Kinds, settings: TransformSettings) 
         return [_plain({name: F.crop(streams[name], *place, *size) for name in streams}) for place in places]
     crops = {name: F.ten_crop(stream, list(size)) for name, stream in streams.items()}
     return [_plain({name: crops[name][k] for name in crops}) for k in range(10)]
-
-
-test_transform.__test__ = False  # type: ignore[attr-defined]  # not a test, whatever pytest makes of its name
 
 
 class Box(NamedTuple):

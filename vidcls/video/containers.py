@@ -37,7 +37,7 @@ _OPEN_OPTIONS = {
 }
 
 _HEAD_BYTES = 1024
-_PLAYLISTS = {  # how they begin; the other decoders have probes of their own, which may see them where PyAV does not
+PLAYLISTS = {  # how they begin; the other decoders have probes of their own, which may see them where PyAV does not
     b"ffconcat version": "a script that joins files (ffconcat)",
     b"#EXTM3U": "an HLS or M3U playlist",
     b"v=0": "a description of a network stream (SDP)",
@@ -168,7 +168,7 @@ def ffmpeg_reason(error: Exception) -> str:
 def _refuse_playlists(head: bytes) -> None:
     """Raise a DecodeError where the file begins as one that names other files."""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    for beginning, kind in _PLAYLISTS.items():
+    for beginning, kind in PLAYLISTS.items():
         if start.startswith(beginning.lower()):
             raise NotAVideoError(
                 f"is {kind}, which shows what other files hold; only files that hold their own frames are read: "

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vidcls.files import written_whole
+from vidcls.files import atomic_write
 from vidcls.video.containers import import_av
 
 DEFAULT_FPS = 25.0
@@ -81,7 +81,7 @@ def write_video(
     rate = Fraction(fps).limit_denominator(60_000)  # exact for 30000/1001; MPEG-4 allows no finer clock
     if rate <= 0:
         raise ValueError(f"fps is {fps}; it must be above 0")
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         _encode(temporary, _checked_frames(frames), codec, rate, options)
 
 

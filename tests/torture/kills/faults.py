@@ -19,7 +19,7 @@ def writes_in_place() -> None:
         with marks.at("write"):
             yield path
 
-    marks.replace_everywhere("written_whole", in_place)
+    marks.replace_everywhere("atomic_write", in_place)
 
 
 def never_flushes() -> None:

@@ -125,16 +125,16 @@ def _mark_writers() -> None:
     """Whatever writes a file."""
     from vidcls.copies.prepared_folder import PreparedFolder
     from vidcls.datasets import written_folder
-    from vidcls.files import written_whole
+    from vidcls.files import atomic_write
     from vidcls.flow.manifest import Manifest
     from vidcls.flow.store_writer import FlowStoreWriter
 
     @contextlib.contextmanager
     def marked_whole(path: Path) -> Iterator[Path]:
-        with at("write"), written_whole(path) as temporary:
+        with at("write"), atomic_write(path) as temporary:
             yield temporary
 
-    replace_everywhere("written_whole", marked_whole)
+    replace_everywhere("atomic_write", marked_whole)
     for owner, name in (
         (FlowStoreWriter, "write"),
         (Manifest, "write"),

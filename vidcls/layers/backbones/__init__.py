@@ -15,8 +15,8 @@ from vidcls.layers.backbones.small import SmallNet
 from vidcls.layers.backbones.timm_zoo import PREFIX as TIMM_PREFIX
 from vidcls.layers.backbones.timm_zoo import TimmBackbone
 from vidcls.layers.backbones.torchvision_zoo import TorchvisionBackbone, torchvision_names
-from vidcls.layers.first_weights import check_is_file, is_checkpoint, load_backbone
 from vidcls.layers.settings import LayerSettings
+from vidcls.layers.weight_init import check_is_file, is_checkpoint, load_backbone
 
 __all__ = [
     "OWN",

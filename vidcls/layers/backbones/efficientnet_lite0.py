@@ -11,9 +11,9 @@ from torchvision.ops import StochasticDepth
 
 from vidcls.errors import MissingExtraError
 from vidcls.layers.backbones.base import Backbone
-from vidcls.layers.first_weights import is_checkpoint, is_file_name, load_state, read_state
 from vidcls.layers.read_outs import GlobalAverage
 from vidcls.layers.stems import replace_stem
+from vidcls.layers.weight_init import is_checkpoint, is_file_name, load_state, read_state
 
 PACKAGE_WEIGHTS = ("DEFAULT", "IMAGENET1K_V1")
 # Tan and Le: EfficientNet, ICML 2019, table 1 (B0): (expansion, kernel, stride, channels, repeats)

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from vidcls.errors import CheckpointError, MissingExtraError, first_line
 from vidcls.layers.backbones.base import Backbone
-from vidcls.layers.first_weights import is_checkpoint, is_file_name, load_state, read_state
 from vidcls.layers.stems import replace_stem
+from vidcls.layers.weight_init import is_checkpoint, is_file_name, load_state, read_state
 
 if TYPE_CHECKING:
     from types import ModuleType

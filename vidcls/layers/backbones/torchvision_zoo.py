@@ -10,8 +10,8 @@ from torch import nn
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.layers.backbones.base import Backbone
 from vidcls.layers.backbones.torchvision_stages import FAMILIES
-from vidcls.layers.first_weights import is_checkpoint, is_file_name, load_state, read_state
 from vidcls.layers.stems import replace_stem
+from vidcls.layers.weight_init import is_checkpoint, is_file_name, load_state, read_state
 
 SIDE_PX = {"inception_v3": 299}  # the others were made for 224
 FULLY_CONNECTED = ("alexnet", "mobilenet_v3", "vgg")  # the first layer of their read-outs sees the maps of all towers

@@ -21,7 +21,7 @@ DEBIAN_PACKAGES: dict[str, str] = {
 }
 
 
-def fix_for(error: BaseException, packages: tuple[str, ...]) -> str:
+def install_hint(error: BaseException, packages: tuple[str, ...]) -> str:
     """The command that mends an import or a decoder that failed with ``error``."""
     if packages and not installed(packages):
         return f"{sys.executable} -m pip install {packages[0]}"

@@ -13,7 +13,7 @@ from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError
 
 
-def parsed_fit(arguments: Sequence[str]) -> Namespace:
+def resolved_fit(arguments: Sequence[str]) -> Namespace:
     """The sections ``model``, ``data``, ``trainer`` ... that ``vidcls fit`` would run with; nothing is read or written.
 
     Raises:

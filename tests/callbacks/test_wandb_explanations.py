@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lightning.pytorch import Trainer
 
-from vidcls.callbacks import TestFiles, WandbLooks, WandbRun
+from vidcls.callbacks import ResultFiles, WandbExplanations, WandbRun
 from vidcls.datasets import VideoFolder
 from vidcls.errors import FlowError
 from vidcls.loading import VideoDataModule
@@ -47,7 +47,9 @@ def two_stream(data: VideoDataModule) -> TwoStream:
 def test_kernels_heat_and_the_page_of_the_test_are_media(
     logger: WandbRun, data: VideoDataModule, small_trainer: MakeTrainer, tmp_path: Path
 ) -> None:
-    trainer = small_trainer(tmp_path, logger=logger, callbacks=[WandbLooks(tmp_path, num_samples=2)], max_epochs=1)
+    trainer = small_trainer(
+        tmp_path, logger=logger, callbacks=[WandbExplanations(tmp_path, num_samples=2)], max_epochs=1
+    )
     trainer.fit(two_stream(data), data)
     pictures = [path.relative_to(tmp_path).as_posix() for path in media(tmp_path)["images"]]
     assert sum("images/kernels" in path for path in pictures) == 1
@@ -56,7 +58,7 @@ def test_kernels_heat_and_the_page_of_the_test_are_media(
 
     best = tmp_path / "checkpoints/best.ckpt"
     logger.resume(str(logger.version))
-    files = [TestFiles(tmp_path, checkpoint=best), WandbLooks(tmp_path, num_samples=2)]
+    files = [ResultFiles(tmp_path, checkpoint=best), WandbExplanations(tmp_path, num_samples=2)]
     small_trainer(tmp_path, logger=logger, callbacks=files).test(two_stream(data), data, verbose=False)
     (page,) = [path for path in media(tmp_path)["html"] if "test/report" in path.as_posix()]
     text = page.read_text(encoding="utf-8")
@@ -69,7 +71,7 @@ def test_kernels_heat_and_the_page_of_the_test_are_media(
 def test_without_weights_and_biases_nothing_is_written(
     data: VideoDataModule, small_trainer: MakeTrainer, tmp_path: Path
 ) -> None:
-    trainer = small_trainer(tmp_path, callbacks=[WandbLooks(tmp_path)], max_epochs=1)
+    trainer = small_trainer(tmp_path, callbacks=[WandbExplanations(tmp_path)], max_epochs=1)
     trainer.fit(two_stream(data), data)
     assert not (tmp_path / "wandb").exists()
 
@@ -78,7 +80,7 @@ def test_without_weights_and_biases_nothing_is_written(
 def test_a_video_without_a_picture_is_named(
     logger: WandbRun, data: VideoDataModule, small_trainer: MakeTrainer, tmp_path: Path
 ) -> None:
-    looks = WandbLooks(tmp_path, num_samples=3)
+    looks = WandbExplanations(tmp_path, num_samples=3)
     trainer = small_trainer(tmp_path, logger=logger, callbacks=[looks], max_epochs=1)
     model = two_stream(data)
     trainer.fit(model, data)
@@ -102,8 +104,8 @@ def test_where_new_videos_cannot_be_looked_at_the_run_goes_on_without_heat(
     def refuse(*_: object, **__: object) -> None:
         raise FlowError("flow of another tool cannot be computed for new videos")
 
-    monkeypatch.setattr("vidcls.callbacks.wandb_looks.Explainer", refuse)
-    trainer = small_trainer(tmp_path, logger=logger, callbacks=[WandbLooks(tmp_path)], max_epochs=1)
+    monkeypatch.setattr("vidcls.callbacks.wandb_explanations.Explainer", refuse)
+    trainer = small_trainer(tmp_path, logger=logger, callbacks=[WandbExplanations(tmp_path)], max_epochs=1)
     with pytest.warns(UserWarning, match="no heat maps in W&B: flow of another tool"):
         trainer.fit(two_stream(data), data)
     assert "images" not in media(tmp_path)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from vidcls.callbacks.test_files import scored_videos, table_text
+from vidcls.callbacks.result_files import scored_videos, table_text
 from vidcls.tasks import SingleLabel
-from vidcls.training.results import TestScores
+from vidcls.training.results import VideoScores
 from vidcls.types import VideoRecord
 from vidcls.video import LocalFile
 
@@ -20,7 +20,7 @@ def record(name: str, label: str, group: str | None = None) -> VideoRecord:
 def test_scores_get_the_names_and_groups_of_the_videos_that_they_are_of() -> None:
     records = [record("left_out.avi", "run"), record("a/1.avi", "wave", "anna"), record("b/2.avi", "run")]
     rows = {"model": torch.tensor([[0.25, 0.75], [0.5, 0.5]]), "spatial": torch.tensor([[1.0, 0.0], [0.0, 1.0]])}
-    scores = TestScores(SingleLabel(["run", "wave"]), torch.tensor([1, 2]), torch.tensor([1, 0]), rows, ("spatial",))
+    scores = VideoScores(SingleLabel(["run", "wave"]), torch.tensor([1, 2]), torch.tensor([1, 0]), rows, ("spatial",))
     videos = scored_videos(scores, records)
     assert (videos.class_names, videos.paths, videos.groups) == (("run", "wave"), ("a/1.avi", "b/2.avi"), ("anna", ""))
     assert videos.labels.tolist() == videos.predictions.tolist() == [1, 0]

@@ -18,11 +18,11 @@ from vidcls.runs.confusions import CONFUSION_COLUMNS, worst_confusions
 from vidcls.runs.folder import CONFUSION_FIGURE, CONFUSION_PAIRS_FILE, SCORES_FILE, SUMMARY_FILE, scores_name
 from vidcls.runs.results import ScoredVideos, write_scores
 from vidcls.runs.summary import Summary, write_summary
-from vidcls.training.results import MODEL_ROW, TestScores
+from vidcls.training.results import MODEL_ROW, VideoScores
 from vidcls.types import VideoRecord
 
 
-class TestFiles(Callback):
+class ResultFiles(Callback):
     """Writes what a test found into the run folder and prints the table.
 
     Files: ``test.csv`` with one line for each video (``path,label,group,prediction,p_<class>...``), one
@@ -36,8 +36,6 @@ class TestFiles(Callback):
         checkpoint: the file that was tested, for the record.
         dataset: what it was tested on, in plain types, for the record.
     """
-
-    __test__ = False
 
     def __init__(self, run: Path, *, checkpoint: Path | None, dataset: object = None) -> None:
         self.run = run
@@ -90,7 +88,7 @@ class TestFiles(Callback):
         say(f"written to {self.run}: {', '.join(written)}")
 
 
-def scored_videos(scores: TestScores, records: Sequence[VideoRecord], row: str = MODEL_ROW) -> ScoredVideos:
+def scored_videos(scores: VideoScores, records: Sequence[VideoRecord], row: str = MODEL_ROW) -> ScoredVideos:
     """One row of the scores of a test with the names of its videos.
 
     Args:

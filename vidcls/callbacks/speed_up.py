@@ -10,7 +10,7 @@ from vidcls.errors import ConfigurationError
 from vidcls.models import VideoClassifier
 
 
-class Fast(Callback):
+class SpeedUp(Callback):
     """Channels-last weights, compiled backbones and a fused AdamW.
 
     Names of weights stay as they are, so that checkpoints can be used with and without.
@@ -35,12 +35,12 @@ class Fast(Callback):
             return
         if not isinstance(pl_module, VideoClassifier):
             raise ConfigurationError(
-                f"callbacks.Fast speeds up classifiers of vidcls, not {type(pl_module).__name__}: remove it"
+                f"callbacks.SpeedUp speeds up classifiers of vidcls, not {type(pl_module).__name__}: remove it"
             )
         is_fused = self.fused and pl_module.optimization.optimizer == "adamw"
         if is_fused and trainer.gradient_clip_val and str(trainer.precision).endswith("mixed"):
             raise ConfigurationError(
-                f"gradient_clip_val and a fused optimiser exclude each other in {trainer.precision}: pass Fast "
+                f"gradient_clip_val and a fused optimiser exclude each other in {trainer.precision}: pass SpeedUp "
                 "fused: false, or leave the clipping out"
             )
         pl_module.fused_optimizer = self.fused

@@ -10,8 +10,8 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
-from vidcls.callbacks import Fast
-from vidcls.callbacks.fast import channels_last
+from vidcls.callbacks import SpeedUp
+from vidcls.callbacks.speed_up import channels_last
 from vidcls.datasets import VideoFolder
 from vidcls.errors import ConfigurationError
 from vidcls.loading import VideoDataModule
@@ -23,7 +23,7 @@ MakeTrainer = Callable[..., Trainer]
 
 
 def trained(
-    run: Path, dataset: VideoFolder, make_data: MakeData, make_trainer: MakeTrainer, *callbacks: Fast, optimizer: str
+    run: Path, dataset: VideoFolder, make_data: MakeData, make_trainer: MakeTrainer, *callbacks: SpeedUp, optimizer: str
 ) -> VideoClassifier:
     torch.manual_seed(0)
     data = make_data(dataset, streams=("rgb", "flow"), flow_len=2)
@@ -52,9 +52,9 @@ def assert_moved_alike(plain: VideoClassifier, fast: VideoClassifier) -> None:
 def test_weights_are_those_of_an_ordinary_training_but_for_rounding(
     optimizer: str, clip_dataset: VideoFolder, small_data: MakeData, small_trainer: MakeTrainer, tmp_path: Path
 ) -> None:
-    nothing = Fast(channels_last=False, compile=False, fused=False)
+    nothing = SpeedUp(channels_last=False, compile=False, fused=False)
     plain = trained(tmp_path / "a", clip_dataset, small_data, small_trainer, nothing, optimizer=optimizer)
-    fast = trained(tmp_path / "b", clip_dataset, small_data, small_trainer, Fast(compile=False), optimizer=optimizer)
+    fast = trained(tmp_path / "b", clip_dataset, small_data, small_trainer, SpeedUp(compile=False), optimizer=optimizer)
     assert fast.state_dict().keys() == plain.state_dict().keys()
     assert_moved_alike(plain, fast)
     assert fast.nets["spatial"].stages["block1"][0].weight.is_contiguous(memory_format=torch.channels_last)
@@ -92,7 +92,7 @@ def test_a_training_resumed_in_the_other_memory_format_moves_as_it_would_have(
         model = TwoStream(
             class_names=data.class_names, clip=data.clip, spatial="small", temporal="small", optimization=adamw
         )
-        callbacks = [Fast(compile=False, fused=False)] if fast else []
+        callbacks = [SpeedUp(compile=False, fused=False)] if fast else []
         trainer = small_trainer(tmp_path / run, callbacks=callbacks, max_epochs=epochs)
         trainer.fit(model, data, ckpt_path=str(ckpt_path) if ckpt_path else None)
         return model, trainer
@@ -134,7 +134,7 @@ def test_backbones_are_compiled_once_and_names_stay(
         self._compiled_call_impl = self._call_impl
 
     monkeypatch.setattr(torch.nn.Module, "compile", note)
-    fast = Fast()
+    fast = SpeedUp()
     model = trained(tmp_path / "a", clip_dataset, small_data, small_trainer, fast, optimizer="sgd")
     assert len(compiled) == len(model.backbones) == 2
     data = small_data(clip_dataset, streams=("rgb", "flow"), flow_len=2)
@@ -150,11 +150,11 @@ def test_clipping_and_a_fused_optimiser_in_mixed_precision_are_refused(
     data = small_data(clip_dataset, streams=("rgb", "flow"), flow_len=2)
     model = TwoStream(class_names=data.class_names, clip=data.clip, spatial="small", temporal="small")
     mixed = {"precision": "bf16-mixed", "gradient_clip_val": 1.0, "max_epochs": 1}
-    small_trainer(tmp_path, callbacks=[Fast(compile=False)], **mixed).fit(model, data)  # SGD is never fused
+    small_trainer(tmp_path, callbacks=[SpeedUp(compile=False)], **mixed).fit(model, data)  # SGD is never fused
     model.optimization = OptimizationSettings(optimizer="adamw")
     with pytest.raises(ConfigurationError, match="fused: false"):
-        small_trainer(tmp_path, callbacks=[Fast(compile=False)], **mixed).fit(model, data)
-    small_trainer(tmp_path, callbacks=[Fast(compile=False, fused=False)], **mixed).fit(model, data)
+        small_trainer(tmp_path, callbacks=[SpeedUp(compile=False)], **mixed).fit(model, data)
+    small_trainer(tmp_path, callbacks=[SpeedUp(compile=False, fused=False)], **mixed).fit(model, data)
 
 
 @pytest.mark.slow
@@ -163,6 +163,6 @@ def test_a_compiled_training_runs_to_its_end(
     clip_dataset: VideoFolder, small_data: MakeData, small_trainer: MakeTrainer, tmp_path: Path
 ) -> None:
     plain = trained(tmp_path / "a", clip_dataset, small_data, small_trainer, optimizer="sgd")
-    fast = trained(tmp_path / "b", clip_dataset, small_data, small_trainer, Fast(), optimizer="sgd")
+    fast = trained(tmp_path / "b", clip_dataset, small_data, small_trainer, SpeedUp(), optimizer="sgd")
     assert fast.state_dict().keys() == plain.state_dict().keys()
     assert_moved_alike(plain, fast)

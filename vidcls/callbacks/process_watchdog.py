@@ -27,7 +27,7 @@ class Launcher(Protocol):
     procs: list[Popen[bytes]]
 
 
-class EndTogether(Callback):
+class ProcessWatchdog(Callback):
     """Ends all processes of a machine within seconds after one of them died or raised an error.
 
     Without it they wait for the missing one, half an hour or for good. The first process watches those that it

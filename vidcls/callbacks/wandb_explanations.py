@@ -30,7 +30,7 @@ from vidcls.types import VideoRecord
 Item = TypeVar("Item")
 
 
-class WandbLooks(Callback):
+class WandbExplanations(Callback):
     """Adds pictures to the run of a :class:`WandbRun`, and does nothing where the trainer has none.
 
     At the end of ``fit``, of the best checkpoint where one was kept: ``kernels``, the first kernels of each network,

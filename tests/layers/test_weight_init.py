@@ -12,7 +12,7 @@ from torchvision import models
 
 from vidcls.errors import CheckpointError
 from vidcls.layers import Backbone, build_backbone, build_backbone_3d
-from vidcls.layers.first_weights import load_backbone, read_state
+from vidcls.layers.weight_init import load_backbone, read_state
 
 
 def saved(content: object, folder: Path, name: str = "w.pth") -> str:
