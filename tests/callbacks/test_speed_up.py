@@ -12,10 +12,12 @@ from lightning.pytorch import Trainer
 
 from vidcls.callbacks import SpeedUp
 from vidcls.callbacks.speed_up import channels_last
+from vidcls.cli.resolved_config import resolved_fit
 from vidcls.datasets import VideoFolder
 from vidcls.errors import ConfigurationError
 from vidcls.loading import VideoDataModule
 from vidcls.models import Conv3D, TwoStream, VideoClassifier, load_classifier
+from vidcls.models.build import import_class
 from vidcls.training.optimization import OptimizationSettings
 
 MakeData = Callable[..., VideoDataModule]
@@ -166,3 +168,9 @@ def test_a_compiled_training_runs_to_its_end(
     fast = trained(tmp_path / "b", clip_dataset, small_data, small_trainer, SpeedUp(), optimizer="sgd")
     assert fast.state_dict().keys() == plain.state_dict().keys()
     assert_moved_alike(plain, fast)
+
+
+def test_a_configuration_of_version_0_1_names_it_as_it_was_called() -> None:
+    words = ["--config", "single_frame", "--trainer.callbacks+=vidcls.callbacks.Fast"]
+    (callback,) = resolved_fit(words).trainer.callbacks
+    assert import_class(callback.class_path) is SpeedUp

@@ -100,10 +100,10 @@ def test_fit_and_test_say_which_videos_of_which_classes_they_work_on(
 def test_data_check_says_what_was_skipped_and_takes_lists_of_any_suffix(vidcls: Command, my_videos: Path) -> None:
     (my_videos / "train/left/notes.txt").touch()
     line = "skipped files without a video suffix: .txt (1)"
-    assert line in vidcls("data", "check", my_videos, "--workers", "1", "--cache", "none").out
+    assert line in vidcls("data", "check", my_videos, "--num_workers", "1", "--cache", "none").out
     clips = sorted(my_videos.rglob("*.avi"))
     Path("clips.txt").write_text("".join(f"{clip} {clip.parent.name} {clip.parts[-3]}\n" for clip in clips))
-    out = vidcls("data", "check", "clips.txt", "--workers", "1", "--cache", "none").out
+    out = vidcls("data", "check", "clips.txt", "--num_workers", "1", "--cache", "none").out
     assert "clips.txt: separated by blanks; no header: columns read as path, label, split" in out
     assert f"{len(clips)}, of which {len(clips)} can be read whole" in out
 

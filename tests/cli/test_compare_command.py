@@ -180,7 +180,7 @@ def test_an_interrupted_training_goes_on_to_the_same_result(
 
 
 def test_folds_cover_every_video_once(comparing: Compare, pair: list[object], tmp_path: Path) -> None:
-    status, out = comparing(*pair[2:], "--output", "out", "--seeds", 0, "--folds", 2, "--max_epochs", 1)
+    status, out = comparing(*pair[2:], "--output", "out", "--seeds", 0, "--num_folds", 2, "--max_epochs", 1)
     assert status == 0, out
     assert "[2/2] frame seed 0 fold 1: test done" in out
     assert table(tmp_path / "out")["frame"]["num_test_videos"] == "22"
@@ -232,9 +232,9 @@ def test_models_of_another_budget_are_refused(comparing: Compare, pair: list[obj
         (["--config", "single_frame", "--output", "o", "--model.backbone", "x"], "--model.backbone: unknown option"),
         (["--config", "single_frame", "--output", "o", "--data.bach_size", "3"], "did you mean --data.batch_size"),
         (["--config", "single_frame", "--output", "o", "--seeds", "1", "1"], "different integers"),
-        (["--config", "single_frame", "--output", "o", "--folds", "1"], "at least 2 folds"),
-        (["--config", "single_frame", "--output", "o", "--folds", "5000"], "5000 folds need at least 5000 groups"),
-        (["--config", "single_frame", "--output", "o", "--data.fold", "1"], "--folds N runs all folds"),
+        (["--config", "single_frame", "--output", "o", "--num_folds", "1"], "at least 2 folds"),
+        (["--config", "single_frame", "--output", "o", "--num_folds", "5000"], "5000 folds need at least 5000 groups"),
+        (["--config", "single_frame", "--output", "o", "--data.fold", "1"], "--num_folds N runs all folds"),
         (["--config", "single_frame", "--output", "o", "--max_minutes", "-1"], "not a number of minutes above 0"),
         (
             ["--config", "single_frame", "--output", "o", "--max_epochs", "1", "--trainer.max_epochs=2"],

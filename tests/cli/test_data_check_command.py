@@ -31,7 +31,7 @@ def clips(clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def check(vidcls: Command, clips: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     """Calls the command with two processes and the cache of the test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return lambda *words: vidcls("data", "check", *words, "--workers", 2)
+    return lambda *words: vidcls("data", "check", *words, "--num_workers", 2)
 
 
 def test_a_sound_data_set_is_said_to_be_sound_and_the_second_time_nothing_is_opened(
@@ -64,7 +64,7 @@ def test_every_kind_of_problem_of_a_csv_is_shown_and_in_the_json_and_the_fix_lis
     lines += ["train/right/leak.avi,right,train", "nowhere.avi,left,train", "val/left/0.avi,letf,test"]
     source = clips / "clips.csv"
     source.write_text("\n".join(lines) + "\n")
-    outcome = check(source, "--json", tmp_path / "check.json", "--fix-list", tmp_path / "intact.csv")
+    outcome = check(source, "--json", tmp_path / "check.json", "--fix_list", tmp_path / "intact.csv")
     assert outcome.status == 1, outcome
     kinds = {finding["kind"] for finding in json.loads((tmp_path / "check.json").read_text())["findings"]}
     assert kinds == {"missing", "undecodable", "two labels", "leak", "alike labels", "lacking class", "refused"} | {
@@ -78,7 +78,7 @@ def test_every_kind_of_problem_of_a_csv_is_shown_and_in_the_json_and_the_fix_lis
     assert videos[1]["num_readable"] == 8
     again = check(tmp_path / "intact.csv")
     assert "0 files opened, 20 known" in again.out
-    assert vidcls("data", "check", source, "--fix-list", source).refusal()
+    assert vidcls("data", "check", source, "--fix_list", source).refusal()
 
 
 @pytest.mark.parametrize("option", ["--config", "-c"])
@@ -99,7 +99,7 @@ def test_a_training_refuses_what_the_check_found_and_goes_on_without_it_where_th
     assert check(clips).status == 1
     refusal = vidcls(*words).refusal()
     assert "train/left/0.avi: cannot be used, as an earlier check found" in refusal
-    assert "--fix-list" in refusal
+    assert "--fix_list" in refusal
     assert not (tmp_path / "runs" / "tiny").exists() or not list((tmp_path / "runs" / "tiny").iterdir())
     outcome = vidcls(*words, "--data.bad_videos", "skip")
     assert outcome.status == 0, outcome
@@ -118,7 +118,7 @@ def test_a_folder_of_files_without_classes_is_checked_as_files(check: Command, c
     assert "class" not in outcome.out
     assert not (tmp_path / "cache" / "vidcls" / "checked").exists()
     assert not Path("none").exists()
-    assert "has no classes" in check(heap, "--fix-list", tmp_path / "x.csv").refusal()
+    assert "has no classes" in check(heap, "--fix_list", tmp_path / "x.csv").refusal()
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ def test_a_folder_of_files_without_classes_is_checked_as_files(check: Command, c
     [
         (["nowhere"], "no such folder or file"),
         (["{clips}/train/left/0.avi"], "is one video, not a data set"),
-        (["{clips}", "--time-limit", "0"], "seconds above 0"),
-        (["{clips}", "--workers", "0"], "integer of at least 1"),
+        (["{clips}", "--time_limit", "0"], "seconds above 0"),
+        (["{clips}", "--num_workers", "0"], "integer of at least 1"),
         (["{clips}", "--json", "{clips}/train/left/0.avi/x.json"], "--json"),
         (["{empty}"], "no video"),
     ],

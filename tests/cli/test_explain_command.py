@@ -67,7 +67,7 @@ def test_without_an_output_the_picture_lies_in_the_current_folder(
 def test_time_and_kernels_are_written_where_they_are_asked_for(
     run_folder: Path, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert explain(run_folder, video, "--over-time", tmp_path / "t.png", "--kernels", tmp_path / "k.png") == 0
+    assert explain(run_folder, video, "--over_time", tmp_path / "t.png", "--kernels", tmp_path / "k.png") == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["k.npz", "k.png", "t.csv", "t.png"]
     assert "in the middle clip" in capsys.readouterr().out
     assert explain(run_folder, "--kernels", tmp_path / "only.png") == 0

@@ -11,7 +11,7 @@ Command = Callable[..., Any]
 
 
 def test_a_run_gives_a_probe_for_each_layer_and_its_pictures(vidcls: Command, run: Path) -> None:
-    outcome = vidcls("features", run, "--num-workers", 0)
+    outcome = vidcls("features", run, "--num_workers", 0)
     assert outcome.status == 0, outcome
     lines = outcome.out.splitlines()
     assert lines[0].split()[:2] == ["layer", "features"]
@@ -33,7 +33,7 @@ def test_a_run_gives_a_probe_for_each_layer_and_its_pictures(vidcls: Command, ru
 def test_another_layer_and_another_folder(vidcls: Command, run: Path, tmp_path: Path) -> None:
     best = run / "checkpoints" / "best.ckpt"
     assert (
-        vidcls("features", best, "--layer", "spatial block2", "--output", tmp_path / "here", "--num-workers", 0).status
+        vidcls("features", best, "--layer", "spatial block2", "--output", tmp_path / "here", "--num_workers", 0).status
         == 0
     )
     assert (tmp_path / "here" / "probes.csv").is_file()
@@ -41,7 +41,7 @@ def test_another_layer_and_another_folder(vidcls: Command, run: Path, tmp_path: 
 
 
 def test_a_layer_that_is_not_there_is_refused_with_those_that_are(vidcls: Command, run: Path) -> None:
-    assert "spatial block1" in vidcls("features", run, "--layer", "block9", "--num-workers", 0).refusal()
+    assert "spatial block1" in vidcls("features", run, "--layer", "block9", "--num_workers", 0).refusal()
 
 
 def test_a_checkpoint_without_its_run_does_not_say_what_its_videos_are(

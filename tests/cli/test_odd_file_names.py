@@ -30,5 +30,5 @@ def test_such_a_video_is_trained_on_tested_and_shown(vidcls: Command, run: Path,
     assert vidcls("test", "--run", run, *words).status == 0
     rows = (run / "tests" / "odd" / "test.csv").read_text(encoding="utf-8").splitlines()
     assert [row.split(",")[0] for row in rows if "caf" in row] == [r"test/left/caf\udce9.avi"]
-    assert vidcls("data", "browse", odd, "--output", "page.html", *PYAV, "--num-samples", "1").status == 0
+    assert vidcls("data", "browse", odd, "--output", "page.html", *PYAV, "--num_samples", "1").status == 0
     assert r"caf\udce9.avi" in Path("page.html").read_text(encoding="utf-8")

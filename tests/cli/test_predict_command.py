@@ -55,7 +55,7 @@ def predict(*words: object) -> int:
 def test_a_folder_gives_a_line_for_each_video_and_a_csv_with_the_scores_in_full(
     run_folder: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert predict(run_folder, videos, "--output", tmp_path / "new" / "scores.csv", "--top-k", 2) == 0
+    assert predict(run_folder, videos, "--output", tmp_path / "new" / "scores.csv", "--top_k", 2) == 0
     lines = capsys.readouterr().out.splitlines()
     expected = [Predictor(run_folder, device="cpu")(videos / name) for name in ("a.avi", "deep/b.avi")]
     assert [line.split()[:2] for line in lines] == [[str(p.path), p.label] for p in expected]
@@ -98,7 +98,7 @@ def test_the_only_file_being_bad_is_one_line_and_status_2(
 def test_a_long_video_gives_a_timeline_and_a_video_with_labels(
     run_folder: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--window-seconds", 0.5, "--hop-seconds", 0.4, "--output", tmp_path / "t.csv"]
+    words = ["--window_seconds", 0.5, "--hop_seconds", 0.4, "--output", tmp_path / "t.csv"]
     assert predict(run_folder, *words, "--overlay", tmp_path / "o.mp4", videos / "a.avi") == 0
     assert len(capsys.readouterr().out.splitlines()) == 3
     with (tmp_path / "t.csv").open(newline="") as file:
@@ -149,7 +149,7 @@ def test_rows_stay_where_a_timeline_is_interrupted(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Predictor, "each_window", interrupted)
-    words = ["--window-seconds", 0.2, "--output", tmp_path / "t.csv"]
+    words = ["--window_seconds", 0.2, "--output", tmp_path / "t.csv"]
     assert predict(run_folder, *words, videos / "a.avi") == 130
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 2
@@ -165,7 +165,7 @@ def test_the_windows_before_the_damage_of_a_video_are_kept_and_it_is_said(
     for start in [k for k in range(len(content) - 8) if content[k : k + 4] == b"00dc"][6:12]:
         content[start + 8 : start + 200] = bytes(192)  # pictures 6 to 11 are no JPEG any more
     (videos / "half.avi").write_bytes(content)
-    words = ["--window-seconds", 0.2, "--output", tmp_path / "t.csv"]
+    words = ["--window_seconds", 0.2, "--output", tmp_path / "t.csv"]
     assert predict(run_folder, *words, videos / "half.avi") == 2
     captured = capsys.readouterr()
     num_rows = len(captured.out.splitlines())
@@ -234,10 +234,10 @@ def test_scores_that_are_no_numbers_are_an_error_that_names_the_checkpoint(
         (["RUN", "A", "--overlay", "a.txt"], ".mp4, .mov, .avi, .mkv"),
         (["RUN", "A", "--overlay", "A"], "one of the inputs"),
         (["RUN", "A", "B", "--overlay", "a.mp4"], "pass a folder"),
-        (["RUN", "A", "--top-k", "0"], "--top-k"),
-        (["RUN", "A", "--window-seconds", "nan"], "--window-seconds"),
-        (["RUN", "A", "--hop-seconds", "1"], "needs --window-seconds"),
-        (["RUN", "A", "--window-seconds", "1", "--hop-seconds", "2"], "longer than --window-seconds"),
+        (["RUN", "A", "--top_k", "0"], "--top_k"),
+        (["RUN", "A", "--window_seconds", "nan"], "--window_seconds"),
+        (["RUN", "A", "--hop_seconds", "1"], "needs --window_seconds"),
+        (["RUN", "A", "--window_seconds", "1", "--hop_seconds", "2"], "longer than --window_seconds"),
         (["RUN", "A", "--windows", "1"], "unrecognized arguments: --windows 1"),
         (["RUN"], "VIDEO"),
     ],

@@ -41,7 +41,7 @@ def test_a_shard_that_does_not_exist_is_one_line(vidcls: Command, command: str, 
     ("words", "said"),
     [
         (["--json", "x.json"], "--json: needs what all shards find"),
-        (["--fix-list", "x.csv"], "--fix-list: needs what all shards find"),
+        (["--fix_list", "x.csv"], "--fix_list: needs what all shards find"),
         (["--cache", "none"], "remove one of them"),
     ],
 )
@@ -70,7 +70,7 @@ def test_after_all_shards_of_a_check_the_report_is_that_of_one_check_and_nothing
 
 @pytest.mark.slow
 def test_three_processes_at_once_make_one_copy_with_its_flow(vidcls: Command) -> None:
-    words = ["data", "prepare", "CLIPS", "copy", "--workers", "1", "--short-side", "16", "--with-flow", "dis"]
+    words = ["data", "prepare", "CLIPS", "copy", "--num_workers", "1", "--short_side", "16", "--with_flow", "dis"]
     program = "import sys; from vidcls.cli import main; sys.exit(main(sys.argv[1:]))"
     started = [
         subprocess.Popen([sys.executable, "-c", program, *words, "--shard", f"{number}/3"]) for number in (1, 2, 3)

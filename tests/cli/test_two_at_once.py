@@ -100,8 +100,8 @@ def test_a_refused_training_leaves_what_the_other_has_written_so_far(
 @pytest.mark.parametrize(
     ("folder", "words"),
     [
-        ("flow", ["flow", "--folder", "CLIPS", "--output", "flow", "--workers", "1"]),
-        ("copy", ["data", "prepare", "CLIPS", "copy", "--workers", "1"]),
+        ("flow", ["flow", "--folder", "CLIPS", "--output", "flow", "--num_workers", "1"]),
+        ("copy", ["data", "prepare", "CLIPS", "copy", "--num_workers", "1"]),
         ("compared", ["compare", "--config", "single_frame", "--output", "compared"]),
         ("RUN/features", ["features", "RUN"]),
         ("page_data", ["report", "RUN", "--output", "page.html"]),

@@ -25,9 +25,9 @@ print(json.dumps({"status": status, "imported": sorted({name.partition(".")[0] f
 @pytest.mark.parametrize(
     "words",
     [
-        ["data", "check", "CLIPS", "--workers", "1"],
-        ["data", "prepare", "CLIPS", "small", "--workers", "1"],
-        ["flow", "--folder", "CLIPS/val", "--output", "flow", "--workers", "1"],
+        ["data", "check", "CLIPS", "--num_workers", "1"],
+        ["data", "prepare", "CLIPS", "small", "--num_workers", "1"],
+        ["flow", "--folder", "CLIPS/val", "--output", "flow", "--num_workers", "1"],
         ["flow", "show", "CLIPS/val/left/0.avi", "--output", "flow.png"],
     ],
     ids=lambda words: " ".join(words[:2]),

@@ -143,7 +143,7 @@ def test_a_copy_that_does_not_read_back_is_no_copy(
 
 def test_a_killed_preparation_goes_on_and_nothing_half_written_counts(clip_folder: Path, tmp_path: Path) -> None:
     root = tmp_path / "small"
-    command = [sys.executable, "-m", "vidcls.cli", "data", "prepare", str(clip_folder), str(root), "--workers", "1"]
+    command = [sys.executable, "-m", "vidcls.cli", "data", "prepare", str(clip_folder), str(root), "--num_workers", "1"]
     program = f"import sys; from vidcls.cli import main; sys.exit(main({command[3:]!r}))"
     process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     journal = root / "prepared.csv"
@@ -152,7 +152,7 @@ def test_a_killed_preparation_goes_on_and_nothing_half_written_counts(clip_folde
     process.kill()
     process.wait()
     assert not (root / "clips.csv").exists()
-    assert main(["data", "prepare", str(clip_folder), str(root), "--workers", "1"]) == 0
+    assert main(["data", "prepare", str(clip_folder), str(root), "--num_workers", "1"]) == 0
     dataset = copied(root)
     assert len(dataset.records) == 22
     for record in dataset.records:
@@ -164,7 +164,18 @@ def test_the_command_says_sizes_and_how_to_train_and_flow_lies_beside(
     clip_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ["data", "prepare", str(clip_folder), "small", "--short-side", "32", "--with-flow", "dis", "--workers", "1"]
+    words = [
+        "data",
+        "prepare",
+        str(clip_folder),
+        "small",
+        "--short_side",
+        "32",
+        "--with_flow",
+        "dis",
+        "--num_workers",
+        "1",
+    ]
     assert main(words) == 0
     printed = capsys.readouterr().out
     assert "22 videos (0 were there), 176 frames" in printed
@@ -186,9 +197,9 @@ def test_a_preparation_with_failures_has_status_1(
     source = tmp_path / "clips"
     shutil.copytree(clip_folder, source)
     (source / "train/left/1.avi").write_bytes(b"no video")
-    assert main(["data", "prepare", str(source), str(tmp_path / "small"), "--workers", "1"]) == 1
+    assert main(["data", "prepare", str(source), str(tmp_path / "small"), "--num_workers", "1"]) == 1
     assert "1 videos failed" in capsys.readouterr().out
-    assert main(["data", "prepare", str(source), str(tmp_path / "small"), "--short-side", "4"]) == 2
+    assert main(["data", "prepare", str(source), str(tmp_path / "small"), "--short_side", "4"]) == 2
     assert "short_side_px must be at least 16" in capsys.readouterr().err
 
 
@@ -201,7 +212,7 @@ def test_a_split_that_spreads_groups_stays_as_it_is(
     with pytest.raises(DatasetError, match="group"):
         VideoCsv(table)
     official = ["--data.dataset.official_split", "true"]
-    assert main(["data", "prepare", str(table), str(tmp_path / "small"), "--workers", "1", *official]) == 0
+    assert main(["data", "prepare", str(table), str(tmp_path / "small"), "--num_workers", "1", *official]) == 0
     assert "--data.dataset.official_split true" in capsys.readouterr().out
     assert len(VideoCsv(tmp_path / "small/clips.csv", official_split=True).records) == 22
 
@@ -213,7 +224,7 @@ def test_a_copy_without_a_part_is_refused(
     shutil.copytree(clip_folder, source)
     for path in (source / "test").rglob("*.avi"):
         path.write_bytes(b"no video")
-    assert main(["data", "prepare", str(source), str(tmp_path / "small"), "--workers", "1"]) == 2
+    assert main(["data", "prepare", str(source), str(tmp_path / "small"), "--num_workers", "1"]) == 2
     assert "no video of the split test is in the copy" in capsys.readouterr().err
 
 
@@ -255,7 +266,7 @@ def test_a_name_that_is_no_text_is_a_failure_of_that_video(clip_folder: Path, tm
 def test_a_network_learns_from_the_copy_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert main(["data", "prepare", "early_fusion", "small", "--short-side", "64", "--workers", "2"]) == 0
+    assert main(["data", "prepare", "early_fusion", "small", "--short_side", "64", "--num_workers", "2"]) == 0
     top1 = []
     for name, data in (("originals", []), ("copy", ["--data", "video_csv", "--data.dataset.path", "small/clips.csv"])):
         quiet = ["--trainer.enable_progress_bar", "false", "--data.num_workers", "0"]
@@ -269,7 +280,7 @@ def test_a_network_learns_from_the_copy_as_well(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("fold", [0, 1])
 def test_a_copy_has_the_parts_that_the_folds_give(clip_folder: Path, tmp_path: Path, fold: int) -> None:
     folds = ["--data.num_folds", "2", "--data.fold", str(fold)]
-    assert main(["data", "prepare", str(clip_folder), str(tmp_path / "small"), "--workers", "1", *folds]) == 0
+    assert main(["data", "prepare", str(clip_folder), str(tmp_path / "small"), "--num_workers", "1", *folds]) == 0
     expected = {r.name: r.split for r in refold(VideoFolder(clip_folder).records, 2, fold)}
     found = {r.name.partition("/")[2].removesuffix(".jpeg.avi"): r.split for r in copied(tmp_path / "small").records}
     assert found == expected

@@ -33,11 +33,11 @@ SMALLER = {
     "vidcls fit": f"{SMALL_TRAINER} {SMALL_DATA} --trainer.max_epochs 1",
     "vidcls fit --run": "--trainer.max_epochs 2",
     "vidcls compare --config": f"{SMALL_TRAINER} {SMALL_DATA} --max_epochs 1 --seeds 0",
-    "vidcls flow --": "--workers 1",
-    "vidcls data check": "--workers 1",
-    "vidcls data prepare": "--workers 1",
-    "vidcls features": "--num-workers 0",
-    "python scripts/precompute_flow.py": "--workers 1",
+    "vidcls flow --": "--num_workers 1",
+    "vidcls data check": "--num_workers 1",
+    "vidcls data prepare": "--num_workers 1",
+    "vidcls features": "--num_workers 0",
+    "python scripts/precompute_flow.py": "--num_workers 1",
 }
 # What is replaced in a command: nothing is downloaded, and frames for a GPU are two hundred times the work of others.
 REPLACED = {

@@ -46,7 +46,7 @@ def test_a_training_that_meets_a_known_bad_file_says_so_before_it_starts(clips: 
     message = str(caught.value)
     assert message.startswith(f"{clips}/train/left/0.avi: cannot be used, as an earlier check found (ended by SIGSEGV)")
     assert "and 1 more files: " in message
-    assert "--fix-list" in message
+    assert "--fix_list" in message
     assert "--data.bad_videos skip" in message
     assert "\n" not in message
     with pytest.raises(DatasetError, match=r"test/left/0\.avi"):

@@ -347,7 +347,7 @@ def test_a_timeline_opens_the_video_once_and_decodes_each_frame_once(
     assert asked == sorted(set(asked))
 
 
-@pytest.mark.parametrize("windows", [[], ["--window-seconds", "0.5"]], ids=["whole", "windows"])
+@pytest.mark.parametrize("windows", [[], ["--window_seconds", "0.5"]], ids=["whole", "windows"])
 def test_predictions_and_the_labelled_copy_of_a_video_open_its_file_once(
     rgb_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, windows: list[str]
 ) -> None:

@@ -41,7 +41,7 @@ def pages(clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the common clips, by the command."""
     place = tmp_path_factory.mktemp("pages")
     output = str(place / "clips.html")
-    assert main(["data", "browse", str(clip_folder), "--output", output, "--num-samples", "2", *OPTIONS]) == 0
+    assert main(["data", "browse", str(clip_folder), "--output", output, "--num_samples", "2", *OPTIONS]) == 0
     return place
 
 
@@ -180,9 +180,9 @@ def test_the_page_and_the_check_say_the_same_and_open_each_file_once(
     assert main(["data", "check", *words, "--json", str(tmp_path / "check.json")]) == 1
     assert len(examined) == 22
     page = tmp_path / "clips.html"
-    for output in ([], ["--anew"]):
+    for output in ([], ["--recheck"]):
         del examined[:]
-        assert main(["data", "browse", *words, "--output", str(page), "--num-samples", "1", *output]) == 0
+        assert main(["data", "browse", *words, "--output", str(page), "--num_samples", "1", *output]) == 0
         assert len(examined) == (22 if output else 0)
     text = page.read_text(encoding="utf-8")
     found = json.loads((tmp_path / "check.json").read_text())["findings"]
@@ -242,7 +242,7 @@ def test_an_unreadable_video_has_its_reason_in_the_table(clip_folder: Path, tmp_
         (["browse", "nowhere.csv"], "nowhere.csv: no such file"),
         (["browse", "two_stream", "--config", "conv3d"], "leave one of them out"),
         (["browse", "two_stream", "--output", "page.txt"], "allowed are .html"),
-        (["browse", "two_stream", "--num-samples", "0"], "not an integer"),
+        (["browse", "two_stream", "--num_samples", "0"], "not an integer"),
         (["browse", "two_stream", "--data.clip_lenn", "3"], "clip_lenn"),
     ],
 )
@@ -266,7 +266,7 @@ def test_a_csv_file_and_a_run_are_data_sets_too(clip_folder: Path, tmp_path: Pat
     table.write_text("path,label,split\n" + "\n".join(lines) + "\n")
     with_root = ["--data.dataset.root", str(clip_folder), *OPTIONS]
     output = ["--output", str(tmp_path / "a.html")]
-    assert main(["data", "browse", str(table), "--config", "conv3d", *with_root, *output, "--num-samples", "1"]) == 0
+    assert main(["data", "browse", str(table), "--config", "conv3d", *with_root, *output, "--num_samples", "1"]) == 0
     text = (tmp_path / "a.html").read_text(encoding="utf-8")
     assert "22 videos of 3 classes" in text
     assert "rgb 3 x 8 x 32 x 32" in text
@@ -276,7 +276,7 @@ def test_a_csv_file_and_a_run_are_data_sets_too(clip_folder: Path, tmp_path: Pat
         f"model: SingleFrame\ndata:\n  dataset: {{class_path: VideoFolder, init_args: {{root: {clip_folder}}}}}\n"
         "  transform: {resize_px: null, crop_px: 32}\n"
     )
-    assert main(["data", "browse", str(run), "--output", str(tmp_path / "b.html"), "--num-samples", "1"]) == 0
+    assert main(["data", "browse", str(run), "--output", str(tmp_path / "b.html"), "--num_samples", "1"]) == 0
     assert "22 videos of 3 classes" in (tmp_path / "b.html").read_text(encoding="utf-8")
 
 
@@ -288,7 +288,7 @@ def test_the_list_of_videos_is_never_written_over(
     text = "path,label,split\n" + "\n".join(lines) + "\n"
     for name in ("clips.csv", "clips_videos.csv"):
         Path(name).write_text(text)
-    assert main(["data", "browse", "clips.csv", "--output", "clips.html", "--num-samples", "1", *OPTIONS]) == 0
+    assert main(["data", "browse", "clips.csv", "--output", "clips.html", "--num_samples", "1", *OPTIONS]) == 0
     assert Path("clips.csv").read_text() == text
     Path("clips_videos.csv").write_text(text)
     assert main(["data", "browse", "clips_videos.csv", "--output", "clips.html", *OPTIONS]) == 2

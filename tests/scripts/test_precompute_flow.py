@@ -77,9 +77,9 @@ def test_a_data_set_goes_in_and_a_store_comes_out_and_one_bad_file_stops_nothing
     store_folder = tmp_path / "flow"
     (videos / "class_1" / "3.mp4").write_bytes(b"no video")
     words = ["--data.dataset", "VideoCsv", "--data.dataset.path", str(videos / "clips.csv")]
-    words += ["--data.dataset.test_fraction", "0.4", "--output", str(store_folder), "--workers", "2"]
+    words += ["--data.dataset.test_fraction", "0.4", "--output", str(store_folder), "--num_workers", "2"]
 
-    assert script.main([*words, "--bound", "10", "--short-side", "40"]) == 1
+    assert script.main([*words, "--bound", "10", "--short_side", "40"]) == 1
     out, err = capfd.readouterr()
     assert "6 of 6 videos to do: about" in out
     assert "free" in out
@@ -127,7 +127,16 @@ def test_a_bound_that_cuts_is_said_by_the_computation_and_by_the_check(
     script: ModuleType, original_videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Everything slides by 1 px to the left: a bound of half a pixel cuts all of x and nothing of y."""
-    words = ["--folder", str(original_videos), "--output", str(tmp_path / "flow"), "--workers", "1", "--bound", "0.5"]
+    words = [
+        "--folder",
+        str(original_videos),
+        "--output",
+        str(tmp_path / "flow"),
+        "--num_workers",
+        "1",
+        "--bound",
+        "0.5",
+    ]
     for more in ([], [], ["--verify"]):
         assert script.main([*words, *more]) == 0
         line, videos = capsys.readouterr().out.splitlines()[-2:]
@@ -146,7 +155,16 @@ def test_after_a_kill_the_same_command_goes_on_and_keeps_what_is_finished(videos
         large = F.interpolate(frames.float(), scale_factor=6).to(torch.uint8).repeat(4, 1, 1, 1)
         write_video(videos / f"class_{i % 2}" / f"{i}.mp4", large)
     store_folder = tmp_path / "flow"
-    command = [sys.executable, str(SCRIPT), "--folder", str(videos), "--output", str(store_folder), "--workers", "1"]
+    command = [
+        sys.executable,
+        str(SCRIPT),
+        "--folder",
+        str(videos),
+        "--output",
+        str(store_folder),
+        "--num_workers",
+        "1",
+    ]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
@@ -199,7 +217,7 @@ def wait_for_workers_to_end(store_folder: Path) -> None:
         (["--folder", "{videos}", "--data.dataset", "VideoFolder", "--data.dataset.root", "{videos}"], "not both"),
         (["--folder", "{videos}/none"], "no such folder"),
         (["--folder", "{store}"], "no video below it"),
-        (["--folder", "{videos}", "--workers", "0"], "--workers: '0' is not an integer of at least 1"),
+        (["--folder", "{videos}", "--num_workers", "0"], "--num_workers: '0' is not an integer of at least 1"),
         (["--folder", "{videos}", "--weights", "raft_large"], "no effect on method"),
         (["--config", "{videos}/none.yaml"], "no such file"),
         (["--config", "{videos}/clips.csv"], "expected keys with values"),
@@ -267,7 +285,7 @@ trainer: {{max_epochs: 3}}
         return Report()
 
     monkeypatch.setattr("vidcls.cli.flow.precompute", record_call)
-    words = ["--config", str(tmp_path / "run.yaml"), "--output", str(tmp_path / "flow"), "--workers", "3"]
+    words = ["--config", str(tmp_path / "run.yaml"), "--output", str(tmp_path / "flow"), "--num_workers", "3"]
     assert script.main(words) == 0
     assert script.main([*words, "--method", "dis"]) == 0
     names = [f"class_{i % 2}/{i}.mp4" for i in range(NUM_VIDEOS)]

@@ -45,7 +45,7 @@ def duplicate_findings(records: Sequence[VideoRecord], known: Mapping[VideoSourc
         yield Finding("two labels", True, title, tuple(lines["labels"]), "find out which label is right")
     if lines["parts"]:
         title = f"{_times(lines['parts'])} in different splits: the test does not test them"
-        yield Finding("leak", True, title, tuple(lines["parts"]), "keep one copy; --fix-list keeps that of the test")
+        yield Finding("leak", True, title, tuple(lines["parts"]), "keep one copy; --fix_list keeps that of the test")
     if lines["part"]:
         title = f"{_times(lines['part'])} in one split"
         yield Finding("duplicate", True, title, tuple(lines["part"]), "keep one copy of each")

@@ -31,7 +31,7 @@ FAULTS: dict[Fault, tuple[str, str]] = {
     "undecodable": ("not readable by any decoder", "copy or download them again, or remove them"),
     "damaged": ("damaged: frames from some point on cannot be decoded", "copy or download them again, or cut them"),
     "crash": ("crashing the process that reads them", "remove them, or encode them again"),
-    "hang": ("not read within the time limit", "set a longer --time-limit; if that does not help, remove them"),
+    "hang": ("not read within the time limit", "set a longer --time_limit; if that does not help, remove them"),
 }
 
 
@@ -174,7 +174,7 @@ def _notes(data: CheckedData) -> Iterator[Finding]:
     fallen = [f"{n}: {h.decoder}" for n, h in healths if h.decoder not in ("decord", "jpeg", data.settings.decoder)]
     yield from _finding("fallback", False, "read by another decoder than the first", fallen, "they load more slowly")
     unread = [f"{n}: {h.num_unread} of {h.num_frames} frames" for n, h in healths if h.num_unread]
-    remedy = "set a longer --time-limit to have all of it read"
+    remedy = "set a longer --time_limit to have all of it read"
     yield from _finding("long", False, "too long to be read whole in the time allowed", unread, remedy)
 
 

@@ -85,9 +85,9 @@ def write_fix_list(fixed: FixList, output: Path, root: Path) -> None:
         DatasetError: there is a file of that name, or what is left is not a data set.
     """
     if output.exists():
-        raise DatasetError(f"--fix-list {output}: already exists, and a list is never overwritten: pass another name")
+        raise DatasetError(f"--fix_list {output}: already exists, and a list is never overwritten: pass another name")
     if not fixed.kept:
-        raise DatasetError(f"--fix-list {output}: no video can be used, so that there is nothing to list")
+        raise DatasetError(f"--fix_list {output}: no video can be used, so that there is nothing to list")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem}-") as folder:
         draft = Path(folder) / output.name
@@ -97,7 +97,7 @@ def write_fix_list(fixed: FixList, output: Path, root: Path) -> None:
             VideoCsv(draft, root=output.parent)
         except DatasetError as error:
             reason = str(error).replace(str(draft), "it")
-            raise DatasetError(f"--fix-list {output}: what can be used is not a data set: {reason}") from error
+            raise DatasetError(f"--fix_list {output}: what can be used is not a data set: {reason}") from error
         draft.replace(output)
 
 

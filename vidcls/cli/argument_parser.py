@@ -3,9 +3,34 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+from collections.abc import Collection, Sequence
+from typing import Any, NoReturn
 
 from vidcls.errors import ConfigurationError
+
+# How version 0.1 spelled some options; all others had dashes in place of underscores.
+FORMER = {
+    "--workers": "--num_workers",
+    "--anew": "--recheck",
+    "--ckpt": "--ckpt_path",
+    "--folds": "--num_folds",
+    "--most-lines": "--max_lines",
+}
+
+
+def spelled(words: Sequence[str], options: Collection[str]) -> list[str]:
+    """The words with the options that are spelled as version 0.1 did spelled as they are now.
+
+    >>> spelled(["--short-side=96", "--workers", "2"], {"--short_side", "--num_workers"})
+    ['--short_side=96', '--num_workers', '2']
+    """
+    found: list[str] = []
+    for word in words:
+        option, equals, value = word.partition("=")
+        now = FORMER.get(option, f"--{option[2:].replace('-', '_')}")
+        is_former = option.startswith("--") and option not in options and now in options
+        found.append(f"{now}{equals}{value}" if is_former else word)
+    return found
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -17,12 +42,22 @@ class OneLineParser(argparse.ArgumentParser):
     """
 
     def __init__(self, command: str, description: str) -> None:
+        self._known: set[str] = set()
         super().__init__(
             prog=f"vidcls {command}",
             description=description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+
+    def add_argument(self, *names: str, **settings: Any) -> argparse.Action:
+        """As in argparse."""
+        self._known.update(names)
+        return super().add_argument(*names, **settings)
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """As in argparse, with the spellings of version 0.1 as well."""
+        return super().parse_known_args(None if args is None else spelled(args, self._known), namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise ConfigurationError with the message."""

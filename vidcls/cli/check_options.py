@@ -20,7 +20,7 @@ DEFAULT_SECONDS = 60.0
 
 
 def add_check_options(parser: ArgumentParser) -> None:
-    """Add ``--cache``, ``--anew`` and ``--time-limit``."""
+    """Add ``--cache``, ``--recheck`` and ``--time_limit``."""
     add = parser.add_argument
     add(
         "--cache",
@@ -28,9 +28,9 @@ def add_check_options(parser: ArgumentParser) -> None:
         help="where it is kept what was found, or none (default, where a training looks: vidcls/checked in "
         "$XDG_CACHE_HOME or ~/.cache)",
     )
-    add("--anew", action="store_true", help="open all files, whatever is known of them")
+    add("--recheck", action="store_true", help="open all files, whatever is known of them")
     add(
-        "--time-limit",
+        "--time_limit",
         type=positive_seconds,
         default=DEFAULT_SECONDS,
         metavar="SECONDS",
@@ -81,5 +81,5 @@ def checked_files(
             pool=chosen_pool(options),
             most_seconds=options.time_limit,
             progress=bar.update,
-            anew=options.anew,
+            anew=options.recheck,
         )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DESCRIPTION = """Train several configurations alike, test them, measure what each costs, and set them side by side.
 
   vidcls compare --config single_frame --config two_stream --output runs/compared --max_epochs 6
-  vidcls compare --config a.yaml --config b.yaml --output compared --data my_videos.yaml --folds 5 --seeds 0 1 2
+  vidcls compare --config a.yaml --config b.yaml --output compared --data my_videos.yaml --num_folds 5 --seeds 0 1 2
   vidcls compare --runs runs                                          trainings made by hand, once tested
 
 Every configuration is trained with every seed (and every fold) on the same clips under the same budget. Given again,
@@ -34,8 +34,8 @@ DEFAULT_SEEDS = (0, 1, 2)
 DEFAULT_BATCH_SIZE = 8
 OF_TRAINING = ("config", "names", "seeds", "folds", "max_epochs", "max_minutes", "flow", "output", "ckpt")
 INSTEAD = {  # what would make the runs unlike each other, or is said by an option of ours
-    "--data.fold": "--folds N runs all folds",
-    "--data.num_folds": "--folds N runs all folds",
+    "--data.fold": "--num_folds N runs all folds",
+    "--data.num_folds": "--num_folds N runs all folds",
     "--data.flow": "--flow FOLDER gives it to the models that see flow",
     "--trainer.default_root_dir": "--output DIR says where the runs lie",
 }
@@ -109,12 +109,12 @@ def _parsed(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
     add("--runs", type=Path, default=None, help="Compare the runs in this folder in place of training.")
     add("--output", type=Path, default=None, help="Folder of the comparison.")
     add("--seeds", type=int, nargs="+", default=None, help="One training for each (default: 0 1 2).")
-    add("--folds", type=positive_count, default=None, help="Cross-validate: so many folds for each seed.")
+    add("--num_folds", type=positive_count, default=None, help="Cross-validate: so many folds for each seed.")
     add("--max_epochs", type=positive_count, default=None, help="The budget of every training, in epochs.")
     add("--max_minutes", type=_minutes, default=None, help="The same in minutes: the first to end.")
     add("--flow", type=Path, default=None, help="Folder of stored flow, for the models that see flow.")
     add("--device", choices=("cpu", "cuda"), default=None, help="Train and measure there; as configured.")
-    add("--ckpt", choices=("best", "last"), default=None, help="The checkpoint that is tested (default: best).")
+    add("--ckpt_path", choices=("best", "last"), default=None, help="The checkpoint that is tested (default: best).")
     add(
         "--cost_batch_size",
         type=positive_count,
@@ -137,7 +137,7 @@ def _parsed(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
             raise ConfigurationError(f"--{name} and {option} say the same: pass one of them")
     _check(options, passed_on)
     options.seeds = list(DEFAULT_SEEDS) if options.seeds is None else options.seeds
-    options.ckpt = options.ckpt or "best"
+    options.ckpt_path = options.ckpt or "best"
     return options, passed_on
 
 
@@ -160,8 +160,10 @@ def _check(options: Namespace, passed_on: Sequence[str]) -> None:
         raise ConfigurationError(
             "nothing to compare: pass --config A --config B ... with --output DIR, or --runs DIR with trained runs"
         )
-    if options.folds == 1:
-        raise ConfigurationError("--folds 1: at least 2 folds are needed; without --folds: the split of the data set")
+    if options.num_folds == 1:
+        raise ConfigurationError(
+            "--num_folds 1: at least 2 folds are needed; without --num_folds: the split of the data set"
+        )
     seeds = options.seeds or []
     if len(set(seeds)) < len(seeds) or any(seed < 0 for seed in seeds):
         raise ConfigurationError(f"--seeds {' '.join(map(str, seeds))}: pass different integers of at least 0")
@@ -174,11 +176,11 @@ def _train(options: Namespace, passed_on: Sequence[str], execute: Execute) -> li
 
     plan = plan_of(options, passed_on)
     for run in plan:
-        steps(run, options.ckpt)  # refuses a folder that cannot be used, before anything is trained
+        steps(run, options.ckpt_path)  # refuses a folder that cannot be used, before anything is trained
     failures: list[str] = []
     for number, run in enumerate(plan, start=1):
         at = f"[{number}/{len(plan)}] {run.title}"
-        todo = steps(run, options.ckpt)
+        todo = steps(run, options.ckpt_path)
         if not todo:
             _say(f"{at}: is there")
         for step in todo:

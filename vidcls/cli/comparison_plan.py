@@ -42,7 +42,7 @@ def plan_of(options: Namespace, passed_on: Sequence[str]) -> list[PlannedRun]:
             run folder has other settings.
     """
     arguments = _arguments(options, passed_on)
-    plan = planned_runs(arguments, options.output, seeds=options.seeds, num_folds=options.folds)
+    plan = planned_runs(arguments, options.output, seeds=options.seeds, num_folds=options.num_folds)
     _check_plan(plan, options.output)
     return plan
 

@@ -69,13 +69,13 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
     add("--config", help="for a folder or csv file: the configuration whose clips are shown (default: TwoStream's own)")
     add("--output", type=Path, default=DEFAULT_OUTPUT, metavar="FILE", help="the .html file (default data.html)")
     add(
-        "--max-opened",
+        "--max_opened",
         type=positive_count,
         default=5000,
         metavar="N",
         help="of more videos so many are opened, spread evenly (default 5000)",
     )
-    add("--num-samples", type=positive_count, default=4, metavar="N", help="videos whose clips are shown (default 4)")
+    add("--num_samples", type=positive_count, default=4, metavar="N", help="videos whose clips are shown (default 4)")
     add_check_options(parser)
     add_workers_option(parser)
     return parser.parse_known_args(argv)

@@ -30,13 +30,13 @@ copies, above all across parts; groups across parts; missing classes and labels 
 flow.
 
   vidcls data check my_videos
-  vidcls data check clips.csv --fix-list sound.csv     and then   vidcls fit ... --data.dataset.path sound.csv
+  vidcls data check clips.csv --fix_list sound.csv     and then   vidcls fit ... --data.dataset.path sound.csv
   vidcls data check two_stream --data.clip_len 8 --json check.json
 
 What was found is kept, so that a second check opens only what has changed, and a training says at its start which of
 its files are known to be bad. A folder without class folders is checked too, as files alone.
 
---fix-list leaves out what cannot be read; of copies it keeps one, that of the test before that of the validation before
+--fix_list leaves out what cannot be read; of copies it keeps one, that of the test before that of the validation before
 that of the training; of copies with different labels it keeps none; it brings each group into one part. It says what it
 left out and why, and never writes over a file.
 
@@ -57,15 +57,15 @@ def main(argv: list[str]) -> int:
     from vidcls.loading.loading_speed import known_speed
     from vidcls.outputs import check_place
 
-    for option, file in (("--json", options.json), ("--fix-list", options.fix_list)):
+    for option, file in (("--json", options.json), ("--fix_list", options.fix_list)):
         if file is not None:
             check_place(file, [Path(options.source)], option=option)
     if options.fix_list is not None and options.fix_list.exists():
-        raise ConfigurationError(f"--fix-list {options.fix_list}: already exists: pass another name, or remove it")
+        raise ConfigurationError(f"--fix_list {options.fix_list}: already exists: pass another name, or remove it")
     shard = _shard(options)
     data, root, refusals, notes = _data(options, others)
     if options.fix_list is not None and not data.has_labels:
-        raise ConfigurationError(f"--fix-list: {options.source} has no classes, so that no list of labels can be made")
+        raise ConfigurationError(f"--fix_list: {options.source} has no classes, so that no list of labels can be made")
     folder = chosen_cache_folder(options)
     if not shard.is_whole:  # as files alone: classes and splits are not those of the data set
         mine = shard.of(list({record.source: record for record in data.records}.values()))
@@ -79,7 +79,7 @@ def main(argv: list[str]) -> int:
         speed_file = None if folder is None else folder / "speed.json"
         speed = known_speed(data.sound, data.settings, data.flow_source, speed_file)
     seconds = time.monotonic() - started
-    print_report(data, found, speed, num_opened=files.num_opened, seconds=seconds, most_lines=options.most_lines)
+    print_report(data, found, speed, num_opened=files.num_opened, seconds=seconds, most_lines=options.max_lines)
     if options.json is not None:
         write_text(options.json, as_plain(data, found, speed, num_opened=files.num_opened, seconds=seconds))
         say(f"wrote {options.json}")
@@ -96,7 +96,7 @@ def _shard(options: Namespace) -> Shard:
     """The shard, which finds out about its files; what is said of the whole data set waits for the others."""
     shard = chosen_shard(options)
     if not shard.is_whole:
-        for option, is_given in (("--json", options.json), ("--fix-list", options.fix_list)):
+        for option, is_given in (("--json", options.json), ("--fix_list", options.fix_list)):
             if is_given is not None:
                 raise ConfigurationError(
                     f"{option}: needs what all shards find: run them, then the same command without --shard, which "
@@ -159,7 +159,7 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
     add = parser.add_argument
     add("source", metavar=SOURCE, help=SOURCE_HELP)
     add("--config", help="for a folder or csv file: the configuration whose clips are meant (default: TwoStream's own)")
-    add("--fix-list", type=Path, metavar="FILE", help="a new csv file of the usable videos, which is a data set itself")
+    add("--fix_list", type=Path, metavar="FILE", help="a new csv file of the usable videos, which is a data set itself")
     add("--json", type=Path, metavar="FILE", help="everything that was found, also of each file")
     add_check_options(parser)
     add_pool_options(
@@ -167,5 +167,5 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
         shard_help="open only the i-th of n shares of the files, i from 1 to n; when all shards are done, the command "
         "without it reports on all",
     )
-    add("--most-lines", type=positive_count, default=10, metavar="N", help="lines shown of each problem (default 10)")
+    add("--max_lines", type=positive_count, default=10, metavar="N", help="lines shown of each problem (default 10)")
     return parser.parse_known_args(argv)

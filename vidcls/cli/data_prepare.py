@@ -23,7 +23,7 @@ DESCRIPTION = """A copy of a data set for training: smaller frames, each a JPEG 
 loaded in a tenth of the time. It is a data set like any other, and its files are Motion JPEG that every player shows.
 
   vidcls data prepare my_videos small
-  vidcls data prepare ucf101.yaml small --short-side 256 --with-flow dis
+  vidcls data prepare ucf101.yaml small --short_side 256 --with_flow dis
   vidcls data prepare my_videos small --shard 2/3    at the same time as 1/3 and 3/3, here or on other machines
   vidcls fit --config two_stream --data video_csv --data.dataset.path small/clips.csv --data.flow small/flow
 
@@ -108,8 +108,8 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
     add = parser.add_argument
     add("source", metavar=SOURCE, help=SOURCE_HELP)
     add("output", metavar="OUT", type=Path, help="the folder of the copy")
-    add("--short-side", type=positive_count, default=128, metavar="PX", help="length of the shorter side (default 128)")
+    add("--short_side", type=positive_count, default=128, metavar="PX", help="length of the shorter side (default 128)")
     add("--quality", type=positive_count, default=3, help="of the JPEG pictures, 1 (best) to 31 (default 3)")
-    add("--with-flow", choices=METHODS, help="compute optical flow beside it")
+    add("--with_flow", choices=METHODS, help="compute optical flow beside it")
     add_pool_options(parser)
     return parser.parse_known_args(argv)

@@ -21,7 +21,7 @@ DESCRIPTION = """Why a model says what it says: where and when it looks for a cl
 
   vidcls explain runs/two_stream/2026-11-20_10-00-00 new.mp4 --output heat.mp4
   vidcls explain best.ckpt new.mp4 --class wave --method cam --output frames.png
-  vidcls explain best.ckpt new.mp4 --over-time time.png       hide, shuffle and reverse time
+  vidcls explain best.ckpt new.mp4 --over_time time.png       hide, shuffle and reverse time
   vidcls explain best.ckpt --kernels kernels.png              the kernels of the first layers
 
 Heat is found on the clips of the model's own test, in their centre crop. gradcam is for every model; cam for those that
@@ -89,8 +89,8 @@ def _parsed(argv: list[str]) -> Namespace:
         metavar="FILE",
         help="a video (.mp4, .mov, .mkv, .gif), or a row of frames (.png) (default heat.png)",
     )
-    add("--over-time", type=Path, metavar="FILE", help="a plot (.png) of the score with parts of time hidden")
-    add("--num-parts", type=positive_count, metavar="N", help="parts of time to hide (default: one for each frame)")
+    add("--over_time", type=Path, metavar="FILE", help="a plot (.png) of the score with parts of time hidden")
+    add("--num_parts", type=positive_count, metavar="N", help="parts of time to hide (default: one for each frame)")
     add("--kernels", type=Path, metavar="FILE", help="a picture (.png) of the first kernels, beside hand-made ones")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs (default auto)")
     options = parser.parse_args(argv)
@@ -110,7 +110,7 @@ def _check_outputs(options: Namespace) -> None:
 
     wanted: list[tuple[str, Path | None, Sequence[str]]] = [
         ("--output", options.output, (*FILM_SUFFIXES, *STRIP_SUFFIXES)),
-        ("--over-time", options.over_time, STRIP_SUFFIXES),
+        ("--over_time", options.over_time, STRIP_SUFFIXES),
         ("--kernels", options.kernels, STRIP_SUFFIXES),
     ]
     for option, path, suffixes in wanted:

@@ -79,8 +79,8 @@ def _parsed(argv: list[str]) -> Namespace:
     add("run", metavar="RUN", type=Path, help="the folder of a run, or a checkpoint in it")
     add("--layer", metavar="NAME", help="the layer that is drawn (default: the deepest stage)")
     add("--output", type=Path, metavar="FOLDER", help="where to write (default: features in the run)")
-    add("--batch-size", type=positive_count, default=16, metavar="N", help="videos at once (default 16)")
-    add("--num-workers", type=int, default=2, metavar="N", help="processes that load; 0 for none (default 2)")
+    add("--batch_size", type=positive_count, default=16, metavar="N", help="videos at once (default 16)")
+    add("--num_workers", type=int, default=2, metavar="N", help="processes that load; 0 for none (default 2)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs (default auto)")
     return parser.parse_args(argv)
 

@@ -3,10 +3,10 @@
 The same command again goes on where it stopped: videos that are done stay untouched. Exit status: 0 all done, 1 some
 videos failed (listed at the end and in failures.csv in the store), 2 bad usage or a store of other settings.
 
-  vidcls flow --data.dataset VideoCsv --data.dataset.path clips.csv --output flow --workers 4
+  vidcls flow --data.dataset VideoCsv --data.dataset.path clips.csv --output flow --num_workers 4
   vidcls flow --config two_stream --output flow
   vidcls flow --data ucf101 --output flow
-  vidcls flow --folder videos --output flow --method farneback --short-side 128
+  vidcls flow --folder videos --output flow --method farneback --short_side 128
   vidcls flow --folder videos --output flow --verify
   vidcls flow --folder videos --output flow --shard 2/3    at the same time as 1/3 and 3/3, here or on other machines
   vidcls flow show VIDEO --output flow.mp4                 look at it (see vidcls flow show --help)
@@ -25,6 +25,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from vidcls.cli.argument_parser import spelled
 from vidcls.cli.chosen_dataset import with_one_dataset
 from vidcls.cli.pool_options import add_pool_options, chosen_pool, chosen_shard
 from vidcls.cli.words import CONFIG, Words
@@ -74,7 +75,8 @@ def _parsed(words: Sequence[str]) -> tuple[Namespace, FlowSettings, list[VideoRe
         given = with_one_dataset(Words(words))
         _check_sections(given)
         section, parser = given.section("data"), _parser()
-        options = parser.parse_args(_dataset_words(section) + given.without(*CONFIG, "--data").arguments)
+        others = spelled(given.without(*CONFIG, "--data").arguments, ("--short_side", "--num_workers"))
+        options = parser.parse_args(_dataset_words(section) + others)
         chosen_shard(options)  # says now what no video could change
         return options, _settings(options, section), _records(parser, options)
     except ArgumentError as error:
@@ -108,7 +110,7 @@ def _parser() -> ArgumentParser:
         "at --output has, else dis",
     )
     add("--bound", type=float, help="largest displacement that is kept, in pixels per frame (else 20)")
-    add("--short-side", type=int, help="length of the frames' shorter side in pixels (else that of the video)")
+    add("--short_side", type=int, help="length of the frames' shorter side in pixels (else that of the video)")
     add("--weights", help="for raft: raft_small, raft_large or a file of weights (else raft_small)")
     add(
         "--decoder",

@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
         help="a video (.mp4, .mov, .mkv) or a row of frames (.png) (default flow.png)",
     )
     add("--method", choices=METHODS, default="dis", help="how flow is computed (default dis)")
-    add("--short-side", type=positive_count, metavar="PX", help="compute at this length of the shorter side")
+    add("--short_side", type=positive_count, metavar="PX", help="compute at this length of the shorter side")
     add("--bound", type=positive_pixels, metavar="PX", help="pixels per frame at full strength (default: by the video)")
     add("--weights", help="for raft: raft_small, raft_large or a file of weights")
     options = parser.parse_args(argv)

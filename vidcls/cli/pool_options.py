@@ -20,7 +20,7 @@ SHARD_HELP = (
 
 
 def add_pool_options(parser: ArgumentParser, *, shard_help: str = SHARD_HELP) -> None:
-    """Add ``--workers`` and ``--shard``.
+    """Add ``--num_workers`` and ``--shard``.
 
     Args:
         parser: takes them.
@@ -31,9 +31,9 @@ def add_pool_options(parser: ArgumentParser, *, shard_help: str = SHARD_HELP) ->
 
 
 def add_workers_option(parser: ArgumentParser) -> None:
-    """Add ``--workers`` alone, for a command that reports on all videos."""
+    """Add ``--num_workers`` alone, for a command that reports on all videos."""
     parser.add_argument(
-        "--workers",
+        "--num_workers",
         type=positive_count,
         default=num_cpus(),
         metavar="N",
@@ -45,7 +45,7 @@ def chosen_pool(options: Namespace) -> Pool:
     """Where the work is done. A place that is not this machine is a class in ``vidcls/jobs``, chosen here."""
     from vidcls.jobs import local_pool  # imports torch
 
-    return local_pool(options.workers)
+    return local_pool(options.num_workers)
 
 
 def chosen_shard(options: Namespace) -> Shard:

@@ -26,7 +26,7 @@ DESCRIPTION = """Label videos with a trained model, in the way in which its test
 
   vidcls predict runs/two_stream/2026-11-20_10-00-00 new.mp4
   vidcls predict best.ckpt clips 'more/*.mp4' --output scores.csv
-  vidcls predict best.ckpt long.mp4 --window-seconds 2 --output timeline.json --overlay labelled.mp4
+  vidcls predict best.ckpt long.mp4 --window_seconds 2 --output timeline.json --overlay labelled.mp4
 
 Rows come as they are found; until all are there, --output scores.csv is called scores.partial.csv, which stays where
 the command is interrupted.
@@ -107,22 +107,22 @@ def _parsed(argv: list[str]) -> Namespace:
     )
     add("videos", metavar="VIDEO", nargs="+", help="videos, folders of videos, or patterns in quotes")
     add("--output", type=Path, metavar="FILE", help="write all scores to this .csv or .json file")
-    add("--top-k", type=positive_count, default=5, metavar="K", help="classes to show, best first (default 5)")
+    add("--top_k", type=positive_count, default=5, metavar="K", help="classes to show, best first (default 5)")
     add(
         "--overlay",
         type=Path,
         metavar="OUT",
         help="write the video with label and score drawn into it: OUT.mp4, or a folder, which several videos need",
     )
-    add("--window-seconds", type=positive_seconds, metavar="S", help="cut videos into windows of S seconds: a timeline")
-    add("--hop-seconds", type=positive_seconds, metavar="S", help="from one window to the next (default: end to end)")
+    add("--window_seconds", type=positive_seconds, metavar="S", help="cut videos into windows of S seconds: a timeline")
+    add("--hop_seconds", type=positive_seconds, metavar="S", help="from one window to the next (default: end to end)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs (default auto)")
     options = parser.parse_intermixed_args(argv)
     if options.hop_seconds is not None:
         if options.window_seconds is None:
-            parser.error("--hop-seconds needs --window-seconds")
+            parser.error("--hop_seconds needs --window_seconds")
         if options.hop_seconds > options.window_seconds:
-            parser.error("--hop-seconds is longer than --window-seconds, which would leave parts out")
+            parser.error("--hop_seconds is longer than --window_seconds, which would leave parts out")
     return options
 
 

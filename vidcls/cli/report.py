@@ -20,7 +20,7 @@ classes, calibration, streams and fusion, the most confident errors and the leas
 heat maps, curves, speed, settings. The numbers behind its figures are in a folder beside it.
 
   vidcls report runs/two_stream/2026-11-20_10-00-00
-  vidcls report runs/two_stream/2026-11-20_10-00-00 --output page.html --num-shown 24"""
+  vidcls report runs/two_stream/2026-11-20_10-00-00 --output page.html --num_shown 24"""
 
 
 def main(argv: list[str]) -> int:
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     add = parser.add_argument
     add("run", metavar="RUN", type=Path, help="the folder of a run that was tested")
     add("--output", type=Path, metavar="FILE", help="the .html file (default: report.html in the run)")
-    add("--num-shown", type=positive_count, default=12, metavar="N", help="mistakes and hits to show (default 12)")
+    add("--num_shown", type=positive_count, default=12, metavar="N", help="mistakes and hits to show (default 12)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs (default auto)")
     options = parser.parse_args(argv)
     output: Path = options.output or options.run / REPORT_FILE

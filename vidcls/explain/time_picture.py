@@ -39,7 +39,7 @@ def write_time_effects(effects: TimeEffects, class_name: str, output: Path) -> l
     orders.set_xticks([0, 1], ["reversed", "shuffled"])
     orders.set_xlim(-0.6, 1.6)
     table = output.with_suffix(".csv")
-    with named_output(output, option="--over-time"):
+    with named_output(output, option="--over_time"):
         save_png(figure, output)
         write_csv(table, _table(effects))
     return [output, table]

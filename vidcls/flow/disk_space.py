@@ -38,7 +38,7 @@ class SpaceEstimate:
         if self.num_bytes * _MARGIN > self.free_bytes:
             raise FlowError(
                 f"the flow needs about {megabytes(self.num_bytes)} and the disk of {root} has "
-                f"{megabytes(self.free_bytes)} free: make room, choose another folder, or store less with --short-side"
+                f"{megabytes(self.free_bytes)} free: make room, choose another folder, or store less with --short_side"
             )
 
 

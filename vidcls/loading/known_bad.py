@@ -42,7 +42,7 @@ def refuse_known_bad(
     fatal = [r for r in records if r.source in bad and refusing.get(r.split, bad_test_videos == "error")]
     if fatal:
         more = f", and {len(fatal) - 1} more files" if len(fatal) > 1 else ""
-        way_out = "leave them out (vidcls data check SOURCE --fix-list FILE writes a list without them)"
+        way_out = "leave them out (vidcls data check SOURCE --fix_list FILE writes a list without them)"
         is_train = fatal[0].split == "train"
         way_out += ", or set " + ("--data.bad_videos skip" if is_train else "--data.bad_test_videos wrong")
         raise DatasetError(

@@ -145,7 +145,7 @@ def test_what_writes_many_files_keeps_those_that_are_whole_and_goes_on_when_ther
 ) -> None:
     words: tuple[object, ...] = {
         "flow": ("flow", "--folder", clip_folder, "--output", "out", "--method", "dis"),
-        "prepare": ("data", "prepare", clip_folder, "out", "--short-side", 32),
+        "prepare": ("data", "prepare", clip_folder, "out", "--short_side", 32),
         "shapes": ("out",),
     }[job]
     runner = "shapes" if job == "shapes" else "vidcls"

@@ -49,7 +49,7 @@ def writings(clip_folder: Path, tmp_path: Path) -> dict[str, Writing]:
         "flow": Writing(
             "vidcls", ("flow", "--folder", few, "--output", "flow", "--method", "dis"), _flow(few), ".manifest-*.json"
         ),
-        "prepare": Writing("vidcls", ("data", "prepare", few, "small", "--short-side", 24), _prepared(few)),
+        "prepare": Writing("vidcls", ("data", "prepare", few, "small", "--short_side", 24), _prepared(few)),
         "shapes": Writing("shapes", (".",), _shapes, ".*-*"),
     }
 

@@ -1,0 +1,37 @@
+"""One option has one spelling, and those of version 0.1 still work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vidcls.cli import COMMANDS
+from vidcls.cli.argument_parser import FORMER, spelled
+
+Command = Callable[..., object]
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_no_command_has_an_option_with_dashes(vidcls: Command, command: str) -> None:
+    options = set(re.findall(r"(?<![\w-])--[\w.-]+", vidcls(*command.split(), "--help").out))  # type: ignore[attr-defined]
+    odd = {option for option in options if "-" in option[2:]}
+    assert odd <= {"--allow-class"}
+    assert not options & {former for former in FORMER if FORMER[former] in options}
+
+
+@pytest.mark.parametrize(("was", "now"), FORMER.items())
+def test_a_former_spelling_is_the_present_one_where_a_command_has_that(was: str, now: str) -> None:
+    assert spelled([was, "3", f"{was}=4"], {now}) == [now, "3", f"{now}=4"]
+    assert spelled([was, "3"], {"--other"}) == [was, "3"]
+    assert spelled(["3", was.lstrip("-")], {now}) == ["3", was.lstrip("-")]
+
+
+def test_a_command_takes_the_spellings_of_version_0_1(vidcls: Command, clip_folder: Path, tmp_path: Path) -> None:
+    words = ["--short-side=24", "--workers", "1", "--bound", "8"]
+    done = vidcls("flow", "--folder", str(clip_folder / "val"), "--output", str(tmp_path / "flow"), *words)
+    assert (done.status, (tmp_path / "flow").is_dir()) == (0, True)  # type: ignore[attr-defined]
+    words = ["--most-lines", "2", "--anew", "--time-limit", "9", "--workers=1"]
+    assert "22 files opened" in vidcls("data", "check", str(clip_folder), *words).out  # type: ignore[attr-defined]
