@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vidcls.types import ClipSettings, Prediction, VideoRecord
+from vidcls.predict.prediction import Prediction
+from vidcls.types import ClipSettings, VideoRecord
 from vidcls.video import LocalFile
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from vidcls.loading import VideoDataModule
     from vidcls.models import VideoClassifier, load_classifier
     from vidcls.predict import Predictor
-    from vidcls.types import Prediction, VideoRecord
+    from vidcls.predict.prediction import Prediction
+    from vidcls.types import VideoRecord
     from vidcls.video import open_video, write_video
 
 __version__ = "0.1.0"
@@ -51,7 +52,7 @@ _HOMES = {
     "Explainer": "vidcls.explain",
     "FlowSettings": "vidcls.flow",
     "FlowStore": "vidcls.flow",
-    "Prediction": "vidcls.types",
+    "Prediction": "vidcls.predict.prediction",
     "Predictor": "vidcls.predict",
     "VideoClassifier": "vidcls.models",
     "VideoDataModule": "vidcls.loading",

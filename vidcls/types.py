@@ -22,8 +22,6 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, runtime_checkabl
 
 from torch import Tensor
 
-from vidcls.class_names import label_text
-
 if TYPE_CHECKING:
     from vidcls.video.source import VideoSource
 
@@ -239,40 +237,3 @@ class ListsVideos(Protocol):
 
     def split(self, name: Split) -> list[VideoRecord]:
         """The videos of one split, in the order of their numbers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The scores of one video.
-
-    Args:
-        path: the file.
-        class_names: K names.
-        scores: K probabilities, the mean over the views of the video.
-        start_seconds: where the scored part begins.
-        end_seconds: where it ends.
-        classes: the classes that the video is given.
-    """
-
-    path: Path
-    class_names: tuple[str, ...]
-    scores: tuple[float, ...]
-    start_seconds: float
-    end_seconds: float
-    classes: tuple[str, ...]
-
-    @property
-    def label(self) -> str:
-        """The classes that the video is given, as one text: the name of one class, ``a|b`` of two."""
-        return label_text(self.classes)
-
-    @property
-    def caption(self) -> str:
-        """The classes that the video is given, each with its score: ``wave 0.93``."""
-        score_of = dict(zip(self.class_names, self.scores, strict=True))
-        return ", ".join(f"{name} {score_of[name]:.2f}" for name in self.classes)
-
-    def top(self, k: int) -> list[tuple[str, float]]:
-        """The ``k`` most probable classes with their scores, best first."""
-        ranked = sorted(zip(self.class_names, self.scores, strict=True), key=lambda pair: -pair[1])
-        return ranked[:k]

@@ -21,8 +21,8 @@ from vidcls.datasets import VideoFolder
 from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame
 from vidcls.predict import Predictor
+from vidcls.predict.prediction import Prediction
 from vidcls.transforms import TransformSettings
-from vidcls.types import Prediction
 from vidcls.video import open_video, write_video
 
 

@@ -18,7 +18,7 @@ from vidcls.flow import FlowSettings, estimate
 from vidcls.flow.codec import dequantize, quantize
 from vidcls.inference.network_input import NetworkInput, flow_between, with_flow
 from vidcls.loading import VideoDataModule
-from vidcls.loading.clip_dataset import augmented_batch
+from vidcls.loading.batches import augmented_batch
 from vidcls.transforms import TransformSettings
 from vidcls.types import Batch, StreamKind
 

@@ -14,7 +14,8 @@ from vidcls.clips.reader import ClipReader
 from vidcls.datasets import VideoFolder
 from vidcls.errors import DecodeError, FlowError, MissingFlowError
 from vidcls.flow import FlowSettings
-from vidcls.loading.clip_dataset import ClipKey, OrderedVideos, TrainClips, collate
+from vidcls.loading.batches import collate
+from vidcls.loading.clip_dataset import ClipKey, OrderedVideos, TrainClips
 from vidcls.tasks import SingleLabel
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings, VideoRecord
@@ -51,7 +52,7 @@ def test_equal_keys_give_equal_samples_and_any_other_key_another(clip_dataset: V
     clips = train_clips(clip_dataset, color_jitter=0.4)
     first, again = clips[ClipKey(1, 2, 3)], train_clips(clip_dataset, color_jitter=0.4)[ClipKey(1, 2, 3)]
     for name in ("rgb", "flow"):
-        assert torch.equal(first[name], again[name])  # type: ignore[literal-required]
+        assert torch.equal(first["streams"][name], again["streams"][name])  # type: ignore[typeddict-item]
     for key in (ClipKey(0, 2, 3), ClipKey(1, 1, 3), ClipKey(1, 2, 4)):
         assert not torch.equal(first["streams"]["rgb"], clips[key]["streams"]["rgb"])  # type: ignore[typeddict-item]
 

@@ -11,7 +11,7 @@ import pytest
 
 from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.predict.output import PredictionFile, check_output, table_line
-from vidcls.types import Prediction
+from vidcls.predict.prediction import Prediction
 
 SCORES = (0.1 + 1e-9, 0.65, 0.25)
 CLASSES = ("sit", "stand, up", "übung")

@@ -10,7 +10,7 @@ from opened_files import watch_decoders
 
 from vidcls.errors import DecodeError, VidclsError
 from vidcls.predict.overlay import caption, draw_caption, overlay_path, write_overlay
-from vidcls.types import Prediction
+from vidcls.predict.prediction import Prediction
 from vidcls.video import open_video, write_video
 
 NAMES = ("left", "right")

@@ -24,10 +24,11 @@ from vidcls.inference import Scorer
 from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame, TwoStream, VideoClassifier
 from vidcls.predict import Predictor
+from vidcls.predict.prediction import Prediction
 from vidcls.tasks import SingleLabel
 from vidcls.training.fusion import fixed_fusions
 from vidcls.transforms import TransformSettings
-from vidcls.types import RGB, Prediction, ScoreRule, StreamKind, VideoInfo
+from vidcls.types import RGB, ScoreRule, StreamKind, VideoInfo
 from vidcls.video import DecoderFallbackWarning, FramesInMemory, VideoReader, open_video, reader, write_video
 
 STEPS_PX = {"down": (2, 0), "right": (0, 2), "still": (0, 0)}

@@ -16,7 +16,8 @@ from vidcls.clips.reader import ClipReader
 from vidcls.errors import DecodeError
 from vidcls.inference import Scorer
 from vidcls.loading import VideoDataModule
-from vidcls.loading.clip_dataset import OrderedVideos, collate
+from vidcls.loading.batches import collate
+from vidcls.loading.clip_dataset import OrderedVideos
 from vidcls.models import VideoClassifier
 from vidcls.tasks import Task
 from vidcls.training.results import MODEL_ROW, collated_targets

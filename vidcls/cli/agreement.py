@@ -19,21 +19,11 @@ from vidcls.models.classifier import VideoClassifier
 from vidcls.runs.dataset_identity import named_dataset
 from vidcls.runs.folder import CONFIG_FILE
 from vidcls.settings_file import read_settings
-from vidcls.tasks import DEFAULT_TASK
-from vidcls.types import ClipSettings
 
 # What a test may look at differently than the training's own settings said; the crops of a test lie in the transform.
 FREE_AT_TEST = ("streams", "test_clips", "score", "decoder", "short_videos", "test_crops")
 FOLDS = ("num_folds", "fold")
 CUT = ("val_fraction", "test_fraction", "seed", "group_pattern", "fold")  # which of its videos are in which split
-
-
-def check_linked(model: Namespace) -> None:
-    """Refuse what only the data knows; the link would overwrite it in silence."""
-    given = _plain(model.init_args)
-    for name, default in (("class_names", None), ("clip", dataclasses.asdict(ClipSettings())), ("task", DEFAULT_TASK)):
-        if given.get(name) not in (None, default):
-            raise ConfigurationError(f"--model.{name}: is set from the data: remove it")
 
 
 def check_weights_are_given(model: Namespace, command: str) -> None:

@@ -12,13 +12,11 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from vidcls.cli.install_hints import install_hint, installed
+from vidcls.cli.moving_square import NUM_FRAMES, STEP_PX, moving_square
 from vidcls.files import cache_folder
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Status = Literal["ok", "note", "fail"]
 """``note`` is for what one can do without, ``fail`` for what one cannot."""
@@ -62,7 +60,6 @@ _MALICIOUS_LIGHTNING = ("2.6.2", "2.6.3")
 _GB = 1e9
 _LITTLE_DISK_BYTES = 2 * _GB
 _LITTLE_SHARED_MEMORY_BYTES = 1 * _GB
-_NUM_FRAMES, _STEP_PX = 12, 3
 
 
 def all_findings() -> Iterator[Finding]:
@@ -129,7 +126,7 @@ def check_decoders() -> Iterator[Finding]:
     """Write a small video and read it back by each decoder."""
     from vidcls.video import BACKENDS, open_video, write_video
 
-    frames = _moving_square()
+    frames = moving_square()
     with tempfile.TemporaryDirectory(prefix="vidcls-doctor-") as folder:
         video_path = Path(folder) / "square.mp4"
         write_video(video_path, frames)
@@ -137,7 +134,7 @@ def check_decoders() -> Iterator[Finding]:
             packages = _DECODER_PACKAGES[backend]
             try:
                 with open_video(video_path, backend) as video:
-                    off_by = (video.frames(range(_NUM_FRAMES)).float() - frames.float()).abs().mean().item()
+                    off_by = (video.frames(range(NUM_FRAMES)).float() - frames.float()).abs().mean().item()
             except Exception as error:  # noqa: BLE001 - as above
                 is_optional = backend in _OPTIONAL_DECODERS
                 yield _broken("decoders", backend, error, is_optional=is_optional, packages=packages)
@@ -160,7 +157,7 @@ def check_flow() -> Iterator[Finding]:
             yield _raft_weights()
             continue
         try:
-            fields = estimate(_moving_square()[:2], method)  # (1, 2, H, W)
+            fields = estimate(moving_square()[:2], method)  # (1, 2, H, W)
         except MissingExtraError as error:
             yield Finding("flow", method, "note", "not installed", str(error).partition("run `")[2].partition("`")[0])
             continue
@@ -168,21 +165,8 @@ def check_flow() -> Iterator[Finding]:
             yield _broken("flow", method, error, is_optional=method != "dis", packages=("opencv-python",))
             continue
         found_px = fields[0, 0, 22:42, 25:41].median().item()
-        works = abs(found_px - _STEP_PX) < 0.5
-        yield Finding("flow", method, "ok" if works else "fail", f"sees a motion of {_STEP_PX} px as {found_px:.2f} px")
-
-
-def _moving_square() -> Tensor:
-    """A textured square that moves 3 px to the right in each frame, ``(12, 3, 64, 96)`` uint8."""
-    import torch
-
-    frames = torch.full((_NUM_FRAMES, 3, 64, 96), 60, dtype=torch.uint8)
-    down, right = torch.meshgrid(torch.arange(28), torch.arange(24), indexing="ij")
-    square = (150 + 40 * (right / 3).sin() + 40 * (down / 3).cos()).to(torch.uint8)
-    for t, frame in enumerate(frames):
-        left = 20 + _STEP_PX * t
-        frame[:, 18:46, left : left + 24] = square
-    return frames
+        works = abs(found_px - STEP_PX) < 0.5
+        yield Finding("flow", method, "ok" if works else "fail", f"sees a motion of {STEP_PX} px as {found_px:.2f} px")
 
 
 def _raft_weights() -> Finding:

@@ -10,7 +10,8 @@ from jsonargparse import Namespace
 from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError
 from vidcls.models.build import import_class
-from vidcls.tasks import Task
+from vidcls.models.classifier import LINKED_ARGUMENTS
+from vidcls.tasks import DEFAULT_TASK, Task
 from vidcls.types import ClipSettings
 
 if TYPE_CHECKING:
@@ -41,6 +42,14 @@ def refuse_linked(words: Words) -> None:
     for key, source in LINKED.items():
         if words.origin(key) is not None:
             raise ConfigurationError(f"--{key}: {source}: remove it")
+
+
+def check_linked(model: Namespace) -> None:
+    """Refuse the same in a configuration of the model, however it was given."""
+    defaults = {"clip": Namespace(dataclasses.asdict(ClipSettings())), "task": DEFAULT_TASK}
+    for name in LINKED_ARGUMENTS:
+        if model.init_args.get(name) not in (None, defaults.get(name)):
+            raise ConfigurationError(f"--model.{name}: is set from the data: remove it")
 
 
 def _name_of(task: Task) -> str:

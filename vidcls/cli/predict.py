@@ -18,7 +18,7 @@ from vidcls.errors import ConfigurationError, DatasetError, DecodeError, VidclsE
 if TYPE_CHECKING:
     from vidcls.predict import Predictor
     from vidcls.predict.output import PredictionFile
-    from vidcls.types import Prediction
+    from vidcls.predict.prediction import Prediction
     from vidcls.video import Video
     from vidcls.video.source import AnyVideo
 

@@ -19,7 +19,6 @@ from vidcls.callbacks import StopAtBatch
 from vidcls.cli.agreement import (
     check_against_checkpoint,
     check_against_run,
-    check_linked,
     check_same_classes,
     check_weights_are_given,
     dataset_of,
@@ -28,7 +27,7 @@ from vidcls.cli.chosen_dataset import is_dataset_named
 from vidcls.cli.config_file import ConfigFile
 from vidcls.cli.data_lines import data_lines
 from vidcls.cli.library_notes import quiet_libraries
-from vidcls.cli.links import add_links
+from vidcls.cli.links import add_links, check_linked
 from vidcls.cli.messages import own_message, parser_message, refused_by_callback
 from vidcls.cli.request import Request, read_request
 from vidcls.cli.run_callbacks import (
@@ -245,8 +244,7 @@ class VidclsCLI(LightningCLI):
         return evaluation_callbacks(self.request.folder(), self.stop, checkpoint=checkpoint, dataset=dataset)
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, object]:
-        kwargs = super()._prepare_subcommand_kwargs(subcommand)
-        kwargs["weights_only"] = True
+        kwargs: dict[str, object] = super()._prepare_subcommand_kwargs(subcommand) | {"weights_only": True}
         if subcommand == "test":
             kwargs["verbose"] = False  # our own table says it
         return kwargs

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-LINKED = (  # what model and data tell each other
-    "model.init_args.class_names",
-    "model.init_args.clip",
-    "model.init_args.task",
-    "data.streams",
-)
+from vidcls.models.classifier import LINKED_ARGUMENTS
+
+LINKED = ("data.streams", *(f"model.init_args.{name}" for name in LINKED_ARGUMENTS))
+"""What model and data tell each other."""
 PLACES = ("config", "name", "run", "ckpt_path", "trainer.default_root_dir", "trainer.logger")
 OF_ONE_RUN = ("seed_everything", "data.seed", "data.fold")
 NO_EFFECT_ON_RESULTS = ("data.num_workers", "trainer.enable_progress_bar", "trainer.enable_model_summary")

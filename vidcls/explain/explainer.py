@@ -15,11 +15,12 @@ from vidcls.errors import ConfigurationError
 from vidcls.explain.heat import LAYER_METHODS, METHODS, Method, find_layer, heat_maps
 from vidcls.explain.over_time import TimeEffects, time_effects
 from vidcls.inference.network_input import NetworkInput, with_flow
-from vidcls.loading.clip_dataset import stack_views
+from vidcls.loading.batches import stack_views
 from vidcls.predict.one_video import record_of
+from vidcls.predict.prediction import Prediction
 from vidcls.predict.predictor import Device, Predictor
 from vidcls.transforms import Box, ClipPixels, centre_box, evaluation_transform
-from vidcls.types import Prediction, Stream, VideoRecord
+from vidcls.types import Stream, VideoRecord
 from vidcls.video import Video
 from vidcls.video.in_order import shared
 from vidcls.video.reader import Backend

@@ -5,29 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import Dataset
 
 from vidcls.clips.reader import ClipReader
-from vidcls.clips.settings import InputSettings
 from vidcls.errors import DecodeError, MissingFlowError
+from vidcls.loading.batches import Skipped, Unread, stack_views, views_of
 from vidcls.loading.unchanged_files import UnchangedFiles
 from vidcls.loading.worker_watch import WorkerWatch
 from vidcls.tasks import Task
-from vidcls.transforms import Augmentation, ClipPixels, Kinds, augmented, evaluation_transform, train_crop
-from vidcls.types import Batch, Sample, Target, VideoRecord
+from vidcls.transforms import ClipPixels, augmented, train_crop
+from vidcls.types import Sample, Target, VideoRecord
 
 BadVideos = Literal["error", "skip"]
 BadTestVideos = Literal["wrong", "leave_out", "error"]
-PLAIN: tuple[Literal["flipped", "color"], ...] = (
-    "flipped",
-    "color",
-)  # of a sample: stay plain values in a batch, which never move to a GPU
-
-
 WAY_OUT = "look with vidcls data check, or leave such files out with --data.bad_videos skip"
 
 
@@ -42,18 +35,6 @@ class ClipKey(NamedTuple):
         """A seed in 0 to 2**62 that is as good as independent for every key."""
         digest = hashlib.blake2b(repr(tuple(self)).encode(), digest_size=8).digest()
         return int.from_bytes(digest, "little") >> 2
-
-
-class Skipped(TypedDict):
-    """What stands for a video that could not be read, where the user chose to leave such videos out."""
-
-    skipped: str
-
-
-class Unread(TypedDict):
-    """What stands for a video of a test that could not be read: its number, its target or None, and why."""
-
-    unread: tuple[int, Target | None, str]
 
 
 class TrainClips(Dataset[Sample | Skipped]):
@@ -188,60 +169,6 @@ class OrderedVideos(Dataset[Sample | Skipped | Unread]):
             target = self.task.target(record.classes) if self.bad_videos == "wrong" else None
             return {"unread": (index, target, str(error))}
         return _sample(pixels, self.task.target(record.classes), index, views=self.views)
-
-
-def views_of(clips: Sequence[ClipPixels], settings: InputSettings) -> list[ClipPixels]:
-    """The views of a video: clips x crops at the network's size."""
-    kinds = settings.loaded_kinds
-    return [crop for clip in clips for crop in evaluation_transform(clip, kinds, settings.transform)]
-
-
-def stack_views(pixels: Sequence[ClipPixels]) -> dict[str, Tensor]:
-    """Views ``(T, C, H, W)`` -> streams ``(V, C, T, H, W)``."""
-    streams: dict[str, Tensor] = {}
-    for name, first in pixels[0].items():
-        together = first[None] if len(pixels) == 1 else torch.stack([view[name] for view in pixels])
-        streams[name] = together.transpose(1, 2).contiguous()
-    return streams
-
-
-def collate(samples: Sequence[Sample | Skipped | Unread]) -> Batch:
-    """Samples -> a batch; what was skipped or not read is named and takes no place."""
-    read = [sample for sample in samples if "label" in sample]
-    good = [{name: value for name, value in sample.items() if name not in PLAIN} for sample in read]
-    skipped = [str(sample["skipped"]) for sample in samples if "skipped" in sample]  # type: ignore[typeddict-item]
-    unread = [sample["unread"] for sample in samples if "unread" in sample]  # type: ignore[typeddict-item]
-    nothing = torch.empty(0, dtype=torch.long)
-    batch: Batch = default_collate(good) if good else {"streams": {}, "label": nothing, "index": nothing.clone()}
-    for name in PLAIN:
-        if read and name in read[0]:
-            batch[name] = [sample[name] for sample in read]  # type: ignore[typeddict-item]
-    if skipped:
-        batch["skipped"] = skipped
-    if unread:
-        batch["unread"] = unread
-    return batch
-
-
-def augmented_batch(batch: Batch, kinds: Kinds) -> Batch:
-    """Do to each clip of a batch what its sample left to be done, on the device of the batch.
-
-    Args:
-        batch: as :func:`collate` made it.
-        kinds: what its streams are, as loaded.
-    """
-    if "flipped" not in batch:
-        return batch
-    flips = batch.pop("flipped")
-    colors = batch.pop("color", [])  # empty without jitter
-    drawn = [Augmentation(flipped, colors[k] if colors else None) for k, flipped in enumerate(flips)]
-    streams = batch["streams"]
-    clips = [
-        augmented({name: stream[k].transpose(0, 1) for name, stream in streams.items()}, kinds, drawn[k])
-        for k in range(len(drawn))
-    ]
-    batch["streams"] = {name: torch.stack([clip[name].transpose(0, 1) for clip in clips]) for name in streams}
-    return batch
 
 
 def _unchanged(files: UnchangedFiles | None, index: int, record: VideoRecord) -> AbstractContextManager[None]:

@@ -13,15 +13,8 @@ from vidcls.clips.reader import ClipReader
 from vidcls.clips.settings import InputSettings
 from vidcls.flow.saturation import DeviceTally, Saturation, SaturationTally
 from vidcls.inference.network_input import NetworkInput, with_flow
-from vidcls.loading.clip_dataset import (
-    BadTestVideos,
-    BadVideos,
-    ClipKey,
-    OrderedVideos,
-    TrainClips,
-    augmented_batch,
-    collate,
-)
+from vidcls.loading.batches import augmented_batch, collate
+from vidcls.loading.clip_dataset import BadTestVideos, BadVideos, ClipKey, OrderedVideos, TrainClips
 from vidcls.loading.known_bad import refuse_known_bad
 from vidcls.loading.mixing import mixed
 from vidcls.loading.process_checks import check_processes

@@ -15,8 +15,8 @@ from typing import TextIO
 from vidcls.console import visible
 from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.outputs import check_place
+from vidcls.predict.prediction import Prediction
 from vidcls.runs.results import SCORE_PREFIX
-from vidcls.types import Prediction
 
 
 def check_output(path: Path, inputs: Sequence[Path] = ()) -> None:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from vidcls.outputs import named_output
-from vidcls.types import Prediction
+from vidcls.predict.prediction import Prediction
 from vidcls.video import Video, VideoReader, write_video
 from vidcls.video.in_order import open_in_order, shared
 from vidcls.video.reader import Backend

@@ -19,13 +19,13 @@ from vidcls.clips.reader import ClipReader
 from vidcls.errors import CheckpointError, ConfigurationError, FlowError, first_line
 from vidcls.flow.estimators import estimate_by
 from vidcls.inference import Scorer
-from vidcls.loading.clip_dataset import stack_views, views_of
+from vidcls.loading.batches import stack_views, views_of
 from vidcls.models import VideoClassifier, load_classifier
 from vidcls.predict.one_video import record_of
+from vidcls.predict.prediction import Prediction
 from vidcls.runs.folder import checkpoint_file
 from vidcls.training.results import MODEL_ROW
 from vidcls.transforms import ClipPixels
-from vidcls.types import Prediction
 from vidcls.video import Video, open_video
 from vidcls.video.in_order import in_order, open_in_order, open_to_share
 from vidcls.video.source import AnyVideo, VideoSource

@@ -10,23 +10,16 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
-from torch import Tensor
-from torch.nn import functional as F
-
 from vidcls.errors import DecodeError, VidclsError
 from vidcls.video.container_facts import container_facts
 from vidcls.video.fault import Fault
 from vidcls.video.packets import list_packets
+from vidcls.video.picture_statistics import PictureStatistics
 from vidcls.video.reader import Backend, Video, open_video
 from vidcls.video.source import AnyVideo, VideoSource, source_of
 
 CHUNK_BYTES = 64 * 2**20  # of frames in memory at a time
 SHARE_FOR_END = 0.5  # of the time for reading, on top of it: for the last frames of a video that is too long
-BLOCK_PX = 8  # side of the squares whose means are compared, so that noise of single pixels does not count
-LOOKED_AT_PX = 256  # most samples along the shorter side of a picture for that
-BLACK = 16  # of 255: the level of black of video
-ALIKE = 4.5  # of 255: a still picture behind H.264 or MPEG-4 moves a block by 3, a sleeper under a camera by 7
-SAMPLED_PX = 4  # of the pixels each way, one in so many makes the digest of the content
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +171,7 @@ def _whole(video: Video, health: Health, path: Path, most_seconds: float) -> Hea
     What is said of all frames of a video, such as that they are black, is left open where some were passed over.
     """
     chunk_len = max(1, CHUNK_BYTES // (3 * health.height_px * health.width_px))
-    pictures = _Pictures()
+    pictures = PictureStatistics()
     num_unread = 0
     started = time.monotonic()
     for first in range(0, video.num_frames, chunk_len):
@@ -212,43 +205,6 @@ def _frames_to(indices: range, path: Path) -> int:
     except DecodeError:  # a copy of JPEG pictures, of which each stands alone, has a list of its own
         return len(indices)
     return indices.stop - key_frames[bisect_right(key_frames, indices.start) - 1]
-
-
-class _Pictures:
-    """Frames, as they come -> whether all are black or alike, and a digest of them."""
-
-    def __init__(self) -> None:
-        self.num_frames = 0
-        self.brightest = 0.0
-        self.largest_change = 0.0
-        self._first: Tensor | None = None
-        self._digest = hashlib.blake2b(digest_size=16)
-
-    def add(self, frames: Tensor) -> None:
-        """Take note of the next frames, ``(T, 3, H, W)`` uint8."""
-        self.num_frames += len(frames)
-        self._digest.update(repr(frames.shape[1:]).encode())
-        self._digest.update(frames[..., ::SAMPLED_PX, ::SAMPLED_PX].contiguous().numpy().tobytes())
-        apart = max(1, min(frames.shape[-2:]) // LOOKED_AT_PX)
-        for frame in frames[..., ::apart, ::apart]:
-            side = min(BLOCK_PX, *frame.shape[-2:])
-            blocks = F.avg_pool2d(frame.float(), side)  # (3, h, w)
-            if self._first is None:
-                self._first = blocks
-            self.brightest = max(self.brightest, float(blocks.max()))
-            self.largest_change = max(self.largest_change, float((blocks - self._first).abs().max()))
-
-    @property
-    def digest(self) -> str:
-        return self._digest.hexdigest()
-
-    @property
-    def is_black(self) -> bool:
-        return self.brightest <= BLACK
-
-    @property
-    def is_frozen(self) -> bool:
-        return self.num_frames > 1 and self.largest_change <= ALIKE
 
 
 def _reason(error: DecodeError, path: Path) -> str:
