@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from vidcls.class_arguments import arguments_of
 from vidcls.errors import ConfigurationError
 from vidcls.trusted_classes import HOMES, NEVER_ALLOWED, OPTION, PACKAGES, is_allowed, is_trusted, refusal
 
@@ -106,7 +107,7 @@ def _without_defaults(given: Mapping[str, object], found: object) -> dict[str, o
     if not isinstance(names, Mapping) or not isinstance(found, type):
         return dict(given)
     try:
-        defaults = {name: item.default for name, item in inspect.signature(found).parameters.items()}
+        defaults = {name: item.default for name, item in arguments_of(found).items()}
     except ValueError:  # a class in C that does not tell
         return dict(given)
     named = {

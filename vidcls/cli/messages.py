@@ -13,6 +13,7 @@ import lightning.pytorch
 from lightning.pytorch import Trainer
 
 import vidcls
+from vidcls.class_arguments import arguments_of
 from vidcls.cli.links import LINKED
 from vidcls.loading import VideoDataModule
 from vidcls.models.build import import_class
@@ -144,7 +145,7 @@ def _no_such_option(option: str) -> str:
 
 def _allowed(class_path: str, name: str) -> str:
     found = import_class(class_path)
-    names = [name for name in inspect.signature(found).parameters if name not in ("self", *LINKED_ARGUMENTS)]
+    names = [name for name in arguments_of(found) if name not in LINKED_ARGUMENTS]
     close = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {close[0]}?" if close else f"{found.__name__} takes {', '.join(names)}"
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from vidcls.class_arguments import arguments_of
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
 from vidcls.models.classifier import LINKED_ARGUMENTS, VideoClassifier
@@ -130,7 +130,7 @@ def instantiate_model(
     parser.add_class_arguments(model_class, "model", skip=set(LINKED_ARGUMENTS), instantiate=False)
     parsed = made_from(parser, parser.parse_object({"model": dict(arguments)}))
     given = vars(parsed.model)
-    if task != DEFAULT_TASK or "task" in inspect.signature(model_class).parameters:
+    if task != DEFAULT_TASK or "task" in arguments_of(model_class):
         given["task"] = task  # a class of the user's own may know the default alone
     model = model_class(class_names=list(class_names), clip=clip, **given)
     if model.task.name != task:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -10,11 +10,7 @@ from vidcls.layers import LayerSettings
 from vidcls.layers.backbones_3d import build_backbone_3d, frames_seen
 from vidcls.layers.snippets import SnippetUse, average_clips, num_clips, num_frames, split_clips
 from vidcls.models.classifier import VideoClassifier
-from vidcls.tasks import DEFAULT_TASK, TaskName
-from vidcls.training.losses import LossSettings
-from vidcls.training.optimization import OptimizationSettings
-from vidcls.training.transfer import TransferSettings
-from vidcls.types import RGB, ClipSettings, Stream
+from vidcls.types import RGB, Stream
 
 
 class Conv3D(VideoClassifier):
@@ -26,19 +22,14 @@ class Conv3D(VideoClassifier):
     Vadis, Action Recognition?, CVPR 2017) and torchvision's video transformers.
 
     Args:
-        class_names: K names in the order of the logits; set from the data.
-        clip: which frames make a clip; set from the data.
-        task: what a label means; set from the data.
         backbone: ``small_3d`` for a CPU, ``c3d``, ``i3d_`` and the name of a ResNet such as ``i3d_resnet50``, or a
             network of torchvision: ``r3d_18``, ``mc3_18``, ``r2plus1d_18``, ``s3d``, ``mvit_v2_s``, ``swin3d_t`` ...
         weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random;
             for an inflated network those of its 2D network.
         snippets: ``average``: each snippet is a clip of its own; ``join``: all are one clip, in order.
         dropout: share of the features that is dropped before the classifier while training.
-        optimization: optimiser and learning rate.
-        loss: label smoothing and class weights.
         layers: normalisation, activation and initial weights of a backbone of ours.
-        transfer: which stages keep the weights that they start from, and how fast the others move.
+        **common: what every model takes; see :class:`VideoClassifier`.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = (RGB,)
@@ -47,25 +38,18 @@ class Conv3D(VideoClassifier):
     def __init__(
         self,
         *,
-        class_names: list[str],
-        clip: ClipSettings,
-        task: TaskName = DEFAULT_TASK,
         backbone: str = "r3d_18",
         weights: str | None = None,
         snippets: SnippetUse = "average",
         dropout: float = 0.5,
-        optimization: OptimizationSettings | None = None,
-        loss: LossSettings | None = None,
         layers: LayerSettings | None = None,
-        transfer: TransferSettings | None = None,
+        **common: Any,
     ) -> None:
-        super().__init__(
-            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
-        )
-        T = num_frames(clip, snippets)
+        super().__init__(**common)
+        T = num_frames(self.clip, snippets)
         if T < 2:
             raise ValueError(f"Conv3D needs at least two frames, got {T}: raise clip_len, or join several snippets")
-        self.num_clips = num_clips(clip, snippets)
+        self.num_clips = num_clips(self.clip, snippets)
         self.num_frames = T
         self.backbone = build_backbone_3d(backbone, weights=weights, layers=layers)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -11,11 +11,7 @@ from vidcls.layers import LayerSettings
 from vidcls.layers.multi_resolution import frame_network
 from vidcls.layers.snippets import SnippetUse, average_clips, num_clips, num_frames, split_clips
 from vidcls.models.classifier import VideoClassifier
-from vidcls.tasks import DEFAULT_TASK, TaskName
-from vidcls.training.losses import LossSettings
-from vidcls.training.optimization import OptimizationSettings
-from vidcls.training.transfer import TransferSettings
-from vidcls.types import RGB, ClipSettings, Stream
+from vidcls.types import RGB, Stream
 
 
 class EarlyFusion(VideoClassifier):
@@ -27,9 +23,6 @@ class EarlyFusion(VideoClassifier):
     are repeated over the frames and divided by T, so that a still clip gives what its frame gave.
 
     Args:
-        class_names: K names in the order of the logits; set from the data.
-        clip: which frames make a clip; set from the data.
-        task: what a label means; set from the data.
         backbone: ``karpathy`` (the paper's), another of ours such as ``small``, or an image network of torchvision such
             as ``resnet18``.
         weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random.
@@ -38,10 +31,8 @@ class EarlyFusion(VideoClassifier):
         multi_resolution: two networks, one on the whole at half the size (context), one on the centre (fovea).
         snippets: ``average``: each snippet is a clip of its own; ``join``: all are one clip, in order.
         dropout: share of the features that is dropped before the classifier while training.
-        optimization: optimiser and learning rate.
-        loss: label smoothing and class weights.
         layers: normalisation, activation and initial weights of a backbone of ours.
-        transfer: which stages keep the weights that they start from, and how fast the others move.
+        **common: what every model takes; see :class:`VideoClassifier`.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = (RGB,)
@@ -50,31 +41,24 @@ class EarlyFusion(VideoClassifier):
     def __init__(
         self,
         *,
-        class_names: list[str],
-        clip: ClipSettings,
-        task: TaskName = DEFAULT_TASK,
         backbone: str = "resnet18",
         weights: str | None = None,
         window_len: int | None = None,
         multi_resolution: bool = False,
         snippets: SnippetUse = "average",
         dropout: float = 0.5,
-        optimization: OptimizationSettings | None = None,
-        loss: LossSettings | None = None,
         layers: LayerSettings | None = None,
-        transfer: TransferSettings | None = None,
+        **common: Any,
     ) -> None:
-        super().__init__(
-            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
-        )
-        T = num_frames(clip, snippets)
+        super().__init__(**common)
+        T = num_frames(self.clip, snippets)
         self.window_len = T if window_len is None else window_len
         if self.window_len < 2 or T % self.window_len:
             raise ValueError(
-                f"EarlyFusion needs windows of at least two frames that make up the clip, got window_len="
+                f"EarlyFusion needs windows of at least two frames that make up the self.clip, got window_len="
                 f"{self.window_len} for {T} frames: raise clip_len to a multiple of it, or join several snippets"
             )
-        self.num_clips = num_clips(clip, snippets)
+        self.num_clips = num_clips(self.clip, snippets)
         self.backbone = frame_network(
             backbone, weights=weights, layers=layers, stem_len=self.window_len, multi_resolution=multi_resolution
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +13,7 @@ from vidcls.layers.multi_resolution import frame_network
 from vidcls.layers.snippets import SnippetUse, as_frames, average_clips, num_clips, num_frames, split_clips
 from vidcls.models.cam_layer import CamLayer
 from vidcls.models.classifier import VideoClassifier
-from vidcls.tasks import DEFAULT_TASK, TaskName
-from vidcls.training.losses import LossSettings
-from vidcls.training.optimization import OptimizationSettings
-from vidcls.training.transfer import TransferSettings
-from vidcls.types import RGB, ClipSettings, Stream
+from vidcls.types import RGB, Stream
 
 Merge = Literal["concat", "mean", "max"]
 GRID = 4  # places along each side that a joined layer tells apart
@@ -39,9 +35,6 @@ class LateFusion(VideoClassifier):
                  FC                sees which map came first, so that motion over the gap can be told
 
     Args:
-        class_names: K names in the order of the logits; set from the data.
-        clip: which frames make a clip; set from the data.
-        task: what a label means; set from the data.
         backbone: ``karpathy`` (the paper's), another of ours such as ``small``, or an image network of torchvision such
             as ``resnet18``.
         weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random.
@@ -53,10 +46,8 @@ class LateFusion(VideoClassifier):
         multi_resolution: two networks, one on the whole at half the size (context), one on the centre (fovea).
         snippets: ``average``: each snippet is a clip of its own; ``join``: all are one clip, in order.
         dropout: share of the features that is dropped before the classifier while training.
-        optimization: optimiser and learning rate.
-        loss: label smoothing and class weights.
         layers: normalisation, activation and initial weights of a backbone of ours.
-        transfer: which stages keep the weights that they start from, and how fast the others move.
+        **common: what every model takes; see :class:`VideoClassifier`.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = (RGB,)
@@ -65,9 +56,6 @@ class LateFusion(VideoClassifier):
     def __init__(
         self,
         *,
-        class_names: list[str],
-        clip: ClipSettings,
-        task: TaskName = DEFAULT_TASK,
         backbone: str = "resnet18",
         weights: str | None = None,
         num_towers: int | None = None,
@@ -76,22 +64,18 @@ class LateFusion(VideoClassifier):
         multi_resolution: bool = False,
         snippets: SnippetUse = "average",
         dropout: float = 0.5,
-        optimization: OptimizationSettings | None = None,
-        loss: LossSettings | None = None,
         layers: LayerSettings | None = None,
-        transfer: TransferSettings | None = None,
+        **common: Any,
     ) -> None:
-        super().__init__(
-            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
-        )
-        T = num_frames(clip, snippets)
+        super().__init__(**common)
+        T = num_frames(self.clip, snippets)
         N = T if num_towers is None else num_towers
         if not 2 <= N <= T:
             raise ValueError(
                 f"LateFusion needs at least two towers and no more than frames, got {N} of {T}: raise clip_len, join "
                 "several snippets, or lower num_towers"
             )
-        self.num_clips = num_clips(clip, snippets)
+        self.num_clips = num_clips(self.clip, snippets)
         self.num_towers = N
         self.merge: Merge = merge
         self.num_frames = T

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +14,7 @@ from vidcls.layers.conv_gru import ConvGru
 from vidcls.layers.snippets import SnippetUse, as_frames, average_clips, num_clips, num_frames, split_clips
 from vidcls.models.cam_layer import CamLayer
 from vidcls.models.classifier import VideoClassifier
-from vidcls.tasks import DEFAULT_TASK, TaskName
-from vidcls.training.losses import LossSettings
-from vidcls.training.optimization import OptimizationSettings
-from vidcls.training.transfer import TransferSettings
-from vidcls.types import RGB, ClipSettings, Stream
+from vidcls.types import RGB, Stream
 
 Recurrence = Literal["gru_rcn", "gru", "lstm"]
 VECTOR_UNITS: dict[Recurrence, type[nn.GRU | nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
@@ -43,9 +39,6 @@ class RecurrentConv(VideoClassifier):
     maps below are max-pooled to fit and joined to the input of the level, one product in place of two that are added.
 
     Args:
-        class_names: K names in the order of the logits; set from the data.
-        clip: which frames make a clip; set from the data.
-        task: what a label means; set from the data.
         backbone: one of ours such as ``small``, or an image network of torchvision such as ``resnet18``.
         weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random.
         levels: stages with a recurrent unit, in order of depth, ``read_out`` for the vector; default: the last two
@@ -56,10 +49,8 @@ class RecurrentConv(VideoClassifier):
         bidirectional: a second unit reads the clip backwards; both last states are joined.
         snippets: ``average``: each snippet is a clip of its own; ``join``: all are one clip, in order.
         dropout: share of the features that is dropped before each classifier while training.
-        optimization: optimiser and learning rate.
-        loss: label smoothing and class weights.
         layers: normalisation, activation and initial weights of a backbone of ours.
-        transfer: which stages keep the weights that they start from, and how fast the others move.
+        **common: what every model takes; see :class:`VideoClassifier`.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = (RGB,)
@@ -68,9 +59,6 @@ class RecurrentConv(VideoClassifier):
     def __init__(
         self,
         *,
-        class_names: list[str],
-        clip: ClipSettings,
-        task: TaskName = DEFAULT_TASK,
         backbone: str = "resnet18",
         weights: str | None = None,
         levels: list[str] | None = None,
@@ -80,18 +68,14 @@ class RecurrentConv(VideoClassifier):
         bidirectional: bool = False,
         snippets: SnippetUse = "average",
         dropout: float = 0.5,
-        optimization: OptimizationSettings | None = None,
-        loss: LossSettings | None = None,
         layers: LayerSettings | None = None,
-        transfer: TransferSettings | None = None,
+        **common: Any,
     ) -> None:
-        super().__init__(
-            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
-        )
-        if num_frames(clip, snippets) < 2:
+        super().__init__(**common)
+        if num_frames(self.clip, snippets) < 2:
             raise ValueError("RecurrentConv needs at least two frames: raise clip_len, or join several snippets")
-        self.num_clips = num_clips(clip, snippets)
-        self.num_frames = num_frames(clip, snippets)
+        self.num_clips = num_clips(self.clip, snippets)
+        self.num_frames = num_frames(self.clip, snippets)
         self.backbone = build_backbone(backbone, in_channels=3, weights=weights, layers=layers)
         self.levels = self._chosen_levels(levels, recurrence, stacked=stacked)
         channels = self.backbone.channels(self.levels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -12,11 +12,7 @@ from vidcls.layers.multi_resolution import FoveaContext
 from vidcls.layers.slow_fusion import slow_fusion_backbone
 from vidcls.layers.snippets import SnippetUse, average_clips, num_clips, num_frames, split_clips
 from vidcls.models.classifier import VideoClassifier
-from vidcls.tasks import DEFAULT_TASK, TaskName
-from vidcls.training.losses import LossSettings
-from vidcls.training.optimization import OptimizationSettings
-from vidcls.training.transfer import TransferSettings
-from vidcls.types import RGB, ClipSettings, Stream
+from vidcls.types import RGB, Stream
 
 PAPER_EXTENTS = (4, 2, 2)
 PAPER_STRIDES = (2, 2, 1)
@@ -39,9 +35,6 @@ class SlowFusion(VideoClassifier):
         stage 3     [ 1     2 ]                    extent 2: 1 response sees all 10 frames
 
     Args:
-        class_names: K names in the order of the logits; set from the data.
-        clip: which frames make a clip; set from the data.
-        task: what a label means; set from the data.
         backbone: ``karpathy`` (the paper's), another of ours such as ``small``, or an image network of torchvision such
             as ``resnet18``.
         weights: initial weights of the backbone: a name such as torchvision's ``DEFAULT``, a file, or none for random.
@@ -50,10 +43,8 @@ class SlowFusion(VideoClassifier):
         multi_resolution: two networks, one on the whole at half the size (context), one on the centre (fovea).
         snippets: ``average``: each snippet is a clip of its own; ``join``: all are one clip, in order.
         dropout: share of the features that is dropped before the classifier while training.
-        optimization: optimiser and learning rate.
-        loss: label smoothing and class weights.
         layers: normalisation, activation and initial weights of a backbone of ours.
-        transfer: which stages keep the weights that they start from, and how fast the others move.
+        **common: what every model takes; see :class:`VideoClassifier`.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = (RGB,)
@@ -62,9 +53,6 @@ class SlowFusion(VideoClassifier):
     def __init__(
         self,
         *,
-        class_names: list[str],
-        clip: ClipSettings,
-        task: TaskName = DEFAULT_TASK,
         backbone: str = "resnet18",
         weights: str | None = None,
         extents: list[int] | None = None,
@@ -72,14 +60,10 @@ class SlowFusion(VideoClassifier):
         multi_resolution: bool = False,
         snippets: SnippetUse = "average",
         dropout: float = 0.5,
-        optimization: OptimizationSettings | None = None,
-        loss: LossSettings | None = None,
         layers: LayerSettings | None = None,
-        transfer: TransferSettings | None = None,
+        **common: Any,
     ) -> None:
-        super().__init__(
-            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
-        )
+        super().__init__(**common)
         extents = list(PAPER_EXTENTS) if extents is None else extents
         strides = list(PAPER_STRIDES) if strides is None else strides
 
@@ -96,13 +80,13 @@ class SlowFusion(VideoClassifier):
 
         self.backbone = FoveaContext(build) if multi_resolution else build(1)
         self.span = frames_for_one(extents, strides)
-        if num_frames(clip, snippets) < self.span or self.span < 2:
+        if num_frames(self.clip, snippets) < self.span or self.span < 2:
             raise ValueError(
                 f"SlowFusion with extents {extents} and strides {strides} spans {self.span} frames: a clip needs as "
-                f"many, and two at least, got {num_frames(clip, snippets)}; raise clip_len, join several snippets, or "
-                "change the extents"
+                f"many, and two at least, got {num_frames(self.clip, snippets)}; raise clip_len, join several "
+                "snippets, or change the extents"
             )
-        self.num_clips = num_clips(clip, snippets)
+        self.num_clips = num_clips(self.clip, snippets)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))
         self.apply_transfer()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,13 +17,9 @@ from vidcls.layers.snippets import as_frames, average_clips, split_clips
 from vidcls.models.cam_layer import CamLayer, ends_in_average
 from vidcls.models.classifier import VideoClassifier
 from vidcls.models.part_weights import load_part
-from vidcls.tasks import DEFAULT_TASK, TaskName
 from vidcls.training.fusion import Fusion, fixed_fusions
-from vidcls.training.losses import LossSettings
-from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.svm_fusion import SvmFusion
-from vidcls.training.transfer import TransferSettings
-from vidcls.types import FLOW, RGB, ClipSettings, Stream
+from vidcls.types import FLOW, RGB, Stream
 
 
 class TwoStream(VideoClassifier):
@@ -41,9 +37,6 @@ class TwoStream(VideoClassifier):
     setting ``score: logits`` the fusions ``mean`` and ``weighted`` are means of logits, as TSN and I3D have them.
 
     Args:
-        class_names: K names in the order of the logits; set from the data.
-        clip: which frames and fields make a clip; set from the data.
-        task: what a label means; set from the data.
         spatial: backbone of the spatial stream: one of ours such as ``small``, or an image network of torchvision;
             or a 3D network such as ``small_3d`` or ``i3d_resnet50``.
         temporal: backbone of the temporal stream; also ``cnn_m_2048_temporal``.
@@ -63,10 +56,8 @@ class TwoStream(VideoClassifier):
             probabilities, ``weighted`` a mean by ``fusion_weights``, ``svm`` a linear support vector machine fitted to
             the training videos at the end of ``fit`` (until then: the mean).
         fusion_weights: weights of the spatial and temporal stream in ``weighted`` (1 : 1.5 in TSN).
-        optimization: optimiser and learning rate.
-        loss: label smoothing and class weights.
         layers: normalisation, activation and initial weights of backbones of ours.
-        transfer: which stages keep the weights that they start from, and how fast the others move.
+        **common: what every model takes; see :class:`VideoClassifier`.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = (RGB, FLOW)
@@ -83,9 +74,6 @@ class TwoStream(VideoClassifier):
     def __init__(
         self,
         *,
-        class_names: list[str],
-        clip: ClipSettings,
-        task: TaskName = DEFAULT_TASK,
         spatial: str = "resnet18",
         temporal: str = "resnet18",
         spatial_weights: str | None = None,
@@ -98,14 +86,10 @@ class TwoStream(VideoClassifier):
         consensus: Consensus = "mean",
         fusion: Fusion = "product",
         fusion_weights: tuple[float, float] = (1.0, 1.5),
-        optimization: OptimizationSettings | None = None,
-        loss: LossSettings | None = None,
         layers: LayerSettings | None = None,
-        transfer: TransferSettings | None = None,
+        **common: Any,
     ) -> None:
-        super().__init__(
-            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
-        )
+        super().__init__(**common)
         if min(fusion_weights) < 0 or sum(fusion_weights) <= 0:
             raise ValueError(f"fusion_weights must not be negative and not both zero, got {fusion_weights}")
         if fusion == "svm" and not self.task.has_one_class:
@@ -114,17 +98,20 @@ class TwoStream(VideoClassifier):
             )
         self.trained_parts: tuple[str, ...] = self.parts if train == "both" else (train,)
         self.fusion: Fusion = fusion
-        S = clip.num_snippets
+        S = self.clip.num_snippets
         if consensus != "mean" and S < 2:
             raise ValueError(f"consensus {consensus!r} has no effect on one snippet: set num_snippets, or remove it")
         self.is_3d = {"spatial": is_3d(spatial), "temporal": is_3d(temporal)}
-        for part, setting, length in (("spatial", "clip_len", clip.clip_len), ("temporal", "flow_len", clip.flow_len)):
+        for part, setting, length in (
+            ("spatial", "clip_len", self.clip.clip_len),
+            ("temporal", "flow_len", self.clip.flow_len),
+        ):
             if self.is_3d[part] and length < 2:
                 raise ValueError(
                     f"a 3D {part} stream needs at least two frames in a snippet, got {length}: raise {setting}"
                 )
         spatial_net = _stream(spatial, 3, 1, weights=spatial_weights, layers=layers)
-        temporal_net = _stream(temporal, 2, clip.flow_len, weights=temporal_weights, layers=layers)
+        temporal_net = _stream(temporal, 2, self.clip.flow_len, weights=temporal_weights, layers=layers)
         self.nets = nn.ModuleDict({"spatial": spatial_net, "temporal": temporal_net})
         dropouts = {"spatial": dropout, "temporal": dropout if temporal_dropout is None else temporal_dropout}
         self.heads = nn.ModuleDict(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -13,11 +13,7 @@ from vidcls.layers.stream_fusion import FusionMethod, StreamFusion
 from vidcls.models.cam_layer import CamLayer, ends_in_average
 from vidcls.models.classifier import HEAD, VideoClassifier
 from vidcls.models.two_stream import stack_snippets
-from vidcls.tasks import DEFAULT_TASK, TaskName
-from vidcls.training.losses import LossSettings
-from vidcls.training.optimization import OptimizationSettings
-from vidcls.training.transfer import TransferSettings
-from vidcls.types import FLOW, RGB, ClipSettings, Stream
+from vidcls.types import FLOW, RGB, Stream
 
 AT_THE_END_ONLY = ("concat", "bilinear")
 
@@ -39,9 +35,6 @@ class TwoStreamFusion(VideoClassifier):
     convolution and 3D pooling; here the logits of frames and snippets are averaged.
 
     Args:
-        class_names: K names in the order of the logits; set from the data.
-        clip: which frames and fields make a clip; set from the data.
-        task: what a label means; set from the data.
         spatial: backbone on frames: one of ours such as ``small``, or an image network of torchvision.
         temporal: backbone on ``2 * flow_len`` channels of flow; its maps must have the size of the spatial ones.
         spatial_weights: initial weights of the spatial backbone: a name such as torchvision's ``DEFAULT``, a file, or
@@ -51,10 +44,8 @@ class TwoStreamFusion(VideoClassifier):
         method: ``sum``, ``max``, ``conv``; after the last stage also ``concat`` and ``bilinear``, which change the
             number of channels.
         dropout: share of the features that is dropped before the classifier while training.
-        optimization: optimiser and learning rate.
-        loss: label smoothing and class weights.
         layers: normalisation, activation and initial weights of backbones of ours.
-        transfer: which stages keep the weights that they start from, and how fast the others move.
+        **common: what every model takes; see :class:`VideoClassifier`.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = (RGB, FLOW)
@@ -63,9 +54,6 @@ class TwoStreamFusion(VideoClassifier):
     def __init__(
         self,
         *,
-        class_names: list[str],
-        clip: ClipSettings,
-        task: TaskName = DEFAULT_TASK,
         spatial: str = "resnet18",
         temporal: str = "resnet18",
         spatial_weights: str | None = None,
@@ -73,17 +61,13 @@ class TwoStreamFusion(VideoClassifier):
         fuse_at: str | None = None,
         method: FusionMethod = "conv",
         dropout: float = 0.5,
-        optimization: OptimizationSettings | None = None,
-        loss: LossSettings | None = None,
         layers: LayerSettings | None = None,
-        transfer: TransferSettings | None = None,
+        **common: Any,
     ) -> None:
-        super().__init__(
-            class_names=class_names, clip=clip, task=task, optimization=optimization, loss=loss, transfer=transfer
-        )
+        super().__init__(**common)
         num_towers = 2 if method == "concat" else 1
         self.spatial = build_backbone(spatial, 3, weights=spatial_weights, layers=layers, num_towers=num_towers)
-        self.temporal = build_backbone(temporal, 2 * clip.flow_len, weights=temporal_weights, layers=layers)
+        self.temporal = build_backbone(temporal, 2 * self.clip.flow_len, weights=temporal_weights, layers=layers)
         self.fuse_at = self.spatial.stage_names[-1] if fuse_at is None else fuse_at
         self.spatial.check_stages([self.fuse_at])
         self.temporal.check_stages([self.fuse_at])
