@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vidcls import models
-from vidcls.class_arguments import arguments_of
+from vidcls.class_arguments import arguments_of, types_of
 from vidcls.models import VideoClassifier
 
 
@@ -28,6 +28,12 @@ def test_a_model_takes_its_own_and_what_every_model_takes(name: str) -> None:
 def test_a_class_that_hands_nothing_on_takes_its_own_alone() -> None:
     assert [*arguments_of(Plain)] == ["class_names", "depth"]
     assert arguments_of(Plain)["depth"].default == 3
+
+
+def test_the_types_too_are_those_of_both() -> None:
+    types = types_of(models.TwoStream)
+    assert (types["dropout"], types["class_names"]) == (float, list[str])
+    assert set(arguments_of(models.TwoStream)) < set(types)
 
 
 def test_a_function_takes_what_it_says() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from inspect import Parameter
+from typing import get_type_hints
 
 
 def arguments_of(found: Callable[..., object]) -> dict[str, Parameter]:
@@ -17,16 +18,34 @@ def arguments_of(found: Callable[..., object]) -> dict[str, Parameter]:
     >>> list(arguments_of(Model))
     ['b', 'a']
     """
-    takers: list[Callable[..., object]] = [found]
-    if isinstance(found, type):
-        takers = [vars(base)["__init__"] for base in found.__mro__ if "__init__" in vars(base)]
     arguments: dict[str, Parameter] = {}
-    for taker in takers:
-        parameters = inspect.signature(taker).parameters
-        hands_on = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
-        for name, parameter in parameters.items():
+    for taker in _takers(found):
+        for name, parameter in inspect.signature(taker).parameters.items():
             if parameter.kind not in (Parameter.VAR_KEYWORD, Parameter.VAR_POSITIONAL) and name != "self":
                 arguments.setdefault(name, parameter)
-        if not hands_on:
-            break
     return arguments
+
+
+def types_of(found: Callable[..., object]) -> dict[str, object]:
+    """The types of these arguments.
+
+    Raises:
+        NameError: one is imported for type checkers alone.
+    """
+    types: dict[str, object] = {}
+    for taker in _takers(found):
+        types = get_type_hints(taker) | types
+    return types
+
+
+def _takers(found: Callable[..., object]) -> Iterator[Callable[..., object]]:
+    """What takes the arguments, one after the other, each with what the one before hands on."""
+    if not isinstance(found, type):
+        yield found
+        return
+    for base in found.__mro__:
+        if "__init__" in vars(base):
+            yield vars(base)["__init__"]
+            kinds = {parameter.kind for parameter in inspect.signature(vars(base)["__init__"]).parameters.values()}
+            if Parameter.VAR_KEYWORD not in kinds:
+                return

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_args
 
 from jsonargparse import Namespace
 
+from vidcls.class_arguments import types_of
 from vidcls.datasets import VideoDataset
 from vidcls.datasets.checks import first_few
 from vidcls.errors import CheckpointError, ConfigurationError, unlike
@@ -117,7 +118,7 @@ def check_against_run(run: Path, data: Namespace, *, is_named: bool) -> None:
 def _completed(trained: Mapping[str, object], owner: type) -> dict[str, object]:
     """What a checkpoint says, with the defaults of those settings that did not exist yet when it was written."""
     try:
-        hints = get_type_hints(owner.__init__)  # type: ignore[misc]
+        hints = types_of(owner)
     except NameError:  # a class of the user's own, with types that it imports for a checker alone
         hints = {}
     completed: dict[str, object] = {}
