@@ -184,7 +184,7 @@ def test_flow_that_is_missing_or_of_another_file_or_too_short_is_found_without_o
         num_frames = 7 if name == "short" else 6
         health = replace(SOUND, num_frames=num_frames, num_promised=num_frames, digest=name, content_digest=name)
         digest = "another" if name == "stale" else identity.digest
-        known[path] = CheckedVideo(identity.num_bytes, 1, health, digest)
+        known[LocalFile(path)] = CheckedVideo(identity.num_bytes, 1, health, digest)
     flow_settings = InputSettings(streams=("flow",), clip=ClipSettings(flow_len=2), flow_settings=settings)
     data = CheckedData(records, known, flow_settings, FlowStore(tmp_path / "flow"), has_labels=False)
     for listed in records:
@@ -222,7 +222,7 @@ def test_flow_that_the_bound_cut_is_told_by_video_and_is_a_problem_where_it_is_m
         )
         identity = SourceIdentity.of(path)
         health = replace(SOUND, num_frames=2, num_promised=2, digest=str(k), content_digest=str(k))
-        known[path] = CheckedVideo(identity.num_bytes, 1, health, identity.digest)
+        known[LocalFile(path)] = CheckedVideo(identity.num_bytes, 1, health, identity.digest)
     flow_settings = InputSettings(streams=("flow",), clip=ClipSettings(flow_len=1), flow_settings=settings)
     data = CheckedData(records, known, flow_settings, FlowStore(tmp_path / "flow"), has_labels=False)
     found = findings(data)

@@ -12,19 +12,19 @@ from vidcls.checks.fix_list import fix_list, write_fix_list
 from vidcls.datasets import VideoCsv
 from vidcls.errors import DatasetError
 from vidcls.types import SPLITS, Split, VideoRecord
-from vidcls.video import LocalFile
+from vidcls.video import LocalFile, VideoSource
 from vidcls.video.health import Health
 
 
 def listed(
     root: Path, *rows: tuple[str, str, Split, str | None, Health]
-) -> tuple[list[VideoRecord], dict[Path, CheckedVideo]]:
+) -> tuple[list[VideoRecord], dict[VideoSource, CheckedVideo]]:
     """Records of files that exist, and what is known of them; content differs but where a digest is given."""
     records, known = [], {}
     for name, label, split, group, health in rows:
         (root / name).write_bytes(name.encode())
         records.append(VideoRecord(LocalFile(root / name), label, split, name, group, {"scene": name[0]}))
-        known[root / name] = CheckedVideo(9, 9, replace(health, digest=health.digest or name))
+        known[LocalFile(root / name)] = CheckedVideo(9, 9, replace(health, digest=health.digest or name))
     return records, known
 
 

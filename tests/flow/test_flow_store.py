@@ -144,7 +144,7 @@ def test_a_video_that_is_not_stored_is_named_with_the_command(tmp_path: Path, re
 def test_a_missing_video_is_named(tmp_path: Path, record: VideoRecord) -> None:
     store = stored(tmp_path / "flow", record)
     record.path.unlink()
-    with pytest.raises(FlowError, match=r"cannot be checked: its video .*a\.avi"):
+    with pytest.raises(FlowError, match=r"cannot be checked: the video .*a\.avi"):
         store.fields(record, [0])
 
 

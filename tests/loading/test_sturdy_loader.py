@@ -156,7 +156,7 @@ def test_a_test_video_that_kills_its_worker_counts_as_wrong(
     record = data_of(clip_dataset).split("test")[index]
     assert (record.name, label) == (BAD_TEST, clip_dataset.class_names.index("right"))
     assert reason == f"{record.path}: is known to be unreadable (its loader worker was killed by SIGSEGV)"
-    assert data.known_bad == {record.path: "its loader worker was killed by SIGSEGV"}  # for all that reads its videos
+    assert data.known_bad == {record.source: "its loader worker was killed by SIGSEGV"}  # for all that reads its videos
     for one, other in zip(found, expected, strict=True):
         assert torch.equal(one["streams"]["rgb"], other["streams"]["rgb"][other["index"] != index])
 

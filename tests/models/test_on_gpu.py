@@ -10,8 +10,8 @@ import torch
 from every_model import MODELS, small
 from fake_cuda import CUDA, devices_of, fake_gpu, mixed_precision, on_gpu, without_synchronisation
 from torch.optim.swa_utils import get_ema_multi_avg_fn
-from vidcls.callbacks.fast import channels_last
 
+from vidcls.callbacks.speed_up import channels_last
 from vidcls.models import VideoClassifier
 from vidcls.models.input_shapes import input_shapes
 from vidcls.training.losses import LossSettings

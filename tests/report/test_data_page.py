@@ -30,7 +30,7 @@ from vidcls.report.data_charts import counts_chart
 from vidcls.report.data_page import NUM_LISTED, findings_shown, span_frames, write_data_page
 from vidcls.report.video_facts import VideoFacts, fact_rows
 from vidcls.transforms import TransformSettings
-from vidcls.video import write_video
+from vidcls.video import LocalFile, VideoSource, write_video
 from vidcls.video.health import Health, examine
 
 OPTIONS = ["--data.transform.resize_px", "null", "--data.transform.crop_px", "32", "--data.flow_len", "3"]
@@ -123,13 +123,13 @@ def test_evenly_has_the_ends() -> None:
     assert evenly(0, 5) == []
 
 
-def known_of(data: VideoDataModule) -> dict[Path, CheckedVideo]:
+def known_of(data: VideoDataModule) -> dict[VideoSource, CheckedVideo]:
     return check_files(data.records, CheckCache(None), pool=InThisProcess(), most_seconds=60).by_source
 
 
 def facts_of(data: VideoDataModule) -> list[VideoFacts]:
     known = known_of(data)
-    return [VideoFacts.of(record, known[record.path].health) for record in data.records]
+    return [VideoFacts.of(record, known[record.source].health) for record in data.records]
 
 
 def named(data: VideoDataModule) -> dict[str, tuple[str, ...]]:
@@ -171,9 +171,9 @@ def test_the_page_and_the_check_say_the_same_and_open_each_file_once(
     monkeypatch.setattr("vidcls.cli.check_options.chosen_pool", lambda _: InThisProcess())
     examined: list[str] = []
 
-    def counted(path: Path, **options: object) -> Health:
-        examined.append(path.name)
-        return examine(path, **options)  # type: ignore[arg-type]
+    def counted(source: LocalFile, **options: object) -> Health:
+        examined.append(source.path.name)
+        return examine(source, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr("vidcls.checks.examined.examine", counted)
     words = [str(root), *OPTIONS, "--cache", str(tmp_path / "cache")]
@@ -201,7 +201,7 @@ def test_the_page_and_the_check_say_the_same_and_open_each_file_once(
 def test_groups_in_two_parts_are_named(clip_folder: Path, tmp_path: Path) -> None:
     data = data_of(VideoFolder(clip_folder))
     data.records = [
-        type(r)(r.path, r.label, r.split, r.name, group="a" if r.name.endswith("0.avi") else r.name)
+        type(r)(r.source, r.label, r.split, r.name, group="a" if r.name.endswith("0.avi") else r.name)
         for r in data.records
     ]
     assert named(data)["spread group"] == ("a: train 3, val 3, test 3",)
@@ -333,8 +333,8 @@ def test_flow_needs_one_frame_more_than_fields(clip_dataset: VideoFolder) -> Non
 def test_a_file_without_a_rate_is_named_and_hinders_nothing(clip_dataset: VideoFolder) -> None:
     known = known_of(data_of(clip_dataset))
     record = clip_dataset.records[0]
-    known[record.path] = replace(known[record.path], health=replace(known[record.path].health, fps=0.0))
-    facts = VideoFacts.of(record, known[record.path].health)
+    known[record.source] = replace(known[record.source], health=replace(known[record.source].health, fps=0.0))
+    facts = VideoFacts.of(record, known[record.source].health)
     assert facts.info is not None
     assert facts.seconds is None
     for settings in ({}, {"stride_seconds": 0.04, "clip_len": 2}):

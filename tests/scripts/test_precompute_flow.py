@@ -23,6 +23,7 @@ from vidcls.flow.report import Report
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store_writer import PARTIAL_FOLDER, process_is_running
 from vidcls.jobs import Pool, local_pool
+from vidcls.shard import WHOLE, Shard
 from vidcls.types import VideoRecord
 from vidcls.video import LocalFile, open_video, write_video
 
@@ -278,9 +279,9 @@ trainer: {{max_epochs: 3}}
     asked: list[tuple[list[str], FlowSettings, Pool]] = []
 
     def record_call(
-        records: list[VideoRecord], root: Path, settings: FlowSettings, *, pool: Pool, device: str
+        records: list[VideoRecord], root: Path, settings: FlowSettings, *, pool: Pool, device: str, shard: Shard
     ) -> object:
-        assert root == tmp_path / "flow"
+        assert (root, shard) == (tmp_path / "flow", WHOLE)
         asked.append(([r.name for r in records], settings, pool))
         return Report()
 

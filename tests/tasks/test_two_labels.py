@@ -208,9 +208,10 @@ def test_a_network_of_two_streams_learns_and_counts_two_labels() -> None:
     torch.manual_seed(0)
     model = TwoStream(class_names=list(CLASS_NAMES), clip=clip, task=NAME, spatial="small", temporal="small").eval()  # type: ignore[arg-type]
     targets = torch.tensor([[1.0, 1.0], [0.0, 0.0]])
-    batch = Batch(rgb=torch.randn(2, 3, 1, 24, 24), flow=torch.randn(2, 2, 2, 24, 24), label=targets)
+    streams = {"rgb": torch.randn(2, 3, 1, 24, 24), "flow": torch.randn(2, 2, 2, 24, 24)}
+    batch = Batch(streams=streams, label=targets)
     batch["index"] = torch.arange(2)
-    rows = model.scorer.logits(batch, fusions=True)
+    rows = model.scorer.logits(streams, fusions=True)
     assert set(rows) == {"model", "spatial", "temporal", "mean", "product", "weighted"}
     mean = (rows["spatial"].sigmoid() + rows["temporal"].sigmoid()) / 2
     torch.testing.assert_close(rows["mean"].sigmoid(), mean)

@@ -18,9 +18,9 @@ from vidcls.transforms import (
     Kinds,
     TransformSettings,
     augmented,
+    evaluation_transform,
     train_crop,
 )
-from vidcls.transforms import evaluation_transform as test_crops_of
 from vidcls.transforms.clip import multi_scale_boxes
 from vidcls.transforms.settings import Crop
 
@@ -42,7 +42,7 @@ def train_transform(clip: ClipPixels, settings: TransformSettings, *, seed: int)
 
 
 def views_of(clip: ClipPixels, settings: TransformSettings) -> list[ClipPixels]:
-    return test_crops_of(clip, KINDS, settings)
+    return evaluation_transform(clip, KINDS, settings)
 
 
 def settings(**changes: object) -> TransformSettings:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vidcls.files import cache_folder
+from vidcls.settings_file import parse_json
 from vidcls.types import VideoRecord
 from vidcls.video.health import Health, decoder_versions
 from vidcls.video.reader import Backend
@@ -200,6 +201,6 @@ def _is_one_of(error: sqlite3.DatabaseError, *codes: int) -> bool:
 
 
 def _checked(num_bytes: int, mtime_ns: int, source_digest: str, most_seconds: float, health: str) -> CheckedVideo:
-    plain = json.loads(health)
+    plain = parse_json(health)
     found = Health(**(plain | {"stream_kinds": tuple(plain["stream_kinds"])}))
     return CheckedVideo(num_bytes, mtime_ns, found, source_digest, most_seconds)

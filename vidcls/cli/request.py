@@ -146,7 +146,9 @@ def read_request(command: str, words: Words) -> Request:
     """
     refuse_linked(words)
     configs = words.values(*CONFIG)
-    name = words.last("--name") or words.in_files("name")
+    name: object = words.last("--name")
+    if name is None:
+        name = words.in_files("name")
     if name is None and configs:
         name = Path(configs[0]).stem
     if name is not None:
