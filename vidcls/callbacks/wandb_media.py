@@ -166,11 +166,11 @@ def log_checkpoint(logger: WandbRun, path: Path, callback: ModelCheckpoint) -> N
 
 
 def log_confusion(
-    logger: WandbRun, part: str, counts: NDArray[np.int64], class_names: Sequence[str], *, step: int
+    logger: WandbRun, split: str, counts: NDArray[np.int64], class_names: Sequence[str], *, step: int
 ) -> None:
     """Log counts ``(K, K)``: a figure, a table of every cell that is not 0, and one of the most frequent confusions.
 
-    They are called ``<part>/confusion``, ``<part>/confusion_counts`` and ``<part>/worst_confusions``.
+    They are called ``<split>/confusion``, ``<split>/confusion_counts`` and ``<split>/worst_confusions``.
     """
     import wandb
 
@@ -184,9 +184,9 @@ def log_confusion(
         draw_confusion_matrix(counts, class_names, picture)
         logger.experiment.log(
             {
-                f"{part}/confusion": wandb.Image(str(picture)),
-                f"{part}/confusion_counts": wandb.Table(columns=["label", "prediction", "videos"], data=cells),
-                f"{part}/worst_confusions": wandb.Table(columns=list(CONFUSION_COLUMNS), data=worst),
+                f"{split}/confusion": wandb.Image(str(picture)),
+                f"{split}/confusion_counts": wandb.Table(columns=["label", "prediction", "videos"], data=cells),
+                f"{split}/worst_confusions": wandb.Table(columns=list(CONFUSION_COLUMNS), data=worst),
                 "trainer/global_step": step,
             }
         )

@@ -32,7 +32,7 @@ MAX_SAMPLE_SHORT_SIDE_PX = 240
 
 def log_samples(
     logger: WandbRun,
-    part: str,
+    split: str,
     records: Sequence[VideoRecord],
     scores: Tensor,
     task: Task,
@@ -41,11 +41,11 @@ def log_samples(
     decoder: Backend | None = None,
     known_bad: Container[VideoSource] = (),
 ) -> None:
-    """Log the table ``<part>/samples``: each video, what it is, what was answered, and how surely.
+    """Log the table ``<split>/samples``: each video, what it is, what was answered, and how surely.
 
     Args:
         logger: the run.
-        part: ``val`` or ``test``.
+        split: ``val`` or ``test``.
         records: N videos.
         scores: ``(N, K)`` probabilities.
         task: what the scores say.
@@ -65,7 +65,7 @@ def log_samples(
             prediction, label = task.answer(scores[position]), label_text(record.classes)
             right = set(prediction) == set(record.classes)
             table.add_data(video, record.name, label, label_text(prediction), float(confidence[position]), right)
-        logger.experiment.log({f"{part}/samples": table, "trainer/global_step": step})
+        logger.experiment.log({f"{split}/samples": table, "trainer/global_step": step})
 
 
 @torch.inference_mode()

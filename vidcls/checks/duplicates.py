@@ -32,23 +32,23 @@ def copies(records: Sequence[VideoRecord], known: Mapping[VideoSource, CheckedVi
 
 def duplicate_findings(records: Sequence[VideoRecord], known: Mapping[VideoSource, CheckedVideo]) -> Iterator[Finding]:
     """Copies with two labels, across splits, and within a split; the first two are the worse ones."""
-    lines: dict[str, list[str]] = {"labels": [], "parts": [], "part": []}
+    lines: dict[str, list[str]] = {"labels": [], "splits": [], "split": []}
     for group in copies(records, known):
         if len({frozenset(record.classes) for record in group}) > 1:
             lines["labels"].append(", ".join(f"{record.name} ({record.label})" for record in group))
         elif len({record.split for record in group}) > 1:
-            lines["parts"].append(", ".join(f"{record.name} ({record.split})" for record in group))
+            lines["splits"].append(", ".join(f"{record.name} ({record.split})" for record in group))
         else:
-            lines["part"].append(", ".join(record.name for record in group))
+            lines["split"].append(", ".join(record.name for record in group))
     if lines["labels"]:
         title = f"{_times(lines['labels'])} with different labels"
         yield Finding("two labels", True, title, tuple(lines["labels"]), "find out which label is right")
-    if lines["parts"]:
-        title = f"{_times(lines['parts'])} in different splits: the test does not test them"
-        yield Finding("leak", True, title, tuple(lines["parts"]), "keep one copy; --fix_list keeps that of the test")
-    if lines["part"]:
-        title = f"{_times(lines['part'])} in one split"
-        yield Finding("duplicate", True, title, tuple(lines["part"]), "keep one copy of each")
+    if lines["splits"]:
+        title = f"{_times(lines['splits'])} in different splits: the test does not test them"
+        yield Finding("leak", True, title, tuple(lines["splits"]), "keep one copy; --fix_list keeps that of the test")
+    if lines["split"]:
+        title = f"{_times(lines['split'])} in one split"
+        yield Finding("duplicate", True, title, tuple(lines["split"]), "keep one copy of each")
 
 
 def group_of(record: VideoRecord) -> str | None:
@@ -76,8 +76,8 @@ def group_findings(records: Sequence[VideoRecord]) -> Iterator[Finding]:
         return
     lines = []
     for name, group in sorted(spread.items()):
-        parts = [f"{part} {sum(r.split == part for r in group)}" for part in ("train", "val", "test")]
-        lines.append(f"{name}: {', '.join(parts)}")
+        splits = [f"{split} {sum(r.split == split for r in group)}" for split in ("train", "val", "test")]
+        lines.append(f"{name}: {', '.join(splits)}")
     title = "1 group is" if len(spread) == 1 else f"{len(spread)} groups are"
     remedy = "put each group into one split, or cut by group: a column group, group_pattern, or --data.num_folds"
     yield Finding("spread group", True, f"{title} in more than one split", tuple(lines), remedy)

@@ -38,7 +38,7 @@ class FixList:
 
 
 def fix_list(records: Sequence[VideoRecord], known: Mapping[VideoSource, CheckedVideo]) -> FixList:
-    """Leave out what cannot be read, copies and contradictions, and bring each group into one part.
+    """Leave out what cannot be read, copies and contradictions, and bring each group into one split.
 
     - A file that cannot be read whole is left out.
     - Of copies one is kept: that of the test, else of the validation, else the first. So a test stays the test that
@@ -71,7 +71,7 @@ def fix_list(records: Sequence[VideoRecord], known: Mapping[VideoSource, Checked
         placed.append(replace(record, split=split, group=group_name))
     listed = [(record.name, left_out[id(record)]) for record in records if id(record) in left_out]
     before, after = Counter(record.split for record in usable), Counter(record.split for record in placed)
-    if any(after[part] < before[part] / 2 for part in SPLITS):
+    if any(after[split] < before[split] / 2 for split in SPLITS):
         return FixList(placed, listed, [], is_recut=True)
     return FixList(placed, listed, moved)
 
@@ -127,7 +127,7 @@ def _bad(record: VideoRecord, known: Mapping[VideoSource, CheckedVideo]) -> bool
 def _main_part(group: Sequence[VideoRecord]) -> Split:
     """The split that most of them are in; of equals, the training."""
     counts = Counter(record.split for record in group)
-    return max(SPLITS, key=lambda part: counts[part])
+    return max(SPLITS, key=lambda split: counts[split])
 
 
 def _address(source: VideoSource) -> str:

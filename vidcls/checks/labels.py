@@ -30,12 +30,12 @@ def lacking_classes(records: Sequence[VideoRecord]) -> Iterator[Finding]:
     """The classes that a split lacks, and the splits that are empty."""
     counts = class_counts(records)
     lines = []
-    for part in SPLITS:
-        lacking = [label for label, by_part in counts.items() if not by_part[part]]
+    for split in SPLITS:
+        lacking = [label for label, by_split in counts.items() if not by_split[split]]
         if len(lacking) == len(counts):
-            lines.append(f"{part}: has no video at all")
+            lines.append(f"{split}: has no video at all")
         elif lacking:
-            lines.append(f"{part}: {', '.join(lacking)}")
+            lines.append(f"{split}: {', '.join(lacking)}")
     if lines:
         title = "1 split lacks classes" if len(lines) == 1 else f"{len(lines)} splits lack classes"
         yield Finding("lacking class", True, title, tuple(lines), "add videos, or cut the splits again")

@@ -129,12 +129,12 @@ def _class_table(data: CheckedData) -> Iterator[str]:
     counts = class_counts(data.records)
     names = list(counts)[:MOST_CLASSES]
     width = max(len("class"), *(len(visible(name)) for name in names))
-    yield f"  {'class':<{width}}" + "".join(f"{part:>8}" for part in SPLITS)
+    yield f"  {'class':<{width}}" + "".join(f"{split:>8}" for split in SPLITS)
     for name in names:
-        yield f"  {visible(name):<{width}}" + "".join(f"{counts[name][part]:>8}" for part in SPLITS)
+        yield f"  {visible(name):<{width}}" + "".join(f"{counts[name][split]:>8}" for split in SPLITS)
     if len(counts) > MOST_CLASSES:
         yield f"  and {len(counts) - MOST_CLASSES} classes more: --json has all"
-    totals = [sum(row[part] for row in counts.values()) for part in SPLITS]
+    totals = [sum(row[split] for row in counts.values()) for split in SPLITS]
     yield f"  {'all':<{width}}" + "".join(f"{total:>8}" for total in totals)
 
 

@@ -37,8 +37,8 @@ What was found is kept, so that a second check opens only what has changed, and 
 its files are known to be bad. A folder without class folders is checked too, as files alone.
 
 --fix_list leaves out what cannot be read; of copies it keeps one, that of the test before that of the validation before
-that of the training; of copies with different labels it keeps none; it brings each group into one part. It says what it
-left out and why, and never writes over a file.
+that of the training; of copies with different labels it keeps none; it brings each group into one split. It says what
+it left out and why, and never writes over a file.
 
 Exit status: 0 sound, 1 problems were found, 2 bad input."""
 

@@ -55,7 +55,7 @@ def _probe(options: Namespace, config: Path, folder: Path) -> None:
 
     explainer = Explainer(options.run, device=options.device)
     data = _data(config, explainer, options)
-    found = {part: _features(explainer, data, part) for part in ("train", "test")}
+    found = {split: _features(explainer, data, split) for split in ("train", "test")}
     layers = list(found["test"].by_layer)
     layer = options.layer or layers[-2]  # the deepest before the logits
     if layer not in layers:
@@ -100,13 +100,13 @@ def _data(config: Path, explainer: Explainer, options: Namespace) -> VideoDataMo
     )
 
 
-def _features(explainer: Explainer, data: VideoDataModule, part: Split) -> Features:
+def _features(explainer: Explainer, data: VideoDataModule, split: Split) -> Features:
     from tqdm import tqdm
 
     from vidcls.explain.features import collect_features
     from vidcls.inference import Scorer
 
     scorer = Scorer.of(explainer.model, data.input_settings)
-    loader = data.single_view_loader(part)
-    batches = tqdm(loader, desc=f"{part} videos", unit="batch", file=sys.stderr, disable=None)
+    loader = data.single_view_loader(split)
+    batches = tqdm(loader, desc=f"{split} videos", unit="batch", file=sys.stderr, disable=None)
     return collect_features(scorer, batches)

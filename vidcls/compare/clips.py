@@ -11,16 +11,16 @@ from vidcls.loading.from_config import videos_of
 from vidcls.types import Split
 
 
-def num_videos(data: Mapping[str, object], part: Split) -> int:
-    """How many videos one part has."""
-    return sum(record.split == part for record in videos_of(data))
+def num_videos(data: Mapping[str, object], split: Split) -> int:
+    """How many videos one split has."""
+    return sum(record.split == split for record in videos_of(data))
 
 
 def check_same_videos(data_by_name: Mapping[str, Mapping[str, object]]) -> None:
     """Refuse configurations that would be trained or tested on different videos.
 
     Raises:
-        ConfigurationError: two of them differ in a video, a label or a part.
+        ConfigurationError: two of them differ in a video, a label or a split.
     """
     first, *others = data_by_name
     expected = _identities(data_by_name[first])

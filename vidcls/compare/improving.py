@@ -19,8 +19,8 @@ def still_improving(accuracies: Sequence[float], num_videos: int) -> bool | None
     ``p`` in the standard error is the mean of both fifths. A fifth has at least one epoch.
 
     Args:
-        accuracies: of the validation part, 0 to 1, by epoch.
-        num_videos: of the validation part.
+        accuracies: of the validation split, 0 to 1, by epoch.
+        num_videos: of the validation split.
 
     Returns:
         None where there are fewer than two epochs to hold against each other.

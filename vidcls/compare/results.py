@@ -38,7 +38,7 @@ class RunResult:
         settings: its configuration, in plain types.
         videos: that were tested, with their scores.
         num_views: views of a test video whose scores were averaged.
-        curve: ``(epoch, main metric)`` of the validation part, epochs from 0.
+        curve: ``(epoch, main metric)`` of the validation split, epochs from 0.
         train_seconds: wall time of the training; None where it was made by hand.
         improving: whether it stopped while it got better; None where that cannot be said.
         checkpoint: the file that was tested.
@@ -200,6 +200,6 @@ def _improving(settings: dict[str, object], curve: Sequence[tuple[int, float]], 
         return True
     try:
         num_validated = num_videos(section(settings, "data"), "val")
-    except VidclsError:  # the data set is not at hand: the test part has about the same size
+    except VidclsError:  # the data set is not at hand: the test split has about the same size
         num_validated = num_tested
     return still_improving([value for _, value in curve], max(1, num_validated))

@@ -54,13 +54,18 @@ def refold(
             "and every class must keep one for training; add videos of other groups"
         )
     splits: list[Split] = ["test" if unit in test else "val" if unit in val else "train" for unit in units]
-    for part in ("val", "test"):
+    for wanted in ("val", "test"):
         lacking = sorted(
             names
-            - {name for record, split in zip(records, splits, strict=True) if split == part for name in record.classes}
+            - {
+                name
+                for record, split in zip(records, splits, strict=True)
+                if split == wanted
+                for name in record.classes
+            }
         )
         if lacking:
-            _log.warning("fold %d of %d: the %s split has no video of: %s", fold, num_folds, part, first_few(lacking))
+            _log.warning("fold %d of %d: the %s split has no video of: %s", fold, num_folds, wanted, first_few(lacking))
     return [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
 
 

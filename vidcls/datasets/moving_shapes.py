@@ -154,11 +154,11 @@ def _files_of_others(place: Path) -> list[str]:
 def _record(folder: Path, split: str, label: str, scene: int) -> VideoRecord:
     appearance, _, motion = label.partition("_")
     name = f"{split}/{label}/{scene:04d}.mp4"
-    part = next(known for known in SPLITS if known == split)
+    wanted = next(known for known in SPLITS if known == split)
     return VideoRecord(
         source=LocalFile(folder / name),
         label=label,
-        split=part,
+        split=wanted,
         name=name,
         group=f"{split}-{scene:04d}",
         extra={"appearance": appearance, "motion": motion},

@@ -75,7 +75,7 @@ class VideoDataModule(VideoData, LightningDataModule):
     def setup(self, stage: str) -> None:
         """Refuse a trainer that would deal the batches again, and missing splits, before anything is loaded."""
         wanted: dict[str, tuple[Split, ...]] = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
-        records = [record for part in wanted.get(stage, ()) for record in self.split(part)]
+        records = [record for split in wanted.get(stage, ()) for record in self.split(split)]
         self.known_bad = refuse_known_bad(
             records,
             bad_videos=self.bad_videos,
@@ -83,7 +83,7 @@ class VideoDataModule(VideoData, LightningDataModule):
             decoder=self.input_settings.decoder,
         )
         if stage == "fit":  # each video is read again and again, and must stay what it is
-            self._unchanged = {part: UnchangedFiles([r.source for r in self.split(part)]) for part in wanted["fit"]}
+            self._unchanged = {split: UnchangedFiles([r.source for r in self.split(split)]) for split in wanted["fit"]}
         if self.trainer is not None:
             check_processes(self.trainer, bad_videos=self.bad_videos)
 
@@ -131,7 +131,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         return self._ordered("test", self.input_settings, self.bad_test_videos, views=True)
 
     def single_view_loader(self, name: Split) -> SturdyLoader:
-        """One centred clip of each video of a part, in order; bad videos of the training part are treated as asked."""
+        """One centred clip of each video of a split, in order; bad ones of the training split are treated as asked."""
         bad_videos = self.bad_videos if name == "train" else "error"
         return self._ordered(name, self.input_settings.single_view(), bad_videos, views=False)
 

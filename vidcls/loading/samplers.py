@@ -29,7 +29,7 @@ class TrainBatches(Sampler[list[ClipKey]]):
     last batch that is not full is dropped, unless it is the only one.
 
     Args:
-        num_videos: videos in the training part.
+        num_videos: videos in the training split.
         batch_size: videos in a batch of one process.
         seed: of the order and of everything random in the samples.
         weights: ``(num_videos,)`` chance of each video to be drawn, with replacement; None shuffles them.

@@ -149,7 +149,7 @@ class VideoData:
         self.seed = seed
 
     def split(self, name: Split) -> list[VideoRecord]:
-        """The videos of one part; an empty one is a DatasetError."""
+        """The videos of one split; an empty one is a DatasetError."""
         records = [record for record in self.records if record.split == name]
         if not records:
             raise DatasetError(

@@ -110,7 +110,7 @@ def write_data_page(
         "settings": data.describe_input(),
         "num_videos": len(data.records),
         "num_opened": len(opened),
-        "parts": {part: sum(row[part] for row in counts.values()) for part in SPLITS},
+        "parts": {split: sum(row[split] for row in counts.values()) for split in SPLITS},
         "groups": group_rows(data.records),
         "counts": counts,
         "counts_chart": counts_chart(counts),
