@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import vidcls
 from vidcls.errors import CheckpointError, ConfigurationError
@@ -73,6 +74,13 @@ def allow_classes(prefixes: Iterable[str]) -> None:
         if prefix.partition(".")[0] in NEVER_ALLOWED:
             raise ConfigurationError(f"{OPTION} {prefix}: is part of Python or of the parser, and no class of yours")
     _allowed[:] = wanted
+
+
+def look_in_current_folder() -> None:
+    """Let the modules of the current folder be imported, after all others, where something is allowed."""
+    folder = str(Path.cwd())
+    if _allowed and folder not in sys.path:
+        sys.path.append(folder)
 
 
 def allowed_classes() -> list[str]:

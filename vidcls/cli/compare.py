@@ -32,7 +32,7 @@ and curves.csv; each run has its folder below it, with its logs.
 Exit status: 0 done, 1 some runs or measurements failed, 2 bad input."""
 DEFAULT_SEEDS = (0, 1, 2)
 DEFAULT_BATCH_SIZE = 8
-OF_TRAINING = ("config", "names", "seeds", "folds", "max_epochs", "max_minutes", "flow", "output", "ckpt")
+OF_TRAINING = ("config", "names", "seeds", "num_folds", "max_epochs", "max_minutes", "flow", "output", "ckpt_path")
 INSTEAD = {  # what would make the runs unlike each other, or is said by an option of ours
     "--data.fold": "--num_folds N runs all folds",
     "--data.num_folds": "--num_folds N runs all folds",
@@ -137,7 +137,7 @@ def _parsed(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
             raise ConfigurationError(f"--{name} and {option} say the same: pass one of them")
     _check(options, passed_on)
     options.seeds = list(DEFAULT_SEEDS) if options.seeds is None else options.seeds
-    options.ckpt_path = options.ckpt or "best"
+    options.ckpt_path = options.ckpt_path or "best"
     return options, passed_on
 
 

@@ -112,12 +112,16 @@ def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, lis
     from vidcls.checks.findings import CheckedData
     from vidcls.clips import InputSettings
     from vidcls.datasets import videos_below
-    from vidcls.datasets.checks import faults_noted
+    from vidcls.datasets.base import UnsoundDatasetError
     from vidcls.types import RGB, VideoRecord
     from vidcls.video import LocalFile
 
-    with faults_noted() as refusals:
+    refusals: list[str] = []
+    try:
         module = data_of(options.source, options.config, others)
+    except UnsoundDatasetError as error:
+        refusals = [*error.faults]
+        module = data_of(options.source, options.config, others, dataset=error.dataset)
     root = module.dataset.root
     if module.records:
         return (

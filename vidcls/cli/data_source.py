@@ -10,6 +10,7 @@ from vidcls.errors import ConfigurationError
 from vidcls.types import FLOW, RGB, Stream
 
 if TYPE_CHECKING:
+    from vidcls.datasets import VideoDataset
     from vidcls.loading import VideoDataModule
     from vidcls.loading.video_data import VideoData
     from vidcls.models import VideoClassifier
@@ -20,7 +21,9 @@ DEFAULT_MODEL = "TwoStream"
 DEFAULT_STREAMS: tuple[Stream, ...] = (RGB, FLOW)  # of this model, which takes Lightning to be imported
 
 
-def data_of(source: str, config: str | None, others: Sequence[str]) -> VideoData:
+def data_of(
+    source: str, config: str | None, others: Sequence[str], *, dataset: VideoDataset | None = None
+) -> VideoData:
     """The data that ``vidcls fit`` would train on, its videos in place.
 
     A folder or a csv file, with options of the data alone, is read without Lightning.
@@ -29,8 +32,10 @@ def data_of(source: str, config: str | None, others: Sequence[str]) -> VideoData
         source: see ``SOURCE_HELP``.
         config: for a folder or a csv file: whose clips and model are meant.
         others: further options, such as ``--data.clip_len 8``.
+        dataset: the data set itself, where it is made already.
 
     Raises:
+        UnsoundDatasetError: it contradicts itself or its files.
         VidclsError: no such data set, or options that contradict each other.
     """
     from vidcls.cli.words import Words
@@ -40,7 +45,7 @@ def data_of(source: str, config: str | None, others: Sequence[str]) -> VideoData
     if words.values("--model") != [DEFAULT_MODEL] or any(
         not w.option.startswith("--data") for w in of_data if w.option
     ):
-        return data_module(source, config, others)
+        return data_module(source, config, others, dataset=dataset)
     from jsonargparse import ArgumentError
 
     from vidcls.cli.chosen_dataset import with_one_dataset
@@ -48,14 +53,16 @@ def data_of(source: str, config: str | None, others: Sequence[str]) -> VideoData
 
     try:
         streams = [stream.plain() for stream in DEFAULT_STREAMS]
-        return video_data_of(with_one_dataset(of_data).arguments, streams=streams)
+        return video_data_of(with_one_dataset(of_data).arguments, streams=streams, dataset=dataset)
     except ArgumentError as error:
         from vidcls.cli.messages import own_message, parser_message  # knows the trainer, which takes seconds to import
 
         raise ConfigurationError(own_message(error) or parser_message(error)) from error
 
 
-def data_module(source: str, config: str | None, others: Sequence[str]) -> VideoDataModule:
+def data_module(
+    source: str, config: str | None, others: Sequence[str], *, dataset: VideoDataset | None = None
+) -> VideoDataModule:
     """The same as a data module, which loads clips.
 
     Args:
@@ -74,7 +81,7 @@ def data_module(source: str, config: str | None, others: Sequence[str]) -> Video
     model_class: type[VideoClassifier] = import_class(parsed.model.class_path)
     section = plain(parsed.data)
     assert isinstance(section, dict)
-    return data_module_of(section, streams=[stream.plain() for stream in model_class.streams])
+    return data_module_of(section, dataset=dataset, streams=[stream.plain() for stream in model_class.streams])
 
 
 def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,16 @@ import yaml
 from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError
 from vidcls.settings_file import parse_yaml, within_limits
-from vidcls.trusted_classes import DOORS, HOMES, NEVER_ALLOWED, OPTION, PACKAGES, allow_classes, allowed_classes
+from vidcls.trusted_classes import (
+    DOORS,
+    HOMES,
+    NEVER_ALLOWED,
+    OPTION,
+    PACKAGES,
+    allow_classes,
+    allowed_classes,
+    look_in_current_folder,
+)
 
 # A class behind these was typed by the user; --config, --data and --trainer name files, which others may have written.
 CLASS_OPTIONS = ("--model", "--data.dataset", "--trainer.")
@@ -40,9 +48,7 @@ def trust(arguments: Sequence[str]) -> list[str]:
     before = allowed_classes()
     allow_classes([*words.values(OPTION), *_typed(words)])
     _guard_parser(before)
-    folder = str(Path.cwd())
-    if allowed_classes() and folder not in sys.path:
-        sys.path.append(folder)
+    look_in_current_folder()
     return words.without(OPTION).as_given
 
 

@@ -15,12 +15,11 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vidcls.compare.memory import CpuMemory, GpuMemory
 from vidcls.errors import ConfigurationError
-from vidcls.trusted_classes import allow_classes, allowed_classes
+from vidcls.trusted_classes import allow_classes, allowed_classes, look_in_current_folder
 
 if TYPE_CHECKING:
     import torch
@@ -173,8 +172,7 @@ def main(argv: Sequence[str]) -> int:
     from vidcls.errors import VidclsError
 
     allow_classes(argv[1:])
-    if argv[1:]:
-        sys.path.append(str(Path.cwd()))  # the user's own classes
+    look_in_current_folder()
     warnings.filterwarnings("ignore")
     try:
         cost = measure(CostRequest(**json.loads(argv[0])))

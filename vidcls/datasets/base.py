@@ -5,30 +5,45 @@ from __future__ import annotations
 import gc
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from vidcls.datasets.checks import (
+    Faults,
     check_duplicates,
     check_files,
     check_groups,
     check_label_text,
     check_labels,
     check_not_empty,
-    raised_or_noted,
 )
 from vidcls.datasets.entries import Entry
 from vidcls.datasets.splits import cut, cut_validation
+from vidcls.errors import DatasetError
 from vidcls.types import SPLITS, Split, VideoRecord
 from vidcls.video.source import source_of
+
+
+class UnsoundDatasetError(DatasetError):
+    """A data set contradicts itself or its files; says what was found first.
+
+    Args:
+        dataset: made in spite of it, for commands that look at such data sets.
+        faults: all that was found.
+    """
+
+    def __init__(self, dataset: VideoDataset, faults: Sequence[str]) -> None:
+        super().__init__(faults[0])
+        self.dataset = dataset
+        self.faults = tuple(faults)
 
 
 class VideoDataset(ABC):
     """Which videos exist, what they are called and which split they belong to.
 
     A subclass lists its videos as entries in ``__init__``, turns them into records with `checked_records`, and hands
-    them to ``super().__init__``; that is all. Making one reads annotations and lists folders, but writes nothing and
-    opens no video.
+    them to ``super().__init__``, with one `Faults` for both; that is all. Making one reads annotations and lists
+    folders, but writes nothing and opens no video.
 
     Attributes:
         root: the folder that record names are relative to.
@@ -46,13 +61,21 @@ class VideoDataset(ABC):
 
     @abstractmethod
     def __init__(
-        self, root: Path, records: list[VideoRecord], *, source: str | None = None, notes: Sequence[str] = ()
+        self,
+        root: Path,
+        records: list[VideoRecord],
+        *,
+        source: str | None = None,
+        notes: Sequence[str] = (),
+        faults: Faults | None = None,
     ) -> None:
         self.root = root
         self.records = records
         self.source = str(root) if source is None else source
         self.notes = tuple(notes)
         self.class_names = sorted({name for record in records for name in record.classes})
+        if faults is not None and faults.found:
+            raise UnsoundDatasetError(self, faults.found)
 
     def prepare(self) -> None:  # noqa: B027 - most data sets lie ready on disk
         """Write what must exist before the first video is read; does nothing where the files already exist."""
@@ -77,6 +100,7 @@ def checked_records(
     seed: int = 0,
     official_groups: bool = False,
     files_exist: bool = False,
+    faults: Faults | None = None,
 ) -> list[VideoRecord]:
     """Check the entries, cut the splits that are missing, and return them as records, in the same order.
 
@@ -91,27 +115,29 @@ def checked_records(
         seed: of the cut.
         official_groups: log a group in two splits in place of refusing it.
         files_exist: the files were listed just now, so that they need no check.
+        faults: takes what is wrong, for the base of the data set to raise; None raises the first at once.
 
     Raises:
         DatasetError: the data set is empty, or contradicts itself or its files.
     """
-    with raised_or_noted():
+    noted = nullcontext if faults is None else faults.noted
+    with noted():
         check_not_empty(entries, source)
     check_label_text(entries)
-    with raised_or_noted():
+    with noted():
         check_duplicates(entries)
     if not files_exist:
-        with raised_or_noted():
+        with noted():
             check_files(entries)
-    with raised_or_noted():
+    with noted():
         check_groups(entries, official=official_groups)
     given = {entry.split for entry in entries}
-    with raised_or_noted():
+    with noted():
         if given == {None}:
             cut(entries, val_fraction=val_fraction, test_fraction=test_fraction, seed=seed, source=source)
         elif "val" not in given:
             cut_validation(entries, val_fraction=val_fraction, seed=seed, source=source)
-    with raised_or_noted():
+    with noted():
         check_labels(entries, source)
     return [_record(entry) for entry in entries]
 

@@ -6,7 +6,6 @@ import logging
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 
 from vidcls.datasets.entries import Entry
 from vidcls.datasets.video_files import missing_files
@@ -14,33 +13,21 @@ from vidcls.errors import DatasetError
 
 NUM_SHOWN = 5
 _log = logging.getLogger(__name__)
-_noted: ContextVar[list[str] | None] = ContextVar("faults that are noted in place of raised", default=None)
 
 
-@contextmanager
-def faults_noted() -> Iterator[list[str]]:
-    """Within it, a data set that contradicts itself or its files is made all the same, and the list says what is wrong.
+class Faults:
+    """What contradicts in a data set or is missing, in the order in which it was found; see `UnsoundDatasetError`."""
 
-    For commands that look at such a data set; a training refuses it.
-    """
-    faults: list[str] = []
-    token = _noted.set(faults)
-    try:
-        yield faults
-    finally:
-        _noted.reset(token)
+    def __init__(self) -> None:
+        self.found: list[str] = []
 
-
-@contextmanager
-def raised_or_noted() -> Iterator[None]:
-    """A `DatasetError` of the block is raised, or noted where `faults_noted` is in force."""
-    try:
-        yield
-    except DatasetError as error:
-        faults = _noted.get()
-        if faults is None:
-            raise
-        faults.append(str(error))
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """A `DatasetError` of the block is noted, and what comes after it is looked at all the same."""
+        try:
+            yield
+        except DatasetError as error:
+            self.found.append(str(error))
 
 
 def first_few(items: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidcls.datasets.checks import first_few, raised_or_noted
+from vidcls.datasets.checks import Faults, first_few
 from vidcls.datasets.split_words import splits_of
 from vidcls.datasets.video_files import videos_directly_in, visible_folders
 from vidcls.datasets.written_folder import is_written
@@ -33,12 +33,13 @@ class ClassFolder:
     split: Split | None
 
 
-def class_folders(root: Path, classes: Collection[str] | None) -> tuple[list[ClassFolder], list[str]]:
+def class_folders(root: Path, classes: Collection[str] | None, faults: Faults) -> tuple[list[ClassFolder], list[str]]:
     """The class folders, in order, and a line for each thing that another reader might have taken otherwise.
 
     Args:
         root: the folder of the data set.
         classes: take these alone; folders of these names are classes and never splits.
+        faults: takes what hinders no other command than a training.
 
     Raises:
         DatasetError: folders of splits and of classes are mixed, or a split is there twice, or there is none to train
@@ -54,18 +55,18 @@ def class_folders(root: Path, classes: Collection[str] | None) -> tuple[list[Cla
     splits = splits_of(name for name in folders if name not in (classes or ()))
     if splits and len(splits) == len(folders):
         _check_splits(root, splits)
-        _refuse_loose_videos(root)
+        _refuse_loose_videos(root, faults)
         found = [
             ClassFolder(f"{part}/{label}", label, split)
             for part, split in sorted(splits.items())
             for label in _chosen(root / part, classes, is_needed=split == "train")
         ]
         for part in splits:
-            _refuse_loose_videos(root / part, hint=f"; where it is a class itself, {CLASSES_HINT}")
+            _refuse_loose_videos(root / part, faults, hint=f"; where it is a class itself, {CLASSES_HINT}")
         return found, _as_parts(splits)
     notes = _taken_for_classes(root, splits, folders)
     labels = _chosen(root, classes)
-    _refuse_loose_videos(root)
+    _refuse_loose_videos(root, faults)
     inner = {label: _splits_inside(root / label) for label in labels}
     if labels and all(inner.values()):
         _check_splits(root, dict.fromkeys(part for parts in inner.values() for part in parts))
@@ -137,10 +138,10 @@ def _chosen(part: Path, classes: Collection[str] | None, *, is_needed: bool = Tr
     return [name for name in folders if name in classes]
 
 
-def _refuse_loose_videos(folder: Path, *, hint: str = "") -> None:
+def _refuse_loose_videos(folder: Path, faults: Faults, *, hint: str = "") -> None:
     loose = videos_directly_in(folder)
     if loose:
-        with raised_or_noted():
+        with faults.noted():
             raise DatasetError(
                 f"videos without a class in {folder}: {first_few(loose)}; move each into the folder of its class{hint}"
             )

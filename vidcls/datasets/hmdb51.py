@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from vidcls.datasets.base import VideoDataset, checked_records
+from vidcls.datasets.checks import Faults
 from vidcls.datasets.entries import Entry, existing_folder, read_lines
 from vidcls.datasets.splits import check_fractions
 from vidcls.errors import DatasetError
@@ -52,10 +53,11 @@ class HMDB51(VideoDataset):
                 f"no split file in {lists}: expected <class>_test_split{fold}.txt for every class; check the path"
             )
         entries = [entry for file in files for entry in _entries(folder, file, fold)]
-        super().__init__(
-            folder,
-            checked_records(entries, source=str(lists), val_fraction=val_fraction, seed=seed, official_groups=True),
+        faults = Faults()
+        records = checked_records(
+            entries, source=str(lists), val_fraction=val_fraction, seed=seed, official_groups=True, faults=faults
         )
+        super().__init__(folder, records, faults=faults)
 
 
 def _entries(root: Path, file: Path, fold: int) -> Iterator[Entry]:

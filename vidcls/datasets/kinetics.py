@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from vidcls.datasets.base import VideoDataset, checked_records
-from vidcls.datasets.checks import first_few
+from vidcls.datasets.checks import Faults, first_few
 from vidcls.datasets.entries import Entry, existing_folder
 from vidcls.datasets.kinetics_lists import clips_in, lists_by_split, split_in
 from vidcls.datasets.splits import check_fractions
@@ -84,12 +84,17 @@ class Kinetics(VideoDataset):
             )
             for entry in entries:
                 entry.split = "test" if entry.split == "val" else entry.split
-        super().__init__(
-            folder,
-            checked_records(
-                entries, source=str(lists), val_fraction=val_fraction, seed=seed, official_groups=True, files_exist=True
-            ),
+        faults = Faults()
+        records = checked_records(
+            entries,
+            source=str(lists),
+            val_fraction=val_fraction,
+            seed=seed,
+            official_groups=True,
+            files_exist=True,
+            faults=faults,
         )
+        super().__init__(folder, records, faults=faults)
 
 
 def _entries(root: Path, file: Path, split: Split, absent: list[str], looked_in: dict[str, None]) -> list[Entry]:

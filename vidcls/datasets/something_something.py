@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from vidcls.datasets.base import VideoDataset, checked_records
-from vidcls.datasets.checks import first_few
+from vidcls.datasets.checks import Faults, first_few
 from vidcls.datasets.entries import Entry, existing_folder
 from vidcls.datasets.splits import check_fractions
 from vidcls.errors import DatasetError
@@ -48,7 +48,9 @@ class SomethingSomething(VideoDataset):
             *_entries(folder, lists, "train", "train", known),
             *_entries(folder, lists, "validation", "test", known),
         ]
-        super().__init__(folder, checked_records(entries, source=str(lists), val_fraction=val_fraction, seed=seed))
+        faults = Faults()
+        records = checked_records(entries, source=str(lists), val_fraction=val_fraction, seed=seed, faults=faults)
+        super().__init__(folder, records, faults=faults)
 
 
 def _read(lists: Path, stem: str) -> tuple[Path, object]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from vidcls.datasets.base import VideoDataset, checked_records
-from vidcls.datasets.checks import first_few
+from vidcls.datasets.checks import Faults, first_few
 from vidcls.datasets.entries import Entry, existing_folder, read_lines
 from vidcls.datasets.splits import check_fractions
 from vidcls.errors import DatasetError
@@ -57,7 +57,9 @@ class UCF101(VideoDataset):
             *_entries(folder, lists / f"trainlist{fold:02d}.txt", "train", classes),
             *_entries(folder, lists / f"testlist{fold:02d}.txt", "test", classes),
         ]
-        super().__init__(folder, checked_records(entries, source=str(lists), val_fraction=val_fraction, seed=seed))
+        faults = Faults()
+        records = checked_records(entries, source=str(lists), val_fraction=val_fraction, seed=seed, faults=faults)
+        super().__init__(folder, records, faults=faults)
         if class_order == "official":
             self.class_names.sort(key=lambda name: int(classes[name]))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidcls.datasets.base import VideoDataset, checked_records, collector_paused
-from vidcls.datasets.checks import first_few
+from vidcls.datasets.checks import Faults, first_few
 from vidcls.datasets.entries import Entry, existing_folder, name_inside
 from vidcls.datasets.list_columns import Columns, layout_of
 from vidcls.datasets.split_words import splits_of
@@ -75,6 +75,7 @@ class VideoCsv(VideoDataset):
         with collector_paused():
             lists = [_List(file, str(folder), split, columns) for file, split in files.items()]
             entries = [entry for each in lists for entry in each.entries()]
+            faults = Faults()
             records = checked_records(
                 entries,
                 source=str(path),
@@ -82,9 +83,10 @@ class VideoCsv(VideoDataset):
                 test_fraction=test_fraction,
                 seed=seed,
                 official_groups=official_split,
+                faults=faults,
             )
         notes = [note for each in lists for note in each.notes]
-        super().__init__(folder, records, source=str(path), notes=notes + _splits_beside(path, lists[0]))
+        super().__init__(folder, records, source=str(path), notes=notes + _splits_beside(path, lists[0]), faults=faults)
 
 
 @dataclass

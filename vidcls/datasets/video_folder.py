@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vidcls.datasets.base import VideoDataset, checked_records
-from vidcls.datasets.checks import raised_or_noted
+from vidcls.datasets.checks import Faults
 from vidcls.datasets.entries import Entry, existing_folder
 from vidcls.datasets.folder_layout import ClassFolder, class_folders
 from vidcls.datasets.splits import check_fractions
@@ -60,9 +60,10 @@ class VideoFolder(VideoDataset):
         check_fractions(val_fraction, test_fraction)
         pattern = None if group_pattern is None else _compiled(group_pattern)
         folder = existing_folder(root, what="folder of the videos")
-        found, notes = class_folders(folder, classes)
+        faults = Faults()
+        found, notes = class_folders(folder, classes, faults)
         passed_over: Counter[str] = Counter()
-        entries = [entry for each in found for entry in _entries(folder, each, pattern, passed_over)]
+        entries = [entry for each in found for entry in _entries(folder, each, pattern, passed_over, faults)]
         records = checked_records(
             entries,
             source=str(folder),
@@ -70,17 +71,18 @@ class VideoFolder(VideoDataset):
             test_fraction=test_fraction,
             seed=seed,
             files_exist=True,
+            faults=faults,
         )
-        super().__init__(folder, records, notes=[*notes, *described(passed_over)])
+        super().__init__(folder, records, notes=[*notes, *described(passed_over)], faults=faults)
 
 
 def _entries(
-    root: Path, folder: ClassFolder, pattern: re.Pattern[str] | None, passed_over: Counter[str]
+    root: Path, folder: ClassFolder, pattern: re.Pattern[str] | None, passed_over: Counter[str], faults: Faults
 ) -> Iterator[Entry]:
     listing = listed_below(root / folder.name)
     passed_over.update(listing.passed_over)
     if not listing.videos:
-        with raised_or_noted():
+        with faults.noted():
             raise DatasetError(
                 f"no video in the class folder {root / folder.name}; add videos or remove the folder"
                 + "".join(f" ({line})" for line in described(listing.passed_over))

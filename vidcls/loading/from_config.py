@@ -40,38 +40,53 @@ def videos_of(data: Mapping[str, object]) -> list[VideoRecord]:
         raise DatasetError(f"the data set cannot be used: {reason}") from error
 
 
-def data_module_of(data: Mapping[str, object], **changes: object) -> VideoDataModule:
+def data_module_of(
+    data: Mapping[str, object], *, dataset: VideoDataset | None = None, **changes: object
+) -> VideoDataModule:
     """The data module of a data section, with some of its entries changed; what it must write first is written.
+
+    Args:
+        data: the section.
+        dataset: its data set, where it is made already.
+        **changes: of the section.
 
     Raises:
         ConfigurationError: the section cannot be understood.
     """
     from vidcls.loading.datamodule import VideoDataModule  # imports Lightning, which takes seconds
 
-    return _made(VideoDataModule, data, **changes)
+    return _made(VideoDataModule, data, dataset, **changes)
 
 
-def video_data_of(words: Sequence[str], **changes: object) -> VideoData:
+def video_data_of(words: Sequence[str], *, dataset: VideoDataset | None = None, **changes: object) -> VideoData:
     """The data that options such as ``--data.clip_len 8`` mean; what must be written first is written.
+
+    Args:
+        words: the options.
+        dataset: its data set, where it is made already.
+        **changes: of what the options say.
 
     Raises:
         ArgumentError: an option or a value that there is not.
         VidclsError: the data set cannot be used.
     """
     parser = _parser(VideoData)
-    return _made(VideoData, parser.parse_args(list(words)).data.as_dict(), **changes)
+    return _made(VideoData, parser.parse_args(list(words)).data.as_dict(), dataset, **changes)
 
 
-def _parser(kind: type[VideoData]) -> ArgumentParser:
+def _parser(kind: type[VideoData], *, without: Sequence[str] = ()) -> ArgumentParser:
     parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
-    parser.add_class_arguments(kind, "data", sub_configs=True)
+    parser.add_class_arguments(kind, "data", sub_configs=True, skip=set(without), instantiate=not without)
     return parser
 
 
-def _made(kind: type[Data], data: Mapping[str, object], **changes: object) -> Data:
-    parser = _parser(kind)
+def _made(kind: type[Data], data: Mapping[str, object], dataset: VideoDataset | None, **changes: object) -> Data:
+    without = () if dataset is None else ("dataset",)
+    parser = _parser(kind, without=without)
+    section = {name: value for name, value in {**data, **changes}.items() if name not in without}
     try:
-        module: Data = made_from(parser, parser.parse_object({"data": {**data, **changes}})).data
+        made = made_from(parser, parser.parse_object({"data": section})).data
+        module: Data = made if dataset is None else kind(dataset, **vars(made))
     except (ArgumentError, ValueError) as error:
         reason = refusal_in(error) or " ".join(str(error).split())
         raise ConfigurationError(f"the data of the run cannot be used: {reason}") from error
