@@ -11,7 +11,7 @@ import pytest
 from vidcls.checks import cache as check_cache
 from vidcls.checks.cache import CheckCache, CheckedVideo, known_bad
 from vidcls.types import VideoRecord
-from vidcls.video import LocalFile
+from vidcls.video import BytesInMemory, LocalFile
 from vidcls.video.health import Health
 
 
@@ -145,6 +145,15 @@ def test_without_a_folder_nothing_is_written(tmp_path: Path, video: Path, monkey
     cache.add(video, checked(video))
     cache.save()
     assert [item.name for item in tmp_path.iterdir()] == ["videos"]
+
+
+def test_of_videos_in_memory_nothing_is_kept(tmp_path: Path) -> None:
+    cache = CheckCache(tmp_path / "cache")
+    cache.add(BytesInMemory(b"aaaa"), CheckedVideo(4, 0, Health("undecodable", "for a test")))
+    cache.save()
+    assert cache.find(BytesInMemory(b"bbbb")) is None
+    assert cache.find(BytesInMemory(b"aaaa")) is None
+    assert not (tmp_path / "cache").exists()
 
 
 def test_known_bad_are_the_unreadable_files_that_have_not_changed(

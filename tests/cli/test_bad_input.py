@@ -81,7 +81,7 @@ def nothing_was_left(folder: Path, *given: str) -> bool:
         ("--config nope", "--config nope: no such file, and no shipped configuration of that name"),
         ("--data nope", "--data nope: no such file, and no shipped configuration of that name (there are: hmdb51"),
         ("--trainer nope", "--trainer nope: no such file, and no shipped configuration of that name (there are: ddp"),
-        ("--config", "-c/--config: expected one argument"),
+        ("--config", "--config: expected one argument"),
         ("--run clips.csv", "clips.csv: the run folder cannot be made"),
         ("--run full", "--run full: is not empty: go on in it with --ckpt_path last, or name a new folder"),
         ("--trainer.default_root_dir clips.csv", "the run folder cannot be made"),

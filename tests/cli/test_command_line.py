@@ -118,3 +118,8 @@ def test_a_disk_that_is_full_or_cannot_be_written_to_is_named_with_what_helps(
     assert main(["doctor"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert place(said) in line
+
+
+def test_a_command_of_two_words_may_have_options_between_them(vidcls: Command) -> None:
+    assert "vidcls data check --help" in vidcls("data", "--allow-class", "mypackage", "check").refusal()
+    assert "unknown command 'data check'" in vidcls("data check", "my_videos").refusal()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
 from vidcls.datasets import VideoCsv, VideoFolder
 from vidcls.datasets.base import UnsoundDatasetError
+from vidcls.errors import DatasetError
 
 
 def test_a_list_with_several_faults_says_the_first_and_carries_all(tmp_path: Path) -> None:
@@ -34,3 +36,11 @@ def test_a_folder_with_loose_videos_has_its_classes_all_the_same(clip_folder: Pa
         VideoFolder(tmp_path)
     assert "no video in the class folder" in caught.value.faults[1]
     assert caught.value.dataset.class_names == ["left", "right"]
+
+
+def test_another_process_is_told_the_first_fault(tmp_path: Path) -> None:
+    (tmp_path / "clips.csv").write_text("path,label,split\ngone.mp4,walk,train\n")
+    with pytest.raises(UnsoundDatasetError) as caught:
+        VideoCsv(tmp_path / "clips.csv")
+    told = pickle.loads(pickle.dumps(caught.value))
+    assert (type(told), str(told)) == (DatasetError, str(caught.value))

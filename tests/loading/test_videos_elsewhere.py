@@ -35,6 +35,10 @@ class Stored:
             raise DecodeError(f"{self.name}: no such object")
         return BytesInMemory(CONTENT[self.name], self.name)
 
+    @property
+    def is_lasting(self) -> bool:
+        return True
+
     def stamp(self) -> tuple[int, int] | None:
         content = CONTENT.get(self.name)
         return None if content is None else (len(content), hash(content))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vidcls.video import write_video
+from vidcls.video import FramesInMemory, write_video
 from vidcls.video.health import Health, examine
 
 SIZE = (3, 40, 56)
@@ -208,3 +208,16 @@ def test_frames_that_an_edit_list_hides_are_not_missing(tmp_path: Path) -> None:
     file.write_bytes(content)
     health = examine(file)
     assert (health.num_frames, health.num_readable, health.is_cut_off) == (12, 12, False)
+
+
+def test_frames_in_memory_are_looked_at_like_those_of_a_file() -> None:
+    frames = torch.randint(0, 256, (5, 3, 32, 48), generator=torch.Generator().manual_seed(1)).byte()
+    health = examine(FramesInMemory(frames, fps=10.0))
+    assert (health.fault, health.num_readable, health.num_promised, health.fps) == ("", 5, 5, 10.0)
+    assert (health.height_px, health.width_px, health.is_black, health.is_frozen) == (32, 48, False, False)
+    assert examine(FramesInMemory(frames[:1].expand(5, -1, -1, -1))).is_frozen
+
+
+def test_a_pipe_is_no_video_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    assert examine(tmp_path / "pipe.mp4") == Health("missing", "is no regular file")

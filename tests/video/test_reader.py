@@ -254,7 +254,7 @@ def test_a_file_that_no_decoder_reads_is_an_error_that_says_what_to_do(tmp_path:
         open_video(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: cannot be decoded (decord: ")
-    assert message.endswith(f"; re-encode it with `ffmpeg -i '{path}' out.mp4` or remove it from the data set")
+    assert message.endswith(f"; re-encode it with `ffmpeg -i '{path}' out.mp4`, or leave it out")
     assert str(path) not in caught.value.reason
     assert "re-encode" not in caught.value.reason
     assert str(pickle.loads(pickle.dumps(caught.value))) == message

@@ -5,7 +5,7 @@
     store/.lock                     held by a command that works on all videos, as in every folder
     store/.shards/2-of-3.lock       held by a shard, which keeps out the same shard and commands on all videos
     store/.shards/2-of-3.NAME       what a shard alone writes to, until it is merged into what belongs to all
-    store/.shards/merge.lock        held for a moment, while what belongs to all is read, changed and written
+    store/.shards/merge.lock        held while what belongs to all is read, changed and written; others wait
 
 The files of the videos need none of these: each is written under another name and is complete when it gets its own.
 All of it works on a disk that several machines share, where that has locks.

@@ -82,6 +82,8 @@ class CheckCache:
     def find(self, video: AnyVideo, *, most_seconds: float = 0.0) -> CheckedVideo | None:
         """What is known of the video as it is now; None where nothing is, or where more time is given than then."""
         source = source_of(video)
+        if not source.is_lasting:
+            return None
         folder, name = os.path.split(source.name)
         checked = self._beside(folder).get(name)
         if checked is None or (checked.ran_out_of_time and checked.most_seconds < most_seconds):
@@ -99,8 +101,11 @@ class CheckCache:
         return found
 
     def add(self, video: AnyVideo, checked: CheckedVideo) -> None:
-        """Keep what was found, from the next `save` on for good."""
-        folder, name = os.path.split(source_of(video).name)
+        """Keep what was found, from the next `save` on for good; of a video in memory nothing is kept."""
+        source = source_of(video)
+        if not source.is_lasting:
+            return
+        folder, name = os.path.split(source.name)
         self._beside(folder)[name] = checked
         self._changed.add((folder, name))
 

@@ -81,13 +81,15 @@ def _run(arguments: list[str]) -> int:
     if arguments[0] == "--version":
         print(__version__, flush=True)
         return 0
-    command = next((name for k in (2, 1) if (name := " ".join(arguments[:k])) in COMMANDS), None)
-    if command is None:
+    command, rest = arguments[0], arguments[1:]
+    if command not in COMMANDS or " " in command:
         names = ", ".join(name for name in COMMANDS if " " not in name)
         return _fail(f"unknown command {arguments[0]!r}: use one of {names}")
     from vidcls.cli.own_classes import trust
 
-    rest = trust(arguments[len(command.split()) :])
+    rest = trust(rest)
+    if rest and (longer := f"{command} {rest[0]}") in COMMANDS:
+        command, rest = longer, rest[1:]
     _show_notes()
     found = COMMANDS[command]
     run: Callable[[list[str]], int] = resolve_name(found) if isinstance(found, str) else found

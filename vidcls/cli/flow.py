@@ -72,7 +72,9 @@ def main(words: Sequence[str]) -> int:
 
 def _parsed(words: Sequence[str]) -> tuple[Namespace, FlowSettings, list[VideoRecord]]:
     try:
-        given = with_one_dataset(Words(words))
+        given = Words(words)
+        given.require_values(*CONFIG, "--data")
+        given = with_one_dataset(given)
         _check_sections(given)
         section, parser = given.section("data"), _parser()
         others = spelled(given.without(*CONFIG, "--data").arguments, ("--short_side", "--num_workers"))

@@ -26,6 +26,7 @@ from vidcls.runs.folder import (
     run_of,
 )
 
+PLACES = ("--ckpt_path", "--run", "--name", "--trainer.default_root_dir")  # which say where a command works
 RUN_OF_PARENT = "VIDCLS_RUN_FOLDER"  # by which the processes of one training agree on the folder
 
 
@@ -144,13 +145,14 @@ def read_request(command: str, words: Words) -> Request:
         CheckpointError: the checkpoint is missing or cannot be used.
         ConfigurationError: the words contradict each other.
     """
+    words.require_values(*CONFIG, "--data", *PLACES)
     refuse_linked(words)
-    configs = words.values(*CONFIG)
+    configs = [word.file for word in words if word.option in CONFIG]
     name: object = words.last("--name")
     if name is None:
         name = words.in_files("name")
-    if name is None and configs:
-        name = Path(configs[0]).stem
+    if name is None:
+        name = next((Path(file).stem for file in configs if not file.startswith("{")), None)
     if name is not None:
         check_name(str(name))
     root = Path(words.last("--trainer.default_root_dir") or _root_in(words) or DEFAULT_ROOT)
@@ -181,7 +183,7 @@ def read_request(command: str, words: Words) -> Request:
         raise ConfigurationError(f"no model given: add --config FILE (shipped: {shipped_names()}), or --model NAME")
     if name is None:
         name = existing.parent.name if existing is not None else model or "run"
-    passed_on = words.without("--ckpt_path", "--run", "--name", "--trainer.default_root_dir")
+    passed_on = words.without(*PLACES)
     return Request(
         command=command,
         words=with_one_dataset(Words([*Words(before), *passed_on, *Words(["--name", str(name)])])),
@@ -196,8 +198,8 @@ def read_request(command: str, words: Words) -> Request:
 
 def _root_in(words: Words) -> str | None:
     """The folder of all runs that a file names."""
-    root = words.section("trainer").get("default_root_dir")
-    return None if root is None else str(root)
+    roots = [str(found) for _, section in words.sections("trainer") if (found := section.get("default_root_dir"))]
+    return roots[-1] if roots else None
 
 
 def _as_config(facts: CheckpointFacts) -> dict[str, object]:

@@ -75,7 +75,7 @@ class Word:
         """One word or two."""
         if self.is_one:
             return [f"{self.option}={self.value}"]
-        return [text for text in (self.option, self.value) if text is not None and (text or text is self.value)]
+        return [*([self.option] if self.option else []), *([] if self.value is None else [self.value])]
 
     @property
     def for_parser(self) -> list[str]:
@@ -128,6 +128,16 @@ class Words(Sequence[Word]):
         """What counts of it; None where nothing is given."""
         found = self.values(*options)
         return found[-1] if found else None
+
+    def require_values(self, *options: str) -> None:
+        """Refuse one of these options with nothing behind it, as where a variable of the shell is empty.
+
+        Raises:
+            ConfigurationError: names it.
+        """
+        for word in self._words:
+            if word.option in options and word.value is None:
+                raise ConfigurationError(f"{word.option}: expected one argument")
 
     def without(self, *options: str) -> Words:
         """The same without these options."""

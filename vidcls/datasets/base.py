@@ -37,6 +37,10 @@ class UnsoundDatasetError(DatasetError):
         self.dataset = dataset
         self.faults = tuple(faults)
 
+    def __reduce__(self) -> tuple[type[DatasetError], tuple[str]]:
+        """To other processes it says the first fault."""
+        return DatasetError, (str(self),)
+
 
 class VideoDataset(ABC):
     """Which videos exist, what they are called and which split they belong to.

@@ -55,7 +55,7 @@ class EarlyFusion(VideoClassifier):
         self.window_len = T if window_len is None else window_len
         if self.window_len < 2 or T % self.window_len:
             raise ValueError(
-                f"EarlyFusion needs windows of at least two frames that make up the self.clip, got window_len="
+                f"EarlyFusion needs windows of at least two frames that make up the clip, got window_len="
                 f"{self.window_len} for {T} frames: raise clip_len to a multiple of it, or join several snippets"
             )
         self.num_clips = num_clips(self.clip, snippets)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import os
 import time
 import warnings
 from bisect import bisect_right
@@ -10,13 +12,13 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
-from vidcls.errors import DecodeError, VidclsError
+from vidcls.errors import DecodeError
 from vidcls.video.container_facts import container_facts
 from vidcls.video.fault import Fault
 from vidcls.video.packets import list_packets
 from vidcls.video.picture_statistics import PictureStatistics
 from vidcls.video.reader import Backend, Video, open_video
-from vidcls.video.source import AnyVideo, VideoSource, source_of
+from vidcls.video.source import AnyVideo, FramesInMemory, LocalFile, VideoSource, source_of
 
 CHUNK_BYTES = 64 * 2**20  # of frames in memory at a time
 SHARE_FOR_END = 0.5  # of the time for reading, on top of it: for the last frames of a video that is too long
@@ -80,11 +82,13 @@ class Health:
 
 def missing(source: VideoSource) -> Health:
     """What is said of a video that is not there."""
-    try:
-        source.open().close()
-    except (OSError, VidclsError) as error:
-        return Health("missing", getattr(error, "strerror", None) or str(error))
-    return Health("missing", "there is no file")
+    if isinstance(source, LocalFile):
+        try:
+            os.stat(source.path)  # noqa: PTH116 - opening a pipe would wait for its writer
+        except OSError as error:
+            return Health("missing", error.strerror or str(error))
+        return Health("missing", "is no regular file")
+    return Health("missing", "there is no such video")
 
 
 def examine(video: AnyVideo, *, decoder: Backend | None = None, most_seconds: float = float("inf")) -> Health:
@@ -101,6 +105,19 @@ def examine(video: AnyVideo, *, decoder: Backend | None = None, most_seconds: fl
     if stamp is None:
         return missing(source)
     num_bytes, _ = stamp
+    if isinstance(source, FramesInMemory):
+        with open_video(source) as opened:
+            info = opened.info
+            health = Health(
+                num_bytes=num_bytes,
+                num_frames=opened.num_frames,
+                num_promised=opened.num_frames,
+                fps=opened.fps,
+                height_px=info.height_px,
+                width_px=info.width_px,
+                codec=info.codec,
+            )
+            return replace(_whole(opened, health, opened.path, math.inf), decoder=opened.backend)
     if num_bytes == 0:
         return Health("empty", "the file is empty")
     try:

@@ -221,7 +221,7 @@ def open_video(source: AnyVideo, backend: Backend | None = None) -> Video:
 def _advice(source: VideoSource) -> str:
     if not isinstance(source, LocalFile):
         return "re-encode it with ffmpeg"
-    return f"re-encode it with `ffmpeg -i {shlex.quote(source.name)} out.mp4` or remove it from the data set"
+    return f"re-encode it with `ffmpeg -i {shlex.quote(source.name)} out.mp4`, or leave it out"
 
 
 def _checked_frames(reader: VideoReader, wanted: list[int]) -> Tensor:

@@ -43,6 +43,10 @@ class VideoSource(Protocol):
     def stamp(self) -> Stamp | None:
         """What tells at little cost whether it is as it was; None where it is not there."""
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether name and stamp know it again after this process, so that what is found out of it may be kept."""
+
     def open(self) -> BinaryIO:
         """Its bytes, to be read from any place on, in a ``with`` block.
 
@@ -76,6 +80,11 @@ class LocalFile:
     def __str__(self) -> str:
         """The path."""
         return str(self.path)
+
+    @property
+    def is_lasting(self) -> bool:
+        """It stays on its disk."""
+        return True
 
     def stamp(self) -> Stamp | None:
         """See :meth:`VideoSource.stamp`."""
@@ -114,6 +123,11 @@ class BytesInMemory:
         """The name."""
         return self.name
 
+    @property
+    def is_lasting(self) -> bool:
+        """They go with the process."""
+        return False
+
     def stamp(self) -> Stamp:
         """They never change."""
         return len(self.content), 0
@@ -150,6 +164,11 @@ class FramesInMemory:
     def __str__(self) -> str:
         """The name."""
         return self.name
+
+    @property
+    def is_lasting(self) -> bool:
+        """They go with the process."""
+        return False
 
     def stamp(self) -> Stamp:
         """They are taken not to change."""

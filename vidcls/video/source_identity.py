@@ -1,4 +1,4 @@
-"""A video file -> what tells it from another one, whatever its place, name and date."""
+"""A video -> what tells it from another one, whatever its place, name and date."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import os
 from dataclasses import dataclass
 
 from vidcls.errors import SourceError
-from vidcls.video.source import AnyVideo, source_of
+from vidcls.video.source import AnyVideo, LocalFile, source_of
 
 _PART_BYTES = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class SourceIdentity:
-    """The size of a file and a digest of its beginning, middle and end (of all of it up to 96 KiB).
+    """The size of a video and a digest of its beginning, middle and end (of all of it up to 96 KiB).
 
     Args:
-        num_bytes: the size of the file.
+        num_bytes: its size.
         digest: blake2b of 16 bytes over the three parts, in hexadecimal.
     """
 
@@ -43,5 +43,6 @@ class SourceIdentity:
                         file.seek(start)
                         digest.update(file.read(_PART_BYTES))
         except OSError as error:
-            raise SourceError(f"the video {source.name} cannot be read ({error.strerror}): put it back") from error
+            advice = ": put it back" if isinstance(source, LocalFile) else ""
+            raise SourceError(f"the video {source.name} cannot be read ({error.strerror}){advice}") from error
         return cls(num_bytes, digest.hexdigest())
