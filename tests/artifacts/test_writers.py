@@ -108,3 +108,14 @@ def test_a_folder_of_one_command_is_locked_as_ever(tmp_path: Path) -> None:
     with Writers(tmp_path), pytest.raises(FolderInUseError):
         FolderLock(tmp_path).acquire()
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_kill_left_of_writing_the_file_of_a_shard_is_gone_once_it_is_merged(tmp_path: Path) -> None:
+    with Writers(tmp_path, Shard(1, 3)) as one, Writers(tmp_path, Shard(2, 3)):
+        folder = one.own_file("done.csv").parent
+        killed, at_work = folder / ".3-of-3.done-abcdefgh.csv", folder / ".2-of-3.done-abcdefgh.csv"
+        killed.touch()
+        at_work.touch()
+        with one.merging():
+            assert one.unmerged_files("done.csv") == []
+        assert (killed.exists(), at_work.exists()) == (False, True)

@@ -101,8 +101,14 @@ class Writers:
         return self.root / name if self.shard.is_whole else self._folder / f"{self._name}.{name}"
 
     def unmerged_files(self, name: str) -> list[Path]:
-        """The own files of this shard and of those that ended too early; to be asked while merging."""
+        """The own files of this shard and of those that ended too early; to be asked while merging.
+
+        What a kill left of writing one of them is removed.
+        """
         at_work = self.others()
+        for leftover in self._folder.glob(".*-of-*.*-????????.*"):
+            if leftover.name[1:].partition(".")[0] not in at_work:
+                leftover.unlink(missing_ok=True)
         found = self._folder.glob(f"*-of-*.{name}")
         return sorted(path for path in found if path.name.partition(".")[0] not in at_work)
 
