@@ -1,4 +1,4 @@
-"""``vidcls data check``: a data set -> what is wrong with its files, labels, parts and flow, and a list without it."""
+"""``vidcls data check``: a data set -> what is wrong with its files, labels, splits and flow, and a list without it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """Open every file of a data set in processes that may crash or hang, decode all of its frames, and say
 what would spoil a training: files that cannot be read, are damaged, cut off, black, frozen or shorter than a clip;
-copies, above all across parts; groups across parts; missing classes and labels written in two ways; missing or outdated
+copies, above all across splits; groups across splits; missing classes and labels written in two ways; missing or outdated
 flow.
 
   vidcls data check my_videos

@@ -22,7 +22,7 @@ Data = TypeVar("Data", bound=VideoData)
 
 
 def videos_of(data: Mapping[str, object]) -> list[VideoRecord]:
-    """The videos of a data section with their parts, folds taken into account; no file is opened.
+    """The videos of a data section with their splits, folds taken into account; no file is opened.
 
     Raises:
         DatasetError: the data set is not there or cannot be cut like that.

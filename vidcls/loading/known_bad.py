@@ -31,7 +31,7 @@ def refuse_known_bad(
     Args:
         records: the videos that will be read.
         bad_videos: ``error`` refuses them in the training split.
-        bad_test_videos: ``error`` refuses them in the other parts.
+        bad_test_videos: ``error`` refuses them in the other splits.
         decoder: the one that they are read with; None for all in turn.
 
     Raises:

@@ -45,7 +45,7 @@ class VideoData:
             as a store would hold it; or on the ``device``, in the step, between the crops that the network sees, with
             the method ``tvl1`` or ``raft`` in batches on a GPU.
         num_folds: cut train and test again into so many folds by group, in place of the data set's own split.
-        fold: which of these parts is the test, from 0.
+        fold: which of these folds is the test, from 0.
         class_names: the classes in the order of the logits; left out: those of the data set.
         task: what a label means: ``single_label``, one class for each video; left out: what the checkpoint says, else
             single_label.
