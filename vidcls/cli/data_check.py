@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """Open every file of a data set in processes that may crash or hang, decode all of its frames, and say
 what would spoil a training: files that cannot be read, are damaged, cut off, black, frozen or shorter than a clip;
-copies, above all across splits; groups across splits; missing classes and labels written in two ways; missing or outdated
-flow.
+copies, above all across splits; groups across splits; missing classes and labels written in two ways; missing or
+outdated flow.
 
   vidcls data check my_videos
   vidcls data check clips.csv --fix_list sound.csv     and then   vidcls fit ... --data.dataset.path sound.csv
