@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from factories import two_stream
 from lightning.pytorch import Trainer
 
 from vidcls.callbacks import ResultFiles, WandbExplanations, WandbRun
 from vidcls.datasets import VideoFolder
 from vidcls.errors import FlowError
 from vidcls.loading import VideoDataModule
-from vidcls.models import TwoStream
 
 MakeData = Callable[..., VideoDataModule]
 MakeTrainer = Callable[..., Trainer]
@@ -40,8 +40,8 @@ def data(clip_dataset: VideoFolder, small_data: MakeData) -> VideoDataModule:
     return small_data(clip_dataset, streams=("rgb", "flow"), flow_len=2)
 
 
-def two_stream(data: VideoDataModule) -> TwoStream:
-    return TwoStream(class_names=data.class_names, clip=data.clip, spatial="small", temporal="small")
+def model_of(data: VideoDataModule) -> TwoStream:
+    return two_stream(class_names=data.class_names, clip=data.clip)
 
 
 def test_kernels_heat_and_the_page_of_the_test_are_media(
@@ -50,7 +50,7 @@ def test_kernels_heat_and_the_page_of_the_test_are_media(
     trainer = small_trainer(
         tmp_path, logger=logger, callbacks=[WandbExplanations(tmp_path, num_samples=2)], max_epochs=1
     )
-    trainer.fit(two_stream(data), data)
+    trainer.fit(model_of(data), data)
     pictures = [path.relative_to(tmp_path).as_posix() for path in media(tmp_path)["images"]]
     assert sum("images/kernels" in path for path in pictures) == 1
     assert sum("images/val/heat" in path for path in pictures) == 2
@@ -59,7 +59,7 @@ def test_kernels_heat_and_the_page_of_the_test_are_media(
     best = tmp_path / "checkpoints/best.ckpt"
     logger.resume(str(logger.version))
     files = [ResultFiles(tmp_path, checkpoint=best), WandbExplanations(tmp_path, num_samples=2)]
-    small_trainer(tmp_path, logger=logger, callbacks=files).test(two_stream(data), data, verbose=False)
+    small_trainer(tmp_path, logger=logger, callbacks=files).test(model_of(data), data, verbose=False)
     (page,) = [path for path in media(tmp_path)["html"] if "test/report" in path.as_posix()]
     text = page.read_text(encoding="utf-8")
     test = json.loads((tmp_path / "test.json").read_text())
@@ -72,7 +72,7 @@ def test_without_weights_and_biases_nothing_is_written(
     data: VideoDataModule, small_trainer: MakeTrainer, tmp_path: Path
 ) -> None:
     trainer = small_trainer(tmp_path, callbacks=[WandbExplanations(tmp_path)], max_epochs=1)
-    trainer.fit(two_stream(data), data)
+    trainer.fit(model_of(data), data)
     assert not (tmp_path / "wandb").exists()
 
 
@@ -82,7 +82,7 @@ def test_a_video_without_a_picture_is_named(
 ) -> None:
     looks = WandbExplanations(tmp_path, num_samples=3)
     trainer = small_trainer(tmp_path, logger=logger, callbacks=[looks], max_epochs=1)
-    model = two_stream(data)
+    model = model_of(data)
     trainer.fit(model, data)
     before = len([p for p in media(tmp_path)["images"] if "val/heat" in p.as_posix()])
     record = data.split("val")[0]
@@ -107,5 +107,5 @@ def test_where_new_videos_cannot_be_looked_at_the_run_goes_on_without_heat(
     monkeypatch.setattr("vidcls.callbacks.wandb_explanations.Explainer", refuse)
     trainer = small_trainer(tmp_path, logger=logger, callbacks=[WandbExplanations(tmp_path)], max_epochs=1)
     with pytest.warns(UserWarning, match="no heat maps in W&B: flow of another tool"):
-        trainer.fit(two_stream(data), data)
+        trainer.fit(model_of(data), data)
     assert "images" not in media(tmp_path)

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 import wandb
+from factories import two_stream
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.utilities import rank_zero_only
@@ -73,17 +74,12 @@ def fit(
         logger.resume(resume)
     trainer = make_trainer(run, logger=logger, callbacks=[LearningRateMonitor(), WandbMedia()], max_epochs=epochs)
     logger.log_hyperparams(CONFIG)
-    trainer.fit(two_stream(data), data, ckpt_path=run / "checkpoints/last.ckpt" if resume else None, weights_only=True)
+    trainer.fit(model_of(data), data, ckpt_path=run / "checkpoints/last.ckpt" if resume else None, weights_only=True)
 
 
-def two_stream(data: VideoDataModule) -> TwoStream:
-    return TwoStream(
-        class_names=data.class_names,
-        clip=data.clip,
-        spatial="small",
-        temporal="small",
-        optimization=OptimizationSettings(optimizer="sgd"),
-    )
+def model_of(data: VideoDataModule) -> TwoStream:
+    optimization = OptimizationSettings(optimizer="sgd")
+    return two_stream(class_names=data.class_names, clip=data.clip, optimization=optimization)
 
 
 class captured_lines:

@@ -5,31 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
-from lightning.pytorch import Trainer
+from factories import saved_run, video_data
 
 from vidcls.cli import main
 from vidcls.cli.explain import METHOD_NAMES
 from vidcls.datasets import VideoFolder
 from vidcls.explain import METHODS
-from vidcls.loading import VideoDataModule
-from vidcls.models import SingleFrame
-from vidcls.transforms import TransformSettings
 
 
 @pytest.fixture(scope="module")
 def run_folder(clip_dataset: VideoFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run with a best checkpoint."""
-    torch.manual_seed(0)
-    data = VideoDataModule(
-        clip_dataset, clip_len=2, transform=TransformSettings(resize_px=32, crop_px=32), num_workers=0
-    )
-    model = SingleFrame(class_names=list(data.class_names), clip=data.clip, backbone="small")
-    trainer = Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu")
-    trainer.test(model, data, verbose=False)
-    folder = tmp_path_factory.mktemp("run")
-    trainer.save_checkpoint(folder / "checkpoints" / "best.ckpt")
-    return folder
+    return saved_run(tmp_path_factory.mktemp("run"), video_data(clip_dataset, clip_len=2))
 
 
 @pytest.fixture(scope="module")

@@ -14,29 +14,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from factories import saved_run, video_data
 
 from vidcls.cli import main
 from vidcls.datasets import VideoFolder
-from vidcls.loading import VideoDataModule
-from vidcls.models import SingleFrame
 from vidcls.predict import Predictor
 from vidcls.predict.prediction import Prediction
-from vidcls.transforms import TransformSettings
 from vidcls.video import open_video, write_video
 
 
 @pytest.fixture(scope="module")
 def run_folder(clip_dataset: VideoFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run with a best checkpoint."""
-    torch.manual_seed(0)
-    data = VideoDataModule(clip_dataset, transform=TransformSettings(resize_px=32, crop_px=32), num_workers=0)
-    model = SingleFrame(class_names=data.class_names, clip=data.clip, backbone="small")
-    trainer = Trainer(logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu")
-    trainer.test(model, data, verbose=False)
-    folder = tmp_path_factory.mktemp("run")
-    trainer.save_checkpoint(folder / "checkpoints" / "best.ckpt")
-    return folder
+    return saved_run(tmp_path_factory.mktemp("run"), video_data(clip_dataset))
 
 
 @pytest.fixture

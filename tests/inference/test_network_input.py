@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from factories import video_data
 from torch import Tensor, nn
 
 from vidcls.clips.indices import ends
@@ -35,9 +36,8 @@ def texture(height: int = 48, width: int = 64) -> Tensor:
 
 
 def data_of(dataset: VideoFolder, **settings: object) -> VideoDataModule:
-    return VideoDataModule(
-        dataset,
-        **{"streams": ("rgb", "flow"), "clip_len": 2, "flow_len": 3, "num_workers": 0, "transform": WHOLE, **settings},  # type: ignore[arg-type]
+    return video_data(
+        dataset, **{"streams": ("rgb", "flow"), "clip_len": 2, "flow_len": 3, "transform": WHOLE, **settings}
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from factories import video_data
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from vidcls.clips.reader import ClipReader
@@ -50,7 +51,7 @@ def data_of(dataset: VideoFolder, **settings: object) -> VideoDataModule:
         "read_limit_seconds": 60.0,
         "transform": TransformSettings(resize_px=28, crop_px=24),
     }
-    return VideoDataModule(dataset, **{**defaults, **settings})  # type: ignore[arg-type]
+    return video_data(dataset, **{**defaults, **settings})
 
 
 def batches_of(data: VideoDataModule, *, epoch: int = 0) -> list[Batch]:

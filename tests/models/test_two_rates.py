@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
+from factories import video_data
 from lightning.pytorch import Trainer
 from opened_files import watch_decoders, watch_frames
 from torch import Tensor, nn
@@ -47,8 +48,8 @@ class TwoRates(VideoClassifier):
 
 
 def data_of(dataset: VideoFolder, **settings: object) -> VideoDataModule:
-    given = {"clip_len": 8, "transform": WHOLE, "batch_size": 4, "num_workers": 0, **settings}
-    return VideoDataModule(dataset, streams=TwoRates.streams, **given)  # type: ignore[arg-type]
+    given = {"clip_len": 8, "transform": WHOLE, "batch_size": 4, **settings}
+    return video_data(dataset, streams=TwoRates.streams, **given)
 
 
 def test_both_rates_are_frames_of_the_file_from_one_decode_of_it(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import factories
 import pytest
 import torch
 from lightning.pytorch import Trainer
@@ -22,10 +24,7 @@ CLASSES = ["left", "right", "still"]
 CLIP = ClipSettings(num_snippets=2, clip_len=2, flow_len=3)
 
 
-def two_stream(*, seed: int = 0, **arguments: object) -> TwoStream:
-    torch.manual_seed(seed)
-    given = {"class_names": CLASSES, "clip": CLIP, "spatial": "small", "temporal": "small", "dropout": 0.0}
-    return TwoStream(**{**given, **arguments})  # type: ignore[arg-type]
+two_stream = partial(factories.two_stream, clip=CLIP, dropout=0.0)
 
 
 def batch(seed: int = 0) -> Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import factories
 import pytest
 import torch
 from torch import Tensor, nn
@@ -21,9 +22,7 @@ def fusion(**arguments: object) -> TwoStreamFusion:
 
 
 def two_stream(**arguments: object) -> TwoStream:
-    torch.manual_seed(0)
-    given = {"class_names": CLASSES, "clip": CLIP, "spatial": "small", "temporal": "small", "dropout": 0.0}
-    return TwoStream(**{**given, **arguments}).eval()  # type: ignore[arg-type]
+    return factories.two_stream(**{"clip": CLIP, "dropout": 0.0, **arguments}).eval()
 
 
 def streams(clip: ClipSettings = CLIP) -> tuple[Tensor, Tensor]:

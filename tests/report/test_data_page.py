@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from factories import video_data
 
 from vidcls.checks.cache import CheckCache, CheckedVideo
 from vidcls.checks.files import check_files
@@ -84,7 +85,7 @@ def test_every_video_has_a_line(pages: Path, clip_dataset: VideoFolder) -> None:
 
 def data_of(dataset: VideoFolder | VideoCsv, **settings: object) -> VideoDataModule:
     transform = TransformSettings(resize_px=None, crop_px=32, flip_probability=0.0)
-    return VideoDataModule(dataset, transform=transform, num_workers=0, **settings)  # type: ignore[arg-type]
+    return video_data(dataset, transform=transform, **settings)
 
 
 def test_the_clips_are_those_of_training(clip_dataset: VideoFolder, pages: Path) -> None:
