@@ -14,6 +14,7 @@ from vidcls.callbacks import ResultFiles, WandbExplanations, WandbRun
 from vidcls.datasets import VideoFolder
 from vidcls.errors import FlowError
 from vidcls.loading import VideoDataModule
+from vidcls.models import TwoStream
 
 MakeData = Callable[..., VideoDataModule]
 MakeTrainer = Callable[..., Trainer]

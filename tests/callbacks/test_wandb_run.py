@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -225,7 +226,7 @@ def test_a_resumed_training_and_a_test_go_on_under_the_same_id_and_one_command_j
     logger.place(tmp_path)
     logger.resume(training.run_id)
     trainer = small_trainer(tmp_path, logger=logger, callbacks=[WandbMedia(num_samples=4)])
-    model = two_stream(training.data)
+    model = model_of(training.data)
     with captured_lines() as lines:
         trainer.test(model, training.data, verbose=False)
 
@@ -461,7 +462,9 @@ def test_two_processes_make_one_run_that_counts_the_videos_of_both(clip_folder: 
         (tmp_path / "clips/train" / label / "0.avi").write_bytes(b"no video")
     (tmp_path / "train.py").write_text(TWO_PROCESSES)
     command = [sys.executable, "train.py", "clips", "run"]
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=300)
+    # The service of W&B that this process has started is not that of a training of its own.
+    environment = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=300)
     (folder,) = (tmp_path / "run/wandb").glob("offline-run-*")
     assert sum(int(str(count)) for _, _, count in table(folder, "val/confusion_counts")) == 3
     assert history(folder)["train/skipped_videos"] == [3.0]
