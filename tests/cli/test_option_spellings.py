@@ -35,3 +35,14 @@ def test_a_command_takes_the_spellings_of_version_0_1(vidcls: Command, clip_fold
     assert (done.status, (tmp_path / "flow").is_dir()) == (0, True)  # type: ignore[attr-defined]
     words = ["--most-lines", "2", "--anew", "--time-limit", "9", "--workers=1"]
     assert "22 files opened" in vidcls("data", "check", str(clip_folder), *words).out  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["predict best.ckpt a.mp4 --overlay=", "data check clips --cache=", "report run --output=", "demo --output="],
+)
+def test_an_empty_value_as_of_a_shell_variable_is_refused(vidcls: Command, words: str) -> None:
+    option = words.split()[-1].rstrip("=")
+    for given in ([f"{option}="], [option, ""]):
+        line = vidcls(*words.split()[:-1], *given).refusal()  # type: ignore[attr-defined]
+        assert f"argument {option}: expected one argument" in line

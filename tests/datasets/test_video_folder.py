@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -249,3 +250,9 @@ def test_a_group_in_two_parts_is_refused(tmp_path: Path, files: Files) -> None:
 def test_a_pattern_without_a_group_is_refused(tmp_path: Path, pattern: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         VideoFolder(tmp_path, group_pattern=pattern)
+
+
+def test_a_link_that_leads_round_in_a_circle_hinders_no_other_file(clip_folder: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(clip_folder, tmp_path / "clips"))
+    (root / "train/left/loop.avi").symlink_to("loop.avi")
+    assert len(VideoFolder(root).records) == len(VideoFolder(clip_folder).records)

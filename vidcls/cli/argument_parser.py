@@ -57,7 +57,12 @@ class OneLineParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """As in argparse, with the spellings of version 0.1 as well."""
-        return super().parse_known_args(None if args is None else spelled(args, self._known), namespace)
+        words = None if args is None else spelled(args, self._known)
+        for word, after in zip(words or [], [*(words or [])[1:], "-"], strict=True):
+            option, equals, value = word.partition("=")
+            if option.startswith("--") and option in self._known and (value if equals else after) == "":
+                self.error(f"argument {option}: expected one argument")
+        return super().parse_known_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise ConfigurationError with the message."""

@@ -57,7 +57,7 @@ def _probe(options: Namespace, config: Path, folder: Path) -> None:
     data = _data(config, explainer, options)
     found = {split: _features(explainer, data, split) for split in ("train", "test")}
     layers = list(found["test"].by_layer)
-    layer = options.layer or layers[-2]  # the deepest before the logits
+    layer = options.layer or layers[max(0, len(layers) - 2)]  # the deepest before the logits
     if layer not in layers:
         raise ConfigurationError(f"--layer {layer}: this model has {', '.join(layers)}")
     probes = linear_probes(found["train"], found["test"])

@@ -136,7 +136,7 @@ class Words(Sequence[Word]):
             ConfigurationError: names it.
         """
         for word in self._words:
-            if word.option in options and word.value is None:
+            if word.option in options and not word.value and (word.value is None or word.option != "--name"):
                 raise ConfigurationError(f"{word.option}: expected one argument")
 
     def without(self, *options: str) -> Words:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,16 +56,24 @@ def is_video(file_name: str) -> bool:
     return not file_name.startswith(".") and os.path.splitext(file_name)[1].lower() in VIDEO_SUFFIXES  # noqa: PTH122
 
 
+def _is(test: Callable[[], bool]) -> bool:
+    """The answer; no where a link leads round in a circle."""
+    try:
+        return test()
+    except OSError:
+        return False
+
+
 def visible_folders(folder: Path) -> list[str]:
     """Names of the sub-folders that are neither hidden nor a system's own, sorted; links are followed."""
     with os.scandir(folder) as listing:
-        return sorted(item.name for item in listing if _is_visible(item.name) and item.is_dir())
+        return sorted(item.name for item in listing if _is_visible(item.name) and _is(item.is_dir))
 
 
 def videos_directly_in(folder: Path) -> list[str]:
     """Names of the video files that lie in the folder itself, sorted."""
     with os.scandir(folder) as listing:
-        return sorted(item.name for item in listing if is_video(item.name) and item.is_file())
+        return sorted(item.name for item in listing if is_video(item.name) and _is(item.is_file))
 
 
 def videos_below(folder: Path) -> list[str]:
@@ -88,12 +96,12 @@ def listed_below(folder: Path) -> Listing:
             for item in listing:
                 if item.name.startswith("."):
                     continue
-                if item.is_dir():
+                if _is(item.is_dir):
                     if _is_visible(item.name):
                         todo.append((item.path, f"{prefix}{item.name}/"))
                     else:
                         found.passed_over[f"{item.name}/"] += 1
-                elif is_video(item.name) and item.is_file():
+                elif is_video(item.name) and _is(item.is_file):
                     found.videos.append(prefix + item.name)
                 elif item.name.lower() not in _SYSTEM_FILES:
                     found.passed_over[os.path.splitext(item.name)[1].lower() or "no suffix"] += 1  # noqa: PTH122
@@ -134,7 +142,7 @@ def missing_files(paths: Iterable[str]) -> set[str]:
     for folder, names in wanted.items():
         try:
             with os.scandir(folder) as listing:
-                absent = names.difference(item.name for item in listing if item.name in names and item.is_file())
+                absent = names.difference(item.name for item in listing if item.name in names and _is(item.is_file))
         except OSError:  # no such folder, or one that may be entered but not listed
             absent = names
         candidates = (os.path.join(folder, name) for name in absent)  # noqa: PTH118

@@ -134,6 +134,11 @@ class Explainer:
                 f"--layer {layer}: {method} is made at the input; leave the layer out, or use gradcam"
             )
         layers = self.model.cam_layers if layer is None else (find_layer(self.model, layer),)
+        if method in LAYER_METHODS and not layers:
+            raise ConfigurationError(
+                f"{type(self.model).__name__} has no backbone of vidcls whose layers {method} could show: name one of "
+                "its modules with --layer NAME, or use --method saliency"
+            )
         if class_name is not None:
             self._target(class_name)
         record = record_of(video)

@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
+from vidcls.class_arguments import arguments_of
 from vidcls.class_names import checked_class_names
 from vidcls.errors import ConfigurationError
 from vidcls.inference import HasParts
@@ -72,7 +73,9 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, Testing
             raise ValueError(f"a classifier needs at least two classes, got {class_names}")
         if not isinstance(clip, ClipSettings):
             raise TypeError(f"clip must be annotated and passed on as ClipSettings, got {type(clip).__name__}")
-        self.save_hyperparameters(ignore=list(LINKED_ARGUMENTS))
+        own = arguments_of(type(self))  # a class that does not take one of ours could not be built with it again
+        not_taken = [name for name in arguments_of(VideoClassifier) if name not in own]
+        self.save_hyperparameters(ignore=[*LINKED_ARGUMENTS, *not_taken])
         self.task = task_of(task, class_names)
         self.clip = clip
         self.optimization = optimization or OptimizationSettings()
