@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from vidcls.errors import ConfigurationError
@@ -58,7 +59,7 @@ class OneLineParser(argparse.ArgumentParser):
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """As in argparse, with the spellings of version 0.1 as well."""
         words = None if args is None else spelled(args, self._known)
-        for word, after in zip(words or [], [*(words or [])[1:], "-"], strict=True):
+        for word, after in pairwise([*(words or []), "-"]):
             option, equals, value = word.partition("=")
             if option.startswith("--") and option in self._known and (value if equals else after) == "":
                 self.error(f"argument {option}: expected one argument")
