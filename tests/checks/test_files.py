@@ -74,14 +74,14 @@ def test_a_crash_and_a_hang_are_findings_about_their_files_and_are_not_tried_twi
 ) -> None:
     done: list[int] = []
 
-    def check(*, most_seconds: float = 1.5, anew: bool = False) -> dict[str, tuple[str, str]]:
+    def check(*, most_seconds: float = 1.5, recheck: bool = False) -> dict[str, tuple[str, str]]:
         found = check_files(
             records,
             CheckCache(tmp_path / "cache"),
             pool=local_pool(2),
             most_seconds=most_seconds,
             progress=done.append,
-            anew=anew,
+            recheck=recheck,
             job=fake.examined,
         )
         assert found.num_opened == len((tmp_path / "opened.txt").read_text().split())
@@ -108,7 +108,7 @@ def test_a_crash_and_a_hang_are_findings_about_their_files_and_are_not_tried_twi
     (tmp_path / "b.mp4").write_bytes(b"changed")
     check(most_seconds=2.0)
     assert opened(tmp_path) == ["b.mp4", "hang.mp4", "killed.mp4"]
-    check(most_seconds=1.0, anew=True)
+    check(most_seconds=1.0, recheck=True)
     assert opened(tmp_path) == sorted(NAMES)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vidcls.cli.words import configs_folder
+from vidcls.cli.shipped_configs import configs_folder
 
 pytestmark = pytest.mark.slow
 

@@ -46,3 +46,13 @@ def test_an_empty_value_as_of_a_shell_variable_is_refused(vidcls: Command, words
     for given in ([f"{option}="], [option, ""]):
         line = vidcls(*words.split()[:-1], *given).refusal()  # type: ignore[attr-defined]
         assert f"argument {option}: expected one argument" in line
+
+
+@pytest.mark.parametrize("words", [["flow", "--output", "x", "--folder="], ["flow", "--folder", ".", "--output", ""]])
+def test_flow_refuses_an_empty_folder(vidcls: Command, words: list[str]) -> None:
+    assert ": expected one argument" in vidcls(*words).refusal()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", ["check", "browse"])
+def test_an_empty_name_of_a_data_set_is_not_the_current_folder(vidcls: Command, command: str) -> None:
+    assert "the name of the data set is empty" in vidcls("data", command, "").refusal()  # type: ignore[attr-defined]

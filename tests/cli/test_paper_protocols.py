@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 import yaml
 
-from vidcls.cli.words import configs_folder
+from vidcls.cli.shipped_configs import configs_folder
 from vidcls.types import ClipSettings
 
 FILES = {path.stem: path for path in sorted(configs_folder().glob("paper/*.yaml"))}

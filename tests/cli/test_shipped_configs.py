@@ -9,7 +9,7 @@ import pytest
 from jsonargparse import Namespace
 
 from vidcls.cli import training
-from vidcls.cli.words import configs_folder
+from vidcls.cli.shipped_configs import configs_folder
 
 Command = Callable[..., object]
 COMPLETE = sorted(configs_folder().glob("*.yaml"))

@@ -43,7 +43,7 @@ def check_files(
     pool: Pool,
     most_seconds: float,
     progress: Callable[[int], object] = int,
-    anew: bool = False,
+    recheck: bool = False,
     job: Callable[[VideoRecord], Examined] | None = None,
 ) -> CheckedFiles:
     """What is known of every file. What was found is kept in the cache also where the work is interrupted.
@@ -54,7 +54,7 @@ def check_files(
         pool: where they are read.
         most_seconds: that a file may take, besides the time in which a slow disk gives its bytes.
         progress: is told of each number of files that are done.
-        anew: read all files, whatever is known.
+        recheck: read all files, whatever is known.
         job: what reads a file; None for :func:`vidcls.checks.examined.examined`.
 
     Raises:
@@ -64,7 +64,7 @@ def check_files(
     found: dict[VideoSource, CheckedVideo] = {}
     waiting: dict[VideoSource, Stamp] = {}  # size and date before it is read
     for source in distinct:
-        known = None if anew else cache.find(source, most_seconds=most_seconds)
+        known = None if recheck else cache.find(source, most_seconds=most_seconds)
         if known is not None:
             found[source] = known
         elif (stamp := source.stamp()) is not None:

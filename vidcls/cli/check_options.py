@@ -81,5 +81,5 @@ def checked_files(
             pool=chosen_pool(options),
             most_seconds=options.time_limit,
             progress=bar.update,
-            anew=options.recheck,
+            recheck=options.recheck,
         )

@@ -90,6 +90,8 @@ def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[s
     from vidcls.datasets.video_csv import LIST_SUFFIXES
     from vidcls.runs.folder import CONFIG_FILE
 
+    if not source:
+        raise ConfigurationError(f"the name of the data set is empty: give {SOURCE_HELP}")
     path = Path(source)
     if path.is_file() and is_video(path.name):
         raise ConfigurationError(f"{source}: is one video, not a data set: give {SOURCE_HELP}")

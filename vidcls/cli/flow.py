@@ -73,7 +73,7 @@ def main(words: Sequence[str]) -> int:
 def _parsed(words: Sequence[str]) -> tuple[Namespace, FlowSettings, list[VideoRecord]]:
     try:
         given = Words(words)
-        given.require_values(*CONFIG, "--data")
+        given.require_values(*CONFIG, "--data", "--folder", "--output")
         given = with_one_dataset(given)
         _check_sections(given)
         section, parser = given.section("data"), _parser()

@@ -209,7 +209,7 @@ def check_folders() -> Iterator[Finding]:
 
 def check_configs() -> Iterator[Finding]:
     """The shipped configurations."""
-    from vidcls.cli.words import configs_folder
+    from vidcls.cli.shipped_configs import configs_folder
 
     folder = configs_folder()
     names = sorted(path.stem for path in folder.glob("*.yaml"))

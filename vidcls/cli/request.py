@@ -10,7 +10,8 @@ from pathlib import Path
 
 from vidcls.cli.chosen_dataset import with_one_dataset
 from vidcls.cli.links import refuse_linked
-from vidcls.cli.words import CONFIG, Words, shipped_names
+from vidcls.cli.shipped_configs import shipped_names
+from vidcls.cli.words import CONFIG, Words
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.folder_lock import LOCK_FILES, FolderLock
 from vidcls.models.build import import_model_class

@@ -16,12 +16,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-import vidcls
+from vidcls.cli.shipped_configs import FOLDER_OF_OPTION, config_path
 from vidcls.errors import ConfigurationError
 from vidcls.settings_file import read_settings, settings_in
 
-FOLDER_OF_OPTION = {"--config": ".", "-c": ".", "--data": "data", "--trainer": "trainer"}
-"""The options that name YAML files, with the folder of the shipped ones."""
 CONFIG = ("--config", "-c")
 HELP = ("-h", "--help")
 _OPTION = re.compile(r"--[A-Za-z]|-[ch](=|$)")
@@ -57,7 +55,7 @@ class Word:
             ConfigurationError: neither a file nor a shipped configuration.
         """
         assert self.value is not None
-        return self.value if self.value.startswith("{") else _path(self.value, self.option)
+        return self.value if self.value.startswith("{") else config_path(self.value, self.option)
 
     @cached_property
     def content(self) -> dict[str, object]:
@@ -184,18 +182,6 @@ class Words(Sequence[Word]):
         return files[-1] if files else None
 
 
-def configs_folder() -> Path:
-    """Where the shipped configurations lie: in the package, or beside it in a clone."""
-    package = Path(vidcls.__file__).parent
-    inside = package / "configs"
-    return inside if inside.is_dir() else package.parent / "configs"
-
-
-def shipped_names(option: str = "--config") -> str:
-    """The shipped configurations for an option, for a message."""
-    return ", ".join(sorted(path.stem for path in (configs_folder() / FOLDER_OF_OPTION[option]).glob("*.yaml")))
-
-
 def _read(arguments: Sequence[str] | Sequence[Word]) -> Iterator[Word]:
     waiting: list[str | Word] = [*arguments][::-1]
     while waiting:
@@ -212,23 +198,6 @@ def _read(arguments: Sequence[str] | Sequence[Word]) -> Iterator[Word]:
             yield Word(option)
         else:
             yield Word(option, waiting.pop())  # type: ignore[arg-type]
-
-
-def _path(value: str, option: str) -> str:
-    if Path(value).is_file():
-        return value
-    shipped = configs_folder() / FOLDER_OF_OPTION[option]
-    candidate = shipped / (value if value.endswith(".yaml") else f"{value}.yaml")
-    if candidate.is_file():
-        return str(candidate)
-    # 'configs/two_stream.yaml' is how the documentation of a clone writes it: it works elsewhere too.
-    written_as_in_a_clone = configs_folder().parent / value
-    if value.startswith("configs/") and written_as_in_a_clone.is_file():
-        return str(written_as_in_a_clone)
-    raise ConfigurationError(
-        f"{option} {value}: no such file, and no shipped configuration of that name (there are: "
-        f"{shipped_names(option)})"
-    )
 
 
 def _is_mapping(word: Word) -> bool:

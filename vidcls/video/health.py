@@ -106,18 +106,7 @@ def examine(video: AnyVideo, *, decoder: Backend | None = None, most_seconds: fl
         return missing(source)
     num_bytes, _ = stamp
     if isinstance(source, FramesInMemory):
-        with open_video(source) as opened:
-            info = opened.info
-            health = Health(
-                num_bytes=num_bytes,
-                num_frames=opened.num_frames,
-                num_promised=opened.num_frames,
-                fps=opened.fps,
-                height_px=info.height_px,
-                width_px=info.width_px,
-                codec=info.codec,
-            )
-            return replace(_whole(opened, health, opened.path, math.inf), decoder=opened.backend)
+        return _decoded(source, Health(num_bytes=num_bytes), decoder, 0, math.inf)
     if num_bytes == 0:
         return Health("empty", "the file is empty")
     try:
@@ -166,7 +155,9 @@ def decoder_versions() -> dict[str, str]:
     return found
 
 
-def _decoded(path: Path, health: Health, decoder: Backend | None, num_missing: int, most_seconds: float) -> Health:
+def _decoded(
+    path: Path | FramesInMemory, health: Health, decoder: Backend | None, num_missing: int, most_seconds: float
+) -> Health:
     try:
         with open_video(path, decoder) as video:
             health = replace(
@@ -182,7 +173,7 @@ def _decoded(path: Path, health: Health, decoder: Backend | None, num_missing: i
         return replace(health, fault="undecodable", reason=_reason(error, path))
 
 
-def _whole(video: Video, health: Health, path: Path, most_seconds: float) -> Health:
+def _whole(video: Video, health: Health, path: Path | FramesInMemory, most_seconds: float) -> Health:
     """With every frame decoded, or those that the time allows.
 
     What is said of all frames of a video, such as that they are black, is left open where some were passed over.
@@ -215,8 +206,10 @@ def _whole(video: Video, health: Health, path: Path, most_seconds: float) -> Hea
     return replace(found, content_digest=pictures.digest, is_black=pictures.is_black, is_frozen=pictures.is_frozen)
 
 
-def _frames_to(indices: range, path: Path) -> int:
+def _frames_to(indices: range, path: Path | FramesInMemory) -> int:
     """How many frames have to be decoded for these, from the key frame before them on."""
+    if isinstance(path, FramesInMemory):
+        return 0
     try:
         key_frames = list_packets(path).key_frames
     except DecodeError:  # a copy of JPEG pictures, of which each stands alone, has a list of its own
@@ -224,6 +217,6 @@ def _frames_to(indices: range, path: Path) -> int:
     return indices.stop - key_frames[bisect_right(key_frames, indices.start) - 1]
 
 
-def _reason(error: DecodeError, path: Path) -> str:
+def _reason(error: DecodeError, path: Path | FramesInMemory) -> str:
     """The reasons of the decoders without the path, which stands beside them."""
     return error.reason.removeprefix(f"{path}: ")
