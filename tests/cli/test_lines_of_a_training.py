@@ -30,6 +30,10 @@ LINES_OF_TEST = (
     r"  +top1 +mean_class_accuracy",
     *(rf"{part} +\d\.\d{{4}} +\d\.\d{{4}}(  <- the model's answer)?" for part in ("spatial", "temporal", "mean")),
     *(rf"{part} +\d\.\d{{4}} +\d\.\d{{4}}(  <- the model's answer)?" for part in ("product", "weighted", "svm")),
+    r"top-1 \d+\.\d % \(\d of 7 videos\); 95 % interval \d+\.\d to \d+\.\d % over 7 videos",
+    r"  without looking at the videos: guessing 33\.3 %, always \"left\" 42\.9 %",
+    r"mean class accuracy \d+\.\d %; 95 % interval \d+\.\d to \d+\.\d % over 7 videos",
+    r"  no groups are known: videos cut from one recording make the interval too narrow",
     r"written to .*: test\.csv, test\.json, test_confusion\.png",
 )
 SPEED = r"the network waited for data in .*"  # said where a busy machine makes the loader slow

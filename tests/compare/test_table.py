@@ -67,10 +67,11 @@ def test_the_table_for_a_document_marks_and_explains(row: ModelRow) -> None:
     text = as_markdown([row, replace(row, model="b", still_improving=True)], ["made by hand"])
     lines = text.splitlines()
     assert lines[2] == (
-        "| a | 87.5 ± 17.7 | 75.0 ± 35.4 | 2 | rgb | 1 | 33.5 k | 3.39 M | 2 | 800 | 200 | 3 | 1.25 | 2 |"
+        "| a | 87.5 ± 17.7 | 62.5 to 100.0 | 75.0 ± 35.4 | 75.0 to 100.0 | "
+        "2 | rgb | 1 | 33.5 k | 3.39 M | 2 | 800 | 200 | 3 | 1.25 | 2 |"
     )
     assert lines[3].startswith("| b † |")
-    assert {line.count("|") for line in lines[:4]} == {15}
+    assert {line.count("|") for line in lines[:4]} == {17}
     assert "† its budget ended while it still improved" in text
     assert text.endswith("made by hand  \n")
     assert "†" not in as_markdown([row], [])

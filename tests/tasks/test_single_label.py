@@ -57,3 +57,11 @@ def test_a_task_is_found_by_name_and_nothing_means_single_label() -> None:
     assert task_of("single_label", ["a", "b"]).num_classes == 2
     with pytest.raises(ConfigurationError, match="there is no task 'other': use single_label"):
         task_of("other", ["a"])
+
+
+def test_without_looking_one_guesses_or_answers_the_largest_class() -> None:
+    guessing, constant = TASK.baselines(np.array([2, 2, 2, 0]))
+    assert guessing == ("guessing", {"top1": 1 / 3, "mean_class_accuracy": 1 / 3})
+    assert constant == ('always "walk"', {"top1": 0.75, "mean_class_accuracy": 0.5})
+    many = SingleLabel([f"c{k}" for k in range(10)])
+    assert many.baselines(np.arange(10))[0].values["top5"] == 0.5

@@ -10,12 +10,14 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from vidcls.callbacks.pictures import draw_confusion_matrix
 from vidcls.console import say
-from vidcls.files import write_csv
+from vidcls.files import printable, write_csv
 from vidcls.inference import HasParts
 from vidcls.loading import VideoDataModule
 from vidcls.models.classifier import VideoClassifier
 from vidcls.runs.confusions import CONFUSION_COLUMNS, worst_confusions
+from vidcls.runs.estimates import estimates
 from vidcls.runs.folder import CONFUSION_FIGURE, CONFUSION_PAIRS_FILE, SCORES_FILE, SUMMARY_FILE, scores_name
+from vidcls.runs.reading import reading
 from vidcls.runs.results import ScoredVideos, write_scores
 from vidcls.runs.summary import Summary, write_summary
 from vidcls.training.results import MODEL_ROW, VideoScores
@@ -57,7 +59,7 @@ class ResultFiles(Callback):
         write_scores(self.run / scores_name(), videos, unread=unread)
         for row in scores.parts:
             write_scores(self.run / scores_name(row), scored_videos(scores, records, row), unread=unread)
-        table = scores.table()
+        table, found = scores.table(), estimates(videos)
         fusion: str | None = getattr(pl_module, "fusion", None) if isinstance(pl_module, HasParts) else None
         summary: Summary = {
             "checkpoint": str(self.checkpoint) if self.checkpoint else None,
@@ -73,6 +75,10 @@ class ResultFiles(Callback):
             "score": pl_module.score_rule,
             "task": scores.task.name,
             "class_names": list(scores.class_names),
+            "num_groups": videos.num_groups,
+            "num_correct": int(videos.is_correct.sum()),
+            "intervals": {estimate.name.key: estimate.interval for estimate in found},
+            "baselines": {b.answer: b.values for b in scores.task.baselines(videos.labels)},
             "table": table,
         }
         write_summary(self.run, summary, {scores.task.hit_metric: scores.hits_by_views()})
@@ -82,6 +88,7 @@ class ResultFiles(Callback):
             worst = worst_confusions(confusion, scores.class_names)
             write_csv(self.run / CONFUSION_PAIRS_FILE, [CONFUSION_COLUMNS, *map(astuple, worst)])
         print(table_text(table, fusion=fusion, num_videos=len(videos)))
+        print("\n".join(map(printable, reading(videos, found))))
         for video in scores.unread:
             say(f"{'counted as wrong' if video.counts else 'not counted'}: {video.reason}")
         written = [SCORES_FILE, SUMMARY_FILE, *([] if confusion is None else [CONFUSION_FIGURE])]

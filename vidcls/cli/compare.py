@@ -26,8 +26,8 @@ DESCRIPTION = """Train several configurations alike, test them, measure what eac
 
 Every configuration is trained with every seed (and every fold) on the same clips under the same budget. Given again,
 the command goes on where it was stopped; a run that already exists is not repeated. Options --data... and
---trainer... go to every run. Written to the folder: comparison.csv, .json and .md, accuracy_by_cost.png, curves.png
-and curves.csv; each run has its folder below it, with its logs.
+--trainer... go to every run. Written to the folder: comparison.csv, .json, .md and .tex, accuracy_by_cost.png,
+curves.png and curves.csv; each run has its folder below it, with its logs.
 
 Exit status: 0 done, 1 some runs or measurements failed, 2 bad input."""
 DEFAULT_SEEDS = (0, 1, 2)

@@ -1,6 +1,7 @@
-"""Run folders -> the files of a comparison: a table in three forms and two pictures, all numbers beside them.
+"""Run folders -> the files of a comparison: a table in four forms and two pictures, all numbers beside them.
 
-``comparison.csv``, ``comparison.json``, ``comparison.md``, ``accuracy_by_cost.png``, ``curves.png``, ``curves.csv``.
+``comparison.csv``, ``comparison.json``, ``comparison.md``, ``comparison.tex``, ``accuracy_by_cost.png``,
+``curves.png``, ``curves.csv``.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from pathlib import Path
 
 from vidcls.compare.cost import CostRequest, Device, Measure
 from vidcls.compare.improving import RULE
+from vidcls.compare.latex import as_latex
 from vidcls.compare.measured import measured_costs, request_for
 from vidcls.compare.plots import curve_points, draw_accuracy_by_cost, draw_curves
-from vidcls.compare.results import RunResult, by_model, found_runs
-from vidcls.compare.table import ModelRow, Runs, as_csv, as_markdown, as_text, model_row, plain
+from vidcls.compare.results import RunResult, by_model, found_runs, pooled
+from vidcls.compare.table import ModelRow, Runs, as_csv, as_markdown, as_text, model_row, percent, plain
 from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
+from vidcls.runs.estimates import NUM_DRAWS
+from vidcls.runs.reading import UNKNOWN_GROUPS
+from vidcls.runs.results import ScoredVideos
 from vidcls.settings_file import read_json
 from vidcls.training.machine import Machine, this_machine
 
@@ -99,13 +104,17 @@ def write_comparison(
     write_text(folder / "comparison.csv", as_csv(rows))
     notes = _notes(rows, models, commands, cost_machine, sorted(set(conditions.values())))
     write_text(folder / "comparison.md", as_markdown(rows, notes))
+    write_text(folder / "comparison.tex", as_latex(rows, notes))
     draw_accuracy_by_cost(rows, folder / "accuracy_by_cost.png", chance=chance)
     points = {
         name: curve_points(name, [run for runs in seeds.values() for run in runs]) for name, seeds in models.items()
     }
     draw_curves(points, folder / "curves.png", metric=first.videos.task.headline_names()[0], chance=chance)
     say(as_text(rows))
-    say(f"written to {folder}: comparison.csv, comparison.json, comparison.md, accuracy_by_cost.png, curves.png")
+    say(
+        f"written to {folder}: comparison.csv, comparison.json, comparison.md, comparison.tex, "
+        "accuracy_by_cost.png, curves.png"
+    )
     return problems
 
 
@@ -142,6 +151,7 @@ def _notes(
     tested = f"tested on {rows[0].num_test_videos} videos" + (f", {folds} folds pooled" if folds > 1 else "")
     notes = [
         f"Seeds: {seeds}; ± is the sample standard deviation over them; {tested}.",
+        *_without_looking(rows, pooled(next(iter(first.values())))),
         f"Costs: for clips of the shape that each model was trained with, {'; '.join(conditions)}; without decoding "
         "and without computing optical flow; latency for one clip, medians.",
         f"Costs measured on: {cost_machine.describe()}.",
@@ -151,6 +161,24 @@ def _notes(
         minutes = f"{command.wall_seconds / 60:.1f} min"
         notes.append(f"`{command.command}` ({command.date}, {minutes}, on {machine})")
     return notes
+
+
+def _without_looking(rows: Sequence[ModelRow], videos: ScoredVideos) -> list[str]:
+    """What the intervals are over, what answers reach that do not depend on the video, and which models may too."""
+    over = f"{len(videos)} videos ({UNKNOWN_GROUPS})" if videos.num_groups is None else f"{videos.num_groups} groups"
+    lines = [f"95 % interval: of the mean over the seeds, by {NUM_DRAWS} bootstrap draws over {over}."]
+    name, baselines = videos.task.hit_name, videos.task.baselines(videos.labels)
+    if baselines:
+        reached = {baseline.answer: baseline.values[name.key] for baseline in baselines}
+        lines.append(
+            f"Without looking at the videos, {name.title}: "
+            + ", ".join(f"{answer} {percent(value, None)} %" for answer, value in reached.items())
+            + "."
+        )
+        no_better = [row.model for row in rows if (row.intervals[name.key] or (0.0, 1.0))[0] <= max(reached.values())]
+        if no_better:
+            lines.append(f"Not shown to be better than that: {', '.join(no_better)}.")
+    return lines
 
 
 def _run(run: RunResult) -> dict[str, object]:

@@ -11,6 +11,7 @@ from vidcls.compare.improving import RULE
 from vidcls.compare.results import RunResult, pooled
 from vidcls.compare.spread import Spread, spread
 from vidcls.files import csv_text
+from vidcls.runs.estimates import Interval, mean_intervals
 from vidcls.tasks import MetricName
 
 Runs = Mapping[int, Sequence[RunResult]]
@@ -32,6 +33,7 @@ class ModelRow:
         num_test_videos: of one seed, over all its folds.
         views: of a test video whose scores are averaged.
         metrics: those that the task compares, the main one first: mean and sample standard deviation over the seeds.
+        intervals: of 95 % of their means, over groups of videos.
         parameters: trained and frozen ones.
         multiply_adds: for one clip.
         latency_ms: of one clip, median.
@@ -50,6 +52,7 @@ class ModelRow:
     num_test_videos: int
     views: int
     metrics: Mapping[MetricName, Spread]
+    intervals: Mapping[str, Interval | None]
     parameters: int | None
     multiply_adds: int | None
     latency_ms: float | None
@@ -83,6 +86,7 @@ def model_row(name: str, runs_by_seed: Runs, cost: Cost | None, *, batch_size: i
         num_test_videos=len(tests[0]),
         views=runs[0].num_views,
         metrics={name: spread([test.measured(name.key) for test in tests]) for name in tests[0].task.headline_names()},
+        intervals=mean_intervals(tests),
         parameters=cost.num_parameters if cost else None,
         multiply_adds=cost.num_multiply_adds if cost else None,
         latency_ms=1e3 * statistics.median(cost.latency_seconds) if cost else None,
@@ -102,15 +106,30 @@ def as_csv(rows: Sequence[ModelRow]) -> str:
 
 
 def plain(row: ModelRow) -> dict[str, object]:
-    """A row in plain types by the names of its columns; each metric has two, such as ``top1_mean`` and ``top1_std``."""
+    """A row in plain types by the names of its columns.
+
+    Each metric has four, such as ``top1_mean``, ``top1_std``, ``top1_low`` and ``top1_high``.
+    """
     columns: dict[str, object] = {}
     for field in fields(ModelRow):
         if field.name == "metrics":
             for name, found in row.metrics.items():
+                low, high = row.intervals[name.key] or (None, None)
                 columns |= {f"{name.key}_mean": found.mean, f"{name.key}_std": found.std}
-        else:
+                columns |= {f"{name.key}_low": low, f"{name.key}_high": high}
+        elif field.name != "intervals":
             columns[field.name] = getattr(row, field.name)
     return columns
+
+
+def table_cells(rows: Sequence[ModelRow]) -> list[tuple[str, ...]]:
+    """The header of a table for a document, and a line for each model."""
+    metrics = [title for name in rows[0].metrics for title in (f"{name.title} %", "95 % interval")]
+    header = (
+        "model", *metrics, "seeds", "sees", "views", "parameters", "multiply-adds", "latency ms",
+        "inference clips/s", "training clips/s", "training memory MiB", "training min", "epochs",
+    )  # fmt: skip
+    return [header, *(_cells(row) for row in rows)]
 
 
 def as_markdown(rows: Sequence[ModelRow], conditions: Sequence[str]) -> str:
@@ -120,12 +139,8 @@ def as_markdown(rows: Sequence[ModelRow], conditions: Sequence[str]) -> str:
         rows: one for each model.
         conditions: lines such as the command and the machine.
     """
-    header = (
-        "model", *(f"{name.title} %" for name in rows[0].metrics), "seeds", "sees", "views", "parameters",
-        "multiply-adds", "latency ms", "inference clips/s", "training clips/s", "training memory MiB",
-        "training min", "epochs",
-    )  # fmt: skip
-    lines = [header, ("---", *["---:"] * (len(header) - 1)), *(_cells(row) for row in rows)]
+    header, *cells = table_cells(rows)
+    lines = [header, ("---", *["---:"] * (len(header) - 1)), *cells]
     table = ["| " + " | ".join(line) + " |" for line in lines]
     notes = [f"{MARK} {RULE}; at least half of its runs did so."] if any(row.still_improving for row in rows) else []
     return "\n".join([*table, "", *(f"{note}  " for note in (*notes, *conditions)), ""])
@@ -133,10 +148,13 @@ def as_markdown(rows: Sequence[ModelRow], conditions: Sequence[str]) -> str:
 
 def as_text(rows: Sequence[ModelRow]) -> str:
     """The first columns, for a terminal."""
-    names = [f"{name.short} %" for name in rows[0].metrics]
-    header = ("model", *names, "seeds", "multiply-adds", "latency ms", "training clips/s")
-    after = 1 + len(names)
-    picked = (*range(after), after, after + 4, after + 5, after + 7)
+    main, *others = rows[0].metrics
+    header = (
+        "model", f"{main.short} %", "95 %", *(f"{name.short} %" for name in others), "seeds", "multiply-adds",
+        "latency ms", "training clips/s",
+    )  # fmt: skip
+    after = 1 + 2 * len(rows[0].metrics)  # of the cells: two for each metric
+    picked = (0, 1, 2, *range(3, after, 2), after, after + 4, after + 5, after + 7)
     lines = [header, *(tuple(_cells(row)[k] for k in picked) for row in rows)]
     widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
     return "\n".join(
@@ -148,7 +166,11 @@ def as_text(rows: Sequence[ModelRow]) -> str:
 def _cells(row: ModelRow) -> tuple[str, ...]:
     return (
         row.model + (f" {MARK}" if row.still_improving else ""),
-        *(percent(found.mean, found.std) for found in row.metrics.values()),
+        *(
+            text
+            for name, found in row.metrics.items()
+            for text in (percent(found.mean, found.std), _interval(row.intervals[name.key]))
+        ),
         str(row.num_seeds),
         row.streams or UNKNOWN,
         str(row.views),
@@ -176,6 +198,11 @@ def short(count: float | None) -> str:
         if count >= size:
             return f"{_number(count / size)} {unit}"
     return f"{count:.3g}"
+
+
+def _interval(interval: Interval | None) -> str:
+    """``40.1 to 61.2``."""
+    return UNKNOWN if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
 
 
 def _number(value: float | None) -> str:

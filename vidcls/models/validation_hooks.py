@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import cast
 
 import torch
+from torch import Tensor
 from torchmetrics import MeanMetric, MetricCollection
 
 from vidcls.models.scored_module import ScoredModule
@@ -19,10 +21,14 @@ class ValidationHooks(ScoredModule):
     val_loss: MeanMetric
     val_metrics: MetricCollection
     _part_metrics: torch.nn.ModuleDict
+    validated: Mapping[int, bool]
+    """Whether the model was right in the last validation, by the position of the video in its list."""
+    _is_correct: list[Tensor]
 
     def on_validation_start(self) -> None:
         """Validate no weights of a training that has diverged."""
         self.finite.check_losses(self)
+        self._is_correct = []  # (2, B) each: positions and 0 or 1
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Count the answers of the model and of its parts; videos that could not be read count as wrong."""
@@ -34,6 +40,9 @@ class ValidationHooks(ScoredModule):
             self.finite.note_scores(logits.float().logsumexp(dim=-1), batch.get("index", 0))
         self.val_loss.update(self.task.loss_by_video(rows[MODEL_ROW].float(), targets))
         self.task.count(self.val_metrics, rows[MODEL_ROW], targets)
+        if "index" in batch:
+            is_correct = self.task.is_correct(self.task.probabilities(rows[MODEL_ROW]), targets)
+            self._is_correct.append(torch.stack([batch["index"], is_correct.to(batch["index"].dtype)]))
         for part, metrics in self._metrics_by_part.items():
             self.task.count(metrics, rows[part], targets)
 
@@ -47,8 +56,17 @@ class ValidationHooks(ScoredModule):
         for metrics in (self.val_metrics, *self._metrics_by_part.values()):
             self.log_dict(metrics.compute(), prog_bar=metrics is self.val_metrics)
             metrics.reset()
+        self.validated = self._gathered()
         self.log("val/loss", self.val_loss.compute())
         self.val_loss.reset()
+
+    def _gathered(self) -> dict[int, bool]:
+        """Whether the model was right by position, from all processes."""
+        mine = torch.cat([part.cpu() for part in self._is_correct], dim=1).tolist() if self._is_correct else [[], []]
+        gathered = [mine] * self.trainer.world_size
+        if len(gathered) > 1:
+            torch.distributed.all_gather_object(gathered, mine)
+        return {index: bool(right) for part in gathered for index, right in zip(*part, strict=True)}
 
     def _count_unread(self, batch: Batch) -> None:
         unread = batch.get("unread", ())
@@ -57,6 +75,8 @@ class ValidationHooks(ScoredModule):
         counted = [target for _, target, _ in unread if target is not None]
         if counted:
             targets = collated_targets(counted).to(self.device)
+            indices = [index for index, target, _ in unread if target is not None]
+            self._is_correct.append(torch.tensor([indices, [0] * len(indices)]))
             for metrics in (self.val_metrics, *self._metrics_by_part.values()):
                 metrics.update(self.task.wrong_scores(targets), targets)
 

@@ -17,7 +17,7 @@ from vidcls.files import printable, write_arrays, write_csv, write_text
 from vidcls.outputs import named_output
 from vidcls.report.charts import MOST_CELLS, calibration_chart, confusion_chart, curves_chart, views_chart
 from vidcls.report.html import rendered
-from vidcls.report.statistics import accuracies, calibration, class_rows, weakest
+from vidcls.report.statistics import calibration, class_rows, weakest
 from vidcls.report.thumbnails import still_and_heat
 from vidcls.runs.confusions import (
     CONFUSION_COLUMNS,
@@ -26,6 +26,8 @@ from vidcls.runs.confusions import (
     figure_cells,
     worst_confusions,
 )
+from vidcls.runs.estimates import NUM_DRAWS, estimates
+from vidcls.runs.reading import UNKNOWN_GROUPS, baseline_lines
 from vidcls.runs.results import ScoredVideos
 from vidcls.runs.run import RunFolder
 from vidcls.runs.summary import Summary, by_views
@@ -101,6 +103,7 @@ def write_report(
     found = calibration(videos)
     counts, rows = videos.confusion(), class_rows(videos)
     task = videos.task
+    found_estimates, baselines = estimates(videos), task.baselines(videos.labels)
     found_by_views = by_views(run.summary, task.hit_metric)
     views = found_by_views if len(found_by_views) > 1 else None
     worst = [] if counts is None else worst_confusions(counts, videos.class_names)
@@ -109,8 +112,14 @@ def write_report(
         "family": run.folder.resolve().parent.name,
         "run": run,
         "num_videos": len(videos),
-        "num_groups": len(set(videos.independent_groups)),
-        "accuracies": accuracies(videos),
+        "num_groups": videos.num_groups,
+        "estimates": found_estimates,
+        "num_draws": NUM_DRAWS,
+        "num_correct": int(videos.is_correct.sum()),
+        "baselines": [
+            line for e in found_estimates if e.name == task.hit_name for line in baseline_lines(e, baselines)
+        ],
+        "unknown_groups": UNKNOWN_GROUPS if videos.num_groups is None else None,
         "classes": rows,
         "weakest": weakest(rows, NUM_WEAKEST) if len(rows) > MOST_CLASSES_SHOWN else None,
         "confusions": worst[:NUM_CONFUSIONS],

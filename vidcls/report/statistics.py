@@ -1,4 +1,4 @@
-"""The scored videos of a test -> accuracies with intervals, classes, and calibration."""
+"""The scored videos of a test -> classes, and calibration."""
 
 from __future__ import annotations
 
@@ -9,26 +9,7 @@ import numpy as np
 
 from vidcls.runs.results import ScoredVideos
 
-NUM_DRAWS = 2000
-CONFIDENCE = 0.95
 NUM_BINS = 10
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """A share with the interval in which it would lie for other groups of videos.
-
-    Args:
-        title: such as ``top-1``.
-        value: of the videos that were tested.
-        low: lower end of the interval.
-        high: upper end.
-    """
-
-    title: str
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -69,31 +50,6 @@ class Calibration:
     confidence: tuple[float, ...]
     accuracy: tuple[float, ...]
     counts: tuple[int, ...]
-
-
-def accuracies(videos: ScoredVideos, *, seed: int = 0) -> list[Accuracy]:
-    """The metrics of the task with 95 % bootstrap intervals over groups.
-
-    Videos of one group (a person, a session) are alike, so that whole groups are drawn, with replacement (cluster
-    bootstrap: Efron and Tibshirani: An Introduction to the Bootstrap, 1993); the interval is that of the percentiles.
-    """
-    names, group = np.unique(videos.independent_groups, return_inverse=True)
-    rng = np.random.default_rng(seed)
-    found: dict[str, list[float]] = {name.key: [] for name in videos.task.metric_names}
-    for draw in range(1 + NUM_DRAWS):  # one at a time: a table of draws by groups and classes could be gigabytes
-        times = np.ones(len(names)) if draw == 0 else rng.multinomial(len(names), np.full(len(names), 1 / len(names)))
-        weights = times[group].astype(float)  # the first draw is the test as it was
-        for key, values in found.items():
-            values.append(videos.measures[key](weights))
-    tail = 100 * (1 - CONFIDENCE) / 2
-    return [
-        Accuracy(
-            name.title,
-            float(found[name.key][0]),
-            *(float(v) for v in np.percentile(found[name.key][1:], [tail, 100 - tail])),
-        )
-        for name in videos.task.metric_names
-    ]
 
 
 def class_rows(videos: ScoredVideos) -> list[ClassRow]:

@@ -88,6 +88,11 @@ class ScoredVideos:
         return tuple(group or path for group, path in zip(self.groups, self.paths, strict=True))
 
     @property
+    def num_groups(self) -> int | None:
+        """How many groups the videos come from; None where no group is known."""
+        return len(set(self.independent_groups)) if any(self.groups) else None
+
+    @property
     def not_finite(self) -> NDArray[np.int64]:
         """Positions of videos with scores that are NaN or infinite: their training diverged."""
         return np.flatnonzero(~np.isfinite(self.scores).all(axis=1))

@@ -29,7 +29,8 @@ class Unread(TypedDict):
 
 
 class Summary(TypedDict, total=False):
-    """The content of ``test.json``; version 0.1 wrote neither ``dataset`` nor ``score``.
+    """The content of ``test.json``; version 0.1 wrote neither ``dataset`` nor ``score``, nor groups, intervals and
+    baselines.
 
     Besides these, ``<metric>_by_views`` has the share of right predictions from 1, 2, ... V views; see `by_views`.
 
@@ -44,6 +45,10 @@ class Summary(TypedDict, total=False):
         score: what is averaged over the views.
         task: what the labels mean; version 0.1 wrote none, and meant the default.
         class_names: K names, in the order of the scores.
+        num_groups: persons, sessions or sources that the videos come from; None where no group is known.
+        num_correct: videos that were recognised.
+        intervals: of 95 % by metric, over groups; None where there is one group.
+        baselines: what answers reach that do not depend on the video, by metric.
         table: metrics in 0 to 1 by row: the model, its streams and their fusions.
     """
 
@@ -57,6 +62,10 @@ class Summary(TypedDict, total=False):
     score: str
     task: str
     class_names: Sequence[str]
+    num_groups: int | None
+    num_correct: int
+    intervals: Mapping[str, tuple[float, float] | None]
+    baselines: Mapping[str, Mapping[str, float]]
     table: Mapping[str, Mapping[str, float]]
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from vidcls.errors import ConfigurationError
 from vidcls.tasks.single_label import SingleLabel
-from vidcls.tasks.task import HasTask, MetricName, Task
+from vidcls.tasks.task import Baseline, HasTask, MetricName, Task
 
 TaskName = Literal["single_label"]
 
@@ -16,7 +16,18 @@ TASKS: dict[str, type[Task]] = {"single_label": SingleLabel}
 DEFAULT_TASK: TaskName = "single_label"
 """What is meant where nothing is said, as in the files of version 0.1."""
 
-__all__ = ["DEFAULT_TASK", "TASKS", "HasTask", "MetricName", "SingleLabel", "Task", "TaskName", "task_class", "task_of"]
+__all__ = [
+    "DEFAULT_TASK",
+    "TASKS",
+    "Baseline",
+    "HasTask",
+    "MetricName",
+    "SingleLabel",
+    "Task",
+    "TaskName",
+    "task_class",
+    "task_of",
+]
 
 
 def task_class(name: str | None) -> type[Task]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vidcls.class_names import label_text
 from vidcls.errors import DatasetError
 from vidcls.tasks.accuracies import accuracy, confusion_counts, is_among_best, mean_class_accuracy
-from vidcls.tasks.task import Array, Measure, MetricName, Task
+from vidcls.tasks.task import Array, Baseline, Measure, MetricName, Task
 
 if TYPE_CHECKING:
     import torch
@@ -132,6 +132,16 @@ class SingleLabel(Task):
             MEAN_CLASS_ACCURACY.key: lambda weights: mean_class_accuracy(labels, is_right, weights=weights),
         }
         return {name.key: found[name.key] for name in self.metric_names}
+
+    def baselines(self, targets: NDArray[np.generic]) -> tuple[Baseline, ...]:
+        """Guessing, where each class is as likely as any other, and the most frequent class for every video."""
+        counts = np.bincount(targets.astype(np.int64), minlength=self.num_classes)  # (K,)
+        guessed = {TOP1.key: 1 / self.num_classes, MEAN_CLASS_ACCURACY.key: 1 / self.num_classes}
+        if self._has_top5:
+            guessed[TOP5.key] = 5 / self.num_classes
+        constant = {TOP1.key: float(counts.max() / counts.sum()), MEAN_CLASS_ACCURACY.key: 1 / int((counts > 0).sum())}
+        largest = f'always "{self.class_names[int(counts.argmax())]}"'
+        return Baseline("guessing", guessed), Baseline(largest, constant)
 
     def confidence(self, scores: NDArray[np.floating]) -> NDArray[np.floating]:
         """The probability of the predicted class."""

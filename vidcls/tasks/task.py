@@ -39,6 +39,18 @@ class MetricName(NamedTuple):
     short: str
 
 
+class Baseline(NamedTuple):
+    """What answers reach that do not depend on the video.
+
+    Args:
+        answer: how they come about, such as ``guessing``.
+        values: 0 to 1, by metric.
+    """
+
+    answer: str
+    values: Mapping[str, float]
+
+
 class Task(ABC):
     """What the labels of videos mean for K classes; a subclass is the only place that knows.
 
@@ -211,6 +223,15 @@ class Task(ABC):
 
         What does not depend on that is computed before, since intervals ask thousands of times.
         """
+
+    def baselines(self, targets: NDArray[np.generic]) -> tuple[Baseline, ...]:
+        """What answers reach in this test that do not depend on the video; none where the task knows none.
+
+        Args:
+            targets: ``(N,)`` or ``(N, K)``.
+        """
+        del targets
+        return ()
 
     def confusion(self, scores: NDArray[np.floating], targets: NDArray[np.generic]) -> NDArray[np.int64] | None:
         """Counts ``(K, K)`` of scores ``(N, K)``: rows are true classes, columns are predictions.
