@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +9,12 @@ import torch
 from lightning.pytorch import Callback, Trainer
 
 from vidcls.callbacks import RunFacts
-from vidcls.callbacks.run_facts import git_state
 from vidcls.clips.reader import ClipReader
 from vidcls.datasets import VideoFolder
 from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame
 from vidcls.runs.trainings import read_trainings
+from vidcls.training.code_state import vidcls_code
 from vidcls.transforms import ClipPixels
 from vidcls.types import VideoRecord
 
@@ -64,8 +62,26 @@ def test_where_and_how_it_ran_is_written(
     (facts,) = read_trainings(tmp_path)
     assert torch.__version__.startswith(facts["machine"]["versions"]["torch"])  # type: ignore[index]
     assert (facts["from_step"], facts["to_step"], facts["epochs"]) == (0, 6, 2)
+    assert facts["vidcls"] == vidcls_code()
     assert facts["num_parameters"] == facts["num_trained_parameters"]
     assert facts["clips_per_second"] > 0  # type: ignore[operator]
+
+
+def test_a_resumed_training_is_added_with_its_own_steps_epochs_and_seconds(
+    clip_dataset: VideoFolder, tmp_path: Path, small_data: MakeData, small_trainer: MakeTrainer
+) -> None:
+    fit(tmp_path, small_data(clip_dataset), small_trainer, max_epochs=2)
+    data = small_data(clip_dataset)
+    model = SingleFrame(class_names=data.class_names, clip=data.clip, backbone="small")
+    trainer = small_trainer(tmp_path, callbacks=[RunFacts(tmp_path)], max_epochs=5)
+    trainer.fit(model, data, ckpt_path=tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    first, second = read_trainings(tmp_path)
+    found = [
+        [facts[key] for key in ("from_step", "to_step", "from_epoch", "to_epoch", "epochs")]
+        for facts in (first, second)
+    ]
+    assert found == [[0, 6, 0, 2, 2], [6, 15, 2, 5, 3]]
+    assert 0 < second["seconds"] < 600  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(("slow_step", "low", "high"), [(True, 0.0, 0.5), (False, 0.5, 1.0)])
@@ -85,27 +101,6 @@ def test_the_share_of_waiting_is_that_of_the_loader(
     fit(tmp_path, data, small_trainer, *([Slow()] if slow_step else []), max_epochs=1)
     (facts,) = read_trainings(tmp_path)
     assert low < facts["waiting_share"] < high  # type: ignore[operator]
-
-
-def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))  # whatever repository lies around the test
-    assert git_state(tmp_path) is None
-    repository = tmp_path / "code"
-    repository.mkdir()
-
-    def git(*words: str) -> str:
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        done = subprocess.run(["git", *identity, *words], cwd=repository, check=True, capture_output=True, text=True)
-        return done.stdout.strip()
-
-    git("init", "-q")
-    (repository / "net.py").write_text("x = 1\n")
-    git("add", "net.py")
-    git("commit", "-qm", "first")
-    assert git_state(repository) == {"commit": git("rev-parse", "HEAD"), "is_changed": False}
-    (repository / "net.py").write_text("x = 2\n")
-    assert git_state(repository) == {"commit": git("rev-parse", "HEAD"), "is_changed": True}
-    assert json.dumps(git_state(repository))
 
 
 class NotesProgress(Callback):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,12 +14,12 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from vidcls.loading import VideoDataModule
 from vidcls.runs.trainings import read_trainings, write_trainings
+from vidcls.training.code_state import git_state, vidcls_code
 from vidcls.training.machine import this_machine
 from vidcls.types import Batch
 
 SECONDS_BETWEEN = 5.0  # from one showing in the progress line to the next
 HINT_SHARE = 0.2
-GIT_SECONDS = 5  # a repository on a slow disk must not hold up a training
 
 
 @dataclass
@@ -67,6 +66,8 @@ class RunFacts(Callback):
         self._times, self._recent = _Times(), _Times()
         self._started = self._shown = self._waited = 0.0
         self._hint_given = False
+        self._earlier: list[Mapping[str, object]] = []
+        self._from_epoch = 0
         self._batch_ended: float | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -76,18 +77,24 @@ class RunFacts(Callback):
         self._hint_given = False
         if not trainer.is_global_zero:
             return
+        self._earlier = read_trainings(self.run) if trainer.ckpt_path is not None else []
         parameters = list(pl_module.parameters())
         self._facts = {
             "started": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "from_step": trainer.global_step,
             "command": ["vidcls", *sys.argv[1:]],
             "machine": this_machine().to_dict(),
+            "vidcls": vidcls_code(),
             "git": git_state(Path.cwd()),
             "num_processes": trainer.world_size,
             "precision": str(trainer.precision),
             "num_parameters": sum(p.numel() for p in parameters),
             "num_trained_parameters": sum(p.numel() for p in parameters if p.requires_grad),
         }
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Note where the training begins: by now a checkpoint has been restored."""
+        self._from_epoch = trainer.current_epoch
+        self._facts |= {"from_step": trainer.global_step, "from_epoch": trainer.current_epoch}
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """The wait for the first batch is one for the workers to start."""
@@ -142,15 +149,13 @@ class RunFacts(Callback):
         rate, share = self._times.clips_per_second, self._times.waiting_share
         counted = {
             "to_step": trainer.global_step,
-            "epochs": trainer.current_epoch,
+            "to_epoch": trainer.current_epoch,
+            "epochs": trainer.current_epoch - self._from_epoch,
             "seconds": round(time.monotonic() - self._started, 1),
             "clips_per_second": None if rate is None else round(rate, 2),
             "waiting_share": None if share is None else round(share, 4),
         }
-        earlier = [facts for facts in read_trainings(self.run) if facts.get("started") != self._facts["started"]]
-        if self._facts["from_step"] == 0:
-            earlier = []
-        write_trainings(self.run, [*earlier, {**self._facts, **counted}])
+        write_trainings(self.run, [*self._earlier, {**self._facts, **counted}])
 
 
 def _waited_seconds(trainer: Trainer) -> float:
@@ -172,28 +177,3 @@ def _hint(share: float, trainer: Trainer) -> str:
         f"the network waited for data in {share:.0%} of the last seconds: {more}a small copy of the videos (vidcls "
         "data prepare), or --data.decoder torchcodec make loading faster"
     )
-
-
-def git_state(folder: Path) -> dict[str, object] | None:
-    """Commit of the repository that a folder lies in, and whether its files differ from it; None outside of one."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
-        return None
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "is_changed": bool(changes)}
-
-
-def remote_holds_secret(folder: Path) -> bool:
-    """Whether the address of a remote of the repository that a folder lies in has a name or password in it."""
-    addresses = _git(folder, "config", "--get-regexp", r"^remote\..*\.(push)?url$") or ""
-    return any(re.search(r"://[^/\s]*@", line) for line in addresses.splitlines())
-
-
-def _git(folder: Path, *words: str) -> str | None:
-    """What git says; it starts no program that the settings of the repository name, and writes nothing."""
-    program = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *words]
-    try:
-        done = subprocess.run(program, cwd=folder, capture_output=True, text=True, timeout=GIT_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

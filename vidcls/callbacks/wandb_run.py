@@ -17,8 +17,8 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only, rank_zero_warn
 
-from vidcls.callbacks.run_facts import remote_holds_secret
 from vidcls.errors import ConfigurationError, VidclsError, first_line
+from vidcls.training.code_state import remote_holds_secret
 
 if TYPE_CHECKING:
     from wandb import Run

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
+from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import nn
 from torch.optim import Optimizer
@@ -22,6 +24,8 @@ from vidcls.training.optimization import (
     without_decay,
 )
 from vidcls.training.transfer import TransferSettings
+
+LR_CHANGE = 0.01  # from one step to the next a schedule changes it by less
 
 
 class OptimizationHooks(ScoredModule):
@@ -49,10 +53,21 @@ class OptimizationHooks(ScoredModule):
         """Fit what a checkpoint brought for the optimisers to this run, and the schedule to what callbacks found."""
         for optimizer in self.trainer.optimizers:
             settle_restored(optimizer)
-        if self.finite.is_on and self._num_steps != (num_steps := number_of_steps(self.trainer)):
+        if not self.finite.is_on:
+            return
+        num_steps = number_of_steps(self.trainer)
+        is_resumed = self.trainer.global_step > 0
+        if is_resumed or self._num_steps != num_steps:
             self._num_steps = num_steps
             for schedule in self._schedules:
+                before = schedule.optimizer.param_groups[0]["lr"]
                 refit_schedule(schedule, self.optimization, num_steps=num_steps)
+                after = schedule.optimizer.param_groups[0]["lr"]
+                if is_resumed and not math.isclose(before, after, rel_tol=LR_CHANGE):
+                    rank_zero_info(
+                        f"the learning rate continues at {after:.2g}, not at the {before:.2g} of the checkpoint: the "
+                        f"{self.optimization.schedule} schedule now ends after step {num_steps}"
+                    )
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """One optimiser over what requires gradients, its learning rates set after every step."""
