@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing vidcls and what it needs into $(VENV): a few minutes, some 7 GB."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install $(PIP_SAYS) --upgrade pip
-	@$(BIN)/python -m pip install $(PIP_SAYS) -c constraints.txt -e '.[dev,torchcodec,timm,imagenet]'
+	@$(BIN)/python -m pip install $(PIP_SAYS) -c constraints.txt -e '.[dev,torchcodec,timm,imagenet,tensorboard,mlflow]'
 	@$(BIN)/python scripts/check_opencv.py
 	@touch $(STAMP)
 	@echo "Installed. Next: make demo"

@@ -81,13 +81,16 @@ def test_one_group_has_no_interval() -> None:
     assert (top1.value, top1.interval) == (0.5, None)
 
 
-def test_where_all_videos_are_right_or_wrong_the_interval_is_the_exact_one_of_as_many_trials_as_groups() -> None:
+def test_where_every_draw_is_the_same_the_interval_is_the_exact_one_of_as_many_trials_as_groups() -> None:
     scores = [[0.9, 0.1]] * 12
     groups = [f"person{k // 3}" for k in range(12)]
     right, wrong = estimates(answers([0] * 12, scores, groups))[0], estimates(answers([1] * 12, scores, groups))[0]
     exact = binomtest(4, 4).proportion_ci(0.95, method="exact")
     assert right.interval == pytest.approx((exact.low, exact.high))
     assert wrong.interval == pytest.approx((1 - exact.high, 1 - exact.low))
+    half = estimates(answers([0, 1] * 4, [[0.9, 0.1]] * 8, [f"person{k // 2}" for k in range(8)]))[0]
+    exact = binomtest(2, 4).proportion_ci(0.95, method="exact")
+    assert half.interval == pytest.approx((exact.low, exact.high))
 
 
 def test_the_interval_of_a_mean_over_seeds_draws_the_same_groups_for_all_of_them() -> None:
@@ -96,7 +99,8 @@ def test_the_interval_of_a_mean_over_seeds_draws_the_same_groups_for_all_of_them
     first = [[0.9, 0.1] if k < 20 else [0.1, 0.9] for k in range(40)]
     second = [row[::-1] for row in first]
     found = mean_intervals([answers(labels, first, groups), answers(labels, second, groups)])
-    assert found["top1"] == pytest.approx((0.5, 0.5))
+    exact = binomtest(5, 10).proportion_ci(0.95, method="exact")  # every draw is .5
+    assert found["top1"] == pytest.approx((exact.low, exact.high))
     alone = mean_intervals([answers(labels, first, groups)])
     assert alone["top1"] == estimates(answers(labels, first, groups))[0].interval
 

@@ -4,6 +4,7 @@ from vidcls.callbacks.callback_checks import CallbackChecks
 from vidcls.callbacks.fit_files import FitFiles
 from vidcls.callbacks.flow_bound import FlowBound
 from vidcls.callbacks.layer_statistics import LayerStatistics
+from vidcls.callbacks.local_loggers import MlflowRun, TensorBoardRun
 from vidcls.callbacks.metrics_log import MetricsLog
 from vidcls.callbacks.process_watchdog import ProcessWatchdog
 from vidcls.callbacks.progress_line import ProgressLine
@@ -29,6 +30,7 @@ __all__ = [
     "FlowBound",
     "LayerStatistics",
     "MetricsLog",
+    "MlflowRun",
     "ProcessWatchdog",
     "ProgressLine",
     "ResultFiles",
@@ -37,6 +39,7 @@ __all__ = [
     "SpeedUp",
     "StopAtBatch",
     "SvmFit",
+    "TensorBoardRun",
     "WandbExplanations",
     "WandbMedia",
     "WandbRun",

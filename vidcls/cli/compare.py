@@ -25,7 +25,7 @@ DESCRIPTION = """Train several configurations alike, test them, measure what eac
   vidcls compare --runs runs                                          trainings made by hand, once tested
 
 Every configuration is trained with every seed (and every fold) on the same clips under the same budget. Given again,
-the command goes on where it was stopped; a run that already exists is not repeated. Options --data... and
+the command goes on where it was stopped; a run that already exists is not repeated. Options --data..., --model.... and
 --trainer... go to every run. Written to the folder: comparison.csv, .json, .md and .tex, accuracy_by_cost.png,
 curves.png and curves.csv; each run has its folder below it, with its logs.
 
@@ -125,10 +125,15 @@ def _parsed(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
     options_given = [word.partition("=")[0] for word in passed_on if word.startswith("--")]
     for option in options_given:
         section = option.removesuffix("+").partition(".")[0]
-        if section not in ("--data", "--trainer"):
+        if section not in ("--data", "--model", "--trainer"):
             raise ConfigurationError(
-                f"{option}: unknown option; what all runs have in common is given by --data... and "
+                f"{option}: unknown option; what all runs have in common is given by --data..., --model.... and "
                 "--trainer..., what one model is by its configuration"
+            )
+        if option == "--model":
+            raise ConfigurationError(
+                "--model: all configurations would become one model: pass --model.NAME VALUE for an argument that all of "
+                "them take, and --config for each model"
             )
         if option in INSTEAD:
             raise ConfigurationError(f"{option}: {INSTEAD[option]}")

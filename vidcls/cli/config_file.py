@@ -9,7 +9,7 @@ from jsonargparse import Namespace
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 
-from vidcls.callbacks import WandbRun
+from vidcls.callbacks import MetricsLog
 from vidcls.files import write_text
 from vidcls.runs.folder import CONFIG_FILE
 from vidcls.settings_file import parse_yaml
@@ -34,7 +34,7 @@ class ConfigFile(SaveConfigCallback):
         text = self.parser.dump(_with_plain_values(config), skip_none=False)
         write_text(file, text)
         for logger in trainer.loggers:
-            if isinstance(logger, WandbRun):
+            if not isinstance(logger, MetricsLog):
                 settings = parse_yaml(text)
                 assert isinstance(settings, dict)
                 logger.log_hyperparams(settings)

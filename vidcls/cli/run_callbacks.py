@@ -15,6 +15,7 @@ from vidcls.callbacks import (
     FitFiles,
     FlowBound,
     MetricsLog,
+    MlflowRun,
     ProcessWatchdog,
     ProgressLine,
     ResultFiles,
@@ -22,6 +23,7 @@ from vidcls.callbacks import (
     SkippedVideos,
     StopAtBatch,
     SvmFit,
+    TensorBoardRun,
     WandbExplanations,
     WandbMedia,
     WandbRun,
@@ -93,10 +95,10 @@ def run_loggers(given: object, request: Request, *, has_metrics: bool) -> list[L
     facts = request.facts
     loggers = list(given) if isinstance(given, list) else [given] if isinstance(given, Logger) else []
     for logger in loggers:
-        if isinstance(logger, WandbRun):
+        if isinstance(logger, MlflowRun | TensorBoardRun | WandbRun):
             logger.place(request.folder())
-            if facts is not None and facts.wandb_run_id is not None and request.goes_on:
-                logger.resume(facts.wandb_run_id)
+        if isinstance(logger, WandbRun) and facts is not None and facts.wandb_run_id is not None and request.goes_on:
+            logger.resume(facts.wandb_run_id)
     if not has_metrics:
         return loggers or False
     resumed_at = facts.global_step if facts is not None and request.goes_on else None
