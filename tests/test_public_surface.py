@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,13 +53,22 @@ def test_the_package_itself_offers_a_flat_list_of_names_and_nothing_else() -> No
         *("datasets", "VideoRecord", "open_video", "write_video"),
         *("FlowSettings", "FlowStore", "VideoDataModule"),
         *("models", "VideoClassifier", "build_backbone", "load_classifier"),
-        *("Predictor", "Prediction", "Explainer"),
+        *("Predictor", "Prediction", "Explainer", "load"),
     }
     for name in vidcls.__all__:
         assert getattr(vidcls, name) is not None
     assert {*vidcls.__all__} <= {*dir(vidcls)}
     with pytest.raises(AttributeError, match="no attribute 'Predictors'"):
         vidcls.Predictors  # noqa: B018
+
+
+def test_an_editor_knows_the_types_of_all_names() -> None:
+    """Names that are imported when they are first used are declared where a type checker reads them."""
+    file = Path(vidcls.__file__)
+    assert file.with_name("py.typed").is_file()
+    declared = next(node for node in ast.parse(file.read_text()).body if isinstance(node, ast.If))
+    names = {alias.name for node in declared.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert names == {*vidcls.__all__} - {"__version__"}
 
 
 def test_nothing_that_a_configuration_names_has_a_shorter_name_than_before() -> None:

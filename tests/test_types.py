@@ -25,6 +25,12 @@ def test_a_prediction_ranks_its_classes() -> None:
     assert len(prediction.top(9)) == 3
 
 
+def test_a_record_of_a_path_in_place_of_a_source_is_refused_at_once() -> None:
+    for path in ("a.mp4", Path("a.mp4"), b"bytes"):
+        with pytest.raises(TypeError, match=r"expected a VideoSource, such as vidcls\.video\.LocalFile"):
+            VideoRecord(path, "run", "train", "a.mp4")  # type: ignore[arg-type]
+
+
 def test_a_record_is_a_fact() -> None:
     record = VideoRecord(LocalFile(Path("a.mp4")), "run", "train", "a.mp4")
     assert (record.group, dict(record.extra)) == (None, {})

@@ -4,8 +4,8 @@ The names below are what most programs need; each is imported when it is first u
 
     import vidcls
 
-    predictor = vidcls.Predictor("runs/two_stream/2026-01-01_12-00-00/checkpoints/best.ckpt")
-    print(predictor("video.mp4").label)
+    model = vidcls.load("best")
+    print(model("video.mp4").label)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vidcls.layers import build_backbone
     from vidcls.loading import VideoDataModule
     from vidcls.models import VideoClassifier, load_classifier
-    from vidcls.predict import Predictor
+    from vidcls.predict import Predictor, load
     from vidcls.predict.prediction import Prediction
     from vidcls.types import VideoRecord
     from vidcls.video import open_video, write_video
@@ -39,6 +39,7 @@ __all__ = [
     "__version__",
     "build_backbone",
     "datasets",
+    "load",
     "load_classifier",
     "models",
     "open_video",
@@ -58,6 +59,7 @@ _HOMES = {
     "VideoDataModule": "vidcls.loading",
     "VideoRecord": "vidcls.types",
     "build_backbone": "vidcls.layers",
+    "load": "vidcls.predict",
     "load_classifier": "vidcls.models",
     "open_video": "vidcls.video",
     "write_video": "vidcls.video",

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, runtime_checkable
 
@@ -64,6 +65,13 @@ class VideoRecord:
     group: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
     several: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a path in place of a source, which would fail where it is read."""
+        if isinstance(self.source, str | PathLike | bytes):
+            raise TypeError(
+                f"source is {self.source!r}; expected a VideoSource, such as vidcls.video.LocalFile(Path(...))"
+            )
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -80,6 +80,16 @@ def table(folder: Path) -> dict[str, dict[str, str]]:
         return {row["model"]: row for row in csv.DictReader(file)}
 
 
+def test_an_argument_of_the_model_goes_to_every_configuration(
+    comparing: Compare, pair: list[object], tmp_path: Path
+) -> None:
+    status, _ = comparing(*pair, "--model.dropout", "0.25")
+    assert status == 0
+    for file in tmp_path.rglob("config.yaml"):
+        assert "dropout: 0.25" in file.read_text()
+    assert len([*tmp_path.rglob("config.yaml")]) >= 2
+
+
 def test_two_models_are_trained_tested_and_set_side_by_side(
     comparing: Compare, pair: list[object], tmp_path: Path
 ) -> None:
@@ -229,7 +239,12 @@ def test_models_of_another_budget_are_refused(comparing: Compare, pair: list[obj
         (["--config", "single_frame", "--names", "a", "b", "--output", "o"], "2 names for 1 configurations"),
         (["--config", "single_frame", "--names", "../a", "--output", "o"], "letters, digits"),
         (["--config", "no_such", "--output", "o"], "no shipped configuration of that name"),
-        (["--config", "single_frame", "--output", "o", "--model.backbone", "x"], "--model.backbone: unknown option"),
+        (
+            ["--config", "single_frame", "--output", "o", "--model", "Conv3D"],
+            "all configurations would become one model",
+        ),
+        (["--config", "single_frame", "--output", "o", "--model.depth", "3"], "SingleFrame takes backbone"),
+        (["--config", "single_frame", "--output", "o", "--name", "x"], "--name: unknown option"),
         (["--config", "single_frame", "--output", "o", "--data.bach_size", "3"], "did you mean --data.batch_size"),
         (["--config", "single_frame", "--output", "o", "--seeds", "1", "1"], "different integers"),
         (["--config", "single_frame", "--output", "o", "--num_folds", "1"], "at least 2 folds"),

@@ -14,6 +14,7 @@ from lightning.pytorch import Trainer
 from opened_files import watch_decoders
 from torch import Tensor, nn
 
+import vidcls
 from vidcls.clips.settings import FlowOn
 from vidcls.datasets.video_csv import VideoCsv
 from vidcls.errors import CheckpointError, ConfigurationError, DatasetError, DecodeError, FlowError
@@ -248,8 +249,16 @@ def test_bytes_open_files_and_frames_are_predicted_like_the_file(labelled: Video
         frames = FramesInMemory(video.frames(range(video.num_frames)), fps=video.fps, name="made by a program")
     found = predictor(frames)
     assert (found.scores, found.path) == (expected.scores, Path("made by a program"))
+    assert predictor(frames.frames.permute(0, 2, 3, 1).numpy()).scores == expected.scores
     with pytest.raises(DecodeError, match="cannot be decoded"):
         predictor(b"no video")
+
+
+def test_load_is_a_predictor_of_a_checkpoint_or_run(labelled: VideoCsv, rgb_checkpoint: Path) -> None:
+    path = labelled.records[0].path
+    expected = Predictor(rgb_checkpoint, device="cpu")(path)
+    for place in (rgb_checkpoint, rgb_checkpoint.parent.parent):
+        assert vidcls.load(place, device="cpu")(path) == expected
 
 
 def test_the_folder_of_a_run_means_its_best_checkpoint(rgb_checkpoint: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -55,6 +56,20 @@ def test_frames_in_memory_need_no_decoder_and_no_file(frames: Tensor, monkeypatc
             video.frames([7])
     with pytest.raises(ValueError, match="must be"):
         open_video(FramesInMemory(frames.float()))
+    for fps in (float("nan"), float("inf"), -1.0):
+        with pytest.raises(ValueError, match="fps is"):
+            open_video(FramesInMemory(frames, fps=fps))
+
+
+def test_an_array_or_tensor_of_frames_is_a_video_of_25_frames_per_second(frames: Tensor) -> None:
+    given = frames.permute(0, 2, 3, 1)  # (T, H, W, 3)
+    for array in (given, given.numpy(), np.ascontiguousarray(given.numpy())):
+        with open_video(array) as video:
+            assert torch.equal(video.frames(range(7)), frames)
+            assert video.fps == 25.0
+    for wrong in (frames, given.float(), given[0], given[:0]):
+        with pytest.raises(ValueError, match=r"expected \(T, H, W, 3\) uint8 RGB .* use vidcls\.video\.FramesInMemory"):
+            open_video(wrong)
 
 
 def test_what_is_no_video_is_named_by_what_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

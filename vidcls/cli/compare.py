@@ -132,8 +132,8 @@ def _parsed(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
             )
         if option == "--model":
             raise ConfigurationError(
-                "--model: all configurations would become one model: pass --model.NAME VALUE for an argument that all of "
-                "them take, and --config for each model"
+                "--model: all configurations would become one model: pass --model.NAME VALUE for an argument that all "
+                "of them take, and --config for each model"
             )
         if option in INSTEAD:
             raise ConfigurationError(f"{option}: {INSTEAD[option]}")

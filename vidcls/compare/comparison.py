@@ -167,6 +167,8 @@ def _without_looking(rows: Sequence[ModelRow], videos: ScoredVideos) -> list[str
     """What the intervals are over, what answers reach that do not depend on the video, and which models may too."""
     over = f"{len(videos)} videos ({UNKNOWN_GROUPS})" if videos.num_groups is None else f"{videos.num_groups} groups"
     lines = [f"95 % interval: of the mean over the seeds, by {NUM_DRAWS} bootstrap draws over {over}."]
+    if videos.num_groups == 1:
+        lines = ["No 95 % interval: all videos are of one group, from which nothing follows for others."]
     name, baselines = videos.task.hit_name, videos.task.baselines(videos.labels)
     if baselines:
         reached = {baseline.answer: baseline.values[name.key] for baseline in baselines}

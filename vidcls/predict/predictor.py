@@ -83,11 +83,12 @@ class Predictor:
         """The scores of a whole video.
 
         Args:
-            video: the path of a file, the bytes of one, an open binary file, frames in memory
-                (:class:`vidcls.video.FramesInMemory`), or an open video.
+            video: the path of a file, the bytes of one, an open binary file, frames ``(T, H, W, 3)`` uint8 RGB (at 25
+                per second; :class:`vidcls.video.FramesInMemory` takes another rate), or an open video.
 
         Raises:
             DecodeError: the video is missing or cannot be read.
+            ValueError: frames have another shape or type.
             DatasetError: it is too short for a clip and the checkpoint was trained to refuse such videos.
             CheckpointError: the network answers with NaN or infinity.
         """
@@ -203,6 +204,20 @@ class Predictor:
                 "from before the training diverged, or train again with a smaller learning rate"
             )
         return of_video
+
+
+def load(path: str | PathLike[str] = "best", *, device: Device = "auto") -> Predictor:
+    """A trained model that scores videos: ``vidcls.load("best")("new.mp4").label``.
+
+    Args:
+        path: a checkpoint file, or a run, whose best checkpoint is taken; ``best`` and ``last`` are those of the newest
+            run below ``runs``.
+        device: where the network runs; ``auto`` takes a CUDA GPU where there is one.
+
+    Raises:
+        CheckpointError, ConfigurationError, FlowError, MissingExtraError: as :class:`Predictor`.
+    """
+    return Predictor(path, device=device)
 
 
 def _torch_device(device: Device) -> torch.device:

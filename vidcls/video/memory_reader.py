@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -22,6 +23,8 @@ class MemoryReader:
     def __init__(self, frames: Tensor, *, fps: float = 25.0) -> None:
         if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[1] != 3 or len(frames) == 0:
             raise ValueError(f"frames is {tuple(frames.shape)} {frames.dtype}; it must be (T, 3, H, W) uint8, T >= 1")
+        if not (math.isfinite(fps) and fps >= 0):
+            raise ValueError(f"fps is {fps}; it must be a number of at least 0, where 0 means that no rate is known")
         self._frames = frames
         self.fps = fps
         self.num_frames = len(frames)

@@ -6,7 +6,8 @@ for others while they are read::
     open_video("clip.mp4")                              a file
     open_video(response.content)                        bytes
     open_video(upload.file)                             an open file, read from where it stands
-    open_video(FramesInMemory(frames, fps=30.0))        frames of a program, (T, 3, H, W) uint8
+    open_video(frames)                                  frames of a program, (T, H, W, 3) uint8, at 25 per second
+    open_video(FramesInMemory(frames, fps=30.0))        the same, (T, 3, H, W), at another rate
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vidcls.errors import DecodeError
@@ -191,14 +195,16 @@ class FramesInMemory:
         raise DecodeError(f"{self.name}: are frames, for which there is no file; write them with vidcls.write_video")
 
 
-AnyVideo = str | PathLike[str] | bytes | BinaryIO | VideoSource
+AnyVideo = str | PathLike[str] | bytes | BinaryIO | VideoSource | NDArray[np.uint8] | Tensor
+"""A path, the bytes of a file, an open binary file, frames ``(T, H, W, 3)`` uint8 RGB, or a :class:`VideoSource`."""
 
 
 def source_of(video: AnyVideo) -> VideoSource:
-    """What a path, bytes or an open file mean; a source is what it is.
+    """What a path, bytes, an open file or an array of frames mean; a source is what it is.
 
     Raises:
         TypeError: it is none of them.
+        ValueError: frames have another shape or type.
     """
     if isinstance(video, str | PathLike):
         return LocalFile(Path(video))
@@ -206,10 +212,24 @@ def source_of(video: AnyVideo) -> VideoSource:
         return BytesInMemory(bytes(video))
     if isinstance(video, VideoSource):
         return video
+    if isinstance(video, np.ndarray | Tensor):
+        return _frames(torch.as_tensor(video))
     if hasattr(video, "read"):
         name = getattr(video, "name", None)
         content = video.read()
         if not isinstance(content, bytes):
             raise TypeError(f"the open file {name} gives {type(content).__name__}; open it in binary mode ('rb')")
         return BytesInMemory(content, name) if isinstance(name, str) else BytesInMemory(content)
-    raise TypeError(f"a video is a path, bytes, an open binary file or a VideoSource, not {type(video).__name__}")
+    raise TypeError(
+        "a video is a path, bytes, an open binary file, frames (T, H, W, 3) or a VideoSource, not "
+        f"{type(video).__name__}"
+    )
+
+
+def _frames(frames: Tensor) -> FramesInMemory:
+    if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or len(frames) == 0:
+        raise ValueError(
+            f"frames are {tuple(frames.shape)} {frames.dtype}; expected (T, H, W, 3) uint8 RGB with T >= 1; for "
+            "(T, 3, H, W), or another rate than 25 frames per second, use vidcls.video.FramesInMemory"
+        )
+    return FramesInMemory(frames.permute(0, 3, 1, 2))  # (T, 3, H, W)
