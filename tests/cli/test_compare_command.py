@@ -83,7 +83,7 @@ def table(folder: Path) -> dict[str, dict[str, str]]:
 def test_two_models_are_trained_tested_and_set_side_by_side(
     comparing: Compare, pair: list[object], tmp_path: Path
 ) -> None:
-    same = (*pair, "--output", "out", "--seeds", 4, "--max_epochs", 1, "--model.dropout", "0.25")
+    same = (*pair, "--output", "out", "--model.dropout", "0.25", "--seeds", 4, "--max_epochs", 1)
     status, out = comparing(*same)
     assert status == 0, out
     output = tmp_path / "out"
