@@ -4,7 +4,7 @@ The names below are what most programs need; each is imported when it is first u
 
     import vidcls
 
-    predictor = vidcls.Predictor("runs/two_stream/2026-01-01_12-00-00/checkpoints/best.ckpt")
+    predictor = vidcls.Predictor("best")
     print(predictor("video.mp4").label)
 """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 from jsonargparse import ArgumentError, Namespace, set_parsing_settings
 from jsonargparse.typing import PositiveInt
@@ -53,14 +52,13 @@ MONITOR = "What the best checkpoint is best at; left out: the main metric of the
 set_parsing_settings(config_read_mode_fsspec_enabled=False)
 
 
-def run(command: str, arguments: Sequence[str]) -> int:
+def run(command: str, words: Words) -> int:
     """Run ``fit``, ``validate`` or ``test``; returns the exit status.
 
     Raises:
         VidclsError: bad input; one line.
     """
     quiet_libraries()
-    words = Words(arguments)
     if words.asks_for_help:
         VidclsCLI(command, words.arguments, None)
         return 0
@@ -77,9 +75,6 @@ def run(command: str, arguments: Sequence[str]) -> int:
     finally:
         request.release()
     return 0
-
-
-fit, validate, test = (partial(run, command) for command in ("fit", "validate", "test"))
 
 
 def _run(command: str, request: Request, stop: StopAtBatch) -> None:
