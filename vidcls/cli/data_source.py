@@ -86,12 +86,26 @@ def data_module(
     return data_module_of(section, dataset=dataset, streams=[stream.plain() for stream in model_class.streams])
 
 
+def check_source(source: str, config: str | None, others: Sequence[str]) -> None:
+    """Refuse a data set or an option that does not exist, before anything is imported that takes seconds.
+
+    Raises:
+        VidclsError: as of `data_of`.
+    """
+    from vidcls.cli.chosen_dataset import with_one_dataset
+    from vidcls.cli.option_names import check_options, refuse_strays
+    from vidcls.cli.words import Words
+
+    words = Words(_arguments(source, config, others))
+    refuse_strays(words)
+    check_options(with_one_dataset(words))
+
+
 def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[str]:
     from vidcls.cli.words import Words
-    from vidcls.datasets import is_video
-    from vidcls.datasets.video_csv import LIST_SUFFIXES
     from vidcls.runs.folder import CONFIG_FILE, CheckpointName
     from vidcls.runs.trained_model import holds_runs, run_named
+    from vidcls.video_files import LIST_SUFFIXES, is_video
 
     if not source:
         raise ConfigurationError(f"the name of the data set is empty: pass {SOURCE_HELP}")

@@ -9,11 +9,12 @@ from pathlib import Path
 from vidcls.cli.chosen_dataset import CONFIG_OF, DATASET, dataset_of_words
 from vidcls.cli.linked import LINKED
 from vidcls.cli.places import model_of
-from vidcls.cli.shipped_configs import LIST_SUFFIXES, config_named
+from vidcls.cli.shipped_configs import config_named
 from vidcls.cli.signatures import arguments_in, classes_of, exported
 from vidcls.cli.words import Words
-from vidcls.errors import ConfigurationError, listed
+from vidcls.errors import ConfigurationError, DatasetError, listed
 from vidcls.spelling import closest, did_you_mean
+from vidcls.video_files import LIST_SUFFIXES
 
 MODELS, MODEL_BASE = "vidcls.models", "VideoClassifier"
 DATASETS, DATASET_BASE = "vidcls.datasets", "VideoDataset"
@@ -33,6 +34,8 @@ TOP_LEVEL = (
     "save_every_n_steps",
     "seed_everything",
 )
+# The data sets that write their own videos; the others need a folder or a list that exists.
+WRITES_VIDEOS = ("MovingShapes",)
 _ALSO = ("help", "print_config", "run_dir")
 _OF_CLASS = ("class_path", "init_args", "dict_kwargs", "help")
 
@@ -67,8 +70,32 @@ def check_options(words: Words) -> None:
                 _check(f"--{section}.{key}")
     model = model_of(words) or _class_in(words.in_files("model"))
     _check_class(words, "model", model, exported(MODELS), LINKED)
+    check_dataset_options(words)
+
+
+def check_dataset_options(words: Words) -> None:
+    """Refuse a data set that does not exist, and arguments that it does not take.
+
+    Raises:
+        ConfigurationError: names the first.
+    """
+    _check_class(words, DATASET[0].lstrip("-"), dataset_of_words(words), exported(DATASETS))
+
+
+def check_videos(words: Words) -> None:
+    """Refuse a folder or list of videos that was typed and does not exist, as its data set would in the end.
+
+    Raises:
+        DatasetError: names it.
+    """
     dataset = dataset_of_words(words)
-    _check_class(words, DATASET[0].lstrip("-"), dataset, exported(DATASETS))
+    if dataset not in CONFIG_OF or dataset in WRITES_VIDEOS:
+        return
+    root, path = (words.last(f"--data.dataset.{name}", f"--data.dataset.init_args.{name}") for name in ("root", "path"))
+    if root is not None and not (folder := Path(root).expanduser()).exists():
+        raise DatasetError(f"expected a folder, but {folder.absolute()} does not exist; check the path")
+    if path is not None and not Path(path).exists():
+        raise DatasetError(f"no csv file at {path}: expected a file with the columns path,label; check the path")
 
 
 def unknown_option(option: str) -> str:

@@ -11,7 +11,7 @@ from vidcls.cli.shipped_configs import shipped_names
 from vidcls.cli.words import CONFIG, Words
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.runs.folder import BEST, DEFAULT_ROOT, LAST, check_name
-from vidcls.runs.trained_model import POSSIBLE, checkpoint_of, is_run, run_in
+from vidcls.runs.trained_model import POSSIBLE, checkpoint_of, holds_runs, run_in
 
 RUN = ("--run", "--run_dir")  # torchrun takes the first as a beginning of its own --run-path
 PLACES = ("--ckpt_path", *RUN, "--name", "--trainer.default_root_dir")  # which say where a command works
@@ -87,7 +87,7 @@ def model_of(words: Words) -> str:
 def _existing(run: Path) -> Path:
     if not run.is_dir():
         raise CheckpointError(f"--run {run}: no such folder: pass {POSSIBLE.partition(', last, ')[2]}")
-    return run if is_run(run) else run_in(run)
+    return run_in(run) if holds_runs(run) else run
 
 
 def _root_in(words: Words) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidcls.cli.chosen_dataset import with_one_dataset
-from vidcls.cli.places import PLACES, model_of, places_of
+from vidcls.cli.places import PLACES, Places, model_of, places_of
 from vidcls.cli.words import CONFIG, Words
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.folder_lock import LOCK_FILES, FolderLock
@@ -129,14 +129,19 @@ class Request:
         return folder
 
 
-def read_request(command: str, words: Words) -> Request:
+def read_request(command: str, words: Words, places: Places | None = None) -> Request:
     """Find the run and the checkpoint that the words mean.
+
+    Args:
+        command: ``fit``, ``validate`` or ``test``.
+        words: behind it.
+        places: what the words say of folders, where they were asked already.
 
     Raises:
         CheckpointError: the checkpoint is missing or cannot be used.
         ConfigurationError: the words contradict each other.
     """
-    places = places_of(command, words)
+    places = places or places_of(command, words)
     root, name, run = places.root, places.name, places.run
     facts = existing = written_at = None
     before: list[str] = []

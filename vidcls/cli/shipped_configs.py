@@ -7,11 +7,10 @@ from pathlib import Path
 import vidcls
 from vidcls.errors import ConfigurationError
 from vidcls.spelling import closest, did_you_mean
+from vidcls.video_files import LIST_SUFFIXES
 
 FOLDER_OF_OPTION = {"--config": ".", "-c": ".", "--data": "data", "--trainer": "trainer"}
 """The options that name YAML files, with the folder of the shipped ones."""
-
-LIST_SUFFIXES = (".csv", ".tsv")
 
 
 def configs_folder() -> Path:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
-from vidcls.cli.chosen_dataset import CONFIG_OF, dataset_of_words, with_one_dataset
-from vidcls.cli.option_names import check_options, refuse_strays
-from vidcls.cli.places import places_of
-from vidcls.cli.words import Words
-from vidcls.errors import DatasetError
+from vidcls.cli.chosen_dataset import with_one_dataset
+from vidcls.cli.class_help import class_help, help_asked
+from vidcls.cli.option_names import check_options, check_videos, refuse_strays
+from vidcls.cli.places import Places, places_of
+from vidcls.cli.short_help import SHORT_HELP
+from vidcls.cli.words import HELP, Words
 
-# The data sets that write their own videos; the others need a folder or a list that exists.
-WRITES_VIDEOS = ("MovingShapes",)
+ALL = "all"  # behind --help
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
@@ -26,35 +25,35 @@ def run(command: str, arguments: Sequence[str]) -> int:
         VidclsError: bad input; one line.
     """
     words = Words(arguments)
-    if not words.asks_for_help:
-        check(command, words)
+    wanted = help_asked(words)
+    if wanted is not None:
+        print(class_help(*wanted, words))
+        return 0
+    if words.asks_for_help and ALL not in arguments:
+        print(SHORT_HELP[command])
+        return 0
+    if words.asks_for_help:
+        words = Words(HELP[:1])
+    places = None if words.asks_for_help else check(command, words)
     from vidcls.cli.training import run as run_trainer
 
-    return run_trainer(command, words)
+    return run_trainer(command, words, places)
 
 
 fit, validate, test = (partial(run, command) for command in ("fit", "validate", "test"))
 
 
-def check(command: str, words: Words) -> None:
+def check(command: str, words: Words) -> Places:
     """Refuse what can be seen to be wrong before anything is imported that takes seconds.
+
+    Returns:
+        where the command works.
 
     Raises:
         VidclsError: an option, a file, a folder, a checkpoint or a class that does not exist.
     """
     refuse_strays(words)
-    places_of(command, words)
+    places = places_of(command, words)
     check_options(with_one_dataset(words))
-    _check_videos(words)
-
-
-def _check_videos(words: Words) -> None:
-    """Refuse a folder or list of videos that was typed and does not exist, as its data set would in the end."""
-    dataset = dataset_of_words(words)
-    if dataset not in CONFIG_OF or dataset in WRITES_VIDEOS:
-        return
-    root, path = (words.last(f"--data.dataset.{name}", f"--data.dataset.init_args.{name}") for name in ("root", "path"))
-    if root is not None and not (folder := Path(root).expanduser()).exists():
-        raise DatasetError(f"expected a folder, but {folder.absolute()} does not exist; check the path")
-    if path is not None and not Path(path).exists():
-        raise DatasetError(f"no csv file at {path}: expected a file with the columns path,label; check the path")
+    check_videos(words)
+    return places

@@ -17,9 +17,8 @@ from vidcls.datasets.splits import check_fractions
 from vidcls.datasets.text_table import check_unicode, read_text
 from vidcls.errors import DatasetError
 from vidcls.types import SPLITS, Split
-from vidcls.video_files import is_address
+from vidcls.video_files import LIST_SUFFIXES, is_address
 
-LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".lst", ".list")
 _NO_EXTRA: dict[str, str] = {}  # shared by all records of a csv without further columns
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 

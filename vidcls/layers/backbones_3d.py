@@ -15,6 +15,7 @@ from vidcls.layers.backbones.torchvision_video import TorchvisionVideoBackbone, 
 from vidcls.layers.backbones.torchvision_zoo import torchvision_names
 from vidcls.layers.settings import LayerSettings
 from vidcls.layers.weight_init import check_is_file, is_checkpoint, load_backbone
+from vidcls.spelling import did_you_mean
 
 OWN_3D: dict[str, Callable[[int, LayerSettings | None], Backbone]] = {
     "small_3d": lambda channels, layers: Small3D(channels, layers=layers),
@@ -65,8 +66,8 @@ def _build(name: str, in_channels: int, *, weights: str | None, layers: LayerSet
     known = torchvision_video_names()
     if name not in known:
         raise ValueError(
-            f"unknown 3D backbone {name!r}: use one of {', '.join((*OWN_3D, *known))}, or {PREFIX}<ResNet> such as "
-            f"{PREFIX}resnet50"
+            f"unknown 3D backbone {name!r}: {did_you_mean(name, (*OWN_3D, *known), otherwise='use one of these')} "
+            f"({', '.join((*OWN_3D, *known))}, or {PREFIX}resnet50); your own is named as module.Class"
         )
     return TorchvisionVideoBackbone(name, in_channels, weights=weights)
 

@@ -29,6 +29,7 @@ from vidcls.runs.folder import (
     DEFAULT_ROOT,
     LAST,
     METRICS_FILE,
+    SUMMARY_FILE,
     TIME_FORMAT,
     TRAINED,
     CheckpointName,
@@ -114,7 +115,7 @@ def run_named(wanted: str | PathLike[str], *, root: Path = DEFAULT_ROOT) -> Path
 
 def is_run(folder: Path) -> bool:
     """Whether a training or a test wrote to this folder."""
-    return (folder / CONFIG_FILE).is_file() or any((folder / part).exists() for part in TRAINED)
+    return any((folder / part).exists() for part in (CONFIG_FILE, SUMMARY_FILE, *TRAINED))
 
 
 def holds_runs(folder: Path) -> bool:

@@ -17,6 +17,7 @@ from vidcls.layers.backbones.timm_zoo import TimmBackbone
 from vidcls.layers.backbones.torchvision_zoo import TorchvisionBackbone, torchvision_names
 from vidcls.layers.settings import LayerSettings
 from vidcls.layers.weight_init import check_is_file, is_checkpoint, load_backbone
+from vidcls.spelling import did_you_mean
 
 __all__ = [
     "OWN",
@@ -101,7 +102,10 @@ def _build(
         return OWN[name](in_channels, layers, num_towers)
     known = (EFFICIENTNET_LITE0, *torchvision_names())
     if name not in known and not name.startswith(TIMM_PREFIX):
-        raise ValueError(f"unknown backbone {name!r}: use one of {', '.join((*OWN, *known))}, or {TIMM_PREFIX}NAME")
+        hint = did_you_mean(name, (*OWN, *known), otherwise=f"use one of {', '.join(OWN)}, or one of torchvision")
+        raise ValueError(
+            f"unknown backbone {name!r}: {hint}; vidcls backbones lists them, and your own is named as module.Class"
+        )
     if layers not in (None, LayerSettings()):
         raise ValueError(f"layers: backbone {name!r} has layers of its own; remove it or use one of {', '.join(OWN)}")
     if name == EFFICIENTNET_LITE0:
