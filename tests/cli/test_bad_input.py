@@ -74,7 +74,7 @@ def nothing_was_left(folder: Path, *given: str) -> bool:
         ("--data.dataset NoSet", "data.dataset: there is no class 'NoSet'"),
         ("--data.dataset VideoCsv", "data.dataset.path is missing: pass --data.dataset.path"),
         ("--trainer.callbacks+=NoCallback", "trainer.callbacks: there is no class 'NoCallback'"),
-        ("--model.spatial resnet19", "unknown backbone 'resnet19': use one of small, lenet5"),
+        ("--model.spatial resnet19", "unknown backbone 'resnet19': did you mean resnet18?"),
         ("--model.optimization.schedule steps", "milestones belong to schedule: steps"),
         ("--model.loss.class_weights {nope: 2}", "loss.class_weights names 'nope', which is no class"),
         ("--model.loss.balanced true --model.loss.class_weights {left: 2}", "exclude each other"),
