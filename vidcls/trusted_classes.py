@@ -144,6 +144,16 @@ def check_checkpoint_names(source: object, class_path: str, arguments: Mapping[s
             raise CheckpointError(f"{source}: its model names a class that is not imported: {refusal(named)}")
 
 
+def check_may_import(class_path: str) -> None:
+    """Refuse to import a class that is neither trusted, nor allowed, nor imported by the program already.
+
+    Raises:
+        ConfigurationError: with what to add.
+    """
+    if not is_trusted(class_path) and not _is_of_the_program(class_path):
+        raise ConfigurationError(refusal(class_path))
+
+
 def _is_of_the_program(class_path: str) -> bool:
     """Whether the program has imported the module, which is neither Python's own nor one of the libraries here."""
     package = class_path.partition(".")[0]

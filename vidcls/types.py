@@ -19,11 +19,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, runtime_checkable
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict, runtime_checkable
 
 if TYPE_CHECKING:
+    from torch import Tensor  # commands name splits and streams before they import it, which takes seconds
+
     from vidcls.video.source import VideoSource
 
 Split = Literal["train", "val", "test"]
@@ -35,7 +35,7 @@ CHANNELS: dict[StreamKind, int] = {"rgb": 3, "flow": 2}
 LoadedKind = Literal["rgb", "flow", "frame_pairs"]
 """What is loaded for a stream: what it shows, or for flow that the device estimates the two frames of each field."""
 
-Target = int | Tensor
+Target: TypeAlias = "int | Tensor"
 """What a sample has for a label: the number of a class, or a tensor ``(K,)``; a task (``vidcls.tasks``) makes it."""
 
 ScoreRule = Literal["probabilities", "logits"]

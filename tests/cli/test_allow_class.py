@@ -66,6 +66,8 @@ PLACES: dict[str, Callable[[dict[str, object], str], object]] = {
     "model": lambda c, x: c.update(model=f"{x}.Net"),
     "model with arguments": lambda c, x: c.update(model={"class_path": f"{x}.Net"}),
     "model as text": lambda c, x: c.update(model=json.dumps({"class_path": f"{x}.Net"})),
+    "backbone": lambda c, x: c["model"]["init_args"].update(spatial=f"{x}.Net"),
+    "backbone with arguments": lambda c, x: c["model"]["init_args"].update(temporal=f"{x}.Net(width=3)"),
     "data set": lambda c, x: c["data"].update(dataset={"class_path": f"{x}.Data", "init_args": {"root": "."}}),
     "data set by name": lambda c, x: c["data"].update(dataset=f"{x}.Data"),
     "callback": lambda c, x: c["trainer"].update(callbacks=[{"class_path": f"{x}.Back"}]),

@@ -70,7 +70,7 @@ def test_a_paper_network_without_its_data_is_shown(vidcls: Command) -> None:
     ("words", "message"),
     [
         (["no_such_config"], "no shipped configuration of that name"),
-        (["no_such.ckpt"], "no such checkpoint"),
+        (["no_such.ckpt"], "no_such.ckpt: no such file or folder: pass best"),
         (["single_frame", "--model.backbone", "resnet19"], "unknown backbone 'resnet19'"),
         (["single_frame", "--model.back", "small"], "back"),
         (["single_frame", "--num_classes", "0"], "not an integer of at least 1"),

@@ -263,7 +263,7 @@ def test_load_is_a_predictor_of_a_checkpoint_or_run(labelled: VideoCsv, rgb_chec
 
 def test_the_folder_of_a_run_means_its_best_checkpoint(rgb_checkpoint: Path, tmp_path: Path) -> None:
     assert Predictor(rgb_checkpoint.parent.parent, device="cpu").path == rgb_checkpoint
-    with pytest.raises(CheckpointError, match=r"no checkpoints/best\.ckpt"):
+    with pytest.raises(CheckpointError, match=r"no run here has a checkpoint best\.ckpt"):
         Predictor(tmp_path)
 
 

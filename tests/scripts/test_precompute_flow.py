@@ -256,7 +256,7 @@ def test_a_misspelt_option_is_one_line_and_status_2(
     script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert script.main(["--folder", "x", "--output", str(tmp_path / "flow"), "--metod", "dis"]) == 2
-    assert capsys.readouterr().err == "vidcls: error: --metod: unknown option; vidcls flow --help lists them\n"
+    assert capsys.readouterr().err == "vidcls: error: --metod: unknown option; did you mean --method?\n"
 
 
 def test_a_configuration_of_fit_gives_data_set_and_flow_settings(
@@ -285,7 +285,7 @@ trainer: {{max_epochs: 3}}
         asked.append(([r.name for r in records], settings, pool))
         return Report()
 
-    monkeypatch.setattr("vidcls.cli.flow.precompute", record_call)
+    monkeypatch.setattr("vidcls.cli.flow_run.precompute", record_call)
     words = ["--config", str(tmp_path / "run.yaml"), "--output", str(tmp_path / "flow"), "--num_workers", "3"]
     assert script.main(words) == 0
     assert script.main([*words, "--method", "dis"]) == 0

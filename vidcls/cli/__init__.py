@@ -14,11 +14,13 @@ from vidcls import __version__
 from vidcls.console import say, tolerate_any_text, visible
 from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.files import FULL_DISK, cache_folder
+from vidcls.spelling import closest, did_you_mean
 from vidcls.stop_signals import end_quietly, raise_on_signals
 
 HELP = f"""vidcls {__version__}: train, test and use video classifiers
 
 usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's options
+       python -m vidcls COMMAND ...   the same, where vidcls is not on the PATH
 
   demo       the whole way on built-in data: flow, training, test, prediction
   flow       compute optical flow once and store it; or look at it:  vidcls flow show VIDEO
@@ -26,12 +28,14 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
   fit        train:                   vidcls fit --config two_stream
   validate   score the validation split
   test       score the test split:    vidcls test --config two_stream --ckpt_path best
-  predict    label new videos:        vidcls predict CHECKPOINT VIDEO|FOLDER|GLOB ...
-  explain    where and when a model looks:  vidcls explain CHECKPOINT VIDEO --output heat.mp4
-  features   what each layer knows:   vidcls features RUN
-  report     one page about a tested run:  vidcls report RUN
+  predict    label new videos:        vidcls predict best VIDEO|FOLDER|GLOB ...
+  explain    where and when a model looks:  vidcls explain best VIDEO --output heat.mp4
+  features   what each layer knows:   vidcls features best
+  report     one page about a tested run:  vidcls report best
   summary    layers and cost of a model:  vidcls summary two_stream
   compare    train several models alike and set them side by side
+  models     the models, with configurations, sizes and papers
+  backbones  the networks that they are built on:  vidcls backbones resnet
   doctor     what is installed, what is missing and how to get it
 
   --debug    behind any command: the whole traceback where something goes wrong
@@ -83,8 +87,10 @@ def _run(arguments: list[str]) -> int:
         return 0
     command, rest = arguments[0], arguments[1:]
     if command not in COMMANDS or " " in command:
-        names = ", ".join(name for name in COMMANDS if " " not in name)
-        return _fail(f"unknown command {arguments[0]!r}: use one of {names}")
+        names = [name for name in COMMANDS if " " not in name]
+        meant = MEANT.get(command) or closest(command, names)
+        hint = f"did you mean {meant}? " if meant else ""
+        return _fail(f"unknown command {arguments[0]!r}: {hint}use one of {', '.join(names)}")
     from vidcls.cli.own_classes import trust
 
     rest = trust(rest)
@@ -121,17 +127,21 @@ COMMANDS: dict[str, str | Callable[[list[str]], int]] = {
     "data check": "vidcls.cli.data_check:main",
     "data browse": "vidcls.cli.data_browse:main",
     "data prepare": "vidcls.cli.data_prepare:main",
-    "fit": "vidcls.cli.training:fit",
-    "validate": "vidcls.cli.training:validate",
-    "test": "vidcls.cli.training:test",
+    "fit": "vidcls.cli.trainer_commands:fit",
+    "validate": "vidcls.cli.trainer_commands:validate",
+    "test": "vidcls.cli.trainer_commands:test",
     "predict": "vidcls.cli.predict:main",
     "explain": "vidcls.cli.explain:main",
     "features": "vidcls.cli.features:main",
     "report": "vidcls.cli.report:main",
     "summary": "vidcls.cli.summary:main",
     "compare": "vidcls.cli.compare:main",
+    "models": "vidcls.cli.models:main",
+    "backbones": "vidcls.cli.backbones:main",
     "doctor": "vidcls.cli.doctor:main",
 }
+
+MEANT = {"train": "fit", "eval": "test", "evaluate": "test", "val": "validate", "infer": "predict"}  # of other tools
 
 
 def data(argv: list[str]) -> int:
@@ -139,9 +149,10 @@ def data(argv: list[str]) -> int:
     if argv[:1] in (["-h"], ["--help"]):
         print(HELP_OF_DATA)
         return 0
+    names = [name.removeprefix("data ") for name in COMMANDS if name.startswith("data ")]
     given = f"unknown command {argv[0]!r}" if argv else "no command is given"
-    commands = "|".join(name.removeprefix("data ") for name in COMMANDS if name.startswith("data "))
-    raise ConfigurationError(f"data: {given}: use vidcls data {commands}")
+    hint = did_you_mean(argv[0], names) if argv else ""
+    raise ConfigurationError(f"data: {given}: {hint}{' ' if hint else ''}use vidcls data {'|'.join(names)}")
 
 
 def _show_notes() -> None:

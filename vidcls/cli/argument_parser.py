@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, NoReturn
 
 from vidcls.errors import ConfigurationError
+from vidcls.spelling import closest
 
 # How version 0.1 spelled some options; all others had dashes in place of underscores.
 FORMER = {
@@ -66,8 +67,12 @@ class OneLineParser(argparse.ArgumentParser):
         return super().parse_known_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """Raise ConfigurationError with the message."""
-        raise ConfigurationError(f"{message}; {self.prog} --help lists what is allowed")
+        """Raise ConfigurationError with the message, and the option that was most likely meant."""
+        unknown = message.partition("unrecognized arguments: --")[2].partition(" ")[0].partition("=")[0]
+        names = [name.lstrip("-") for name in self._known if name.startswith("--")]
+        meant = closest(unknown.replace("-", "_"), names) if unknown else None
+        hint = f"did you mean --{meant}? " if meant else ""
+        raise ConfigurationError(f"{message}; {hint}{self.prog} --help lists what is allowed")
 
 
 def positive_seconds(text: str) -> float:

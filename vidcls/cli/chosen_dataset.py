@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from vidcls.cli.signatures import arguments_in, exported
 from vidcls.cli.words import Word, Words
 from vidcls.errors import ConfigurationError
 
@@ -34,13 +34,17 @@ def with_one_dataset(words: Words) -> Words:
         ConfigurationError: see `check_options`.
     """
     in_configs = [(word, _name(data.get("dataset"))) for word, data in words.sections("data")]
-    chosen = _last([*(name for word, name in in_configs if word.option == "--data"), *words.values(*DATASET)])
-    configured = _last(name for _, name in in_configs)
-    check_options(words, chosen or configured, is_named=bool(chosen))
+    chosen = _chosen(words)
+    check_options(words, dataset_of_words(words), is_named=bool(chosen))
     if not chosen:
         return words
     others = {id(word) for word, name in in_configs if _last([name]) not in ("", chosen)}
     return Words([_without_dataset(word) if id(word) in others else word for word in words])
+
+
+def dataset_of_words(words: Words) -> str:
+    """The class of the data set that counts, without its module; empty where none is named."""
+    return _chosen(words) or _last(_name(data.get("dataset")) for _, data in words.sections("data"))
 
 
 def check_options(words: Iterable[Word], dataset: str, *, is_named: bool) -> None:
@@ -55,17 +59,16 @@ def check_options(words: Iterable[Word], dataset: str, *, is_named: bool) -> Non
         ConfigurationError: the data set has no such option but another has; or a folder is given for the synthetic
             videos of a configuration, by a user who most likely means their own.
     """
-    from vidcls import datasets
-
-    known = {name: getattr(datasets, name) for name in CONFIG_OF}
-    if dataset not in known:
+    if dataset not in CONFIG_OF:
         return
+    homes = exported("vidcls.datasets")
+    known = {name: arguments_in(homes[name], name) or () for name in CONFIG_OF}
     for word in words:
         option = word.option
         if not option.startswith(f"{DATASET[0]}.") or option in DATASET:
             continue
         name = option.removeprefix(f"{DATASET[0]}.").removeprefix("init_args.").partition(".")[0].rstrip("+")
-        owners = [each for each, found in known.items() if name in inspect.signature(found).parameters]
+        owners = [each for each, found in known.items() if name in found]
         typed = f"{option} {word.value or ''}"
         if dataset not in owners and owners:
             others = " or ".join(f"--data {CONFIG_OF[each]}" for each in owners)
@@ -83,6 +86,12 @@ def check_options(words: Iterable[Word], dataset: str, *, is_named: bool) -> Non
 def is_dataset_named(words: Words) -> bool:
     """Whether the command line itself says something of the data set, beyond what its configurations say."""
     return any(word.option in ("--data", *DATASET) or word.option.startswith(f"{DATASET[0]}.") for word in words)
+
+
+def _chosen(words: Words) -> str:
+    """The class that ``--data`` or ``--data.dataset`` chooses; empty where neither does."""
+    in_files = [_name(data.get("dataset")) for word, data in words.sections("data") if word.option == "--data"]
+    return _last([*in_files, *words.values(*DATASET)])
 
 
 def _without_dataset(word: Word) -> Word:

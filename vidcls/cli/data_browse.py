@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
 from vidcls.cli.check_options import add_check_options, checked_files, chosen_cache_folder
-from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_module
+from vidcls.cli.data_source import SOURCE, SOURCE_HELP, check_source, data_module
 from vidcls.cli.pool_options import add_workers_option
 from vidcls.console import say
 from vidcls.errors import ConfigurationError
@@ -78,4 +78,6 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
     add("--num_samples", type=positive_count, default=4, metavar="N", help="videos whose clips are shown (default 4)")
     add_check_options(parser)
     add_workers_option(parser)
-    return parser.parse_known_args(argv)
+    options, others = parser.parse_known_args(argv)
+    check_source(options.source, options.config, others)
+    return options, others

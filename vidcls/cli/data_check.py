@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
 from vidcls.cli.check_options import add_check_options, checked_files, chosen_cache_folder
-from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_of
+from vidcls.cli.data_source import SOURCE, SOURCE_HELP, check_source, data_of
 from vidcls.cli.pool_options import add_pool_options, chosen_shard
 from vidcls.console import say
 from vidcls.errors import ConfigurationError
@@ -172,4 +172,6 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
         "without it reports on all",
     )
     add("--max_lines", type=positive_count, default=10, metavar="N", help="lines shown of each problem (default 10)")
-    return parser.parse_known_args(argv)
+    options, others = parser.parse_known_args(argv)
+    check_source(options.source, options.config, others)
+    return options, others

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
-from vidcls.cli.data_source import SOURCE, SOURCE_HELP, data_of
+from vidcls.cli.data_source import SOURCE, SOURCE_HELP, check_source, data_of
 from vidcls.cli.flow_show import METHODS
 from vidcls.cli.pool_options import add_pool_options, chosen_pool, chosen_shard
 from vidcls.console import say
@@ -112,4 +112,6 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
     add("--quality", type=positive_count, default=3, help="of the JPEG pictures, 1 (best) to 31 (default 3)")
     add("--with_flow", choices=METHODS, help="compute optical flow beside it")
     add_pool_options(parser)
-    return parser.parse_known_args(argv)
+    options, others = parser.parse_known_args(argv)
+    check_source(options.source, None, others)
+    return options, others

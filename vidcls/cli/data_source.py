@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from vidcls.errors import ConfigurationError
 from vidcls.types import FLOW, RGB, Stream
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from vidcls.models import VideoClassifier
 
 SOURCE = "FOLDER|CSV|CONFIG|RUN"
-SOURCE_HELP = "a folder of videos by class, a csv file, a configuration by name or file, or the folder of a run"
+SOURCE_HELP = (
+    "a folder of videos by class, a csv file, a configuration by name or file, or a run (best, runs/NAME or its folder)"
+)
 DEFAULT_MODEL = "TwoStream"
 DEFAULT_STREAMS: tuple[Stream, ...] = (RGB, FLOW)  # of this model, which takes Lightning to be imported
 
@@ -84,34 +86,51 @@ def data_module(
     return data_module_of(section, dataset=dataset, streams=[stream.plain() for stream in model_class.streams])
 
 
+def check_source(source: str, config: str | None, others: Sequence[str]) -> None:
+    """Refuse a data set or an option that does not exist, before anything is imported that takes seconds.
+
+    Raises:
+        VidclsError: as of `data_of`.
+    """
+    from vidcls.cli.chosen_dataset import with_one_dataset
+    from vidcls.cli.option_names import check_options, refuse_strays
+    from vidcls.cli.words import Words
+
+    words = Words(_arguments(source, config, others))
+    refuse_strays(words)
+    check_options(with_one_dataset(words))
+
+
 def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[str]:
     from vidcls.cli.words import Words
-    from vidcls.datasets import is_video
-    from vidcls.datasets.video_csv import LIST_SUFFIXES
-    from vidcls.runs.folder import CONFIG_FILE
+    from vidcls.runs.folder import CONFIG_FILE, CheckpointName
+    from vidcls.runs.trained_model import holds_runs, run_named
+    from vidcls.video_files import LIST_SUFFIXES, is_video
 
     if not source:
-        raise ConfigurationError(f"the name of the data set is empty: give {SOURCE_HELP}")
+        raise ConfigurationError(f"the name of the data set is empty: pass {SOURCE_HELP}")
     path = Path(source)
+    if source in get_args(CheckpointName) or holds_runs(path):
+        path = run_named(source)
     if path.is_file() and is_video(path.name):
-        raise ConfigurationError(f"{source}: is one video, not a data set: give {SOURCE_HELP}")
+        raise ConfigurationError(f"{source}: is one video, not a data set: pass {SOURCE_HELP}")
     is_run = path.is_dir() and (path / CONFIG_FILE).is_file()
     if is_run or not (path.is_dir() or path.suffix.lower() in LIST_SUFFIXES):
         if config is not None:
-            raise ConfigurationError(f"--config: {source} is a configuration itself: leave one of them out")
+            raise ConfigurationError(f"--config: {source} is a configuration itself: remove one of them")
         if is_run:
             return ["--config", str(path / CONFIG_FILE), *others]
         try:
             return [*Words(["--config", source]).arguments, *others]
         except ConfigurationError as error:
             raise ConfigurationError(
-                f"{source}: no such folder or file, and no shipped configuration of that name: give {SOURCE_HELP}"
+                f"{source}: no such folder or file, and no shipped configuration of that name: pass {SOURCE_HELP}"
             ) from error
     if path.is_dir():
         data = ["--data", "video_folder", "--data.dataset.root", source]
     elif path.is_file():
         data = ["--data", "video_csv", "--data.dataset.path", source]
     else:
-        raise ConfigurationError(f"{source}: no such file: give {SOURCE_HELP}")
+        raise ConfigurationError(f"{source}: no such file: pass {SOURCE_HELP}")
     model = ["--config", config] if config is not None else ["--model", DEFAULT_MODEL]
     return [*model, *data, *others]

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
+from vidcls.cli.named_model import MODEL_HELP, checkpoint_for_videos
 from vidcls.console import say
 from vidcls.errors import ConfigurationError
+from vidcls.predict.inputs import video_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +21,10 @@ if TYPE_CHECKING:
 METHOD_NAMES = ("gradcam", "cam", "saliency", "integrated_gradients", "occlusion")
 DESCRIPTION = """Why a model says what it says: where and when it looks for a class, laid on the video.
 
-  vidcls explain runs/two_stream/2026-11-20_10-00-00 new.mp4 --output heat.mp4
-  vidcls explain best.ckpt new.mp4 --class wave --method cam --output frames.png
-  vidcls explain best.ckpt new.mp4 --over_time time.png       hide, shuffle and reverse time
-  vidcls explain best.ckpt --kernels kernels.png              the kernels of the first layers
+  vidcls explain best new.mp4 --output heat.mp4
+  vidcls explain best new.mp4 --class wave --method cam --output frames.png
+  vidcls explain best new.mp4 --over_time time.png       hide, shuffle and reverse time
+  vidcls explain best --kernels kernels.png              the kernels of the first layers
 
 Heat is found on the clips of the model's own test, in their centre crop. gradcam is for every model; cam for those that
 end in global average pooling; saliency, integrated_gradients and occlusion are made at the input. Beside each picture
@@ -39,15 +41,18 @@ def main(argv: list[str]) -> int:
     options = _parsed(argv)
     if options.output is None and options.over_time is None and options.kernels is None:
         options.output = DEFAULT_OUTPUT
+    given = [] if options.video is None else [options.video]
+    checkpoint = checkpoint_for_videos(options.checkpoint, given, command="explain")
+    options.video = video_file(options.video) if given else None
     _check_outputs(options)
     from vidcls.explain import Explainer
 
-    explainer = Explainer(options.checkpoint, device=options.device)
+    explainer = Explainer(checkpoint, device=options.device)
     if options.kernels is not None:
         from vidcls.explain.kernels import write_kernels
 
         _say(write_kernels(explainer.model, options.kernels))
-    if options.output is not None or options.over_time is not None:
+    if options.video is not None and (options.output is not None or options.over_time is not None):
         with explainer.open(options.video) as video:
             _explain(explainer, video, options)
     return 0
@@ -78,7 +83,7 @@ def _explain(explainer: Explainer, video: Video | VideoSource, options: Namespac
 def _parsed(argv: list[str]) -> Namespace:
     parser = OneLineParser("explain", DESCRIPTION)
     add = parser.add_argument
-    add("checkpoint", metavar="CKPT", type=Path, help="a checkpoint, or the folder of a run, for its best one")
+    add("checkpoint", metavar="MODEL", help=MODEL_HELP)
     add("video", metavar="VIDEO", nargs="?", help="the video to explain")
     add("--method", choices=METHOD_NAMES, default="gradcam", help="how heat is found (default gradcam)")
     add("--class", dest="class_name", metavar="NAME", help="the class to explain (default: the most probable one)")
@@ -96,10 +101,6 @@ def _parsed(argv: list[str]) -> Namespace:
     options = parser.parse_args(argv)
     if options.video is None and (options.kernels is None or options.output or options.over_time):
         parser.error("pass a VIDEO to explain, or --kernels FILE")
-    if options.video is not None:
-        from vidcls.predict.inputs import video_file
-
-        options.video = video_file(options.video)
     return options
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
+from vidcls.cli.named_model import MODEL_HELP, named_checkpoint
 from vidcls.console import say
 from vidcls.errors import ConfigurationError
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """What the layers of a trained model know: how well a linear classifier reads the class from each, fitted
 to the run's training videos and asked about its test videos; and the test videos in a plane (PCA, t-SNE).
 
-  vidcls features runs/two_stream/2026-11-20_10-00-00
-  vidcls features runs/two_stream/2026-11-20_10-00-00 --layer block2 --output features
+  vidcls features best
+  vidcls features runs/two_stream --layer block2 --output features
 
 Written to the folder: probes.png, probes.csv, embedding.png, embedding.csv. The videos are those of the run's
 config.yaml, one centred clip of each."""
@@ -37,9 +38,11 @@ def main(argv: list[str]) -> int:
     """
     options = _parsed(argv)
     from vidcls.folder_lock import FolderLock
-    from vidcls.runs.folder import CONFIG_FILE, checkpoint_file, run_of
+    from vidcls.runs.folder import CONFIG_FILE
+    from vidcls.runs.trained_model import run_of
 
-    run = run_of(checkpoint_file(options.run))
+    options.run = named_checkpoint(options.run)
+    run = run_of(options.run)
     if run is None:
         raise ConfigurationError(f"{options.run}: no run with a {CONFIG_FILE}, which says what its videos are")
     folder = options.output or run / DEFAULT_FOLDER
@@ -76,7 +79,7 @@ def _probe(options: Namespace, config: Path, folder: Path) -> None:
 def _parsed(argv: list[str]) -> Namespace:
     parser = OneLineParser("features", DESCRIPTION)
     add = parser.add_argument
-    add("run", metavar="RUN", type=Path, help="the folder of a run, or a checkpoint in it")
+    add("run", metavar="RUN", help=MODEL_HELP)
     add("--layer", metavar="NAME", help="the layer that is drawn (default: the deepest stage)")
     add("--output", type=Path, metavar="FOLDER", help="where to write (default: features in the run)")
     add("--batch_size", type=positive_count, default=16, metavar="N", help="videos at once (default 16)")

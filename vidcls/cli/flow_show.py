@@ -7,6 +7,7 @@ from pathlib import Path
 from vidcls.cli.argument_parser import OneLineParser, positive_count, positive_pixels
 from vidcls.console import say
 from vidcls.errors import ConfigurationError
+from vidcls.predict.inputs import video_file
 
 DESCRIPTION = """The optical flow of a video: the frame, motion in x, motion in y, direction by colour, and arrows.
 
@@ -39,6 +40,7 @@ def main(argv: list[str]) -> int:
     add("--bound", type=positive_pixels, metavar="PX", help="pixels per frame at full strength (default: by the video)")
     add("--weights", help="for raft: raft_small, raft_large or a file of weights")
     options = parser.parse_args(argv)
+    options.video = video_file(str(options.video))
     from vidcls.flow.film import FILM_SUFFIXES, STRIP_SUFFIXES, write_flow_film
     from vidcls.flow.saturation import SaturationTally
     from vidcls.flow.settings import FlowSettings

@@ -1,4 +1,4 @@
-"""What data and model tell each other: the links, and an error where a user states the same."""
+"""The links by which data and model tell each other what `vidcls.cli.linked` lists."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from jsonargparse import Namespace
 
-from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError
 from vidcls.models.build import import_class
 from vidcls.models.classifier import LINKED_ARGUMENTS
@@ -19,29 +18,14 @@ if TYPE_CHECKING:
 
     from vidcls.models import VideoClassifier
 
-LINKED = {
-    "data.streams": "the model tells the data what it sees",
-    "data.seed": "the data follows --seed_everything",
-    "model.class_names": "the classes are set from the data (--data.class_names sets their order)",
-    "model.task": "the task is set from the data (--data.task)",
-    "model.clip": "the clips are set from the data (--data.clip_len, .num_snippets, .stride, .flow_len)",
-}
-
 
 def add_links(parser: ArgumentParser) -> None:
-    """Let each side have what the other knows; see `LINKED`."""
+    """Let each side have what the other knows; see `vidcls.cli.linked`."""
     parser.link_arguments("model", "data.streams", compute_fn=_streams_of)
     parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
     parser.link_arguments("data.class_names", "model.init_args.class_names", apply_on="instantiate")
     parser.link_arguments("data.task", "model.init_args.task", compute_fn=_name_of, apply_on="instantiate")
     parser.link_arguments("data.clip", "model.init_args.clip", compute_fn=_fields_of, apply_on="instantiate")
-
-
-def refuse_linked(words: Words) -> None:
-    """Errors where the user gives what model and data tell each other: one of the two would be overruled in silence."""
-    for key, source in LINKED.items():
-        if words.origin(key) is not None:
-            raise ConfigurationError(f"--{key}: {source}: remove it")
 
 
 def check_linked(model: Namespace) -> None:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import re
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import lightning.pytorch
-from lightning.pytorch import Trainer
 
 import vidcls
 from vidcls.class_arguments import arguments_of
-from vidcls.cli.links import LINKED
-from vidcls.loading import VideoDataModule
+from vidcls.cli.option_names import unknown_class, unknown_option
 from vidcls.models.build import import_class
 from vidcls.models.classifier import LINKED_ARGUMENTS
+from vidcls.spelling import did_you_mean
 from vidcls.trusted_classes import refusal_in
 
-OWNER_OF_PREFIX: dict[str, type] = {"data": VideoDataModule, "trainer": Trainer}
 READABLE = {
     "int": "a whole number",
     "float": "a number",
@@ -32,18 +28,6 @@ READABLE = {
     "PositiveInt": "a whole number above 0",
 }
 _LIGHTNING = Path(lightning.pytorch.__file__).parent
-TOP_LEVEL = (
-    "config",
-    "model",
-    "data",
-    "trainer",
-    "name",
-    "run",
-    "ckpt_path",
-    "monitor",
-    "save_every_n_steps",
-    "seed_everything",
-)
 
 
 def parser_message(error: Exception) -> str:
@@ -51,10 +35,10 @@ def parser_message(error: Exception) -> str:
     text = str(error)
     if "unrecognized arguments" in text:
         unknown = text.partition("unrecognized arguments:")[2].split()
-        return _no_such_option(next((word for word in unknown if word.startswith("-")), unknown[0]))
+        return unknown_option(next((word for word in unknown if word.startswith("-")), unknown[0]))
     foreign = re.search(r"does not accept option '([^']+)'", text)
     if foreign:
-        return _no_such_option(f"--{foreign[1]}")
+        return unknown_option(f"--{foreign[1]}")
     key = ".".join(re.findall(r'Parser key "([^"]+)"', text))
     not_trusted = refusal_in(error)
     if not_trusted:
@@ -74,7 +58,7 @@ def parser_message(error: Exception) -> str:
 def _wrong_class(key: str, text: str) -> str | None:
     unknown = re.search(r"Expected a dot import path string: (\S+)", text)
     if unknown:
-        return f"{key}: there is no class {unknown[1]!r}: pass one of ours by its name, or your own as module.Class"
+        return unknown_class(key, unknown[1])
     foreign = re.search(r"does not correspond to a subclass of (\w+)", text)
     if foreign:
         return f"{key}: {_given(text)} is not a {foreign[1]}"
@@ -130,24 +114,10 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _no_such_option(option: str) -> str:
-    prefix, _, name = option.lstrip("-").partition("=")[0].partition(".")
-    if prefix in OWNER_OF_PREFIX and name:
-        names = list(inspect.signature(OWNER_OF_PREFIX[prefix]).parameters)
-        names = [found for found in names if f"{prefix}.{found}" not in LINKED]
-        close = [f"{prefix}.{found}" for found in difflib.get_close_matches(name.partition(".")[0], names, n=1)]
-    else:
-        close = difflib.get_close_matches(prefix, TOP_LEVEL, n=1)
-    if close:
-        return f"{option}: unknown option; did you mean --{close[0]}?"
-    return f"{option}: unknown option; vidcls COMMAND --help lists them"
-
-
 def _allowed(class_path: str, name: str) -> str:
     found = import_class(class_path)
     names = [name for name in arguments_of(found) if name not in LINKED_ARGUMENTS]
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {close[0]}?" if close else f"{found.__name__} takes {', '.join(names)}"
+    return did_you_mean(name, names, otherwise=f"{found.__name__} takes {', '.join(names)}")
 
 
 def _readable(kind: str) -> str:

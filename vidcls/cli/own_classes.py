@@ -71,7 +71,7 @@ def _packages(value: str) -> Iterator[str]:
 
 def _packages_within(value: object) -> Iterator[str]:
     if isinstance(value, str):
-        parts = value.split(".")
+        parts = value.partition("(")[0].split(".")  # a backbone may have arguments: mypackage.Net(width=32)
         is_path = len(parts) > 1 and all(part.isidentifier() for part in parts)
         if is_path and parts[0] not in PACKAGES and parts[0] not in NEVER_ALLOWED:
             yield parts[0]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count, positive_seconds
+from vidcls.cli.named_model import MODEL_HELP, checkpoint_for_videos
 from vidcls.console import say
 from vidcls.errors import ConfigurationError, DatasetError, DecodeError, VidclsError
 
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """Label videos with a trained model, in the way in which its test scored videos.
 
-  vidcls predict runs/two_stream/2026-11-20_10-00-00 new.mp4
-  vidcls predict best.ckpt clips 'more/*.mp4' --output scores.csv
-  vidcls predict best.ckpt long.mp4 --window_seconds 2 --output timeline.json --overlay labelled.mp4
+  vidcls predict best new.mp4
+  vidcls predict runs/two_stream clips 'more/*.mp4' --output scores.csv
+  vidcls predict best long.mp4 --window_seconds 2 --output timeline.json --overlay labelled.mp4
 
 Rows come as they are found; until all are there, --output scores.csv is called scores.partial.csv, which stays where
 the command is interrupted.
@@ -58,16 +59,18 @@ def main(argv: list[str]) -> int:
         VidclsError: nothing could be predicted: bad options, checkpoint or paths, or the only video cannot be read.
     """
     options = _parsed(argv)
-    from vidcls.predict import Predictor
     from vidcls.predict.inputs import find_videos
+
+    checkpoint = checkpoint_for_videos(options.checkpoint, options.videos, command="predict")
+    videos = find_videos(options.videos)
+    from vidcls.predict import Predictor
     from vidcls.predict.output import PredictionFile, check_output
 
-    videos = find_videos(options.videos)
     if options.output is not None:
         check_output(options.output, videos)
     overlays = [None] * len(videos) if options.overlay is None else _overlay_paths(options.overlay, videos)
     jobs = [_Job(video, overlay) for video, overlay in zip(videos, overlays, strict=True)]
-    predictor = Predictor(options.checkpoint, device=options.device)
+    predictor = Predictor(checkpoint, device=options.device)
     if options.output is None:
         return _told(_predict_all(predictor, jobs, options, None), len(jobs))
     with PredictionFile(options.output, predictor.path, predictor.class_names, top_k=options.top_k) as file:
@@ -101,9 +104,8 @@ def _parsed(argv: list[str]) -> Namespace:
     add = parser.add_argument
     add(
         "checkpoint",
-        metavar="CKPT",
-        type=Path,
-        help="a checkpoint, or the folder of a run, for its best one",
+        metavar="MODEL",
+        help=MODEL_HELP,
     )
     add("videos", metavar="VIDEO", nargs="+", help="videos, folders of videos, or patterns in quotes")
     add("--output", type=Path, metavar="FILE", help="write all scores to this .csv or .json file")

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
+from vidcls.cli.named_model import RUN_HELP
 from vidcls.console import say
 from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.runs.folder import CONFIG_FILE, REPORT_FILE
+from vidcls.runs.trained_model import run_named
 
 if TYPE_CHECKING:
     from vidcls.runs.run import RunFolder
@@ -19,8 +21,8 @@ DESCRIPTION = """One HTML page about a tested run, which needs no network and no
 classes, calibration, streams and fusion, the most confident errors and the least confident correct predictions with
 heat maps, curves, speed, settings. The numbers behind its figures are in a folder beside it.
 
-  vidcls report runs/two_stream/2026-11-20_10-00-00
-  vidcls report runs/two_stream/2026-11-20_10-00-00 --output page.html --num_shown 24"""
+  vidcls report best
+  vidcls report runs/two_stream --output page.html --num_shown 24"""
 
 
 def main(argv: list[str]) -> int:
@@ -31,21 +33,23 @@ def main(argv: list[str]) -> int:
     """
     parser = OneLineParser("report", DESCRIPTION)
     add = parser.add_argument
-    add("run", metavar="RUN", type=Path, help="the folder of a run that was tested")
+    add("run", metavar="RUN", help=RUN_HELP)
     add("--output", type=Path, metavar="FILE", help="the .html file (default: report.html in the run)")
     add("--num_shown", type=positive_count, default=12, metavar="N", help="mistakes and hits to show (default 12)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs (default auto)")
     options = parser.parse_args(argv)
-    output: Path = options.output or options.run / REPORT_FILE
+    folder = run_named(options.run)
+    output: Path = options.output or folder / REPORT_FILE
     if output.suffix.lower() not in (".html", ".htm"):
         raise ConfigurationError(f"--output {output}: suffix is {output.suffix!r}; allowed are .html and .htm")
     from vidcls.folder_lock import FolderLock
     from vidcls.outputs import check_place
-    from vidcls.report.page import tables_beside
     from vidcls.runs.run import read_run
 
     check_place(output, [], option="--output")
-    run = read_run(options.run)
+    run = read_run(folder)
+    from vidcls.report.page import tables_beside
+
     with FolderLock(tables_beside(output)):
         _write(run, output, options)
     return 0

@@ -9,25 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidcls.cli.chosen_dataset import with_one_dataset
-from vidcls.cli.links import refuse_linked
-from vidcls.cli.shipped_configs import shipped_names
+from vidcls.cli.places import PLACES, Places, model_of, places_of
 from vidcls.cli.words import CONFIG, Words
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.folder_lock import LOCK_FILES, FolderLock
 from vidcls.models.build import import_model_class
 from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
-from vidcls.runs.folder import (
-    CONFIG_FILE,
-    DEFAULT_ROOT,
-    FIRST_FILES,
-    check_name,
-    find_checkpoint,
-    make_folder,
-    new_run,
-    run_of,
-)
+from vidcls.runs.folder import CONFIG_FILE, FIRST_FILES, make_folder, new_run
+from vidcls.runs.trained_model import run_of
 
-PLACES = ("--ckpt_path", "--run", "--name", "--trainer.default_root_dir")  # which say where a command works
 RUN_OF_PARENT = "VIDCLS_RUN_FOLDER"  # by which the processes of one training agree on the folder
 
 
@@ -139,35 +129,23 @@ class Request:
         return folder
 
 
-def read_request(command: str, words: Words) -> Request:
+def read_request(command: str, words: Words, places: Places | None = None) -> Request:
     """Find the run and the checkpoint that the words mean.
+
+    Args:
+        command: ``fit``, ``validate`` or ``test``.
+        words: behind it.
+        places: what the words say of folders, where they were asked already.
 
     Raises:
         CheckpointError: the checkpoint is missing or cannot be used.
         ConfigurationError: the words contradict each other.
     """
-    words.require_values(*CONFIG, "--data", *PLACES)
-    refuse_linked(words)
-    configs = [word.file for word in words if word.option in CONFIG]
-    name: object = words.last("--name")
-    if name is None:
-        name = words.in_files("name")
-    if name is None:
-        name = next((Path(file).stem for file in configs if not file.startswith("{")), None)
-    if name is not None:
-        check_name(str(name))
-    root = Path(words.last("--trainer.default_root_dir") or _root_in(words) or DEFAULT_ROOT)
-    run = Path(given) if (given := words.last("--run")) else None
-    wanted = words.last("--ckpt_path") or words.in_files("ckpt_path")
-    if wanted is None and command != "fit" and run is not None:
-        wanted = "best"
-    if run is not None and wanted is not None and not run.is_dir():
-        raise CheckpointError(f"--run {run}: no such folder")
-
+    places = places or places_of(command, words)
+    root, name, run = places.root, places.name, places.run
     facts = existing = written_at = None
     before: list[str] = []
-    if wanted is not None:
-        checkpoint = find_checkpoint(str(wanted), root=root, name=None if name is None else str(name), run=run)
+    if (checkpoint := places.checkpoint) is not None:
         written_at = _written_at_ns(checkpoint)
         facts = read_checkpoint(checkpoint)
         import_model_class(facts)
@@ -175,32 +153,21 @@ def read_request(command: str, words: Words) -> Request:
         if run is not None and existing is not None and existing.resolve() != run.resolve():
             raise CheckpointError(f"{facts.path}: belongs to the run {existing}, not to --run {run}: leave --run out")
         before = ["--config", json.dumps(_as_config(facts))]
-        if existing is not None and not configs:
+        if existing is not None and not words.values(*CONFIG):
             before += ["--config", str(existing / CONFIG_FILE)]
-    model = (words.last("--model", "--model.class_path") or "").rpartition(".")[2]
-    if facts is None and not model and words.in_files("model") is None:
-        if command != "fit":
-            raise ConfigurationError(f"{command} needs a checkpoint: pass --ckpt_path best|last|FILE, or --run DIR")
-        raise ConfigurationError(f"no model given: add --config FILE (shipped: {shipped_names()}), or --model NAME")
     if name is None:
-        name = existing.parent.name if existing is not None else model or "run"
+        name = existing.parent.name if existing is not None else model_of(words) or "run"
     passed_on = words.without(*PLACES)
     return Request(
         command=command,
-        words=with_one_dataset(Words([*Words(before), *passed_on, *Words(["--name", str(name)])])),
+        words=with_one_dataset(Words([*Words(before), *passed_on, *Words(["--name", name])])),
         root=root,
-        name=str(name),
+        name=name,
         existing=existing,
         wanted=run if facts is None else None,
         facts=facts,
         facts_written_at=written_at,
     )
-
-
-def _root_in(words: Words) -> str | None:
-    """The folder of all runs that a file names."""
-    roots = [str(found) for _, section in words.sections("trainer") if (found := section.get("default_root_dir"))]
-    return roots[-1] if roots else None
 
 
 def _as_config(facts: CheckpointFacts) -> dict[str, object]:

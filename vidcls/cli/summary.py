@@ -9,10 +9,15 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
+from vidcls.cli.named_model import MODEL_HELP, named_checkpoint
+from vidcls.cli.option_names import check_options, refuse_strays
+from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError
+from vidcls.runs.folder import CheckpointName
+from vidcls.runs.trained_model import holds_runs, is_run
 
 if TYPE_CHECKING:
     from vidcls.layers.layer_table import LayerRow
@@ -24,7 +29,7 @@ and multiply-adds for one clip, then the totals and how many frames one unit of 
   vidcls summary two_stream
   vidcls summary configs/paper/two_stream_ucf101.yaml --num_classes 101
   vidcls summary two_stream --model.spatial resnet18 --data.transform.crop_px 112
-  vidcls summary runs/two_stream/2026-11-20_10-00-00/checkpoints/best.ckpt --output layers.csv
+  vidcls summary best --output layers.csv
 
 Nothing is trained, downloaded or read besides the configuration, and nothing is computed: large models take a second.
 Output sizes are those of one call without its first axis: a 2D network is called once with all frames of the clip."""
@@ -58,11 +63,11 @@ def main(argv: list[str]) -> int:
         VidclsError: bad options, configuration or checkpoint, or a clip that the model does not take.
     """
     options, others = _parsed(argv)
-    from vidcls.layers.layer_table import layer_table
-
     if options.output is not None and options.output.suffix not in TABLE_FORMATS:
         raise ConfigurationError(f"--output {options.output}: a table is written as {' or '.join(TABLE_FORMATS)}")
     sketch = _sketch(options, others)
+    from vidcls.layers.layer_table import layer_table
+
     try:
         rows = layer_table(sketch.model, *sketch.shapes)
     except ValueError as error:
@@ -141,25 +146,29 @@ def _sizes(sizes: tuple[int, ...] | None) -> str:
 def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
     parser = OneLineParser("summary", DESCRIPTION)
     add = parser.add_argument
-    add("source", metavar="CONFIG|CHECKPOINT", help="A configuration, by name or file, or a checkpoint.")
+    add("source", metavar="CONFIG|MODEL", help=f"A configuration, by name or file, or {MODEL_HELP}.")
     add("--num_classes", type=positive_count, default=None, help="K, for a configuration whose data is not at hand.")
     add("--output", type=Path, default=None, help="Write the table to this .csv or .json file too.")
     return parser.parse_known_args(argv)
 
 
 def _sketch(options: Namespace, others: Sequence[str]) -> Sketch:
-    if options.source.endswith(".ckpt") or _is_checkpoint(Path(options.source)):
+    if _is_trained(options.source):
         if others or options.num_classes is not None:
             first = others[0] if others else "--num_classes"
             raise ConfigurationError(f"{first}: has no effect on a checkpoint, which says it all: remove it")
-        return _of_checkpoint(Path(options.source))
+        return _of_checkpoint(named_checkpoint(options.source))
     return _of_configuration(options.source, others, options.num_classes)
 
 
-def _is_checkpoint(path: Path) -> bool:
+def _is_trained(source: str) -> bool:
+    """Whether a trained model is meant, and not a configuration."""
     import zipfile
 
-    return path.is_file() and zipfile.is_zipfile(path)
+    path = Path(source)
+    if path.is_dir():  # one may be called like a configuration
+        return is_run(path) or holds_runs(path)
+    return source in get_args(CheckpointName) or source.endswith(".ckpt") or zipfile.is_zipfile(path)
 
 
 def _of_checkpoint(path: Path) -> Sketch:
@@ -178,6 +187,9 @@ def _of_checkpoint(path: Path) -> Sketch:
 
 
 def _of_configuration(source: str, others: Sequence[str], num_classes: int | None) -> Sketch:
+    given = Words(["--config", source, *others])
+    refuse_strays(given)
+    check_options(given)
     import torch
     from jsonargparse import ArgumentError
 
@@ -189,7 +201,7 @@ def _of_configuration(source: str, others: Sequence[str], num_classes: int | Non
     from vidcls.tasks import task_class
     from vidcls.types import ClipSettings
 
-    config = resolved_fit(["--config", source, *others])
+    config = resolved_fit(given.arguments)
     model_class: type[VideoClassifier] = import_class(config.model.class_path)
     arguments = plain(config.model.init_args)
     assert isinstance(arguments, dict)

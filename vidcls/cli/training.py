@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 from jsonargparse import ArgumentError, Namespace, set_parsing_settings
 from jsonargparse.typing import PositiveInt
@@ -29,6 +28,7 @@ from vidcls.cli.data_lines import data_lines
 from vidcls.cli.library_notes import quiet_libraries
 from vidcls.cli.links import add_links, check_linked
 from vidcls.cli.messages import own_message, parser_message, refused_by_callback
+from vidcls.cli.places import Places
 from vidcls.cli.request import Request, read_request
 from vidcls.cli.run_callbacks import (
     evaluation_callbacks,
@@ -53,18 +53,22 @@ MONITOR = "What the best checkpoint is best at; left out: the main metric of the
 set_parsing_settings(config_read_mode_fsspec_enabled=False)
 
 
-def run(command: str, arguments: Sequence[str]) -> int:
+def run(command: str, words: Words, places: Places | None) -> int:
     """Run ``fit``, ``validate`` or ``test``; returns the exit status.
+
+    Args:
+        command: which of them.
+        words: behind it.
+        places: where it works; None where only help is wanted.
 
     Raises:
         VidclsError: bad input; one line.
     """
     quiet_libraries()
-    words = Words(arguments)
-    if words.asks_for_help:
+    if places is None:
         VidclsCLI(command, words.arguments, None)
         return 0
-    request = read_request(command, words)
+    request = read_request(command, words, places)
     stop = StopAtBatch()
     try:
         _run(command, request, stop)
@@ -77,9 +81,6 @@ def run(command: str, arguments: Sequence[str]) -> int:
     finally:
         request.release()
     return 0
-
-
-fit, validate, test = (partial(run, command) for command in ("fit", "validate", "test"))
 
 
 def _run(command: str, request: Request, stop: StopAtBatch) -> None:

@@ -8,8 +8,8 @@ from vidcls.datasets.moving_shapes import MovingShapes
 from vidcls.datasets.something_something import SomethingSomething
 from vidcls.datasets.ucf101 import UCF101
 from vidcls.datasets.video_csv import VideoCsv
-from vidcls.datasets.video_files import VIDEO_SUFFIXES, is_video, videos_below
 from vidcls.datasets.video_folder import VideoFolder
+from vidcls.video_files import VIDEO_SUFFIXES, is_video, videos_below
 
 __all__ = [
     "HMDB51",

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from vidcls.datasets.entries import Entry
-from vidcls.datasets.video_files import missing_files
 from vidcls.errors import DatasetError
+from vidcls.video_files import missing_files
 
 NUM_SHOWN = 5
 _log = logging.getLogger(__name__)

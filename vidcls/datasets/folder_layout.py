@@ -9,10 +9,10 @@ from pathlib import Path
 
 from vidcls.datasets.checks import Faults, first_few
 from vidcls.datasets.split_words import splits_of
-from vidcls.datasets.video_files import videos_directly_in, visible_folders
 from vidcls.datasets.written_folder import is_written
 from vidcls.errors import DatasetError
 from vidcls.types import SPLITS, Split
+from vidcls.video_files import videos_directly_in, visible_folders
 
 _SYNTHETIC = re.compile("[0-9a-f]{16}")  # the folders of `MovingShapes`
 CLASSES_HINT = "--data.dataset.classes names the folders that are classes"

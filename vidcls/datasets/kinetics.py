@@ -13,9 +13,9 @@ from vidcls.datasets.checks import Faults, first_few
 from vidcls.datasets.entries import Entry, existing_folder
 from vidcls.datasets.kinetics_lists import clips_in, lists_by_split, split_in
 from vidcls.datasets.splits import check_fractions
-from vidcls.datasets.video_files import is_video, visible_folders
 from vidcls.errors import DatasetError
 from vidcls.types import SPLITS, Split
+from vidcls.video_files import is_video, visible_folders
 
 _log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from vidcls.datasets.checks import first_few
 from vidcls.datasets.split_words import splits_of
 from vidcls.datasets.text_table import COMMA, LAST_BLANK, SEPARATORS, rows
-from vidcls.datasets.video_files import is_address, is_video
 from vidcls.errors import DatasetError
+from vidcls.video_files import is_address, is_video
 
 KNOWN_COLUMNS = ("path", "label", "split", "group")
 # What others call these; a column of the very name counts more. Names of splits are checked by what is below them.

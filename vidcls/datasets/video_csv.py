@@ -15,11 +15,10 @@ from vidcls.datasets.list_columns import Columns, layout_of
 from vidcls.datasets.split_words import splits_of
 from vidcls.datasets.splits import check_fractions
 from vidcls.datasets.text_table import check_unicode, read_text
-from vidcls.datasets.video_files import is_address
 from vidcls.errors import DatasetError
 from vidcls.types import SPLITS, Split
+from vidcls.video_files import LIST_SUFFIXES, is_address
 
-LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".lst", ".list")
 _NO_EXTRA: dict[str, str] = {}  # shared by all records of a csv without further columns
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 

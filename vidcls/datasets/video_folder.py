@@ -12,8 +12,8 @@ from vidcls.datasets.checks import Faults
 from vidcls.datasets.entries import Entry, existing_folder
 from vidcls.datasets.folder_layout import ClassFolder, class_folders
 from vidcls.datasets.splits import check_fractions
-from vidcls.datasets.video_files import described, listed_below
 from vidcls.errors import DatasetError
+from vidcls.video_files import described, listed_below
 
 
 class VideoFolder(VideoDataset):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vidcls.clips.indices import ClipIndices
 from vidcls.clips.reader import ClipReader
-from vidcls.errors import ConfigurationError
+from vidcls.errors import ConfigurationError, listed
 from vidcls.explain.heat import LAYER_METHODS, METHODS, Method, find_layer, heat_maps
 from vidcls.explain.over_time import TimeEffects, time_effects
 from vidcls.inference.network_input import NetworkInput, with_flow
@@ -19,6 +19,7 @@ from vidcls.loading.batches import stack_views
 from vidcls.predict.one_video import record_of
 from vidcls.predict.prediction import Prediction
 from vidcls.predict.predictor import Device, Predictor
+from vidcls.spelling import did_you_mean
 from vidcls.transforms import Box, ClipPixels, centre_box, evaluation_transform
 from vidcls.types import Stream, VideoRecord
 from vidcls.video import Video
@@ -89,11 +90,12 @@ class Explainer:
 
     Of several crops of a clip the one of the centre is explained. ::
 
-        explain = Explainer("runs/two_stream/2026-11-20_10-00-00")
+        explain = Explainer("best")
         explanation = explain("new.mp4", class_name="wave")
 
     Args:
-        path: a checkpoint file, or the folder of a run, whose ``checkpoints/best.ckpt`` is taken.
+        path: ``best``, ``last``, ``runs/NAME``, the folder of a run or a checkpoint file; see
+            :mod:`vidcls.runs.trained_model`.
         device: where the network runs; ``auto`` takes a CUDA GPU where there is one.
 
     Raises:
@@ -197,11 +199,9 @@ class Explainer:
     def _target(self, class_name: str) -> int:
         names = self.predictor.class_names
         if class_name not in names:
-            from difflib import get_close_matches
-
-            known = get_close_matches(class_name, names, n=5, cutoff=0.4) or names[:10]
+            hint = did_you_mean(class_name, names)
             raise ConfigurationError(
-                f"class {class_name!r}: the model does not know it; it knows {', '.join(known)} ..."
+                f"class {class_name!r}: the model does not know it; {hint}{' ' if hint else ''}it knows {listed(names)}"
             )
         return names.index(class_name)
 

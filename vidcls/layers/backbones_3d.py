@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import nn
 
 from vidcls.layers.backbones.base import Backbone
 from vidcls.layers.backbones.c3d import C3D
 from vidcls.layers.backbones.inflated import PREFIX, InflatedResNet
 from vidcls.layers.backbones.karpathy import frames_for_one
+from vidcls.layers.backbones.own_class import build_own, own_class
 from vidcls.layers.backbones.small_3d import Small3D
 from vidcls.layers.backbones.torchvision_video import TorchvisionVideoBackbone, torchvision_video_names
 from vidcls.layers.backbones.torchvision_zoo import torchvision_names
 from vidcls.layers.settings import LayerSettings
 from vidcls.layers.weight_init import check_is_file, is_checkpoint, load_backbone
+from vidcls.spelling import did_you_mean
 
 OWN_3D: dict[str, Callable[[int, LayerSettings | None], Backbone]] = {
     "small_3d": lambda channels, layers: Small3D(channels, layers=layers),
@@ -26,6 +29,9 @@ INFLATED = ("resnet", "resnext", "wide_resnet")
 
 def is_3d(name: str) -> bool:
     """Whether a backbone of that name takes clips ``(B, C, T, H, W)``."""
+    if (own := own_class(name)) is not None:
+        with torch.device("meta"):
+            return build_own(own, 3, weights=None, layers=None).input_len is not None
     return name in OWN_3D or name.startswith(PREFIX) or name in torchvision_video_names()
 
 
@@ -36,7 +42,7 @@ def build_backbone_3d(
 
     Args:
         name: ``small_3d``, ``c3d``, ``i3d_`` and the name of a 2D ResNet such as ``i3d_resnet50``, or a video network
-            of torchvision such as ``r2plus1d_18``.
+            of torchvision such as ``r2plus1d_18``, or a class of your own, see :func:`build_backbone`.
         in_channels: C of the input.
         weights: a name of torchvision's weights such as ``DEFAULT``, a file with a state dictionary of that network,
             or none; those of an inflated network are of its 2D network. A checkpoint of vidcls (``.ckpt``) is of a
@@ -47,6 +53,11 @@ def build_backbone_3d(
         ValueError: an unknown name, or an argument that this backbone has no use for.
         CheckpointError: the weights cannot be had, or are of another network.
     """
+    if (own := own_class(name)) is not None:
+        backbone = build_own(own, in_channels, weights=weights, layers=layers)
+        if backbone.input_len is None:
+            raise ValueError(f"backbone {own.class_path}: is a 2D network: a 3D one passes input_len to Backbone")
+        return backbone
     backbone = _build(name, in_channels, weights=weights, layers=layers)
     if weights is not None and (is_checkpoint(weights) or name in OWN_3D):
         load_backbone(backbone, weights)
@@ -65,8 +76,8 @@ def _build(name: str, in_channels: int, *, weights: str | None, layers: LayerSet
     known = torchvision_video_names()
     if name not in known:
         raise ValueError(
-            f"unknown 3D backbone {name!r}: use one of {', '.join((*OWN_3D, *known))}, or {PREFIX}<ResNet> such as "
-            f"{PREFIX}resnet50"
+            f"unknown 3D backbone {name!r}: {did_you_mean(name, (*OWN_3D, *known), otherwise='use one of these')} "
+            f"({', '.join((*OWN_3D, *known))}, or {PREFIX}resnet50); your own is named as module.Class"
         )
     return TorchvisionVideoBackbone(name, in_channels, weights=weights)
 

@@ -13,6 +13,7 @@ from vidcls.class_arguments import arguments_of
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
 from vidcls.models.classifier import LINKED_ARGUMENTS, VideoClassifier
+from vidcls.runs.trained_model import checkpoint_of
 from vidcls.tasks import DEFAULT_TASK
 from vidcls.training.finite import bad_weight
 from vidcls.trusted_classes import check_checkpoint_names
@@ -23,11 +24,15 @@ from vidcls.types import ClipSettings
 def load_classifier(path: str | Path) -> VideoClassifier:
     """The trained model in a checkpoint, on the CPU and in evaluation mode.
 
+    Args:
+        path: a checkpoint file, the folder of a run, ``runs/NAME``, ``best`` or ``last``; see
+            :mod:`vidcls.runs.trained_model`.
+
     Raises:
         CheckpointError: see :func:`read_checkpoint`; also where its class cannot be imported or built, or is of another
             package than vidcls that this program has not imported itself.
     """
-    return build_classifier(read_checkpoint(path))
+    return build_classifier(read_checkpoint(checkpoint_of(path)))
 
 
 def build_classifier(facts: CheckpointFacts) -> VideoClassifier:

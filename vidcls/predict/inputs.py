@@ -7,9 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from vidcls.datasets import videos_below
-from vidcls.datasets.video_files import is_video
 from vidcls.errors import DatasetError
+from vidcls.video_files import is_video, videos_below
 
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
 LIST_SUFFIXES = (".txt", ".lst", ".list", ".csv", ".tsv", ".json", ".m3u", ".m3u8")

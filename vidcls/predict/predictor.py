@@ -23,7 +23,7 @@ from vidcls.loading.batches import stack_views, views_of
 from vidcls.models import VideoClassifier, load_classifier
 from vidcls.predict.one_video import record_of
 from vidcls.predict.prediction import Prediction
-from vidcls.runs.folder import checkpoint_file
+from vidcls.runs.trained_model import checkpoint_of
 from vidcls.training.results import MODEL_ROW
 from vidcls.transforms import ClipPixels
 from vidcls.video import Video, open_video
@@ -40,12 +40,13 @@ class Predictor:
     For a file that was tested the scores are those of the test, to 1e-5, with the same best class. Flow is computed
     from the frames with the settings that the model was trained on, whether it was stored then or not::
 
-        predictor = Predictor("runs/two_stream/2026-11-20_10-00-00")
+        predictor = Predictor("best")
         prediction = predictor("new.mp4")
         prediction.label, prediction.top(3)
 
     Args:
-        path: a checkpoint file, or the folder of a run, whose ``checkpoints/best.ckpt`` is taken.
+        path: ``best`` or ``last`` of the newest training below ``runs``, ``runs/NAME`` (the best of its newest
+            training), the folder of a run (its best), or a checkpoint file; see :mod:`vidcls.runs.trained_model`.
         device: where the network runs; ``auto`` takes a CUDA GPU where there is one.
         batch_views: views (clips x crops of a video) that go through the network at once.
 
@@ -60,7 +61,7 @@ class Predictor:
         if batch_views < 1:
             raise ValueError(f"batch_views is {batch_views}; it must be 1 or more")
         self.device = _torch_device(device)
-        self.path = checkpoint_file(path)
+        self.path = checkpoint_of(path)
         self.model = load_classifier(self.path).to(self.device)
         self.class_names = self.model.class_names
         self.input_settings = _input_settings(self.path, self.model.input_settings)

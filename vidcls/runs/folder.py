@@ -1,4 +1,4 @@
-"""One training, one folder ``runs/<name>/<time>/``: what its files are called, and how it is found again.
+"""One training, one folder ``runs/NAME/TIME/``: what its files are called.
 
 ::
 
@@ -22,11 +22,10 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from os import PathLike
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
-from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.errors import ConfigurationError
 
 DEFAULT_ROOT = Path("runs")
 CONFIG_FILE = "config.yaml"
@@ -44,6 +43,7 @@ REPORT_FILE = "report.html"
 COMPARISON_FILE = "compare.json"
 LAYERS_FILE = "layers.csv"
 LAYERS_FIGURE = "layers.png"
+TIME_FORMAT = "%Y-%m-%d_%H-%M-%S"  # what the folder of a run is called, by the second in which it starts
 
 CheckpointName = Literal["best", "last"]
 BEST: CheckpointName = "best"
@@ -60,24 +60,6 @@ def checkpoint_name(stem: str) -> str:
 def checkpoint_in(run: Path, stem: str) -> Path:
     """The file of a checkpoint of a run, such as its ``best``; it need not exist."""
     return run / checkpoint_name(stem)
-
-
-def checkpoint_file(path: str | PathLike[str]) -> Path:
-    """The checkpoint itself, or the best one of a run's folder.
-
-    Raises:
-        CheckpointError: the folder is not that of a run that was trained.
-    """
-    path = Path(path)
-    if not path.is_dir():
-        return path
-    best = checkpoint_in(path, BEST)
-    if not best.is_file():
-        raise CheckpointError(
-            f"{path}: this folder has no {best.relative_to(path).as_posix()}; pass a checkpoint file, or the folder of "
-            "one run (runs/NAME/TIME)"
-        )
-    return best
 
 
 def scores_name(stream: str | None = None) -> str:
@@ -98,7 +80,7 @@ def check_name(name: str) -> None:
 
 def new_run(root: Path, name: str) -> Path:
     """The path of a folder for a run that starts now; two runs of one second get different ones. Makes it."""
-    started = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    started = datetime.now().strftime(TIME_FORMAT)
     for number in range(1, 1000):
         folder = root / name / (started if number == 1 else f"{started}_{number}")
         try:
@@ -125,53 +107,3 @@ def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
             f"{folder}: the run folder cannot be made ({error.strerror}): choose another with --run or "
             "--trainer.default_root_dir"
         ) from error
-
-
-def newest_run(root: Path, name: str | None, *, having: str) -> Path:
-    """The newest training of that name, or of any where it is None; its folder has the checkpoint ``having``.
-
-    Raises:
-        CheckpointError: there is none, or the newest has no such checkpoint: an older one is never meant.
-    """
-    found = root.glob(f"{name or '*'}/*/")
-    trained = [folder for folder in found if any((folder / part).exists() for part in TRAINED)]
-    if not trained:
-        raise CheckpointError(
-            f"{root / (name or '')}: no run here has a checkpoint {having}.ckpt: train first (vidcls fit), or "
-            "give --run DIR or --ckpt_path FILE"
-        )
-    newest = max(trained, key=lambda folder: folder.name)
-    if not checkpoint_in(newest, having).is_file():
-        raise CheckpointError(
-            f"{newest}: the newest run here has no checkpoint {having}.ckpt: name another with --run DIR"
-        )
-    return newest
-
-
-def find_checkpoint(wanted: str, *, root: Path, name: str | None, run: Path | None) -> Path:
-    """The file that ``best``, ``last`` or a path means.
-
-    Args:
-        wanted: ``best``, ``last`` or the path of a file.
-        root: the folder of all runs.
-        name: the name of the runs to look among; None looks among all.
-        run: the one run to look in, in place of the newest of that name.
-    """
-    if wanted not in get_args(CheckpointName):
-        if not Path(wanted).is_file():
-            raise CheckpointError(f"--ckpt_path {wanted}: no such file; pass a file, best or last")
-        return Path(wanted)
-    if run is None:
-        run = newest_run(root, name, having=wanted)
-    checkpoint = checkpoint_in(run, wanted)
-    if not checkpoint.is_file():
-        raise CheckpointError(f"{checkpoint}: no such checkpoint: is {run} the folder of a run?")
-    return checkpoint
-
-
-def run_of(checkpoint: Path) -> Path | None:
-    """The folder of the run that a checkpoint lies in; None where it lies elsewhere."""
-    folder = checkpoint.resolve().parent.parent
-    if checkpoint.resolve().parent.name == CHECKPOINTS and (folder / CONFIG_FILE).is_file():
-        return folder
-    return None

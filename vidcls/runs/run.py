@@ -58,8 +58,8 @@ def read_run(folder: Path) -> RunFolder:
     missing = [name for name in (SUMMARY_FILE, SCORES_FILE) if not (folder / name).is_file()]
     if missing:
         raise ConfigurationError(
-            f"{folder}: has no {missing[0]}: pass the folder of a run that was tested (vidcls test --run {folder} "
-            "--ckpt_path best)"
+            f"{folder}: has no {missing[0]}: test it first (vidcls test --run {folder}), or pass the folder of a run "
+            "that was tested"
         )
     try:
         summary = read_summary(folder)

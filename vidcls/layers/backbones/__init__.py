@@ -11,12 +11,14 @@ from vidcls.layers.backbones.cnn_m_2048 import CnnM2048
 from vidcls.layers.backbones.efficientnet_lite0 import EfficientNetLite0
 from vidcls.layers.backbones.karpathy import Karpathy
 from vidcls.layers.backbones.lenet5 import LeNet5
+from vidcls.layers.backbones.own_class import build_own, own_class
 from vidcls.layers.backbones.small import SmallNet
 from vidcls.layers.backbones.timm_zoo import PREFIX as TIMM_PREFIX
 from vidcls.layers.backbones.timm_zoo import TimmBackbone
 from vidcls.layers.backbones.torchvision_zoo import TorchvisionBackbone, torchvision_names
 from vidcls.layers.settings import LayerSettings
 from vidcls.layers.weight_init import check_is_file, is_checkpoint, load_backbone
+from vidcls.spelling import did_you_mean
 
 __all__ = [
     "OWN",
@@ -76,7 +78,8 @@ def build_backbone(
 
     Args:
         name: one of ours such as ``small``, ``efficientnet_lite0``, an image network of torchvision such as
-            ``resnet18``, or ``timm/`` and the name of a network of timm.
+            ``resnet18``, ``timm/`` and the name of a network of timm, or a class of your own such as
+            ``mypackage.MyBackbone`` or ``mypackage.MyBackbone(width=32)``, a :class:`Backbone`.
         in_channels: C of the input.
         weights: a name such as ``DEFAULT`` for ready-made ones, the path of a file with a state dictionary of that
             network, a checkpoint of vidcls (``.ckpt``) of a model with that backbone, or none for random weights.
@@ -84,9 +87,17 @@ def build_backbone(
         num_towers: see :class:`Backbone`.
 
     Raises:
+        ConfigurationError: a class of your own that a file names, and that nobody has allowed.
         ValueError: an unknown name, or an argument that this backbone has no use for.
         CheckpointError: the weights cannot be had, or are of another network.
     """
+    if (own := own_class(name)) is not None:
+        backbone = build_own(own, in_channels, weights=weights, layers=layers, num_towers=num_towers)
+        if backbone.input_len is not None:
+            raise ValueError(
+                f"backbone {own.class_path}: is a 3D network (it has input_len): use a model such as Conv3D"
+            )
+        return backbone
     backbone = _build(name, in_channels, weights=weights, layers=layers, num_towers=num_towers)
     if weights is not None and (is_checkpoint(weights) or name in OWN):
         load_backbone(backbone, weights)
@@ -101,7 +112,10 @@ def _build(
         return OWN[name](in_channels, layers, num_towers)
     known = (EFFICIENTNET_LITE0, *torchvision_names())
     if name not in known and not name.startswith(TIMM_PREFIX):
-        raise ValueError(f"unknown backbone {name!r}: use one of {', '.join((*OWN, *known))}, or {TIMM_PREFIX}NAME")
+        hint = did_you_mean(name, (*OWN, *known), otherwise=f"use one of {', '.join(OWN)}, or one of torchvision")
+        raise ValueError(
+            f"unknown backbone {name!r}: {hint}; vidcls backbones lists them, and your own is named as module.Class"
+        )
     if layers not in (None, LayerSettings()):
         raise ValueError(f"layers: backbone {name!r} has layers of its own; remove it or use one of {', '.join(OWN)}")
     if name == EFFICIENTNET_LITE0:

@@ -29,6 +29,7 @@ SYSTEM_FOLDERS = frozenset({
     "RECYCLER", "System Volume Information",
 })
 # fmt: on
+LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".lst", ".list")
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
 
 

@@ -1,0 +1,96 @@
+"""The words of fit, validate and test -> where they work: the name, the folder and the checkpoint. Imports no torch."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidcls.cli.linked import refuse_linked
+from vidcls.cli.shipped_configs import shipped_names
+from vidcls.cli.words import CONFIG, Words
+from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.runs.folder import BEST, DEFAULT_ROOT, LAST, check_name
+from vidcls.runs.trained_model import POSSIBLE, checkpoint_of, holds_runs, run_in
+
+RUN = ("--run", "--run_dir")  # torchrun takes the first as a beginning of its own --run-path
+PLACES = ("--ckpt_path", *RUN, "--name", "--trainer.default_root_dir")  # which say where a command works
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a command works.
+
+    Args:
+        root: the folder of all runs.
+        name: the name of the run, where one is given or follows from the configuration.
+        run: the folder that was asked for with ``--run``.
+        checkpoint: the file to start from; None where a new model is trained.
+    """
+
+    root: Path
+    name: str | None
+    run: Path | None
+    checkpoint: Path | None
+
+
+def places_of(command: str, words: Words) -> Places:
+    """Find the folders and the checkpoint that the words mean.
+
+    Raises:
+        CheckpointError: the checkpoint or the run does not exist, or is no checkpoint.
+        ConfigurationError: a file or a value is missing, or the words contradict each other.
+    """
+    words.require_values(*CONFIG, "--data", *PLACES)
+    refuse_linked(words)
+    configs = [word.file for word in words if word.option in CONFIG]
+    name: object = words.last("--name")
+    if name is None:
+        name = words.in_files("name")
+    if name is None:
+        name = next((Path(file).stem for file in configs if not file.startswith("{")), None)
+    if name is not None:
+        check_name(str(name))
+        name = str(name)
+    root = Path(words.last("--trainer.default_root_dir") or _root_in(words) or DEFAULT_ROOT)
+    run = Path(given) if (given := words.last(*RUN)) else None
+    wanted = words.last("--ckpt_path") or words.in_files("ckpt_path")
+    if wanted is None and command != "fit" and run is not None:
+        wanted = BEST
+    if wanted is not None and run is not None:
+        run = _existing(run)
+    checkpoint = None
+    if wanted is not None:
+        assert name is None or isinstance(name, str)
+        checkpoint = checkpoint_of(
+            str(wanted),
+            root=root,
+            name=name,
+            run=run,
+            of_folder=LAST if command == "fit" else BEST,
+            option="--ckpt_path",
+        )
+        if not zipfile.is_zipfile(checkpoint):  # what torch.save writes
+            raise CheckpointError(f"{checkpoint}: is not a readable checkpoint (damaged, or a file of another kind)")
+    elif not model_of(words) and words.in_files("model") is None:
+        if command != "fit":
+            raise ConfigurationError(f"{command} needs a checkpoint: pass --ckpt_path best|last|FILE, or --run DIR")
+        raise ConfigurationError(f"no model given: add --config FILE (shipped: {shipped_names()}), or --model NAME")
+    return Places(root, name, run, checkpoint)
+
+
+def model_of(words: Words) -> str:
+    """The class of the model that the command line names, without its module; empty where it names none."""
+    return (words.last("--model", "--model.class_path") or "").rpartition(".")[2]
+
+
+def _existing(run: Path) -> Path:
+    if not run.is_dir():
+        raise CheckpointError(f"--run {run}: no such folder: pass {POSSIBLE.partition(', last, ')[2]}")
+    return run_in(run) if holds_runs(run) else run
+
+
+def _root_in(words: Words) -> str | None:
+    """The folder of all runs that a file names."""
+    roots = [str(found) for _, section in words.sections("trainer") if (found := section.get("default_root_dir"))]
+    return roots[-1] if roots else None
