@@ -41,6 +41,10 @@ class DatasetError(VidclsError):
     """A data set contradicts itself or its files; the message names the file and, where there is one, the line."""
 
 
+class MissingDataError(DatasetError):
+    """The folder or the list of a data set does not exist, as where the videos of a run have moved."""
+
+
 class FlowError(VidclsError):
     """Optical flow is missing, unreadable, or was made with other settings or from another video."""
 

@@ -32,6 +32,7 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
   explain    where and when a model looks:  vidcls explain best VIDEO --output heat.mp4
   features   what each layer knows:   vidcls features best
   report     one page about a tested run:  vidcls report best
+  pack       a trained model for a colleague:  vidcls pack best model.zip
   summary    layers and cost of a model:  vidcls summary two_stream
   compare    train several models alike and set them side by side
   models     the models, with configurations, sizes and papers
@@ -134,6 +135,7 @@ COMMANDS: dict[str, str | Callable[[list[str]], int]] = {
     "explain": "vidcls.cli.explain:main",
     "features": "vidcls.cli.features:main",
     "report": "vidcls.cli.report:main",
+    "pack": "vidcls.cli.pack:main",
     "summary": "vidcls.cli.summary:main",
     "compare": "vidcls.cli.compare:main",
     "models": "vidcls.cli.models:main",

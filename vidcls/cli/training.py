@@ -38,7 +38,7 @@ from vidcls.cli.run_callbacks import (
     with_whole_checkpoints,
 )
 from vidcls.cli.words import Words
-from vidcls.errors import ConfigurationError, DivergedError, VidclsError
+from vidcls.errors import ConfigurationError, DivergedError, MissingDataError, VidclsError
 from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
 from vidcls.models.build import import_model_class
@@ -88,6 +88,13 @@ def _run(command: str, request: Request, stop: StopAtBatch) -> None:
         VidclsCLI(command, request.words.arguments, request, stop)
     except ArgumentError as error:
         raise ConfigurationError(own_message(error) or parser_message(error)) from error
+    except MissingDataError as error:
+        if request.existing is None or is_dataset_named(request.words):
+            raise
+        raise MissingDataError(
+            f"{str(error).removesuffix('; check the path')}; where the videos of the run lie elsewhere now, pass "
+            "--data.dataset.root FOLDER, or --data.dataset.path LIST for a list of them"
+        ) from error
     except MisconfigurationException as error:
         raise ConfigurationError(" ".join(str(error).split())) from error
     except (AttributeError, ModuleNotFoundError, RuntimeError) as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidcls.datasets.text_table import check_unicode, read_text
-from vidcls.errors import DatasetError
+from vidcls.errors import DatasetError, MissingDataError
 from vidcls.types import Split
 
 
@@ -84,7 +84,8 @@ def existing_folder(folder: Path | str, *, what: str) -> Path:
     absolute = Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100 - links in a user's path stay as written
     if not absolute.is_dir():
         found = "is a file" if absolute.exists() else "does not exist"
-        raise DatasetError(f"{what}: expected a folder, but {absolute} {found}; check the path")
+        kind = DatasetError if absolute.exists() else MissingDataError
+        raise kind(f"{what}: expected a folder, but {absolute} {found}; check the path")
     return absolute
 
 

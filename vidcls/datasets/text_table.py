@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from vidcls.errors import DatasetError
+from vidcls.errors import DatasetError, MissingDataError
 
 _BYTE_ORDER_MARKS = {
     b"\xff\xfe\x00\x00": "utf-32",
@@ -32,7 +32,8 @@ def read_text(file: Path) -> str:
     try:
         raw = file.read_bytes()
     except OSError as error:
-        raise DatasetError(f"cannot read the annotation {file}: {error.strerror}; check the path") from error
+        kind = MissingDataError if isinstance(error, FileNotFoundError) else DatasetError
+        raise kind(f"cannot read the annotation {file}: {error.strerror}; check the path") from error
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if raw.startswith(mark)), "utf-8-sig")
     try:
         text = raw.decode(encoding, "surrogateescape" if encoding == "utf-8-sig" else "strict")

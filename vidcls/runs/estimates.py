@@ -63,8 +63,9 @@ def group_intervals(
 
     Videos of one group (a person, a session) are alike, so that whole groups are drawn, with replacement (cluster
     bootstrap: Efron and Tibshirani: An Introduction to the Bootstrap, 1993); the interval is that of the percentiles.
-    Where every draw is the same, as where all videos are right, the interval is the exact one for as many independent
-    trials as there are groups (Clopper and Pearson: The use of confidence or fiducial limits, Biometrika 1934).
+    Where nearly every draw is the same, as where all videos are right, the interval is the exact one for as many
+    independent trials as there are groups (Clopper and Pearson: The use of confidence or fiducial limits, Biometrika
+    1934).
 
     Args:
         measures: of each test, by metric.
@@ -90,12 +91,11 @@ def group_intervals(
 
 def _interval(drawn: NDArray[np.float64], *, num_groups: int) -> Interval:
     tail = (1 - CONFIDENCE) / 2
-    if np.ptp(drawn) < 1e-9:  # rounding apart
+    low, high = np.percentile(drawn, [100 * tail, 100 * (1 - tail)])
+    if high - low < 1e-9:  # rounding apart
         from scipy.stats import beta
 
-        hits = float(drawn.mean()) * num_groups
+        hits = float(np.median(drawn)) * num_groups
         low = beta.ppf(tail, hits, num_groups - hits + 1) if hits > 0 else 0.0
         high = beta.ppf(1 - tail, hits + 1, num_groups - hits) if hits < num_groups else 1.0
-        return float(low), float(high)
-    low, high = np.percentile(drawn, [100 * tail, 100 * (1 - tail)])
     return float(low), float(high)

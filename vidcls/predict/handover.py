@@ -1,0 +1,155 @@
+"""A run -> a folder or zip file for a colleague: the weights, the results, and a README that says how to use them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+
+from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.models.checkpoint import FACTS_KEY, CheckpointFacts, read_checkpoint
+from vidcls.runs.estimates import estimates
+from vidcls.runs.folder import (
+    CHECKPOINTS,
+    CONFIG_FILE,
+    CONFUSION_FIGURE,
+    CONFUSION_PAIRS_FILE,
+    CURVES_FILE,
+    METRICS_FILE,
+    REPORT_FILE,
+    RUN_FILE,
+    SCORES_FILE,
+    SUMMARY_FILE,
+)
+from vidcls.runs.reading import reading
+from vidcls.runs.run import read_run
+from vidcls.runs.summary import tested_checkpoint
+from vidcls.settings_file import read_settings
+from vidcls.training.code_state import vidcls_code
+from vidcls.trusted_classes import OPTION, is_trusted
+from vidcls.weights_file import read_weights_file
+
+README = "README.txt"
+NEEDED = (FACTS_KEY, "hyper_parameters", "state_dict", "global_step", "epoch", "pytorch-lightning_version")
+"""What using a network takes of its checkpoint: neither the optimiser nor where the training was."""
+RESULTS = (
+    CONFIG_FILE, METRICS_FILE, CURVES_FILE, RUN_FILE, SUMMARY_FILE, SCORES_FILE, CONFUSION_FIGURE, CONFUSION_PAIRS_FILE,
+    REPORT_FILE,
+)  # fmt: skip
+
+
+def hand_over(checkpoint: Path, run: Path | None, output: Path, *, say: Callable[[str], object]) -> None:
+    """Write the folder or ``.zip`` file; it can be predicted with, tested, reported and explained like the run.
+
+    Args:
+        checkpoint: the file whose weights are handed over.
+        run: the folder that it lies in; None where it lies elsewhere, so that there are no results.
+        output: a path that ends in ``.zip``, or a folder; neither must exist.
+        say: prints a line.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read.
+        ConfigurationError: ``output`` exists.
+    """
+    if output.exists():
+        raise ConfigurationError(f"{output}: already exists: move it away, or choose another name")
+    facts = read_checkpoint(checkpoint)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    name = output.stem if output.suffix == ".zip" else output.name
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{name}-") as made:
+        folder = Path(made) / name
+        (folder / CHECKPOINTS).mkdir(parents=True)
+        packed = folder / CHECKPOINTS / checkpoint.name
+        _write_weights(checkpoint, packed)
+        files = [packed, *(_copied(run / file, folder / file) for file in RESULTS if run and (run / file).is_file())]
+        files.append(folder / README)
+        files[-1].write_text(_readme(facts, run, name), encoding="utf-8")
+        if output.suffix == ".zip":
+            zipped = Path(made) / output.name
+            with zipfile.ZipFile(zipped, "w") as archive:  # weights do not get smaller
+                for file in files:
+                    archive.write(file, file.relative_to(made))
+            zipped.replace(output)
+        else:
+            folder.replace(output)
+    say(f"written: {output}: {', '.join(str(file.relative_to(folder)) for file in files)}")
+
+
+def _write_weights(checkpoint: Path, packed: Path) -> None:
+    content = read_weights_file(checkpoint)
+    assert isinstance(content, dict)
+    torch.save({key: content[key] for key in NEEDED if key in content}, packed)
+
+
+def _copied(file: Path, target: Path) -> Path:
+    shutil.copyfile(file, target)
+    return target
+
+
+def _readme(facts: CheckpointFacts, run: Path | None, name: str) -> str:
+    settings = facts.input_settings or {}
+    flow = settings.get("flow_settings")
+    lines = [
+        f"{facts.class_path.rpartition('.')[2]}, a video classifier of {len(facts.class_names)} classes",
+        "",
+        f"Classes: {', '.join(facts.class_names)}",
+        f"Input: clips of {facts.clip.clip_len} frames, cut from any video"
+        + (f"; optical flow by {flow['method']}, computed while predicting" if isinstance(flow, dict) else ""),
+        "",
+        "Install (Python 3.11 to 3.13):",
+        f"    pip install .   in a clone of vidcls; packed by {_this_version()}",
+    ]
+    backbones = sorted(
+        {str(value).partition("/")[0] for value in facts.model_arguments.values() if str(value).startswith("timm/")}
+    )
+    if backbones:
+        lines.append("    pip install timm")
+    allowed = ""
+    if not is_trusted(facts.class_path):
+        package = facts.class_path.partition(".")[0]
+        allowed = f" {OPTION} {package}"
+        lines.append(f"    and the package {package}, which defines {facts.class_path}")
+    stem = "" if facts.path.stem == "best" else f"/{CHECKPOINTS}/{facts.path.name}"
+    lines += [
+        "",
+        "Use:",
+        f"    vidcls predict {name}{stem} video.mp4{allowed}",
+        f"    vidcls test --run {name} --ckpt_path {facts.path.stem} --data.dataset.{_data_option(run)}{allowed}",
+        f'    python -c "import vidcls; print(vidcls.load({f"{name}{stem}"!r})({"video.mp4"!r}).label)"',
+        "",
+        *_results(run, facts),
+        "The checkpoint has the weights and the settings of its input. Its training cannot be continued, as that of",
+        "the original can. config.yaml and run.json name folders and the machine of the training.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _this_version() -> str:
+    code = vidcls_code()
+    return f"version {code['version']}" + (f", commit {code['commit']}" if code["commit"] else "")
+
+
+def _data_option(run: Path | None) -> str:
+    """The option that says where the videos are: the list of them, or their folder."""
+    config = None if run is None else run / CONFIG_FILE
+    data = read_settings(config).get("data") if config is not None and config.is_file() else None
+    dataset = data.get("dataset") if isinstance(data, Mapping) else None
+    arguments = dataset.get("init_args") if isinstance(dataset, Mapping) else None
+    return "path LIST.csv" if isinstance(arguments, Mapping) and arguments.get("path") else "root FOLDER"
+
+
+def _results(run: Path | None, facts: CheckpointFacts) -> list[str]:
+    if run is None or tested_checkpoint(run) is None:
+        return ["It was not tested.", ""]
+    try:
+        videos = read_run(run).videos
+    except (ConfigurationError, CheckpointError):
+        return ["The files of its test cannot be read.", ""]
+    tested = tested_checkpoint(run)
+    of_other = "" if tested == facts.path.stem else f" of {tested}.ckpt"
+    return [f"Test{of_other}:", *(f"    {line}" for line in reading(videos, estimates(videos))), ""]
