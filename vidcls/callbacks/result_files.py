@@ -107,11 +107,13 @@ def scored_videos(scores: VideoScores, records: Sequence[VideoRecord], row: str 
     )
 
 
-def table_text(table: Mapping[str, Mapping[str, float]], *, fusion: str | None, num_videos: int) -> str:
+def table_text(
+    table: Mapping[str, Mapping[str, float]], *, fusion: str | None, num_videos: int, command: str = "test"
+) -> str:
     """The table for a terminal: a line for each part and each fusion; the model's own answer is marked."""
     columns = list(table[MODEL_ROW])
     head = f"{'':<12}" + "".join(f"{column:>21}" for column in columns)
-    lines = [f"test on {num_videos} videos", head]
+    lines = [f"{command} on {num_videos} videos", head]
     for row, metrics in table.items():
         if row == MODEL_ROW and fusion is not None:
             continue
