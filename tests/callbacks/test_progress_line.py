@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
 from vidcls.callbacks import BestCheckpoint, BestEpoch, ProgressLine
@@ -46,11 +46,12 @@ class Terminal(StringIO):
 class Speaks(Callback):
     """Says things in all ways in the middle of an epoch."""
 
-    def on_train_batch_end(self, trainer: Trainer, *_: object) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         if (trainer.current_epoch, trainer.global_step) == (0, 2):
             rank_zero_info(HINT)
             logging.getLogger("vidcls.x").warning("a note")
             print("a line of a callback")
+            pl_module.print("a line of the model")
             print("a line on stderr", file=sys.stderr)
 
 
@@ -138,7 +139,7 @@ def test_what_is_said_meanwhile_stands_whole_above_the_line_and_once(run: Run) -
         notes.removeHandler(handler)
         logging.getLogger("vidcls").removeHandler(handler)
     rows = terminal.screen()
-    for said in ("a note", "a line of a callback", "a line on stderr", HINT.rstrip()):
+    for said in ("a note", "a line of a callback", "a line of the model", "a line on stderr", HINT.rstrip()):
         assert rows.count(said) == 1, rows
     assert handler.stream is terminal
     assert [row[:9] for row in rows if row.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]

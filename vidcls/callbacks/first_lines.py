@@ -7,7 +7,7 @@
     clip: 16 frames of 112x112 pixels, every 4th
     normalisation: RGB by ImageNet's mean and deviation
     run folder: runs/conv3d/2026-01-31_12-00-00
-    network: Conv3D, 31,505,325 parameters
+    network: Conv3D, 31,303,203 parameters
       backbone: r2plus1d_18, pretrained weights DEFAULT
     device: cpu, 2 cores, 2 worker processes to load
 """

@@ -59,7 +59,6 @@ class ProgressLine(TQDMProgressBar):
         """Begin the line."""
         self._pace, self._first_epoch, self._validated_epoch = Pace(), trainer.current_epoch, None
         self._begin()
-        self.train_progress_bar = Tqdm(disable=True)  # what others may ask for, such as Lightning's print
 
     def on_train_epoch_start(self, trainer: Trainer, *_: Any) -> None:
         """Count the epoch's time from now on."""
@@ -163,6 +162,10 @@ class ProgressLine(TQDMProgressBar):
         """Clear the line."""
         self._end()
         self.reset_dataloader_idx_tracker()
+
+    def print(self, *args: Any, sep: str = " ", **kwargs: Any) -> None:
+        """Print above the line, as Lightning's modules do it."""
+        print(*args, sep=sep, **kwargs)
 
     # --- the line -----------------------------------------------------------------------------------------------
 

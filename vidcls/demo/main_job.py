@@ -18,7 +18,8 @@ the answers of both streams together:
 NEXT = """\
 next, with videos of your own, in one folder per class:
   vidcls data check my_videos
-  vidcls fit --config two_stream --data video_folder --data.dataset.root my_videos
+  vidcls fit --config two_stream \\
+      --data video_folder --data.dataset.root my_videos
   vidcls test --ckpt_path best"""
 
 
