@@ -159,3 +159,15 @@ def test_a_training_that_goes_on_names_the_best_epoch_of_before(vidcls: Command,
     again = vidcls("fit", "--run", "two", "--ckpt_path", "last", "--trainer.max_epochs", "2")
     assert "  weights: of two/checkpoints/last.ckpt" in again.out
     assert re.search(r"^best: epoch [12] of 2, val/top1 ", again.out, re.MULTILINE)
+
+
+def test_notes_are_left_out_wherever_lightning_has_its_handler(vidcls: Command, tiny: Path) -> None:
+    """It has one elsewhere where the program that imports it logs, too."""
+    for name in ("lightning", "lightning.pytorch"):
+        handler = logging.StreamHandler(said := StringIO())
+        logging.getLogger(name).addHandler(handler)
+        try:
+            assert vidcls("fit", "--config", tiny, "--trainer.fast_dev_run", "1").status == 0
+        finally:
+            logging.getLogger(name).removeHandler(handler)
+        assert said.getvalue() == ""

@@ -11,7 +11,7 @@ import lightning
 
 import vidcls
 
-LOGGERS = ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric")
+LOGGERS = ("lightning", "lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric")
 _PACKAGE = str(Path(vidcls.__file__).parent)
 # Callbacks that a user asks for, such as finders and timers, say what they did.
 _ASKED_FOR = tuple(str(Path(lightning.__file__).parent / "pytorch" / part) for part in ("callbacks", "tuner"))
