@@ -86,15 +86,17 @@ def test_fit_and_test_say_which_videos_of_which_classes_they_work_on(
     words = ["--data.dataset.root", "my_videos", "--trainer.max_epochs", "1", "--run", "mine"]
     outcome = vidcls("fit", "--config", tiny, *words)
     assert outcome.status == 0
-    assert outcome.out.splitlines()[:4] == [
-        f"data set: VideoFolder {my_videos}: 22 videos of 3 classes (left, right, still)",
-        "  train: 12 videos of 3 classes, val: 3 videos of 3 classes, test: 7 videos of 3 classes",
+    assert outcome.out.splitlines()[:6] == [
+        f"data set: VideoFolder {my_videos}",
+        "  22 videos of 3 classes (left, right, still)",
+        "  train: 12 videos, val: 3 videos, test: 7 videos",
+        "  groups: not known (clips of one source video may be on both sides)",
         "  note: folders used as splits: train as train, validation as val, test as test",
         "  note: skipped files without a video suffix: .txt (1)",
     ]
     out = vidcls("test", "--run", run).out.splitlines()
     assert out[0].startswith("data set: VideoFolder ")
-    assert out[1] == "  test: 7 videos of 3 classes"
+    assert out[2] == "  test: 7 videos"
 
 
 def test_data_check_says_what_was_skipped_and_takes_lists_of_any_suffix(vidcls: Command, my_videos: Path) -> None:
@@ -128,7 +130,7 @@ def test_one_that_is_named_is_taken(vidcls: Command, run: Path, my_videos: Path)
     words = ["--data", "video_folder", "--data.dataset.root", my_videos]
     outcome = vidcls("test", "--run", run, *words)
     assert outcome.status == 0
-    assert outcome.out.startswith(f"data set: VideoFolder {my_videos}: ")
+    assert outcome.out.startswith(f"data set: VideoFolder {my_videos}\n")
 
 
 @pytest.mark.parametrize("option", ["seed 1", "val_fraction 0.3", "group_pattern (.)"])

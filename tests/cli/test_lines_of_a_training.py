@@ -4,28 +4,56 @@ from __future__ import annotations
 
 import logging
 import re
+import shlex
 import subprocess
 import sys
+import warnings
+from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from vidcls.callbacks import fit_files
 from vidcls.cli.library_notes import is_worth_reading
+from vidcls.training.machine import this_machine
 
+Command = Callable[..., Any]
+
+NUMBER = r"\d*\.\d+"
+MEASURED = (
+    rf"loss {NUMBER}  val loss {NUMBER}  top1 {NUMBER} \(best {NUMBER}, epoch [12]\)  "
+    rf"[\d.]+ clips/s  waiting \d+ %(  lr {NUMBER})?"
+)
+# Looked up where a process can be started at once.
+LENGTHS = (r"  lengths: 8 frames, 25 frames per second",) if sys.platform == "linux" else ()
 LINES_OF_FIT = (
-    r"data set: VideoFolder .*: 22 videos of 3 classes \(left, right, still\)",
-    r"  train: 12 videos of 3 classes, val: 3 videos of 3 classes, test: 7 videos of 3 classes",
+    r"data set: VideoFolder .*",
+    r"  22 videos of 3 classes \(left, right, still\)",
+    r"  train: 12 videos, val: 3 videos, test: 7 videos",
+    r"  groups: not known \(clips of one source video may be on both sides\)",
+    *LENGTHS,
+    r"clip: 1 frame and 3 flow fields, 32x32 pixels",
+    r"normalisation: RGB by ImageNet's mean and deviation; flow less its mean",
     r"run folder: run",
     r"network: TwoStream, [\d,]+ parameters",
+    r"  spatial: small, from scratch",
+    r"  temporal: small, from scratch",
+    r"device: cpu, \d+ cores?, loading in the process itself",
     r"hint: 6 optimiser steps .*",
-    r"epoch 1 of 2: train/loss \d\.\d{4}, val/loss \d\.\d{4}, val/top1 \d\.\d{4}",
-    r"epoch 2 of 2: train/loss \d\.\d{4}, val/loss \d\.\d{4}, val/top1 \d\.\d{4}",
+    rf"epoch 1/2  {MEASURED}  ETA 0:\d\d",
+    r"expected: \d+ s for the whole training \(2 epochs of \d+ s\)",
+    rf"epoch 2/2  {MEASURED}",
     r"trained: run \(checkpoints/best\.ckpt, checkpoints/last\.ckpt, metrics\.csv, curves\.png\)",
+    r"best: epoch [12] of 2, val/top1 \d?\.\d+",
+    r"next: vidcls test --run run",
 )
 LINES_OF_TEST = (
-    r"data set: VideoFolder .*: 22 videos of 3 classes \(left, right, still\)",
-    r"  test: 7 videos of 3 classes",
+    r"data set: VideoFolder .*",
+    r"  22 videos of 3 classes \(left, right, still\)",
+    r"  test: 7 videos",
     r"test on 7 videos",
     r"  +top1 +mean_class_accuracy",
     *(rf"{part} +\d\.\d{{4}} +\d\.\d{{4}}(  <- the model's answer)?" for part in ("spatial", "temporal", "mean")),
@@ -80,3 +108,70 @@ def test_notes_of_ours_are_shown() -> None:
     assert is_worth_reading(
         logging.LogRecord("lightning.pytorch", logging.INFO, fit_files.__file__, 1, "x", None, None)
     )
+
+
+def test_verbose_behind_any_command_shows_what_the_libraries_note(vidcls: Command, tiny: Path) -> None:
+    handler = logging.StreamHandler(said := StringIO())
+    notes = logging.getLogger("lightning.pytorch")
+    notes.addHandler(handler)
+    try:
+        for words in ([], ["--verbose"]):
+            said.truncate(0)
+            assert vidcls("fit", "--config", tiny, "--trainer.fast_dev_run", "1", *words).status == 0
+            assert ("GPU available" in said.getvalue()) == bool(words)
+        assert vidcls("--help", "--verbose").status == 0
+        assert "--verbose" in vidcls("--help").out
+    finally:
+        notes.removeHandler(handler)
+
+
+def test_a_validation_has_one_table_in_the_words_of_the_test(vidcls: Command, run: Path) -> None:
+    outcome = vidcls("validate", "--run", run)
+    assert outcome.status == 0
+    lines = outcome.out.splitlines()[3:]
+    assert lines[0] == "validation on 3 videos"
+    assert lines[1].split() == ["top1", "mean_class_accuracy"]
+    assert [line.split()[0] for line in lines[2:]] == ["spatial", "temporal", "model", "loss"]
+    assert all(re.fullmatch(r"[a-z]+( +\d\.\d{4})+", line) for line in lines[2:])
+
+
+def test_too_many_worker_processes_are_one_line_of_ours(vidcls: Command, tiny: Path) -> None:
+    num_cores = this_machine().num_cores
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        words = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1", "--trainer.limit_val_batches", "0"]
+        outcome = vidcls("fit", "--config", tiny, "--data.num_workers", 2 * num_cores + 1, *words)
+    assert outcome.status == 0
+    assert outcome.out.count("worker processes on") == 1
+    assert f"hint: {2 * num_cores + 1} worker processes on {num_cores} cores" in outcome.out
+    assert not [w for w in caught if "This DataLoader will create" in str(w.message)]
+
+
+def test_a_training_ends_with_a_command_that_a_shell_takes(vidcls: Command, tiny: Path, tmp_path: Path) -> None:
+    outcome = vidcls("fit", "--config", tiny, "--run", "my runs/one", "--trainer.max_epochs", "1")
+    last = outcome.out.splitlines()[-1]
+    assert last == "next: vidcls test --run 'my runs/one'"
+    assert vidcls(*shlex.split(last.removeprefix("next: vidcls "))).status == 0
+
+
+def test_a_training_that_goes_on_names_the_best_epoch_of_before(vidcls: Command, tiny: Path, tmp_path: Path) -> None:
+    first = vidcls("fit", "--config", tiny, "--run", "one", "--monitor", "train/top1", "--trainer.max_epochs", "1")
+    assert "best: train/top1" in first.out or "best: epoch 1 of 1, train/top1" in first.out
+    vidcls("fit", "--config", tiny, "--run", "two", "--trainer.max_epochs", "1")
+    state = torch.load("two/checkpoints/last.ckpt", weights_only=True)["callbacks"]["BestEpoch"]
+    assert state["epoch"] == 1
+    again = vidcls("fit", "--run", "two", "--ckpt_path", "last", "--trainer.max_epochs", "2")
+    assert "  weights: of two/checkpoints/last.ckpt" in again.out
+    assert re.search(r"^best: epoch [12] of 2, val/top1 ", again.out, re.MULTILINE)
+
+
+def test_notes_are_left_out_wherever_lightning_has_its_handler(vidcls: Command, tiny: Path) -> None:
+    """It has one elsewhere where the program that imports it logs, too."""
+    for name in ("lightning", "lightning.pytorch"):
+        handler = logging.StreamHandler(said := StringIO())
+        logging.getLogger(name).addHandler(handler)
+        try:
+            assert vidcls("fit", "--config", tiny, "--trainer.fast_dev_run", "1").status == 0
+        finally:
+            logging.getLogger(name).removeHandler(handler)
+        assert said.getvalue() == ""

@@ -38,7 +38,9 @@ def test_the_streams_reach_their_ceilings_and_together_know_nearly_everything(
     captured = capsys.readouterr()
     assert main_job.CEILINGS in captured.out
     assert str(run) in captured.out
-    assert "epoch 6 of 6: train/loss " in captured.out
+    assert "epoch 6/6  loss " in captured.out
+    for text in (main_job.ROWS, main_job.NEXT):
+        assert text in captured.out
     said = captured.out + captured.err
     assert [words for words in NOT_NEEDED if words in said] == []
 

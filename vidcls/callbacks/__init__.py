@@ -1,5 +1,6 @@
 """What is logged, written and drawn while a model trains or is tested."""
 
+from vidcls.callbacks.best_epoch import BestEpoch
 from vidcls.callbacks.callback_checks import CallbackChecks
 from vidcls.callbacks.fit_files import FitFiles
 from vidcls.callbacks.flow_bound import FlowBound
@@ -15,6 +16,7 @@ from vidcls.callbacks.skipped_videos import SkippedVideos
 from vidcls.callbacks.speed_up import SpeedUp
 from vidcls.callbacks.stop_at_batch import StopAtBatch
 from vidcls.callbacks.svm_fit import SvmFit
+from vidcls.callbacks.validation_table import ValidationTable
 from vidcls.callbacks.wandb_explanations import WandbExplanations
 from vidcls.callbacks.wandb_media import WandbMedia
 from vidcls.callbacks.wandb_run import WandbRun
@@ -24,6 +26,7 @@ Fast = SpeedUp  # as files written by version 0.1 call it
 
 __all__ = [
     "BestCheckpoint",
+    "BestEpoch",
     "CallbackChecks",
     "Fast",
     "FitFiles",
@@ -40,6 +43,7 @@ __all__ = [
     "StopAtBatch",
     "SvmFit",
     "TensorBoardRun",
+    "ValidationTable",
     "WandbExplanations",
     "WandbMedia",
     "WandbRun",

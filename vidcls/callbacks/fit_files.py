@@ -1,4 +1,4 @@
-"""The end of a training -> a picture of its curves, and where everything lies."""
+"""A training -> its first and last lines, and a picture of its curves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from vidcls.callbacks.first_lines import first_lines
+from vidcls.callbacks.last_lines import last_lines, next_command
 from vidcls.callbacks.pictures import draw_curves
 from vidcls.callbacks.stop_at_batch import was_stopped
 from vidcls.console import say
@@ -13,7 +15,6 @@ from vidcls.files import remove_leftovers
 from vidcls.runs.curves import read_curves
 from vidcls.runs.folder import BEST, CURVES_FILE, LAST, METRICS_FILE, RUN_FILE, checkpoint_in, checkpoint_name
 from vidcls.tasks import HasTask, task_class
-from vidcls.trusted_classes import OPTION, allowed_classes
 
 FILES = (checkpoint_name(BEST), checkpoint_name(LAST), METRICS_FILE, CURVES_FILE)
 
@@ -21,7 +22,7 @@ FEW_STEPS = 100  # the smallest network needs some 100 on the easiest data, the 
 
 
 class FitFiles(Callback):
-    """Draws ``curves.png`` from ``metrics.csv`` and says where the run lies.
+    """Says what is trained, draws ``curves.png`` from ``metrics.csv``, and says what came of it and where it lies.
 
     Args:
         run: the run folder.
@@ -36,8 +37,8 @@ class FitFiles(Callback):
             return
         for name in (*FILES, RUN_FILE):
             remove_leftovers(self.run / name)
-        say(f"run folder: {self.run}")
-        say(_network(pl_module))
+        for line in first_lines(trainer, pl_module, self.run):
+            say(line)
         num_steps = int(trainer.estimated_stepping_batches)
         if num_steps < FEW_STEPS:
             print(
@@ -56,18 +57,10 @@ class FitFiles(Callback):
             task = type(pl_module.task) if isinstance(pl_module, HasTask) else task_class(None)
             draw_curves(metrics, self.run / CURVES_FILE, task)
         written = [name for name in FILES if (self.run / name).is_file()]
-        say(f"trained: {self.run} ({', '.join(written)})")
+        for line in last_lines(trainer, self.run, written):
+            say(line)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
         """Say how a training that was stopped goes on."""
         if was_stopped(trainer, exception) and trainer.is_global_zero and checkpoint_in(self.run, LAST).is_file():
-            allowed = "".join(f" {OPTION} {prefix}" for prefix in allowed_classes())
-            say(f"stopped: {self.run}: vidcls fit --run {self.run} --ckpt_path last{allowed} goes on")
-
-
-def _network(model: LightningModule) -> str:
-    """``network: TwoStream, 68,936 parameters``, and how many of them learn where some do not."""
-    num_all = sum(parameter.numel() for parameter in model.parameters())
-    num_trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    trained = "" if num_trained == num_all else f", {num_trained:,} of them trained"
-    return f"network: {type(model).__name__}, {num_all:,} parameters{trained}"
+            say(f"stopped: {self.run}: {next_command('fit', self.run, '--ckpt_path', LAST)} goes on")

@@ -2,104 +2,258 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from typing import Any, TypeAlias
+import time
+from contextlib import ExitStack
+from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 
+from vidcls.callbacks.above_line import notes_above
+from vidcls.callbacks.best_epoch import best_checkpoint, best_of
+from vidcls.callbacks.pace import Pace, num_epochs
+from vidcls.callbacks.progress_text import SEPARATOR, Progress, clock, duration, num_columns
+from vidcls.callbacks.run_facts import RunFacts
 from vidcls.console import say
 from vidcls.tasks import HasTask
 
-# By their names in the log, and as they are called where there is little room.
-MOVING = {"train/loss": "loss", "clips/s": "clips/s", "waiting": "waiting"}
-KEPT = ("train/loss", "val/loss")
-_Metrics: TypeAlias = dict[str, int | str | float | dict[str, float]]
-_FORMAT = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+SECONDS_BETWEEN = 0.1  # from one change of the line to the next
 
 
 class ProgressLine(TQDMProgressBar):
-    """Shows batches, loss, clips/s and waiting on stderr where that is a terminal, and prints each epoch's results.
+    """Shows one line on stderr where that is a terminal, and prints each epoch's results.
 
-    Where output goes into a file there are the lines of the epochs alone: a line that moves would fill it.
+    See :mod:`vidcls.callbacks.progress_text` for the line, which has what fits into the terminal. What is printed,
+    logged or warned of meanwhile stands above it. Where output goes into a file, only the epochs have lines.
 
     Args:
         refresh_rate: batches from one change of the line to the next.
     """
 
-    BAR_FORMAT = _FORMAT
-
     def __init__(self, refresh_rate: int = 1) -> None:
         super().__init__(refresh_rate=refresh_rate)
+        self._pace = Pace()
+        self._bar: Tqdm | None = None
+        self._above = ExitStack()
+        self._changed = 0.0
+        self._started = 0.0
+        self._first_epoch = 0
+        self._validated_epoch: int | None = None
         if not sys.stderr.isatty():
             self.disable()
 
-    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> _Metrics:
-        """What moves, in so few letters that it fits into one line."""
-        metrics = super().get_metrics(trainer, pl_module)
-        return {short: metrics[name] for name, short in MOVING.items() if name in metrics}
+    # --- training -----------------------------------------------------------------------------------------------
 
-    def on_train_epoch_start(self, trainer: Trainer, *more: object) -> None:
-        """Count epochs from 1, as the lines that stay do."""
-        super().on_train_epoch_start(trainer, *more)
-        self.train_progress_bar.set_description(_number(trainer))
+    def on_sanity_check_start(self, *_: Any) -> None:
+        """The check before the first epoch has nothing to tell."""
 
-    def on_validation_batch_start(self, trainer: Trainer, *more: Any, **by_name: Any) -> None:
-        """There is one loader: its number says nothing."""
-        super().on_validation_batch_start(trainer, *more, **by_name)
-        self.val_progress_bar.set_description(self.validation_description)
+    def on_sanity_check_end(self, *_: Any) -> None:
+        """Nor at its end."""
+        self.reset_dataloader_idx_tracker()
 
-    def on_test_batch_start(self, trainer: Trainer, *more: Any, **by_name: Any) -> None:
-        """There is one loader: its number says nothing."""
-        super().on_test_batch_start(trainer, *more, **by_name)
-        self.test_progress_bar.set_description(self.test_description)
+    def on_train_start(self, trainer: Trainer, *_: Any) -> None:
+        """Begin the line."""
+        self._pace, self._first_epoch, self._validated_epoch = Pace(), trainer.current_epoch, None
+        self._begin()
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the epoch."""
-        super().on_train_epoch_end(trainer, pl_module)
+    def on_train_epoch_start(self, trainer: Trainer, *_: Any) -> None:
+        """Count the epoch's time from now on."""
+        self._pace.start_epoch(time.monotonic())
+        self._show(trainer, self._place(0, self.total_train_batches))
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,  # noqa: ARG002
+        outputs: object,  # noqa: ARG002
+        batch: object,  # noqa: ARG002
+        batch_idx: int,
+    ) -> None:
+        """Show how far the epoch is."""
+        self._pace.end_batch(batch_idx + 1, time.monotonic())
+        if self._is_due(batch_idx + 1, self.total_train_batches):
+            self._show(trainer, self._place(batch_idx + 1, self.total_train_batches))
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Print the epoch, and after the first one how long the whole will take."""
+        self._pace.end_epoch(time.monotonic())
         if not trainer.is_global_zero:
             return
-        if self.is_enabled:
-            self.train_progress_bar.clear()
-        say(_line(trainer, pl_module))
+        say(self._progress(trainer, ended=True).line(num_columns(sys.stdout)))
+        if self._pace.num_epochs == 1:
+            self._say_expected(num_epochs(trainer) - self._first_epoch)
 
-    def init_sanity_tqdm(self) -> Tqdm:
-        """The check before the first epoch has nothing to tell."""
-        return self._bar("checking", is_off=True)
+    def _say_expected(self, epochs: float) -> None:
+        """Say how long all epochs of this training take, where more than one is to come."""
+        seconds = self._pace.epoch_seconds(0)
+        if seconds is not None and math.isfinite(epochs) and epochs > 1:
+            what = "the rest of the training" if self._first_epoch else "the whole training"
+            say(f"expected: {duration(epochs * seconds)} for {what} ({epochs:.3g} epochs of {duration(seconds)})")
 
-    def init_train_tqdm(self) -> Tqdm:
-        """The line of an epoch."""
-        return self._bar(self.train_description)
+    def on_train_end(self, *_: Any) -> None:
+        """Clear the line."""
+        self._end()
 
-    def init_validation_tqdm(self) -> Tqdm:
-        """The line of a validation, below that of the epoch."""
-        return self._bar(self.validation_description, position=int(self.trainer.state.fn != "validate"))
+    def on_exception(self, *_: Any) -> None:
+        """Clear the line."""
+        self._end()
 
-    def init_test_tqdm(self) -> Tqdm:
-        """The line of a test."""
-        return self._bar(self.test_description)
+    def teardown(self, *_: Any, **__: Any) -> None:
+        """Clear the line."""
+        self._end()
 
-    def _bar(self, description: str, *, position: int = 0, is_off: bool = False) -> Tqdm:
-        return Tqdm(
-            desc=description,
-            position=position,
-            disable=self.is_disabled or is_off,
-            leave=False,
-            dynamic_ncols=True,
-            file=sys.stderr,
-            smoothing=0,
-            bar_format=self.BAR_FORMAT,
+    # --- validation and test ------------------------------------------------------------------------------------
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Begin a line, unless a training has one."""
+        if trainer.state.fn == "validate":
+            self._begin()
+
+    def on_validation_batch_start(self, *_: Any, **__: Any) -> None:
+        """There is one loader, and one line."""
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,  # noqa: ARG002
+        outputs: object,  # noqa: ARG002
+        batch: object,  # noqa: ARG002
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Show how far the validation is."""
+        if not trainer.sanity_checking:
+            self.has_dataloader_changed(dataloader_idx)
+            self._evaluated(trainer, "validation", batch_idx + 1, self.total_val_batches_current_dataloader)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Note that its scores are those of this epoch."""
+        self.reset_dataloader_idx_tracker()
+        if trainer.state.fn == "validate":
+            self._end()
+        elif not trainer.sanity_checking:
+            self._validated_epoch = trainer.current_epoch
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Begin the line."""
+        self._begin()
+
+    def on_test_batch_start(self, *_: Any, **__: Any) -> None:
+        """There is one loader, and one line."""
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,  # noqa: ARG002
+        outputs: object,  # noqa: ARG002
+        batch: object,  # noqa: ARG002
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Show how far the test is."""
+        self.has_dataloader_changed(dataloader_idx)
+        self._evaluated(trainer, "test", batch_idx + 1, self.total_test_batches_current_dataloader)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Clear the line."""
+        self._end()
+        self.reset_dataloader_idx_tracker()
+
+    def print(self, *args: Any, sep: str = " ", **kwargs: Any) -> None:
+        """Print above the line, as Lightning's modules do it."""
+        print(*args, sep=sep, **kwargs)
+
+    # --- the line -----------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._end()
+        if self.is_disabled:
+            return
+        self._bar = Tqdm(leave=False, file=sys.stderr, bar_format="{desc}")
+        self._above.enter_context(notes_above(self._bar))
+        self._changed, self._started = 0.0, time.monotonic()
+
+    def _end(self) -> None:
+        self._above.close()
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _is_due(self, done: int, total: float) -> bool:
+        is_last = done == total
+        is_time = done % self.refresh_rate == 0 and time.monotonic() - self._changed >= SECONDS_BETWEEN
+        return self._bar is not None and (is_last or is_time)
+
+    def _show(self, trainer: Trainer, place: str) -> None:
+        if self._bar is not None:
+            self._write(self._progress(trainer, place=place).line(num_columns(sys.stderr)))
+
+    def _write(self, line: str) -> None:
+        assert self._bar is not None
+        self._changed = time.monotonic()
+        self._bar.set_description_str(line)
+
+    def _evaluated(self, trainer: Trainer, what: str, done: int, total: float) -> None:
+        """Show a validation or test: within the line of the training, or alone."""
+        if not self._is_due(done, total):
+            return
+        place = f"{what} {self._place(done, total)}"
+        if trainer.state.fn == "fit":
+            self._show(trainer, place)
+            return
+        words = [place]
+        if math.isfinite(total) and done < total:
+            words.append(f"ETA {clock((time.monotonic() - self._started) / done * (total - done))}")
+        self._write(SEPARATOR.join(words)[: (num_columns(sys.stderr) or sys.maxsize) - 1])
+
+    @staticmethod
+    def _place(done: int, total: float) -> str:
+        return f"{done}/{total:.0f}" if math.isfinite(total) else str(done)
+
+    def _progress(self, trainer: Trainer, *, place: str | None = None, ended: bool = False) -> Progress:
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if ended and self._validated_epoch != trainer.current_epoch:  # those of an earlier epoch are not this one's
+            metrics = {name: value for name, value in metrics.items() if not name.startswith("val/")}
+        score = _score_name(trainer)
+        rate, waiting = _speed(trainer, ended=ended)
+        total, of_epoch = num_epochs(trainer), self.total_train_batches
+        left = self._pace.seconds_left(
+            time.monotonic(), num_epochs=total - self._first_epoch, batches_of_epoch=of_epoch
+        )
+        rates = [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups]
+        device = trainer.strategy.root_device
+        return Progress(
+            epoch=trainer.current_epoch + 1,
+            num_epochs=math.ceil(total) if math.isfinite(total) else None,
+            place=place,
+            loss=metrics.get("train/loss"),
+            val_loss=metrics.get("val/loss") if score != "val/loss" else None,
+            score_name=score.removeprefix("val/").replace("/", " ") if score != "val/loss" else "val loss",
+            score=metrics.get(score),
+            best=best_of(trainer),
+            clips_per_second=rate,
+            waiting_share=waiting,
+            learning_rate=max(rates, default=0.0) or None,  # a schedule that has ended has none
+            memory_bytes=torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
+            seconds_left=None if ended and not left else left,
         )
 
 
-def _number(trainer: Trainer) -> str:
-    has_end = trainer.max_epochs is not None and trainer.max_epochs > 0
-    return f"epoch {trainer.current_epoch + 1}" + (f" of {trainer.max_epochs}" if has_end else "")
+def _score_name(trainer: Trainer) -> str:
+    """The number that the best epoch is best at; where nothing watches one, the main metric of the task."""
+    checkpoint = best_checkpoint(trainer)
+    if checkpoint is not None and checkpoint.monitor is not None:
+        return checkpoint.monitor
+    model = trainer.lightning_module
+    return f"val/{model.task.main_metric}" if isinstance(model, HasTask) else "val/loss"
 
 
-def _line(trainer: Trainer, model: LightningModule) -> str:
-    metrics = trainer.callback_metrics
-    kept = (*KEPT, f"val/{model.task.main_metric}") if isinstance(model, HasTask) else KEPT
-    values = [f"{name} {float(metrics[name]):.4f}" for name in kept if name in metrics]
-    return f"{_number(trainer)}: {', '.join(values)}" if values else _number(trainer)
+def _speed(trainer: Trainer, *, ended: bool) -> tuple[float | None, float | None]:
+    """Clips per second and the share of waiting: of the last seconds, or of the epoch where it has ended."""
+    facts = next((callback for callback in trainer.callbacks if isinstance(callback, RunFacts)), None)  # type: ignore[attr-defined]
+    times = None if facts is None else facts.epoch_times if ended else facts.shown_times
+    return (times.clips_per_second, times.waiting_share) if times is not None else (None, None)

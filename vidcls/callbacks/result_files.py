@@ -114,16 +114,23 @@ def scored_videos(scores: VideoScores, records: Sequence[VideoRecord], row: str 
     )
 
 
-def table_text(table: Mapping[str, Mapping[str, float]], *, fusion: str | None, num_videos: int) -> str:
+def table_text(
+    table: Mapping[str, Mapping[str, float]], *, fusion: str | None, num_videos: int, command: str = "test"
+) -> str:
     """The table for a terminal: a line for each part and each fusion; the model's own answer is marked."""
     columns = list(table[MODEL_ROW])
-    head = f"{'':<12}" + "".join(f"{column:>21}" for column in columns)
-    lines = [f"test on {num_videos} videos", head]
-    for row, metrics in table.items():
+    widths = {column: max(8, len(column) + 2) for column in columns}
+    head = f"{'':<12}" + "".join(f"{column:>{widths[column]}}" for column in columns)
+
+    def numbers(row: str) -> str:
+        return f"{row:<12}" + "".join(f"{table[row][column]:>{widths[column]}.4f}" for column in columns)
+
+    lines = [f"{command} on {num_videos} videos", head]
+    for row in table:
         if row == MODEL_ROW and fusion is not None:
             continue
         mark = "  <- the model's answer" if row == fusion else ""
-        lines.append(f"{row:<12}" + "".join(f"{metrics[column]:>21.4f}" for column in columns) + mark)
+        lines.append(numbers(row) + mark)
     if fusion is not None and fusion not in table:
-        lines.append(f"{MODEL_ROW:<12}" + "".join(f"{table[MODEL_ROW][column]:>21.4f}" for column in columns))
+        lines.append(numbers(MODEL_ROW))
     return "\n".join(lines)

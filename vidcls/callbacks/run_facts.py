@@ -23,7 +23,7 @@ HINT_SHARE = 0.2
 
 
 @dataclass
-class _Times:
+class BatchTimes:
     """Of the training batches of the first process, from the second of each epoch on."""
 
     waiting_seconds: float = 0.0
@@ -31,17 +31,20 @@ class _Times:
     num_clips: int = 0
 
     def add(self, waited: float, worked: float, num_clips: int) -> None:
+        """Count a batch."""
         self.waiting_seconds += waited
         self.working_seconds += worked
         self.num_clips += num_clips
 
     @property
     def waiting_share(self) -> float | None:
+        """Of the time; None before the second batch."""
         total = self.waiting_seconds + self.working_seconds
         return self.waiting_seconds / total if total else None
 
     @property
     def clips_per_second(self) -> float | None:
+        """Of all processes together; None before the second batch."""
         total = self.waiting_seconds + self.working_seconds
         return self.num_clips / total if total else None
 
@@ -63,7 +66,11 @@ class RunFacts(Callback):
     def __init__(self, run: Path) -> None:
         self.run = run
         self._facts: dict[str, object] = {}
-        self._times, self._recent = _Times(), _Times()
+        self.epoch_times = BatchTimes()
+        """Of the running epoch."""
+        self.shown_times: BatchTimes | None = None
+        """Of the last seconds, as the progress line shows them; None in the first ones of a training."""
+        self._times, self._recent = BatchTimes(), BatchTimes()
         self._started = self._shown = self._waited = 0.0
         self._hint_given = False
         self._earlier: list[Mapping[str, object]] = []
@@ -72,7 +79,8 @@ class RunFacts(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note what is known now."""
-        self._times, self._recent, self._batch_ended = _Times(), _Times(), None
+        self._times, self._recent, self._batch_ended = BatchTimes(), BatchTimes(), None
+        self.shown_times = None
         self._started = self._shown = time.monotonic()
         self._hint_given = False
         if not trainer.is_global_zero:
@@ -99,6 +107,7 @@ class RunFacts(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """The wait for the first batch is one for the workers to start."""
         self._batch_ended = None
+        self.epoch_times = BatchTimes()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """What a validation in the middle of an epoch takes is no waiting."""
@@ -118,7 +127,7 @@ class RunFacts(Callback):
         if self._batch_ended is not None:
             waited = self._waited - waited_before
             worked = now - self._batch_ended - waited
-            for times in (self._times, self._recent):
+            for times in (self._times, self._recent, self.epoch_times):
                 times.add(waited, worked, len(batch["label"]) * trainer.world_size)
             if now - self._shown >= SECONDS_BETWEEN:
                 self._show(trainer, pl_module)
@@ -133,7 +142,7 @@ class RunFacts(Callback):
         if not self._hint_given and share > HINT_SHARE:
             self._hint_given = True
             rank_zero_info(_hint(share, trainer))
-        self._recent, self._shown = _Times(), time.monotonic()
+        self.shown_times, self._recent, self._shown = self._recent, BatchTimes(), time.monotonic()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Write what has been counted, so that a stop loses no more than an epoch of it."""

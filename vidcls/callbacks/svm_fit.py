@@ -19,6 +19,10 @@ from vidcls.training.svm_fusion import SvmFusion
 Scored = tuple[Tensor, Tensor, Tensor]  # positions (B,), probabilities (P, B, K), labels (B,)
 
 
+NUM_COLUMNS = 60  # one line, however narrow the terminal
+LINE = "{desc}  {n_fmt}/{total_fmt}  ETA {remaining}"
+
+
 class SvmFit(Callback):
     """Fits the fusion by a linear SVM on the training videos, one centred clip each, when ``fit`` has ended.
 
@@ -63,7 +67,7 @@ def _complete(file: Path, trainer: Trainer, model: VideoClassifier, svm: SvmFusi
     trained = {name: value.detach().clone() for name, value in model.state_dict().items()}
     try:
         model.load_state_dict(trainer.strategy.broadcast(content["state_dict"]))
-        title = f"fitting the SVM of {file.stem}"
+        title = f"fusion svm of {file.stem}.ckpt"
         scored = _of_all_processes(_training_scores(model, data, title=title, is_told=on_first), trainer)
         if on_first:
             order = torch.cat([positions for positions, _, _ in scored]).argsort()
@@ -96,7 +100,8 @@ def _training_scores(model: VideoClassifier, data: VideoDataModule, *, title: st
     scored: list[Scored] = []
     scorer = Scorer.of(model, data.input_settings)
     loader = data.single_view_loader("train")
-    for batch in tqdm(loader, desc=title, unit="batch", leave=False, mininterval=1, disable=None if is_told else True):
+    told = None if is_told else True  # None: where it is a terminal
+    for batch in tqdm(loader, desc=title, leave=False, mininterval=1, disable=told, ncols=NUM_COLUMNS, bar_format=LINE):
         if len(batch["label"]) == 0:  # every file of it was left out, or there are more processes than batches
             continue
         rows = scorer.clips(batch["streams"])  # as loaded: never mixed, though a training is running

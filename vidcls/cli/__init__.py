@@ -40,6 +40,7 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
   doctor     what is installed, what is missing and how to get it
 
   --debug    behind any command: the whole traceback where something goes wrong
+  --verbose  behind any command: what the libraries note too, such as seeds, devices and restored checkpoints
   --allow-class PACKAGE
              behind any command: configurations and checkpoints may name classes of this package of yours, which runs
              its code; classes that you type yourself, as in --model mypackage.Net, need no such option
@@ -54,9 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status: 0 done, 1 partly failed, 2 bad input."""
     tolerate_any_text()
     arguments = list(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in arguments
-    if debug:
-        arguments.remove("--debug")
+    debug, verbose = (flag in arguments for flag in ("--debug", "--verbose"))
+    arguments = [word for word in arguments if word not in ("--debug", "--verbose")]
+    _show_notes(verbose=verbose)
     try:
         return _run(arguments)
     except VidclsError as error:
@@ -97,7 +98,6 @@ def _run(arguments: list[str]) -> int:
     rest = trust(rest)
     if rest and (longer := f"{command} {rest[0]}") in COMMANDS:
         command, rest = longer, rest[1:]
-    _show_notes()
     found = COMMANDS[command]
     run: Callable[[list[str]], int] = resolve_name(found) if isinstance(found, str) else found
     return run(rest)
@@ -157,11 +157,14 @@ def data(argv: list[str]) -> int:
     raise ConfigurationError(f"data: {given}: {hint}{' ' if hint else ''}use vidcls data {'|'.join(names)}")
 
 
-def _show_notes() -> None:
-    """Let the first process show on stderr what the package notes, such as which weights were left out."""
+def _show_notes(*, verbose: bool) -> None:
+    """Let the first process show on stderr what the package notes, such as which weights were left out.
+
+    The level of the package's own logger says everywhere how much is to be shown: DEBUG is ``--verbose``.
+    """
     if os.environ.get("LOCAL_RANK", "0") == "0" and logging.lastResort is not None:
-        logging.getLogger("vidcls").setLevel(logging.INFO)
-        logging.lastResort.setLevel(logging.INFO)
+        logging.getLogger("vidcls").setLevel(logging.DEBUG if verbose else logging.INFO)
+        logging.lastResort.setLevel(logging.DEBUG if verbose else logging.INFO)
         logging.lastResort.setFormatter(_VisibleFormatter())
 
 

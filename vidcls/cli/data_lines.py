@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vidcls.datasets.checks import first_few
 from vidcls.files import printable
@@ -20,16 +20,28 @@ def data_lines(data: VideoDataModule, splits: Sequence[Split] = SPLITS) -> list[
     dataset = data.dataset
     present = {name for record in data.records for name in record.classes}
     names = [name for name in data.class_names if name in present]
+    counts = {split: [record for record in data.records if record.split == split] for split in splits}
     lines = [
-        f"data set: {type(dataset).__name__} {dataset.source or dataset.root}: {len(data.records)} videos of "
-        f"{len(names)} classes ({first_few(names)})",
-        "  " + ", ".join(f"{split}: {_counts(data.records, split)}" for split in splits),
+        f"data set: {type(dataset).__name__} {dataset.source or dataset.root}",
+        f"  {len(data.records):,} videos of {len(names)} classes ({first_few(names)})",
+        "  " + ", ".join(f"{split}: {_counts(found, len(names))}" for split, found in counts.items()),
+        *([] if len(splits) < len(SPLITS) else [f"  groups: {_groups(counts)}"]),
         *(f"  note: {note}" for note in dataset.notes),
     ]
     return [printable(" ".join(line.split("\n"))) for line in lines]
 
 
-def _counts(records: Sequence[VideoRecord], split: Split) -> str:
-    found = [record.classes for record in records if record.split == split]
-    names = {name for classes in found for name in classes}
-    return f"{len(found)} videos of {len(names)} classes" if found else "no videos"
+def _counts(records: Sequence[VideoRecord], num_classes: int) -> str:
+    """How many videos, and of how many classes where some are missing."""
+    names = {name for record in records for name in record.classes}
+    if not records:
+        return "no videos"
+    of = "" if len(names) == num_classes else f" of {len(names)} classes"
+    return f"{len(records):,} video{'s' if len(records) > 1 else ''}{of}"
+
+
+def _groups(by_split: Mapping[Split, Sequence[VideoRecord]]) -> str:
+    groups = {split: {record.group for record in records} - {None} for split, records in by_split.items()}
+    if not any(groups.values()):
+        return "not known (clips of one source video may be on both sides)"
+    return ", ".join(f"{split} {len(found):,}" for split, found in groups.items() if found)

@@ -11,7 +11,7 @@ import lightning
 
 import vidcls
 
-LOGGERS = ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric")
+LOGGERS = ("lightning", "lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric")
 _PACKAGE = str(Path(vidcls.__file__).parent)
 # Callbacks that a user asks for, such as finders and timers, say what they did.
 _ASKED_FOR = tuple(str(Path(lightning.__file__).parent / "pytorch" / part) for part in ("callbacks", "tuner"))
@@ -22,17 +22,29 @@ ADVICE = (
     "is smaller than the logging",
     "callbacks used to create the checkpoint",
     "isinstance\\(treespec, LeafSpec\\)",
+    "Checkpoint directory .* exists and is not empty",  # as where a training goes on
+    "This DataLoader will create",  # vidcls says so itself, once
 )
+
+
+def is_verbose() -> bool:
+    """Whether ``--verbose`` stands behind the command."""
+    return logging.getLogger("vidcls").isEnabledFor(logging.DEBUG)
 
 
 def quiet_libraries() -> None:
     """Show what vidcls and asked-for callbacks note, and of the libraries themselves warnings and errors alone.
 
-    Left out is, among others, which devices are not there, which seed was set and that the last epoch was reached.
+    Left out is, among others, which devices are not there, which seed was set and that the last epoch was reached; with
+    ``--verbose`` nothing is.
     """
     for name in LOGGERS:
         for handler in logging.getLogger(name).handlers:
-            handler.addFilter(is_worth_reading)
+            handler.removeFilter(is_worth_reading)
+            if not is_verbose():
+                handler.addFilter(is_worth_reading)
+    if is_verbose():
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for message in ADVICE:
         warnings.filterwarnings("ignore", message=f".*{message}.*")

@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import Logger
 
 from vidcls.callbacks import (
     BestCheckpoint,
+    BestEpoch,
     CallbackChecks,
     FitFiles,
     FlowBound,
@@ -24,6 +25,7 @@ from vidcls.callbacks import (
     StopAtBatch,
     SvmFit,
     TensorBoardRun,
+    ValidationTable,
     WandbExplanations,
     WandbMedia,
     WandbRun,
@@ -48,6 +50,7 @@ def fit_callbacks(run: Path, stop: StopAtBatch, *, monitor: str, save_every_n_st
         ProcessWatchdog(),
         stop,
         CallbackChecks(),
+        BestEpoch(),
         BestCheckpoint(run / CHECKPOINTS, monitor=monitor),
         *last_checkpoints(run / CHECKPOINTS, every_n_steps=save_every_n_steps),
         LearningRateMonitor(logging_interval="step"),
@@ -72,7 +75,7 @@ def evaluation_callbacks(run: Path, stop: StopAtBatch, *, checkpoint: Path | Non
     """
     results = results_folder(run, dataset)
     files = ResultFiles(results, checkpoint=checkpoint, dataset=dataset)
-    return [ProcessWatchdog(), stop, files, FlowBound(), WandbMedia(), WandbExplanations(results)]
+    return [ProcessWatchdog(), stop, files, ValidationTable(), FlowBound(), WandbMedia(), WandbExplanations(results)]
 
 
 def progress_callbacks(trainer: Namespace) -> list[Callback]:

@@ -253,6 +253,6 @@ class VidclsCLI(LightningCLI):
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, object]:
         kwargs: dict[str, object] = super()._prepare_subcommand_kwargs(subcommand) | {"weights_only": True}
-        if subcommand == "test":
+        if subcommand != "fit":
             kwargs["verbose"] = False  # our own table says it
         return kwargs

@@ -1,0 +1,59 @@
+"""A training that has ended -> the lines that say what came of it, and what to do next.
+
+::
+
+    trained: runs/conv3d/2026-01-31_12-00-00 (checkpoints/best.ckpt, checkpoints/last.ckpt, metrics.csv, curves.png)
+    best: epoch 31 of 40, val/top1 .65
+    next: vidcls test --run runs/conv3d/2026-01-31_12-00-00
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from lightning.pytorch import Trainer
+
+from vidcls.callbacks.best_epoch import best_checkpoint, best_of
+from vidcls.callbacks.progress_text import short_number
+from vidcls.loading import VideoDataModule
+from vidcls.runs.folder import BEST, LAST, checkpoint_in
+from vidcls.trusted_classes import OPTION, allowed_classes
+
+
+def last_lines(trainer: Trainer, run: Path, written: Sequence[str]) -> list[str]:
+    """What a user wants to know at the end, and a command that can be pasted.
+
+    Args:
+        trainer: its training has ended.
+        run: the run folder.
+        written: the files in it that are worth naming.
+    """
+    lines = [f"trained: {run} ({', '.join(written)})"]
+    checkpoint = best_checkpoint(trainer)
+    if checkpoint is not None and checkpoint.best_model_score is not None:
+        value, best = float(checkpoint.best_model_score), best_of(trainer)
+        epoch = ""
+        if best is not None and best.epoch is not None and best.value == value:
+            epoch = f"epoch {best.epoch} of {trainer.current_epoch}, "
+        lines.append(f"best: {epoch}{checkpoint.monitor} {short_number(value)}")
+    return [*lines, *_next(trainer, run)]
+
+
+def next_command(command: str, run: Path, *words: str) -> str:
+    """A command about a run that a shell takes as it is, with the classes that were allowed for the training."""
+    allowed = [word for prefix in allowed_classes() for word in (OPTION, prefix)]
+    return shlex.join(["vidcls", command, "--run", str(run), *words, *allowed])
+
+
+def _next(trainer: Trainer, run: Path) -> list[str]:
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    if not isinstance(data, VideoDataModule):
+        return []
+    has_test = any(record.split == "test" for record in data.records)
+    names = [name for name in (BEST, LAST) if checkpoint_in(run, name).is_file()]
+    if not names:
+        return []
+    which = () if names[0] == BEST else ("--ckpt_path", names[0])
+    return [f"next: {next_command('test' if has_test else 'validate', run, *which)}"]
