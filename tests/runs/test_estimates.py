@@ -116,7 +116,7 @@ def test_a_test_that_shows_nothing_says_so_with_hits_interval_chance_and_largest
     top1, without, verdict, mean, groups = lines(labels, scores)
     assert re.fullmatch(r"top-1 50\.0 % \(5 of 10 videos\); 95 % interval [12]0\.0 to 80\.0 % over 10 videos", top1)
     assert without == '  without looking at the videos: guessing 50.0 %, always "a" 60.0 %'
-    assert verdict == '  this test does not show that the model is better than always "a" (60.0 %)'
+    assert verdict == '  this does not show that the model is better than always "a" (60.0 %)'
     assert mean.startswith("mean class accuracy 50.0 %; 95 % interval")
     assert "no groups are known" in groups
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from vidcls.callbacks.result_files import table_text
+from vidcls.callbacks.validation_reading import validation_reading
 from vidcls.inference import HasParts
 from vidcls.loading import VideoDataModule
 from vidcls.tasks import HasTask
@@ -36,3 +37,5 @@ class ValidationTable(Callback):
         print(table_text(table, fusion=None, num_videos=len(data.split("val")), command="validation"))
         if loss is not None:
             print(f"loss {loss:.4f}")
+        for line in validation_reading(data, getattr(pl_module, "validated", {})):
+            print(line)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vidcls.runs.results import ScoredVideos
 from vidcls.tasks import MetricName
+from vidcls.tasks.accuracies import accuracy
 from vidcls.tasks.task import Measure
 
 NUM_DRAWS = 2000
@@ -49,6 +50,23 @@ def estimates(videos: ScoredVideos, *, seed: int = 0) -> list[Estimate]:
     measures = {name.key: videos.measures[name.key] for name in names}
     intervals = group_intervals([measures], [videos.independent_groups], seed=seed)
     return [Estimate(name, measures[name.key](None), intervals[name.key]) for name in names]
+
+
+def hit_estimate(
+    name: MetricName, is_correct: NDArray[np.bool_], groups: Sequence[str | None], *, seed: int = 0
+) -> Estimate:
+    """The share of right videos, with its interval over groups.
+
+    Args:
+        name: of the metric.
+        is_correct: whether each video was right ``(N,)``.
+        groups: of the videos ``(N,)``; None or empty text for a video that is a group of its own.
+        seed: of the draws.
+    """
+    own = [f"group {group}" if group else f"video {number}" for number, group in enumerate(groups)]
+    measures: dict[str, Measure] = {name.key: lambda weights: accuracy(is_correct, weights=weights)}
+    intervals = group_intervals([measures], [own], seed=seed)
+    return Estimate(name, accuracy(is_correct), intervals[name.key])
 
 
 def mean_intervals(tests: Sequence[ScoredVideos], *, seed: int = 0) -> dict[str, Interval | None]:
