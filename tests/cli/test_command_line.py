@@ -30,6 +30,16 @@ print("loaded:", *[name for name in {HEAVY!r} if name in sys.modules])
     assert done.stdout.splitlines()[-1].strip() == "loaded:"
 
 
+def test_the_package_runs_as_a_module() -> None:
+    for words, status, text in (
+        (["--version"], 0, __version__),
+        (["--help"], 0, "python -m vidcls COMMAND"),
+        (["x"], 2, ""),
+    ):
+        done = subprocess.run([sys.executable, "-m", "vidcls", *words], capture_output=True, text=True)
+        assert (done.returncode, text in done.stdout) == (status, True), done
+
+
 def test_help_names_every_command(vidcls: Command) -> None:
     outcome = vidcls("--help")
     assert outcome.status == 0
@@ -45,7 +55,9 @@ def test_the_version_is_the_version(vidcls: Command) -> None:
 
 def test_what_is_no_command_is_answered_with_those_that_are(vidcls: Command) -> None:
     line = vidcls("train", "--config", "two_stream").refusal()
-    assert "unknown command 'train': use one of demo, flow, data, fit, validate, test, predict, " in line
+    assert (
+        "unknown command 'train': did you mean fit? use one of demo, flow, data, fit, validate, test, predict, " in line
+    )
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

@@ -24,6 +24,15 @@ def in_two_processes(folder: Path, *words: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_torchrun_takes_run_for_an_option_of_its_own_and_leaves_run_dir_alone() -> None:
+    from torch.distributed.run import parse_args
+
+    words = ["--nproc_per_node", "2", "-m", "vidcls", "fit", "--config", "two_stream"]
+    assert parse_args([*words, "--run_dir", "out"]).training_script_args[-2:] == ["--run_dir", "out"]
+    with pytest.raises(SystemExit):
+        parse_args([*words, "--run", "out"])
+
+
 def test_two_processes_write_the_test_files_of_one(vidcls: Command, tiny: Path, run: Path, tmp_path: Path) -> None:
     assert vidcls("test", "--config", tiny, "--ckpt_path", "best").status == 0
     by_one = {name: (run / name).read_bytes() for name in RESULTS}

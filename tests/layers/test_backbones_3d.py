@@ -89,7 +89,7 @@ def test_names_that_mean_3d_networks() -> None:
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are() -> None:
-    with pytest.raises(ValueError, match=r"unknown 3D backbone 'resnet18': use one of these .small_3d, .*i3d_resnet50"):
+    with pytest.raises(ValueError, match=r"unknown 3D backbone 'resnet18': use one of these: small_3d, .*i3d_resnet50"):
         build_backbone_3d("resnet18")
     with pytest.raises(ValueError, match="unknown 3D backbone 'i3d_vgg16'"):
         build_backbone_3d("i3d_vgg16")

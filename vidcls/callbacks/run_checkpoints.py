@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vidcls.errors import ConfigurationError
 from vidcls.runs.folder import BEST, LAST
+from vidcls.spelling import did_you_mean
 from vidcls.types import Batch
 
 
@@ -36,7 +37,10 @@ class BestCheckpoint(ModelCheckpoint):
         measured = sorted(name for name in trainer.callback_metrics if name.startswith("val/"))
         monitor = str(self.monitor)
         if measured and monitor not in measured and not monitor.startswith("train/"):
-            raise ConfigurationError(f"--monitor {monitor}: is not measured: use one of {', '.join(measured)}")
+            hint = f"{found} " if (found := did_you_mean(monitor, measured)) else ""
+            raise ConfigurationError(
+                f"--monitor {monitor}: is not measured: {hint}{' ' if hint else ''}use one of {', '.join(measured)}"
+            )
 
     def load_state_dict(self, state_dict: dict[str, object]) -> None:
         """Take over the best value so far, also where the run folder was moved; without its file it counts no more."""

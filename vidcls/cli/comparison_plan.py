@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from vidcls.cli.accelerator import check_accelerator
 from vidcls.cli.resolved_config import plain, resolved_fit
 from vidcls.cli.words import Words
 from vidcls.compare.clips import check_same_videos
@@ -67,7 +68,9 @@ def _arguments(options: Namespace, passed_on: Sequence[str]) -> dict[str, list[s
     sees_flow = False
     for name, config in zip(names, options.config, strict=True):
         words = Words(["--config", config, *shared]).arguments
-        model_class: type[VideoClassifier] = import_class(resolved_fit(words).model.class_path)
+        resolved = resolved_fit(words)
+        check_accelerator(resolved.trainer.accelerator)
+        model_class: type[VideoClassifier] = import_class(resolved.model.class_path)
         if options.flow is not None and sees(model_class.streams, "flow"):
             words += ["--data.flow", str(options.flow)]
             sees_flow = True

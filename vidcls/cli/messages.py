@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import lightning.pytorch
@@ -41,6 +41,9 @@ def parser_message(error: Exception) -> str:
         return unknown_option(f"--{foreign[1]}")
     key = ".".join(re.findall(r'Parser key "([^"]+)"', text))
     not_trusted = refusal_in(error)
+    no_file = re.match(r"(\S+\.ya?ml) belongs to none", not_trusted or "")
+    if no_file:
+        return f"{key}: no such file: {no_file[1]}"
     if not_trusted:
         return f"{key}: {not_trusted}" if key else not_trusted
     innermost = text.rpartition('Parser key "')[2]
@@ -52,7 +55,18 @@ def parser_message(error: Exception) -> str:
     if missing:
         name = f"{key}.{missing[1]}" if key else missing[1]
         return f"{name} is missing: pass --{name}, or a --config that has it"
-    return _wrong_class(key, innermost) or _wrong_value(key, innermost) or " ".join(text.split())
+    return (
+        _not_made(error, text) or _wrong_class(key, innermost) or _wrong_value(key, innermost) or " ".join(text.split())
+    )
+
+
+def _not_made(error: Exception, text: str) -> str | None:
+    """What another library says against making an object of its own; None where something else is wrong."""
+    made = re.search(r"Namespace\(class_path='([^']+)'", text)
+    innermost = [*_causes(error)][-1]
+    if made is None or type(innermost).__module__.partition(".")[0] in ("builtins", "argparse", "jsonargparse"):
+        return None
+    return f"{made[1]} cannot be made: {' '.join(str(innermost).split())}"
 
 
 def _wrong_class(key: str, text: str) -> str | None:
@@ -69,10 +83,17 @@ def _wrong_class(key: str, text: str) -> str | None:
 def _wrong_value(key: str, text: str) -> str | None:
     expected = re.search(r"Expected a (.+?)\. Got value: (.*)", text)
     if expected:
-        return f"{key}: expected {_readable(expected[1])}, got {expected[2].strip()!r}"
+        kind, given = _readable(expected[1]), expected[2].strip()
+        return f"{key}: expected {kind}, got {given!r}{_meant([kind], given)}"
     choices = re.findall(r"- (?:Expected a|Not of type) (?!path but)([^:\n]+)", text.partition("Given value type")[0])
     kinds = [_readable(kind) for kind in choices if "NoneType" not in kind]
-    return f"{key}: expected {' or '.join(kinds)}, got {_given(text)!r}" if kinds else None
+    return f"{key}: expected {' or '.join(kinds)}, got {_given(text)!r}{_meant(kinds, _given(text))}" if kinds else None
+
+
+def _meant(kinds: Iterable[str], given: str) -> str:
+    """The choice that was most likely meant, where there are choices."""
+    hint = did_you_mean(given, [name for kind in kinds for name in re.findall(r"'([^']+)'", kind)])
+    return f"; {hint}" if hint else ""
 
 
 def _given(text: str) -> str:

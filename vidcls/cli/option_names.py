@@ -9,7 +9,7 @@ from pathlib import Path
 from vidcls.cli.chosen_dataset import CONFIG_OF, DATASET, dataset_of_words
 from vidcls.cli.linked import LINKED
 from vidcls.cli.places import model_of
-from vidcls.cli.shipped_configs import config_named
+from vidcls.cli.shipped_configs import config_named, shipped_names
 from vidcls.cli.signatures import arguments_in, classes_of, exported
 from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError, DatasetError, listed
@@ -117,6 +117,8 @@ def unknown_option(option: str) -> str:
 
 def unknown_class(key: str, name: str) -> str:
     """What is said of a class that does not exist, behind an option such as ``model``."""
+    if key.startswith("trainer.") and name.lower() in shipped_names("--trainer").split(", "):
+        return f"{key}: there is no class {name!r}: did you mean --trainer {name.lower()}?"
     ours = _ours(key)
     hint = did_you_mean(name.rpartition(".")[2], ours, otherwise=f"there are {listed(ours)}" if ours else "")
     return (

@@ -86,6 +86,13 @@ class Request:
                 if level != Path.cwd():
                     level.rmdir()
 
+    def _refuse_files_in(self, folder: Path) -> None:
+        if {path.name for path in folder.iterdir()} - LOCK_FILES:
+            self.release()
+            raise ConfigurationError(
+                f"--run {folder}: is not empty: go on in it with --ckpt_path last, or name a new folder"
+            )
+
     def _existing_folder(self, folder: Path) -> Path:
         """The folder of an earlier training, which a validation only reads."""
         if self.command != "validate":
@@ -108,19 +115,17 @@ class Request:
                 return Path(os.environ[RUN_OF_PARENT])
             if self.wanted is None:
                 raise ConfigurationError(
-                    "started by a launcher or on several nodes: pass --run DIR, the folder of this run"
+                    "started by a launcher or on several nodes: pass --run_dir DIR, the folder of this run"
                 )
             make_folder(self.wanted)
             self._claim(self.wanted)
+            if _is_first_process():  # the others may come when it has written already
+                self._refuse_files_in(self.wanted)
             return self.wanted
         if self.wanted is not None:
             make_folder(self.wanted)
             self._claim(self.wanted)  # before its files are looked at: another training may be writing them
-            if {path.name for path in self.wanted.iterdir()} - LOCK_FILES:
-                self.release()
-                raise ConfigurationError(
-                    f"--run {self.wanted}: is not empty: go on in it with --ckpt_path last, or name a new folder"
-                )
+            self._refuse_files_in(self.wanted)
             folder = self.wanted
         else:
             folder = new_run(self.root, self.name)

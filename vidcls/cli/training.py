@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import vidcls.datasets  # noqa: F401 - so that data sets can be named without their module
 from vidcls.callbacks import StopAtBatch
+from vidcls.cli.accelerator import check_accelerator
 from vidcls.cli.agreement import (
     check_against_checkpoint,
     check_against_run,
@@ -153,7 +154,7 @@ class VidclsCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Our own options, and the links by which data and model tell each other what they know."""
         parser.add_argument("--name", type=str | None, default=None, help="Name of the run; that of the configuration.")
-        parser.add_argument("--run", type=str | None, default=None, help="Folder of the run; a new one, or its newest.")
+        parser.add_argument("--run", type=str | None, default=None, help="Folder of the run; also --run_dir.")
         parser.add_argument("--monitor", type=str | None, default=None, help=MONITOR)
         parser.add_argument(
             "--save_every_n_steps",
@@ -217,8 +218,9 @@ class VidclsCLI(LightningCLI):
             print("\n".join(data_lines(self.datamodule, splits)), flush=True)
 
     def instantiate_classes(self) -> None:
-        """Make what was parsed; nothing is made where a file names what it must not."""
+        """Make what was parsed; nothing is made where a file names what it must not, or a device that is not there."""
         check_settings(self.config[self.config.subcommand])
+        check_accelerator(self.config[self.config.subcommand].trainer.accelerator)
         super().instantiate_classes()
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:

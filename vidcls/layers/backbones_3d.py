@@ -76,8 +76,8 @@ def _build(name: str, in_channels: int, *, weights: str | None, layers: LayerSet
     known = torchvision_video_names()
     if name not in known:
         raise ValueError(
-            f"unknown 3D backbone {name!r}: {did_you_mean(name, (*OWN_3D, *known), otherwise='use one of these')} "
-            f"({', '.join((*OWN_3D, *known))}, or {PREFIX}resnet50); your own is named as module.Class"
+            f"unknown 3D backbone {name!r}: {did_you_mean(name, (*OWN_3D, *known), otherwise='use one of these:')} "
+            f"{', '.join((*OWN_3D, *known))}, or {PREFIX}resnet50; your own is named as module.Class"
         )
     return TorchvisionVideoBackbone(name, in_channels, weights=weights)
 

@@ -143,7 +143,7 @@ def flow_window(middle_frame: int, flow_len: int, num_frames: int, *, short: Sho
     if num_fields < flow_len and short == "error":
         raise DatasetError(
             f"the video has {num_fields} flow fields, {flow_len} are needed; "
-            "use a shorter flow_len, or the short policy 'loop' or 'last'"
+            "use a shorter flow_len, or short_videos (--data.short_videos) loop or last"
         )
     if num_fields == 0:
         return [None] * flow_len
@@ -190,7 +190,7 @@ def _num_starts(num_frames: int, clip_len: int, stride: Fraction | int, short: S
     if span > num_frames and short == "error":
         raise DatasetError(
             f"the video has {num_frames} frames, a clip of {clip_len} frames with stride {stride} spans {span}; "
-            "use a shorter clip, or the short policy 'loop' or 'last'"
+            "use a shorter clip, or short_videos (--data.short_videos) loop or last"
         )
     return max(num_frames - span + 1, 1)
 

@@ -112,9 +112,9 @@ def _build(
         return OWN[name](in_channels, layers, num_towers)
     known = (EFFICIENTNET_LITE0, *torchvision_names())
     if name not in known and not name.startswith(TIMM_PREFIX):
-        hint = did_you_mean(name, (*OWN, *known), otherwise=f"use one of {', '.join(OWN)}, or one of torchvision")
+        hint = did_you_mean(name, (*OWN, *known), otherwise="there is none of a like name;")
         raise ValueError(
-            f"unknown backbone {name!r}: {hint}; vidcls backbones lists them, and your own is named as module.Class"
+            f"unknown backbone {name!r}: {hint} vidcls backbones lists them, and your own is named as module.Class"
         )
     if layers not in (None, LayerSettings()):
         raise ValueError(f"layers: backbone {name!r} has layers of its own; remove it or use one of {', '.join(OWN)}")
