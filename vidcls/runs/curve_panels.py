@@ -113,8 +113,9 @@ def draw_panel(axes: Axes, panel: Panel, *, black: str = "#000000") -> None:
             label=fill(line.label, LEGEND_LETTERS),
         )
         if line.spread:
-            band = [(v - s, v + s) for v, s in zip(values, line.spread, strict=False)]
-            axes.fill_between(steps[: len(band)], *zip(*band, strict=True), color=color, alpha=0.18, linewidth=0)
+            low = [v - s for v, s in zip(values, line.spread, strict=False)]
+            high = [v + s for v, s in zip(values, line.spread, strict=False)]
+            axes.fill_between(steps[: len(low)], low, high, color=color, alpha=0.18, linewidth=0)
     axes.set_title(panel.title, fontsize=11)
     axes.set_xlabel("optimiser step")
     axes.grid(color="0.5", alpha=0.2)
