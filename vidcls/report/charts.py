@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 INK = "#010203"  # stands for the colour of the page's text, and is replaced by it
 BLUE, ORANGE = "#3b82c4", "#d9762b"  # told apart in the light, in the dark, and by those who do not see red and green
 MOST_CELLS = 300  # in a row of a confusion matrix, of a pixel at least on a telephone
+CSS_PX_PER_INCH = 96
 MANY_CLASSES_INCHES = 6.0  # side of a confusion matrix whose classes have no names
 
 
@@ -113,7 +114,9 @@ def as_svg(figure: Figure, alternative: str) -> str:
         plain_texts(figure).savefig(buffer, format="svg", metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" LABEL>', svg, count=1)
+    natural_px = round(figure.get_figwidth() * CSS_PX_PER_INCH)  # where its letters have the size that they say
+    opened = rf'<svg viewBox="\1" style="--natural: {natural_px}px" LABEL>'
+    svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', opened, svg, count=1)
     # Pictures of one page share their names.
     salt = f"c{crc32(alternative.encode())}_"
     svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{salt}", svg)
