@@ -69,7 +69,8 @@ def _draw(
     named = range(0, len(names), every)
     axes.set_yticks([k + 0.5 for k in named], [_short(names[k]) for k in named], fontsize=9)
     unnamed = f", {len(named)} of {len(names)} layers named" if every > 1 else ""
-    axes.set_title(TITLES[column] + unnamed, fontsize=11, loc="right")
+    same = f": {values.flat[0]:g} everywhere" if bool((values == values.flat[0]).all()) else ""
+    axes.set_title(TITLES[column] + same + unnamed, fontsize=11, loc="right")
     axes.set_xlabel("optimiser step")
 
 

@@ -104,8 +104,16 @@ def draw_curves(
     for position, (model, curve) in enumerate(points.items()):
         color, marker, line = line_style(position)
         epochs, means = [p.epoch for p in curve], [100 * p.mean for p in curve]
+        over = min(3, len(points) - 1 - position)  # what lies under others is wider, so that it shows
         axes.plot(
-            epochs, means, label=model, color=color, linestyle=line, marker=marker if len(epochs) <= 30 else "", ms=4
+            epochs,
+            means,
+            label=model,
+            color=color,
+            linestyle=line,
+            linewidth=1.4 + 0.7 * over,
+            marker=marker if len(epochs) <= 30 else "",
+            markersize=4 + over,
         )
         low = [100 * (p.mean - (p.std or 0)) for p in curve]
         high = [100 * (p.mean + (p.std or 0)) for p in curve]
