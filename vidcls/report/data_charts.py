@@ -9,7 +9,7 @@ import numpy as np
 from vidcls.report.charts import BLUE, INK, ORANGE, as_svg, figure_of
 from vidcls.types import SPLITS
 
-GREEN = "#7a9a3a"
+GREEN = "#009e73"
 MOST_CLASSES = 120
 NUM_BINS = 24
 
