@@ -8,6 +8,7 @@ import pytest
 from torchvision.io import decode_image
 
 from vidcls.callbacks.pictures import draw_confusion_matrix, draw_curves
+from vidcls.figures import COLUMN_INCHES
 from vidcls.tasks import SingleLabel
 
 METRICS = """epoch,step,lr-SGD,train/loss,train/spatial_loss,val/loss,val/top1,other
@@ -65,13 +66,16 @@ def test_names_that_do_not_fit_the_matrix_are_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_one_panel_each_is_drawn_for_loss_accuracy_and_learning_rate(tmp_path: Path) -> None:
+def test_panels_lie_one_under_the_other_so_that_a_phone_shows_their_letters(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text(METRICS)
-    draw_curves(tmp_path / "metrics.csv", tmp_path / "three.png", SingleLabel)
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "four.png", SingleLabel)
     (tmp_path / "metrics.csv").write_text("step,train/loss\n1,0.5\n")
     draw_curves(tmp_path / "metrics.csv", tmp_path / "one.png", SingleLabel)
-    widths = [decode_image(str(tmp_path / f"{name}.png")).shape[2] for name in ("three", "one")]
-    assert widths[0] == 3 * widths[1]
+    four, one = (decode_image(str(tmp_path / f"{name}.png")).shape for name in ("four", "one"))
+    assert four[1] >= 4 * one[1]
+    assert four[2] == one[2]
+    letters_px = 10 / 72 * 412 / COLUMN_INCHES  # 10 points, shown 412 px wide
+    assert letters_px >= 8 / 72 * 96
 
 
 def test_a_file_without_curves_is_refused(tmp_path: Path) -> None:

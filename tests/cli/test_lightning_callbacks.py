@@ -15,7 +15,10 @@ import yaml
 Command = Callable[..., object]
 Rows = Callable[[Path], list[dict[str, str]]]
 pytestmark = pytest.mark.filterwarnings("ignore")
-NAMES = "val/loss, val/mean_class_accuracy, val/top1, train/loss, train/mean_class_accuracy, train/top1"
+NAMES = (
+    "val/loss, val/mean_class_accuracy, val/top1, train/loss, train/mean_class_accuracy, train/plain_loss, "
+    "train/plain_loss_spread, train/top1"
+)
 MODEL = """
 seed_everything: 1
 model:

@@ -8,10 +8,11 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
-from vidcls.compare.plots import COLORS, LINES, CurvePoint, curve_points, draw_accuracy_by_cost, draw_curves, line_style
+from vidcls.compare.plots import CurvePoint, curve_points, draw_accuracy_by_cost, draw_curves
 from vidcls.compare.results import read_result
 from vidcls.compare.spread import Spread
 from vidcls.compare.table import ModelRow
+from vidcls.figures import COLORS, LINES, line_style
 from vidcls.tasks.single_label import TOP1
 
 MadeRun = Callable[..., Path]

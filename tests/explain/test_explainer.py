@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,18 @@ from opened_files import watch_decoders
 
 from vidcls.errors import ConfigurationError
 from vidcls.explain import Explainer
-from vidcls.explain.pictures import heat_by_frame, heat_colours, laid_on, on_whole_frame, write_heat
+from vidcls.explain.explainer import ClipHeat, Explanation
+from vidcls.explain.laid_on import heat_colours, laid_on
+from vidcls.explain.pictures import heat_by_frame, on_whole_frame, write_heat
+from vidcls.explain.strip import strip_rows
 from vidcls.models import Conv3D, SingleFrame, TwoStream
 from vidcls.predict import Predictor
-from vidcls.transforms import TransformSettings, centre_box
+from vidcls.predict.prediction import Prediction
+from vidcls.report.thumbnails import still_and_heat
+from vidcls.transforms import Box, TransformSettings, centre_box
 from vidcls.types import FLOW, RGB
-from vidcls.video import open_video
+from vidcls.video import open_video, write_video
+from vidcls.video.source import LocalFile
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +105,10 @@ def test_heat_lies_on_the_part_of_the_frame_that_was_seen(conv3d: Explainer, vid
     assert heat[:, :4].max() == heat[:, 36:].max() == 0
 
 
-def test_between_the_frames_of_clips_heat_is_interpolated_and_beyond_them_held(conv3d: Explainer, video: Path) -> None:
+def test_frames_that_were_seen_have_their_heat(conv3d: Explainer, video: Path) -> None:
     explanation = conv3d(video)
-    rows = list(heat_by_frame(explanation, "model"))
-    assert len(rows) == 8
+    rows = [row for row in heat_by_frame(explanation, "model") if row is not None]
+    assert len(rows) == 8  # two clips of four
     seen = [frame for clip in explanation.clips for frame in clip.frames["rgb"]]
     most = max(float(clip.heats["model"].max()) for clip in explanation.clips)
     for number, clip in enumerate(explanation.clips):
@@ -110,6 +117,87 @@ def test_between_the_frames_of_clips_heat_is_interpolated_and_beyond_them_held(c
                 assert torch.allclose(rows[frame][0], clip.heats["model"][step] / most)
                 assert rows[frame][1:] == (number, step)
     assert 0.99 < max(float(heat.max()) for heat, _, _ in rows) <= 1.0001
+
+
+def heat_at(frames: list[tuple[int, ...]], num_snippets: int = 1) -> list[float | None]:
+    """The heat of each of ten frames: that of clips of these frames is 1 in the first and 3 in the last."""
+    clips = tuple(
+        ClipHeat(
+            {"rgb": of_clip}, {}, {"model": torch.linspace(1, 3, len(of_clip))[:, None, None]}, {"model": RGB}, "rgb"
+        )
+        for of_clip in frames
+    )
+    explanation = Explanation(
+        LocalFile(Path("a.mp4")),
+        "gradcam",
+        "a",
+        Prediction(Path("a.mp4"), ("a", "b"), (0.5, 0.5), 0.0, 0.4, ("a",)),
+        clips,
+        Box(0, 0, 1, 1),
+        10,
+        25.0,
+        num_snippets=num_snippets,
+    )
+    return [None if row is None else round(3 * float(row[0]), 6) for row in heat_by_frame(explanation, "model")]
+
+
+def test_a_frame_that_the_network_did_not_see_has_no_heat() -> None:
+    assert heat_at([(2, 4, 6)]) == [None, None, 1, 1.5, 2, 2.5, 3, None, None, None]
+    assert heat_at([(1, 2), (6, 7)]) == [None, 1, 3, None, None, None, 1, 3, None, None]
+    assert heat_at([(1, 2, 6, 7)], num_snippets=2)[3:6] == [None] * 3
+    assert [k for k, heat in enumerate(heat_at([(0,), (5,), (9,)])) if heat is not None] == [0, 5, 9]
+
+
+@pytest.fixture
+def counted(tmp_path: Path) -> Path:
+    """Ten frames of 32x40 px, each as bright as its number says: 20 for each."""
+    frames = torch.arange(10, dtype=torch.uint8).mul(20).view(-1, 1, 1, 1).expand(-1, 3, 32, 40)
+    write_video(tmp_path / "counted.avi", frames.contiguous(), codec="mjpeg", quality=1)
+    return tmp_path / "counted.avi"
+
+
+@pytest.mark.parametrize("streams", ["both", "flow alone"])
+def test_each_cell_of_a_strip_shows_the_frame_that_it_is_called(saved_model, counted: Path, streams: str) -> None:  # type: ignore[no-untyped-def]
+    path = saved_model(TwoStream, {"spatial": "small", "temporal": "small"}, clip_len=1, flow_len=6)
+    explanation = Explainer(path, device="cpu")(counted)
+    clip = explanation.middle
+    cold = dataclasses.replace(
+        clip,
+        heats={title: torch.zeros_like(heat) for title, heat in clip.heats.items()},
+        shown=clip.shown if streams == "both" else None,
+    )
+    rows = strip_rows(dataclasses.replace(explanation, clips=(cold,)))
+    assert len(rows[-2].frames) == 6
+    for row in rows[:-1]:  # the last one is flow
+        brightness = row.pictures.float().mean(dim=(1, 2, 3))
+        assert brightness.tolist() == pytest.approx([20 * frame for frame in row.frames], abs=3)
+    still, moving = still_and_heat(explanation)
+    assert still != moving
+
+
+def test_a_video_of_heat_shows_it_on_its_own_frames_alone_and_names_its_panels(  # type: ignore[no-untyped-def]
+    saved_model, counted: Path, tmp_path: Path
+) -> None:
+    path = saved_model(TwoStream, {"spatial": "small", "temporal": "small"}, clip_len=1, flow_len=4)
+    explanation = Explainer(path, device="cpu")(counted)
+    (seen,) = explanation.clips[0].frames["rgb"]
+    hot = {title: torch.ones_like(heat) for title, heat in explanation.clips[0].heats.items()}
+    clips = (dataclasses.replace(explanation.clips[0], heats=hot),)
+    write_heat(dataclasses.replace(explanation, clips=clips), tmp_path / "heat.mp4")
+    with open_video(tmp_path / "heat.mp4") as film:
+        frames = film.frames(range(film.num_frames)).float()
+        held = round(0.5 * film.fps)
+    assert frames.shape[2:] == (128 + 40, 4 * 160)
+    assert len(frames) == 9 + held  # the one frame that the spatial stream saw stays for half a second
+    video, spatial, temporal = (frames[:, :, 50:160, 160 * k + 40 : 160 * k + 120] for k in range(3))
+    has_heat = [((one - video).abs().mean(dim=(1, 2, 3)) > 10).tolist() for one in (spatial, temporal)]
+    assert [k for k, is_hot in enumerate(has_heat[0]) if is_hot] == list(range(seen, seen + held))
+    number = video.mean(dim=(1, 2, 3)).div(20).round().int()
+    assert sorted({int(n) for n, is_hot in zip(number, has_heat[1], strict=True) if is_hot}) == list(
+        explanation.clips[0].frames["flow"]
+    )
+    names = frames[:, :, :20].amax(dim=(1, 2))  # (T, W)
+    assert all(names[:, 160 * k : 160 * (k + 1)].max() > 150 for k in range(4))
 
 
 def test_another_layer_is_explained_where_it_is_named(conv3d: Explainer, video: Path) -> None:
@@ -149,13 +237,11 @@ def test_pictures_and_films_are_written_with_their_numbers(
     if suffix == ".mp4":
         with open_video(files[0]) as film:
             assert film.num_frames == 8
-            assert (film.info.height_px, film.info.width_px) == (
-                32,
-                4 * 40,
-            )  # video, spatial, temporal on frame and flow
+            # video, spatial, temporal on frame and flow, four times as large, under two lines of text
+            assert (film.info.height_px, film.info.width_px) == (4 * 32 + 40, 4 * 4 * 40)
             first = film.frames([0])[0].float()
         with open_video(video) as original:
-            difference = (first[:, :, :40] - original.frames([0])[0].float()).abs().mean()
+            difference = (first[:, 40::4, : 4 * 40 : 4] - original.frames([0])[0].float()).abs().mean()
         assert difference < 6  # lossy, but the video
     else:
         assert files[0].stat().st_size > 3000

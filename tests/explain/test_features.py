@@ -8,7 +8,7 @@ import pytest
 import torch
 from matplotlib.axes import Axes
 
-from vidcls.explain.feature_pictures import write_embeddings, write_probes
+from vidcls.explain.feature_pictures import embedding_figure, write_embeddings, write_probes
 from vidcls.explain.features import Features, Probe, collect_features, embeddings, linear_probes
 from vidcls.models import Conv3D, SingleFrame, TwoStream
 from vidcls.models.input_shapes import input_shapes
@@ -102,7 +102,7 @@ def test_pictures_have_their_tables_beside_them(tmp_path: Path) -> None:
     features = two_layers(separable=True, num=9)
     planes = embeddings(features.by_layer["block2"])
     paths = [f"{k}.mp4" for k in range(9)]
-    files = write_embeddings(planes, features, CLASSES, paths, tmp_path)
+    files = write_embeddings(planes, features, CLASSES, paths, tmp_path, layer="block2")
     files += write_probes([Probe("block1", 6, 0.5, 0.4)], tmp_path, num_classes=3)
     assert [file.name for file in files] == ["embedding.png", "embedding.csv", "probes.png", "probes.csv"]
     with files[1].open(newline="") as file:
@@ -125,8 +125,29 @@ def test_an_embedding_of_many_classes_has_a_layer_for_each_colour_and_shape(
 
     monkeypatch.setattr(Axes, "scatter", counted)
     labels = np.arange(500) % 400
-    features = Features({}, labels, np.arange(500))
+    features = Features({"block2": np.zeros((500, 3), np.float32)}, labels, np.arange(500))
     names = [f"class_{k}" for k in range(400)]
-    write_embeddings({"PCA": RNG.normal(size=(500, 2))}, features, names, ["a.avi"] * 500, tmp_path)
-    assert len(drawn) == 160  # 20 colours, 8 shapes
+    write_embeddings({"PCA": RNG.normal(size=(500, 2))}, features, names, ["a.avi"] * 500, tmp_path, layer="block2")
+    assert len(drawn) == 56  # 7 colours, 8 shapes
     assert sum(drawn) == 500
+
+
+def test_an_embedding_says_of_which_layer_it_is_how_it_was_made_and_what_a_point_is() -> None:
+    features = two_layers(separable=True, num=9)
+    figure = embedding_figure(embeddings(features.by_layer["block2"]), features, CLASSES, layer="block2")
+    width = features.by_layer["block2"].shape[1]
+    title = figure.get_suptitle()
+    assert f"layer block2, {width} features" in title
+    assert "a point is a test video, of 9" in title
+    assert [axes.get_title().split(":")[0] for axes in figure.axes] == ["PCA", "t-SNE"]
+
+
+def test_no_two_of_56_classes_look_alike_in_an_embedding() -> None:
+    names = [f"class_{k}" for k in range(56)]
+    features = Features({"a": np.zeros((56, 2), np.float32)}, np.arange(56), np.arange(56))
+    figure = embedding_figure({"PCA": RNG.normal(size=(56, 2)).astype(np.float32)}, features, names, layer="a")
+    looks = {
+        (tuple(points.get_edgecolors()[0]), points.get_paths()[0].vertices.tobytes())
+        for points in figure.axes[0].collections
+    }
+    assert len(looks) == 56

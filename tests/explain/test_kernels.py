@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from vidcls.explain.kernels import FirstKernels, first_kernels, handmade_kernels, kernel_pictures, write_kernels
+from vidcls.explain.kernels import (
+    FirstKernels,
+    first_kernels,
+    handmade_kernels,
+    kernel_pictures,
+    kernels_figure,
+    write_kernels,
+)
 from vidcls.models import Conv3D, EarlyFusion, SingleFrame, SlowFusion, TwoStream
 from vidcls.types import ClipSettings
 
@@ -73,3 +80,15 @@ def test_the_picture_has_the_weights_beside_it(model_class: type, tmp_path: Path
     stored = np.load(numbers)
     for kernels in first_kernels(model):
         assert np.array_equal(stored[kernels.title], kernels.weights.numpy())
+
+
+def test_the_picture_says_what_to_look_for_in_its_networks() -> None:
+    large, flow = torch.randn(4, 3, 1, 11, 11), torch.randn(4, 2, 2, 3, 3)
+    words = " ".join(kernels_figure([FirstKernels("first layer", "rgb", large)]).get_suptitle().split())
+    assert words.startswith("Look for order: edges")
+    assert "hue" in words
+    assert "flow" not in words
+    assert "too small" not in words
+    words = " ".join(kernels_figure([FirstKernels("temporal", "flow", flow)]).get_suptitle().split())
+    assert "motion in one direction" in words
+    assert "3x3 and less are too small" in words

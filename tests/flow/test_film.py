@@ -40,8 +40,8 @@ def test_a_film_has_a_frame_for_each_field_and_five_panels(moving: Path, tmp_pat
     film, numbers = write_flow_film(moving, tmp_path / "flow.mp4", FlowSettings())
     with open_video(film) as opened:
         assert opened.num_frames == 8
-        assert (opened.info.height_px, opened.info.width_px) == (64, 5 * 80)
-        x = opened.frames([4])[0, :, 16:48, 80 + 20 : 80 + 60].float()
+        assert (opened.info.height_px, opened.info.width_px) == (3 * 64 + 20, 5 * 3 * 80)  # 192 px, under the names
+        x = opened.frames([4])[0, :, 20 + 48 : 20 + 144, 240 + 60 : 240 + 180].float()
     assert x.mean() > 200  # to the right, at nearly full strength
     stored = np.load(numbers)
     assert stored["fields"].shape == (6, 2, 64, 80)

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import torch
 
-from vidcls.flow.pictures import arrow_picture, component_picture, direction_picture, field_picture
+from vidcls.flow.pictures import (
+    arrow_picture,
+    arrow_spacing_px,
+    arrow_times,
+    arrows_on,
+    component_picture,
+    direction_picture,
+    field_picture,
+)
 
 
 def constant(x: float, y: float) -> torch.Tensor:
@@ -46,3 +54,17 @@ def test_arrows_are_drawn_where_there_is_motion_alone() -> None:
     assert row.min() >= 16
     assert 18 in row
     assert 33 in row
+
+
+def test_slow_motion_has_arrows_that_one_can_see_on_any_ground() -> None:
+    """Half a pixel to the right: a few arrows, nearly as long as they are apart, black beside white."""
+    field = torch.tensor([0.5, 0.0]).view(2, 1, 1).expand(2, 60, 60)
+    spacing = arrow_spacing_px((60, 60))
+    assert arrow_times(0.5, spacing) * 0.5 == 0.8 * spacing == 8
+    for ground in (0, 128, 255):
+        shown = arrows_on(torch.full((3, 60, 60), ground, dtype=torch.uint8), field, bound_px=0.5)
+        dark, bright = (shown < 30).all(dim=0), (shown > 225).all(dim=0)
+        assert dark.any()
+        assert bright.any()
+        row = shown[0, 4 * 5, :].int()  # through the first row of arrows, at y = 5
+        assert (row - ground).abs().gt(100).sum() > 6 * 8 * (4 if ground else 0)

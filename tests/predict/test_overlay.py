@@ -9,9 +9,10 @@ import torch
 from opened_files import watch_decoders
 
 from vidcls.errors import DecodeError, VidclsError
-from vidcls.predict.overlay import caption, draw_caption, overlay_path, write_overlay
+from vidcls.predict.overlay import draw_caption, overlay_path, write_overlay
 from vidcls.predict.prediction import Prediction
 from vidcls.video import open_video, write_video
+from vidcls.video.captions import caption
 
 NAMES = ("left", "right")
 

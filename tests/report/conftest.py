@@ -16,7 +16,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 class Checker(HTMLParser):
     """Notes tags that are open, pictures without words, and addresses that lead out of the page."""
 
-    EMPTY = ("meta", "img", "br", "link", "input", "hr")
+    EMPTY = ("meta", "img", "br", "link", "input", "hr", "wbr")
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,6 +35,8 @@ class Checker(HTMLParser):
             self.ids.append(str(named["id"]))
         for name in ("src", "href", "xlink:href"):
             address = named.get(name)
+            if address and tag == "a" and ":" not in address.partition("/")[0]:
+                continue  # to a video beside the page, which it does not need
             if address and not address.startswith(("#", "data:")):
                 self.outside.append(address)
         if tag not in self.EMPTY:

@@ -74,6 +74,28 @@ def test_all_that_is_known_of_the_run_stands_in_it(folder: Path, page: str) -> N
     assert page.count("data:image/webp;base64,") == 2 * test["num_videos"]
 
 
+def test_videos_are_linked_and_both_lists_say_how_their_heat_is_seen(folder: Path, page: str) -> None:
+    links = re.findall(r'<a class="file" href="([^"]+)"', page)
+    assert len(links) == page.count('class="clip"')
+    assert all((folder / link).resolve().is_file() for link in links)
+    assert page.count("Point at one, or press it, to see where the network looked") == 2  # mistakes, and hits
+
+
+def test_tables_and_charts_are_in_what_scrolls_and_a_chart_keeps_its_letters(page: str) -> None:
+    assert page.count("<table") == page.count('<div class="wide"><table')
+    confusion = page[page.index('<h2 id="classes">') : page.index("Most frequent confusions")]
+    assert re.search(r'<div class="wide">\s*<svg [^>]*style="--natural: \d{3,}px"', confusion)
+
+
+def test_a_page_that_is_sent_away_has_no_links(folder: Path, tmp_path: Path) -> None:
+    run, video = read_run(folder), tmp_path / "a.avi"
+    video.touch()
+    write_report(run, tmp_path / "p.html", explainer=None, path_of=lambda _: video)
+    assert '<a class="file" href="a.avi">' in (tmp_path / "p.html").read_text(encoding="utf-8")
+    write_report(run, tmp_path / "p.html", explainer=None, path_of=lambda _: video, has_links=False)
+    assert '<a class="file"' not in (tmp_path / "p.html").read_text(encoding="utf-8")
+
+
 def test_what_the_pictures_show_lies_beside_the_page_in_numbers(folder: Path) -> None:
     def rows(name: str) -> list[list[str]]:
         with (folder / "report_data" / name).open(newline="") as file:
@@ -207,6 +229,17 @@ def test_a_browser_shows_it_and_a_press_shows_the_heat(
     dom = browser("--dump-dom", (tmp_path / "pressed.html").as_uri())
     assert re.search(r'<body[^>]*data-shown="block"', dom)
     assert dom.count('aria-pressed="true"') == 3  # the button, and two rules in the style sheet
+    framed = f'<iframe src="{(folder / "report.html").as_uri()}" style="width: 412px; height: 4000px"></iframe>'
+    asked = "<script>onload = () => { const page = document.querySelector('iframe').contentDocument.documentElement;"
+    asked += (
+        " document.body.dataset.found = [page.scrollWidth, page.querySelectorAll('.wide.scrolls').length]; };</script>"
+    )
+    (tmp_path / "phone.html").write_text(f"<body>{framed}{asked}</body>", encoding="utf-8")
+    dom = browser("--allow-file-access-from-files", "--dump-dom", (tmp_path / "phone.html").as_uri())
+    found = re.search(r'data-found="(\d+),(\d+)"', dom)
+    assert found is not None
+    assert int(found[1]) <= 412  # the page itself does not scroll sideways
+    assert int(found[2]) >= 2  # what is wider does, and says so
     for width in (412, 1280):
         picture = tmp_path / f"{width}.png"
         browser(f"--window-size={width},1600", f"--screenshot={picture}", (folder / "report.html").as_uri())

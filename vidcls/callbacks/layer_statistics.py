@@ -5,20 +5,17 @@ from __future__ import annotations
 import csv
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from vidcls.callbacks.layer_figure import layers_figure
 from vidcls.callbacks.wandb_media import wandb_run
-from vidcls.figures import png_figure, save_png
+from vidcls.figures import save_png
 from vidcls.files import write_csv
 from vidcls.layers.activity import ActivityWatch, LayerActivity
 from vidcls.runs.folder import LAYERS_FIGURE, LAYERS_FILE
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 COLUMNS = ("step", "layer", "kind", "dead", "saturated", "activation_norm", "gradient_norm")
 Row = dict[str, str | int | float | None]
@@ -27,10 +24,10 @@ Row = dict[str, str | int | float | None]
 class LayerStatistics(Callback):
     """Watches every so many steps the batch that is trained on anyway, and writes what it saw into the run folder.
 
-    ``layers.csv`` has a row for each layer and step, ``layers.png`` draws it with the input's side dark and the
-    output's side bright. Of activations: the share of ReLU units that are zero for the whole batch, the share of
-    outputs at the flat ends of a sigmoid or tanh, and the root of the mean square. Of layers with weights: the norm of
-    the gradient, over all processes' batches. The rest is of the first process.
+    ``layers.csv`` has a row for each layer and step, ``layers.png`` draws it with a row for each layer, the input's
+    side at the top. Of activations: the share of ReLU units that are zero for the whole batch, the share of outputs at
+    the flat ends of a sigmoid or tanh, and the root of the mean square. Of layers with weights: the norm of the
+    gradient, over all processes' batches. The rest is of the first process.
 
     Args:
         every_n_steps: optimiser steps from one look to the next.
@@ -117,47 +114,13 @@ class LayerStatistics(Callback):
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Draw."""
         if trainer.is_global_zero and self._rows:
-            draw_layers(self._rows, Path(trainer.default_root_dir) / LAYERS_FIGURE)
+            save_png(layers_figure(self._rows), Path(trainer.default_root_dir) / LAYERS_FIGURE)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
         """Leave no hooks behind."""
         if self._watch is not None:
             self._watch.end()
             self._watch = None
-
-
-def draw_layers(rows: list[Row], path: Path) -> None:
-    """Draw each quantity by step, a line for each layer, dark at the input and bright at the output."""
-    titles = {
-        "dead": "dead ReLU units (share)",
-        "saturated": "saturated outputs (share)",
-        "activation_norm": "root mean square of activations",
-        "gradient_norm": "norm of the gradient",
-    }
-    figure = png_figure(11, 6.4)
-    for axes, (column, title) in zip(figure.subplots(2, 2).flat, titles.items(), strict=True):
-        _draw(axes, [row for row in rows if row[column] is not None], column)
-        axes.set_title(title, fontsize=10)
-        if column in ("dead", "saturated"):
-            axes.set_ylim(-0.02, 1.02)
-        elif axes.lines:
-            axes.set_yscale("log")
-        axes.set_xlabel("optimiser step")
-        axes.grid(color="0.9")
-    save_png(figure, path)
-
-
-def _draw(axes: Axes, rows: list[Row], column: str) -> None:
-    from matplotlib import colormaps
-
-    layers = list(dict.fromkeys(str(row["layer"]) for row in rows))
-    for number, layer in enumerate(layers):
-        curve = [(row["step"], row[column]) for row in rows if row["layer"] == layer]
-        colour = colormaps["viridis"](0.95 * number / max(1, len(layers) - 1))
-        label = layer if number in (0, len(layers) - 1) else None
-        axes.plot(*zip(*curve, strict=True), color=colour, linewidth=1.2, label=label)
-    if layers:
-        axes.legend(fontsize=7)
 
 
 def _gradient_norm(module: nn.Module) -> float | None:

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vidcls.figures import png_figure, save_png
+from vidcls.figures import COLUMN_INCHES, png_figure, save_png
 from vidcls.files import write_csv
 from vidcls.runs.confusion_figure import draw_confusion
 from vidcls.runs.confusions import MOST_WITH_NAMES, MOST_WITH_NUMBERS, figure_cells
-from vidcls.runs.curves import Curve, read_curves
+from vidcls.runs.curve_panels import LEGEND_LETTERS, RATE_TITLE, curve_panels, draw_panel
+from vidcls.runs.curves import read_curves
 from vidcls.tasks import Task
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MANY_CLASSES_INCHES = 12.0  # side of the figure whose classes have no names: 1000 cells of a pixel and more
 
@@ -70,7 +67,7 @@ def _inches_per_class(num_classes: int) -> float:
 
 
 def draw_curves(metrics_csv: Path, path: Path, task: type[Task]) -> None:
-    """Draw the losses, main metrics and learning rate of a run, by optimiser step, from its ``metrics.csv``.
+    """Draw the losses, main metrics and learning rate of a run, one under the other, from its ``metrics.csv``.
 
     Args:
         metrics_csv: columns ``step``, and by name such as ``train/loss``, ``val/spatial_top1``, ``lr-SGD``; empty
@@ -81,37 +78,13 @@ def draw_curves(metrics_csv: Path, path: Path, task: type[Task]) -> None:
     Raises:
         ValueError: the file has neither a loss nor a metric of training or validation.
     """
-    curves = read_curves(metrics_csv)
-    panels = {
-        "loss": {name: curve for name, curve in curves.items() if name.endswith("loss")},
-        task.quality: {name: curve for name, curve in curves.items() if name.endswith(task.headline)},
-        "learning rate": {name: curve for name, curve in curves.items() if name.startswith("lr-")},
-    }
-    drawn = {title: panel for title, panel in panels.items() if panel}
-    if not {"loss", task.quality} & drawn.keys():
+    panels = curve_panels(read_curves(metrics_csv), task)
+    if not [panel for panel in panels if panel.title != RATE_TITLE]:
         raise ValueError(
             f"{metrics_csv}: has no loss and no {task.quality} to draw: train for at least one step that is logged"
         )
-    figure = png_figure(5.5 * len(drawn), 4.8)
-    for position, (title, panel) in enumerate(drawn.items(), start=1):
-        axes = figure.add_subplot(1, len(drawn), position)
-        _draw_panel(axes, panel)
-        axes.set_title(title)
-        if title == task.quality:
-            axes.set_ylim(0, 1.02)
+    heights = [2.6 + 0.2 * sum(1 + len(line.label) // LEGEND_LETTERS for line in panel.lines) for panel in panels]
+    figure = png_figure(COLUMN_INCHES, sum(heights))
+    for axes, panel in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True):
+        draw_panel(axes, panel)
     save_png(figure, path)
-
-
-def _draw_panel(axes: Axes, panel: dict[str, Curve]) -> None:
-    """Training dashed and validation solid, with one colour for what differs in nothing else."""
-    colors: dict[str, str] = {}
-    for name, curve in sorted(panel.items()):
-        part, _, rest = name.rpartition("/")
-        color = colors.setdefault(rest, f"C{len(colors) % 10}")
-        steps, values = zip(*curve, strict=True)
-        linestyle, marker = "--" if part == "train" else "-", "." if len(curve) <= 30 else ""
-        axes.plot(steps, values, label=name, linewidth=1.3, color=color, linestyle=linestyle, marker=marker)
-    axes.set_xlabel("optimiser step")
-    axes.grid(color="0.9")
-    columns = 2 if len(panel) > 3 else 1
-    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=columns, frameon=False)

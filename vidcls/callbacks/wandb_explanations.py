@@ -75,7 +75,15 @@ class WandbExplanations(Callback):
         paths = {record.name: record.path for record in data.records}
         with TemporaryDirectory() as folder:
             page = Path(folder) / "report.html"
-            write_report(run, page, explainer=explainer, path_of=paths.get, progress=_bar, num_shown=self.num_samples)
+            write_report(
+                run,
+                page,
+                explainer=explainer,
+                path_of=paths.get,
+                progress=_bar,
+                num_shown=self.num_samples,
+                has_links=False,
+            )
             media = wandb.Html(page.read_text(encoding="utf-8"), inject=False)
         logger.experiment.log({"test/report": media, "trainer/global_step": step})
 

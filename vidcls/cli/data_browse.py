@@ -7,17 +7,19 @@ from pathlib import Path
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
 from vidcls.cli.check_options import add_check_options, checked_files, chosen_cache_folder
-from vidcls.cli.data_source import SOURCE, SOURCE_HELP, check_source, data_module
+from vidcls.cli.data_source import DEFAULT_MODEL, SOURCE, SOURCE_HELP, check_source, data_module
 from vidcls.cli.pool_options import add_workers_option
 from vidcls.console import say
+from vidcls.datasets.video_csv import LIST_SUFFIXES
 from vidcls.errors import ConfigurationError
+from vidcls.runs.folder import CONFIG_FILE
 
 DESCRIPTION = """One HTML page about a data set before training, which needs no network and no other file: what should
 be looked at first, videos by class and split, lengths, sizes, rates, groups across splits, thumbnails, and clips as the
 network sees them.
 
   vidcls data browse my_videos
-  vidcls data browse clips.csv --config two_stream --output clips.html
+  vidcls data browse my_videos --config conv3d --output clips.html    clips as this network sees them
   vidcls data browse two_stream --data.clip_len 8
 
 What should be looked at is what vidcls data check finds, in the same way and in the same cache: neither opens a file
@@ -53,6 +55,7 @@ def main(argv: list[str]) -> int:
         data,
         output,
         title=Path(options.source).resolve().name if Path(options.source).exists() else options.source,
+        seen_by=_seen_by(options),
         known=known,
         progress=lambda items, what, total: tqdm(items, desc=what, total=total, disable=None),
         most_read=options.max_opened,
@@ -60,6 +63,18 @@ def main(argv: list[str]) -> int:
     )
     say(f"wrote {', '.join(str(file) for file in files)} ({output.stat().st_size / 1e6:.1f} MB)")
     return 0
+
+
+def _seen_by(options: Namespace) -> str:
+    """Whose clips are shown, in words."""
+    if options.config is not None:
+        return f"the configuration {options.config}"
+    path = Path(options.source)
+    if (path / CONFIG_FILE).is_file():
+        return f"the run {options.source}"
+    if path.is_dir() or path.suffix.lower() in LIST_SUFFIXES:
+        return f"{DEFAULT_MODEL} with its own settings, as no configuration was named (--config NAME shows another)"
+    return f"the configuration {options.source}"
 
 
 def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:

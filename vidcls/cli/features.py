@@ -72,7 +72,7 @@ def _probe(options: Namespace, config: Path, folder: Path) -> None:
     files = write_probes(probes, folder, num_classes=len(names))
     planes = embeddings(found["test"].by_layer[layer])
     paths = [record.name for record in data.split("test")]
-    files += write_embeddings(planes, found["test"], names, paths, folder)
+    files += write_embeddings(planes, found["test"], names, paths, folder, layer=layer)
     say(f"wrote {', '.join(str(file) for file in files)}")
 
 

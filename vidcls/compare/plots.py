@@ -11,18 +11,13 @@ from typing import TYPE_CHECKING
 from vidcls.compare.results import RunResult
 from vidcls.compare.spread import spread
 from vidcls.compare.table import ModelRow, short
-from vidcls.figures import png_figure, save_png
+from vidcls.figures import COLUMN_INCHES, line_style, png_figure, save_png
 from vidcls.files import write_csv
 from vidcls.tasks import MetricName
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito: Color Universal Design, 2008: eight colours that colour-blind people can tell apart; yellow, which is
-# faint on white, stands last.
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-LINES = ("-", "--", ":", "-.")  # another line for each round through the colours
 COSTS = {
     "multiply_adds": "multiply-adds for one clip",
     "latency_ms": "latency for one clip (ms)",
@@ -69,9 +64,9 @@ def draw_accuracy_by_cost(rows: Sequence[ModelRow], path: Path, *, chance: float
         chance: the metric of guessing, for a line; None for none.
     """
     main = next(iter(rows[0].metrics))
-    figure = png_figure(6.2 * len(COSTS), 4.6)
+    figure = png_figure(COLUMN_INCHES, 3.9 * len(COSTS) + _legend_inches(len(rows)))
     for k, (name, label) in enumerate(COSTS.items(), start=1):
-        axes = figure.add_subplot(1, len(COSTS), k)
+        axes = figure.add_subplot(len(COSTS), 1, k)
         _draw_chance(axes, chance)
         for position, row in enumerate(rows):
             cost = getattr(row, name)
@@ -81,9 +76,10 @@ def draw_accuracy_by_cost(rows: Sequence[ModelRow], path: Path, *, chance: float
         axes.margins(x=0.1)
         axes.set_ylim(0, 104)
         axes.set_xlabel(label)
-        axes.set_ylabel(f"{main.title} on the test split (%), mean and spread over seeds")
+        axes.set_ylabel(f"{main.title} on the test split (%)")
+        axes.set_title("mean and spread over seeds", fontsize=10)
         axes.grid(which="both", color="0.92")
-    figure.axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     save_png(figure, path)
 
 
@@ -102,14 +98,22 @@ def draw_curves(
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = png_figure(8.0, 5.0)
+    figure = png_figure(COLUMN_INCHES, 4.2 + _legend_inches(len(points)))
     axes = figure.add_subplot()
     _draw_chance(axes, chance)
     for position, (model, curve) in enumerate(points.items()):
         color, marker, line = line_style(position)
         epochs, means = [p.epoch for p in curve], [100 * p.mean for p in curve]
+        over = min(3, len(points) - 1 - position)  # what lies under others is wider, so that it shows
         axes.plot(
-            epochs, means, label=model, color=color, linestyle=line, marker=marker if len(epochs) <= 30 else "", ms=4
+            epochs,
+            means,
+            label=model,
+            color=color,
+            linestyle=line,
+            linewidth=1.4 + 0.7 * over,
+            marker=marker if len(epochs) <= 30 else "",
+            markersize=4 + over,
         )
         low = [100 * (p.mean - (p.std or 0)) for p in curve]
         high = [100 * (p.mean + (p.std or 0)) for p in curve]
@@ -117,11 +121,17 @@ def draw_curves(
     axes.set_ylim(0, 104)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
-    axes.set_ylabel(f"{metric.title} on the validation split (%), mean and spread over runs")
+    axes.set_ylabel(f"{metric.title} on the validation split (%)")
+    axes.set_title("mean and spread over runs", fontsize=10)
     axes.grid(color="0.92")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     write_csv(path.with_suffix(".csv"), _rows(points, metric.key))
     save_png(figure, path)
+
+
+def _legend_inches(num_entries: int) -> float:
+    """The height of a legend of two columns."""
+    return 0.3 + 0.22 * ((num_entries + 1) // 2)
 
 
 def _draw_chance(axes: Axes, chance: float | None) -> None:
@@ -149,12 +159,6 @@ def _draw_point(axes: Axes, position: int, row: ModelRow, cost: float) -> None:
     axes.errorbar(
         [cost], [mean], yerr=std, color=color, marker=marker, markersize=8, capsize=4, linestyle="", label=name
     )
-
-
-def line_style(position: int) -> tuple[str, str, str]:
-    """Colour, marker and line of the model at a position."""
-    num_colors = len(COLORS)
-    return COLORS[position % num_colors], MARKERS[position % num_colors], LINES[position // num_colors % len(LINES)]
 
 
 def _rows(points: Mapping[str, Sequence[CurvePoint]], key: str) -> Iterator[tuple[object, ...]]:

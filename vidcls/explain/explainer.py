@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 
 from torch import Tensor
+from torchvision.transforms.v2 import functional as F
 
 from vidcls.clips.indices import ClipIndices
 from vidcls.clips.reader import ClipReader
@@ -38,7 +39,7 @@ class ClipHeat:
         pixels: RGB ``(T, 3, H, W)`` uint8 and flow ``(F, 2, H, W)`` in pixels as the network sees them, by stream.
         heats: ``(T, H, W)`` or ``(F, H, W)`` by title, 0 or more.
         streams: the stream that each title belongs to.
-        shown: the name of the stream whose frames are shown beside flow; None where all streams are flow.
+        shown: the name of the stream whose frames stand for the clip; None where all streams are flow.
     """
 
     frames: Mapping[str, tuple[int, ...]]
@@ -62,6 +63,9 @@ class Explanation:
         num_frames: of the video.
         fps: frames per second; 0 where the file states none.
         decoder: the one decoder that the video is read by; None tries all.
+        num_snippets: snippets of a clip, between which the network saw nothing.
+        beside: the frames ``(F, 3, H, W)`` uint8 that the fields of the middle clip start from, by stream of flow, as
+            the network would see them.
     """
 
     video: VideoSource
@@ -73,6 +77,13 @@ class Explanation:
     num_frames: int
     fps: float
     decoder: Backend | None = None
+    num_snippets: int = 1
+    beside: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def middle(self) -> ClipHeat:
+        """The clip in the middle of the video, which stands for it where one is shown."""
+        return self.clips[len(self.clips) // 2]
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -147,6 +158,7 @@ class Explainer:
         with self._opened(video, record) as opened:
             indices = self._reader.test_indices(opened, record)
             pixels_of = self._reader.pixels(opened, record, indices)
+            beside = self._beside(opened, indices, pixels_of)
             info = opened.info
             end_seconds = frame_times(opened).end_seconds if opened.fps else 0.0
         prediction = self.predictor.prediction_of(record.path, pixels_of, end_seconds=end_seconds)
@@ -165,7 +177,17 @@ class Explainer:
         box = centre_box((info.height_px, info.width_px), self.predictor.input_settings.transform)
         decoder = self.predictor.input_settings.decoder
         return Explanation(
-            record.source, method, class_name, prediction, tuple(clips), box, info.num_frames, info.fps, decoder
+            record.source,
+            method,
+            class_name,
+            prediction,
+            tuple(clips),
+            box,
+            info.num_frames,
+            info.fps,
+            decoder,
+            self.model.clip.num_snippets,
+            beside,
         )
 
     def over_time(
@@ -215,7 +237,29 @@ class Explainer:
         for indices, pixels in zip(indices_of, pixels_of, strict=True):
             frames = {stream.name: _without_gaps(indices[stream.name]) for stream in self.model.streams}
             found.append((frames, self._with_flow(evaluation_transform(pixels, settings.loaded_kinds, centre)[0])))
-        return sorted(found, key=lambda clip: next(iter(clip[0].values()))[0])
+        return [found[k] for k in self._in_time(indices_of)]
+
+    def _in_time(self, indices_of: Sequence[ClipIndices]) -> list[int]:
+        """The numbers of the clips in order of time."""
+        first = self.model.streams[0].name
+        return sorted(range(len(indices_of)), key=lambda k: _without_gaps(indices_of[k][first])[0])
+
+    def _beside(
+        self, video: Video, indices_of: Sequence[ClipIndices], pixels_of: Sequence[ClipPixels]
+    ) -> dict[str, Tensor]:
+        """The frames ``(F, 3, H, W)`` that the fields of the middle clip start from, by stream, in its centre crop."""
+        settings = self.predictor.input_settings
+        middle = self._in_time(indices_of)[len(indices_of) // 2]
+        centre = replace(settings.transform, test_crops=1)
+        found: dict[str, Tensor] = {}
+        for stream in self.model.streams:
+            if stream.kind != "flow":
+                continue
+            frames = video.frames(_without_gaps(indices_of[middle][stream.name]))  # (F, 3, H, W)
+            if all(kind == "flow" for kind in settings.loaded_kinds.values()):  # then flow has a size of its own
+                frames = F.resize(frames, list(pixels_of[middle][stream.name].shape[-2:]), antialias=True)
+            found[stream.name] = evaluation_transform({"beside": frames}, {"beside": "rgb"}, centre)[0]["beside"]
+        return found
 
     def _with_flow(self, pixels: ClipPixels) -> ClipPixels:
         """The clip with the flow that was left to the device."""

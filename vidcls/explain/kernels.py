@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vidcls.errors import VidclsError
-from vidcls.figures import save_png
+from vidcls.figures import COLUMN_INCHES, png_figure, save_png
 from vidcls.files import write_arrays
 from vidcls.models import VideoClassifier
 from vidcls.outputs import named_output
 from vidcls.types import CHANNELS, StreamKind
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LETTERS_IN_A_LINE = 64
+SMALL_PX = 3
 MOST_KERNELS = 96  # as many as AlexNet has in its first layer
 GREY = 0.5
 HANDMADE_PX = 11
@@ -107,26 +115,51 @@ def write_kernels(model: VideoClassifier, output: Path) -> list[Path]:
     Raises:
         VidclsError: the model has no first convolution, or a file cannot be written.
     """
-    from matplotlib.figure import Figure
-
     networks = first_kernels(model)
     if not networks:
         raise VidclsError(f"--kernels: {type(model).__name__} has no first convolution that can be shown")
+    figure = kernels_figure(networks)
+    numbers = output.with_suffix(".npz")
+    with named_output(output, option="--kernels"):
+        save_png(figure, output, dpi=200)
+        write_arrays(numbers, {network.title: network.weights.numpy() for network in networks})
+    return [output, numbers]
+
+
+def kernels_figure(networks: Sequence[FirstKernels]) -> Figure:
+    """The first kernels of each network, those made by hand, and what to look for."""
     grids = [(_heading(network), grid(kernel_pictures(network)[:MOST_KERNELS])) for network in networks]
     handmade = torch.stack([k / (2 * k.abs().max()) + GREY for k in handmade_kernels().values()])
     grids.append(("made by hand: edges, a blob, Gabor functions", grid(handmade[:, None].expand(-1, 3, -1, -1))))
-    heights = [max(0.6, 8 * picture.shape[1] / picture.shape[2]) for _, picture in grids]
-    figure = Figure(figsize=(8.4, min(60, sum(heights) + 0.5 * len(grids))), layout="constrained")
+    heights = [max(0.5, 5 * picture.shape[1] / picture.shape[2]) for _, picture in grids]
+    words = fill(_what_to_look_for(networks), LETTERS_IN_A_LINE)
+    inches = sum(heights) + 0.45 * len(grids) + 0.17 * (1 + words.count("\n"))
+    figure = png_figure(COLUMN_INCHES, min(60, inches))
     axes_of_grids = figure.subplots(len(grids), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (heading, picture) in zip(axes_of_grids, grids, strict=True):
         axes.imshow(picture.permute(1, 2, 0).numpy(), interpolation="nearest", vmin=0, vmax=1)
-        axes.set_title(heading, fontsize=9)
+        axes.set_title(fill(heading, LETTERS_IN_A_LINE), fontsize=10)
         axes.axis("off")
-    numbers = output.with_suffix(".npz")
-    with named_output(output, option="--kernels"):
-        save_png(figure, output, dpi=130)
-        write_arrays(numbers, {network.title: network.weights.numpy() for network in networks})
-    return [output, numbers]
+    figure.suptitle(words, fontsize=10, x=0.02, ha="left")
+    return figure
+
+
+def _what_to_look_for(networks: Sequence[FirstKernels]) -> str:
+    """What tells a network that has learnt from one that has not, in sentences."""
+    words = (
+        "Look for order: edges (bright beside dark), stripes and blobs, as in those made by hand. Speckle without "
+        "order is what a network starts from. Mid grey is a weight of 0."
+    )
+    if any(network.kind == "rgb" for network in networks):
+        words += " A kernel of one hue answers to that colour."
+    if any(network.kind == "flow" for network in networks):
+        words += (
+            " Over flow, one brightness in all fields answers to motion in one direction, bright beside dark to the "
+            "border of what moves."
+        )
+    if any(max(network.weights.shape[-2:]) <= SMALL_PX for network in networks):
+        words += f" Kernels of {SMALL_PX}x{SMALL_PX} and less are too small for most of this."
+    return words
 
 
 def grid(pictures: Tensor) -> Tensor:

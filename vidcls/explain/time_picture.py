@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vidcls.explain.over_time import TimeEffects
-from vidcls.figures import save_png
+from vidcls.figures import COLORS, COLUMN_INCHES, png_figure, save_png
 from vidcls.files import write_csv
 from vidcls.outputs import named_output
 
@@ -20,23 +20,22 @@ def write_time_effects(effects: TimeEffects, class_name: str, output: Path) -> l
     Raises:
         VidclsError: a file cannot be written; nothing half-written is left.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(8, 3.4), layout="constrained")
-    axes, orders = figure.subplots(1, 2, sharey=True, width_ratios=[3, 1])
+    figure = png_figure(COLUMN_INCHES, 3.4)
+    axes, orders = figure.subplots(1, 2, sharey=True, width_ratios=[2, 1])
     parts = range(1, len(effects.hidden) + 1)
-    axes.bar(parts, effects.hidden, color="#0072b2")
-    axes.axhline(effects.whole, color="#d55e00", label="nothing hidden")
+    axes.bar(parts, effects.hidden, color=COLORS[0])
+    axes.axhline(effects.whole, color=COLORS[3], label="nothing hidden")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(f"part of time that is hidden, of {len(effects.hidden)}")
     axes.set_ylabel(f"probability of {class_name}")
     axes.set_ylim(0, 1)
     axes.legend(loc="lower right")
-    orders.axhline(effects.whole, color="#d55e00")
-    orders.bar([0], [effects.reversed], color="#0072b2")
-    orders.plot([1] * len(effects.shuffled), effects.shuffled, "o", color="#0072b2", alpha=0.6)
-    orders.set_xticks([0, 1], ["reversed", "shuffled"])
+    orders.axhline(effects.whole, color=COLORS[3])
+    orders.bar([0], [effects.reversed], color=COLORS[0])
+    orders.plot([1] * len(effects.shuffled), effects.shuffled, "o", color=COLORS[0], alpha=0.6)
+    orders.set_xticks([0, 1], ["reversed", "shuffled"], rotation=30)
     orders.set_xlim(-0.6, 1.6)
     table = output.with_suffix(".csv")
     with named_output(output, option="--over_time"):

@@ -24,10 +24,12 @@ from vidcls.models.staged_training import StagedTraining
 from vidcls.models.testing_hooks import TestingHooks
 from vidcls.models.training_hooks import TrainingHooks
 from vidcls.models.validation_hooks import ValidationHooks
+from vidcls.runs.curves import PLAIN_LOSS, PLAIN_LOSS_SPREAD
 from vidcls.tasks import DEFAULT_TASK, HasTask, TaskName, task_of
 from vidcls.training.losses import LossSettings, balanced_weights, weights_by_name
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.training.results import MODEL_ROW, VideoScores
+from vidcls.training.step_losses import StepLosses
 from vidcls.training.transfer import TransferSettings
 from vidcls.types import ClipSettings, DescribesInput
 
@@ -85,6 +87,7 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, Testing
         self.test_scores: VideoScores | None = None
         self.register_buffer("class_weights", weights_by_name(class_names, self.loss_settings))
         self.train_metrics = self.task.metrics("train/")
+        self.plain_losses = StepLosses()
         self.val_metrics = self.task.metrics("val/")
         self.val_loss = MeanMetric(nan_strategy="disable")  # else it drops them, and asks the device in every batch
         self._part_metrics = torch.nn.ModuleDict()
@@ -103,7 +106,8 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, Testing
         of_parts = [f"train/{part}_loss" for part in trained] if len(trained) > 1 else []
         metrics = (self.train_metrics, self.val_metrics, *self._metrics_by_part.values())
         measured = [str(name) for collection in metrics for name in collection]
-        return sorted(["train/loss", *of_parts, "val/loss", *measured], key=lambda name: (name[:4] != "val/", name))
+        losses = ["train/loss", *of_parts, PLAIN_LOSS, PLAIN_LOSS_SPREAD, "val/loss"]
+        return sorted([*losses, *measured], key=lambda name: (name[:4] != "val/", name))
 
     @property
     def backbones(self) -> dict[str, Backbone]:

@@ -11,8 +11,10 @@ from torchmetrics import MetricCollection
 from vidcls.inference import HasParts
 from vidcls.models.one_clip import normalising_one_clip
 from vidcls.models.scored_module import ScoredModule
+from vidcls.runs.curves import PLAIN_LOSS, PLAIN_LOSS_SPREAD
 from vidcls.training.losses import LossSettings
 from vidcls.training.results import MODEL_ROW
+from vidcls.training.step_losses import StepLosses
 from vidcls.training.transfer import TransferSettings
 from vidcls.types import Batch
 
@@ -23,6 +25,7 @@ class TrainingHooks(ScoredModule):
     class_weights: Tensor
     loss_settings: LossSettings
     train_metrics: MetricCollection
+    plain_losses: StepLosses
     transfer: TransferSettings
     _dropout_seed: int
     _epoch_of_modes: int
@@ -61,6 +64,8 @@ class TrainingHooks(ScoredModule):
         loss = torch.stack(list(losses.values())).sum()
         self.finite.note_loss(self, loss)
         self.task.count(self.train_metrics, rows[MODEL_ROW], targets)
+        with torch.no_grad():  # what is minimised may be a sum over parts, weighted, smoothed, or of mixed labels
+            self.plain_losses.update(self.task.loss_by_video(rows[MODEL_ROW].float(), targets))
         self.log("train/loss", loss.detach(), on_step=True, on_epoch=False, prog_bar=True)
         if len(losses) > 1:
             self.log_dict({f"train/{part}_loss": value.detach() for part, value in losses.items()})
@@ -76,7 +81,11 @@ class TrainingHooks(ScoredModule):
         # A resumed epoch may have no batch left; of several processes all must take part in computing.
         if self.train_metrics[self.task.main_metric].update_called or self.trainer.world_size > 1:
             self.log_dict(self.train_metrics.compute())
+            mean, spread = self.plain_losses.compute()
+            if not mean.isnan():
+                self.log_dict({PLAIN_LOSS: mean, PLAIN_LOSS_SPREAD: spread})
         self.train_metrics.reset()
+        self.plain_losses.reset()
 
     def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         smoothing = self.loss_settings.label_smoothing

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from vidcls.outputs import named_output
 from vidcls.predict.prediction import Prediction
 from vidcls.video import Video, VideoReader, write_video
+from vidcls.video.captions import caption
 from vidcls.video.in_order import open_in_order, shared
 from vidcls.video.reader import Backend
 from vidcls.video.source import AnyVideo
@@ -24,7 +23,6 @@ from vidcls.video.writer import DEFAULT_FPS
 OVERLAY_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv")
 _CHUNK_BYTES = 32 * 2**20
 _DIMMED = 0.4  # brightness of the picture behind the letters
-_READABLE_FONT_PX, _SMALLEST_FONT_PX = 11, 6
 
 
 def write_overlay(
@@ -56,19 +54,6 @@ def overlay_path(folder: Path, name: str) -> Path:
     return folder / (name if name.lower().endswith(".mp4") else f"{name}.mp4")
 
 
-def caption(text: str, height_px: int, width_px: int) -> Tensor:
-    """White letters on black, ``(h, width_px)`` uint8 with h at most ``height_px``: as large as fits, or cut short."""
-    font_px = max(_READABLE_FONT_PX, height_px // 14)
-    while font_px > _SMALLEST_FONT_PX and _text_width(text, font_px) > width_px:
-        font_px -= 1
-    shown = text
-    while len(shown) > 1 and _text_width(shown, font_px) > width_px:
-        shown = shown.removesuffix("…")[:-1] + "…"
-    strip = Image.new("L", (width_px, min(height_px, font_px * 3 // 2)))
-    ImageDraw.Draw(strip).text((font_px // 3, 0), shown, fill=255, font=ImageFont.load_default(font_px))
-    return torch.from_numpy(np.array(strip))
-
-
 def draw_caption(frames: Tensor, letters: Tensor) -> Tensor:
     """Frames ``(T, 3, H, W)`` uint8 with the caption ``(h, W)`` over their upper edge, the picture shining through."""
     height_px = len(letters)
@@ -96,8 +81,3 @@ def _all_frames(video: VideoReader) -> Iterator[Tensor]:
         yield from frames
         start += len(frames)
         chunk_len = max(1, _CHUNK_BYTES // frames[0].numel())
-
-
-def _text_width(text: str, font_px: int) -> float:
-    """Width with the margin on both sides, in pixels."""
-    return ImageFont.load_default(font_px).getlength(text) + 2 * (font_px // 3)

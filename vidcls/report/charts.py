@@ -15,6 +15,8 @@ from vidcls.figures import plain_texts
 from vidcls.report.statistics import NUM_BINS, Calibration
 from vidcls.runs.confusion_figure import draw_confusion
 from vidcls.runs.confusions import MOST_WITH_NAMES, MOST_WITH_NUMBERS, figure_cells
+from vidcls.runs.curve_panels import LEGEND_LETTERS, curve_panels, draw_panel
+from vidcls.runs.curves import Curve
 from vidcls.tasks import Task
 
 if TYPE_CHECKING:
@@ -23,32 +25,19 @@ if TYPE_CHECKING:
 INK = "#010203"  # stands for the colour of the page's text, and is replaced by it
 BLUE, ORANGE = "#3b82c4", "#d9762b"  # told apart in the light, in the dark, and by those who do not see red and green
 MOST_CELLS = 300  # in a row of a confusion matrix, of a pixel at least on a telephone
+CSS_PX_PER_INCH = 96
 MANY_CLASSES_INCHES = 6.0  # side of a confusion matrix whose classes have no names
-Curve = Sequence[tuple[float, float]]
 
 
-def curves_chart(curves: Mapping[str, Curve], task: Task) -> str | None:
-    """Losses and main metrics by step, training dashed and validation solid; None where there are none."""
-    panels = {
-        "loss": {name: curve for name, curve in curves.items() if name.endswith("loss")},
-        task.quality: {name: curve for name, curve in curves.items() if name.endswith(task.headline)},
-    }
-    drawn = {title: panel for title, panel in panels.items() if panel}
-    if not drawn:
-        return None
-    figure = figure_of(4.6 * len(drawn), 3.2)
-    for axes, (title, panel) in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn.items(), strict=True):
-        colours: dict[str, str] = {}
-        for name, curve in sorted(panel.items()):
-            part, _, rest = name.partition("/")
-            colour = colours.setdefault(rest, (BLUE, ORANGE, "#7a9a3a", "#a05cc0", "#8a8a8a")[len(colours) % 5])
-            axes.plot(*zip(*curve, strict=True), color=colour, linestyle="--" if part == "train" else "-", label=name)
-        axes.set_title(title)
-        axes.set_xlabel("optimiser step")
-        if title == task.quality:
-            axes.set_ylim(0, 1.02)
-        axes.legend(fontsize=7, frameon=False)
-    return as_svg(figure, "Curves of the training: " + ", ".join(drawn))
+def curves_chart(curves: Mapping[str, Curve], task: Task) -> list[str]:
+    """A chart for each panel of :func:`vidcls.runs.curve_panels.curve_panels`; none where there are no curves."""
+    charts: list[str] = []
+    for panel in curve_panels(curves, task):
+        lines = sum(1 + len(line.label) // LEGEND_LETTERS for line in panel.lines)
+        figure = figure_of(4.6, 2.6 + 0.2 * lines)
+        draw_panel(figure.add_subplot(), panel, black=INK)
+        charts.append(as_svg(figure, f"Curves of the training: {panel.title}"))
+    return charts
 
 
 def confusion_chart(counts: NDArray[np.int64], class_names: Sequence[str]) -> str:
@@ -125,7 +114,9 @@ def as_svg(figure: Figure, alternative: str) -> str:
         plain_texts(figure).savefig(buffer, format="svg", metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" LABEL>', svg, count=1)
+    natural_px = round(figure.get_figwidth() * CSS_PX_PER_INCH)  # where its letters have the size that they say
+    opened = rf'<svg viewBox="\1" style="--natural: {natural_px}px" LABEL>'
+    svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', opened, svg, count=1)
     # Pictures of one page share their names.
     salt = f"c{crc32(alternative.encode())}_"
     svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{salt}", svg)

@@ -23,6 +23,8 @@ from vidcls.report.choice import evenly
 from vidcls.report.clip_samples import clip_samples, sample_arrays
 from vidcls.report.data_charts import counts_chart, lengths_chart
 from vidcls.report.html import rendered
+from vidcls.report.input_words import input_words
+from vidcls.report.links import link_to
 from vidcls.report.thumbnails import NUM_FRAMES, small, webp
 from vidcls.report.video_facts import VideoFacts, fact_rows
 from vidcls.types import SPLITS, VideoRecord
@@ -53,12 +55,13 @@ def no_progress(items: Iterable[Item], what: str, total: int) -> Iterable[Item]:
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """One video in miniature: data addresses of a frame and of some frames in motion, or why there are none."""
+    """One video in miniature: data addresses of a frame and of some in motion, or why there are none; and its link."""
 
     path: str
     still: str | None = None
     film: str | None = None
     reason: str | None = None
+    link: str | None = None
 
 
 def write_data_page(
@@ -66,6 +69,7 @@ def write_data_page(
     output: Path,
     *,
     title: str,
+    seen_by: str = "",
     known: Mapping[VideoSource, CheckedVideo] | None = None,
     progress: Progress = no_progress,
     most_read: int = MOST_READ,
@@ -79,6 +83,7 @@ def write_data_page(
         data: with its videos in place.
         output: the ``.html`` file.
         title: what the data set is called.
+        seen_by: whose clips are shown, such as ``the configuration two_stream``.
         known: what a check found out about the files of :func:`opened_records`; None checks them now, in this process.
         progress: wraps the clips and the thumbnails in a bar each.
         most_read: of a larger data set so many videos are opened, spread evenly; the page says so.
@@ -102,6 +107,7 @@ def write_data_page(
     for record in data.records:
         for name in record.classes:
             counts[name][record.split] += 1
+    paths = {record.name: record.path for record in data.records}
     span = span_frames(data, readable)
     lengths = [found.seconds for found in readable if found.seconds is not None]
     content = {
@@ -128,7 +134,11 @@ def write_data_page(
         "rates": _most_common(readable, lambda info: f"{info.fps:.4g}"),
         "codecs": _most_common(readable, lambda info: info.codec),
         "findings": findings_shown(data, known),
-        "thumbnails": thumbnails(data, progress),
+        "thumbnails": {
+            name: [replace(one, link=link_to(paths.get(one.path), output)) for one in found]
+            for name, found in thumbnails(data, progress).items()
+        },
+        "seen_by": input_words(data, seen_by),
         "samples": samples,
     }
     table, arrays = numbers_beside(output)

@@ -10,6 +10,7 @@ def rendered(template: str, content: Mapping[str, object]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     from vidcls import __version__
+    from vidcls.report.links import file_name
 
     environment = Environment(
         loader=PackageLoader("vidcls.report"),
@@ -18,5 +19,6 @@ def rendered(template: str, content: Mapping[str, object]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["file_name"] = file_name
     environment.filters["percent"] = lambda value: "–" if value is None else f"{100 * value:.1f}"
     return environment.get_template(template).render({"version": __version__, **content})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
@@ -15,9 +15,12 @@ from vidcls.explain import Explainer
 from vidcls.explain.pictures import heat_arrays
 from vidcls.files import printable, write_arrays, write_csv, write_text
 from vidcls.outputs import named_output
+from vidcls.report.calibration_words import calibration_words
 from vidcls.report.charts import MOST_CELLS, calibration_chart, confusion_chart, curves_chart, views_chart
 from vidcls.report.html import rendered
+from vidcls.report.links import link_to
 from vidcls.report.statistics import calibration, class_rows, weakest
+from vidcls.report.thresholds import as_json, class_thresholds, threshold_rows, weakest_class
 from vidcls.report.thumbnails import still_and_heat
 from vidcls.runs.confusions import (
     CONFUSION_COLUMNS,
@@ -56,6 +59,7 @@ class ShownVideo:
         heat: data address of the frames under their heat.
         reason: why there is no picture.
         arrays: the heat in numbers, see :func:`vidcls.explain.pictures.heat_arrays`.
+        link: the address of the video, for a page that stays where it is written; None where it is not known.
     """
 
     path: str
@@ -66,6 +70,7 @@ class ShownVideo:
     heat: str | None = None
     reason: str | None = None
     arrays: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    link: str | None = None
 
 
 def write_report(
@@ -76,12 +81,13 @@ def write_report(
     path_of: PathOf,
     progress: Callable[[list[int]], Iterable[int]] = iter,
     num_shown: int = NUM_SHOWN,
+    has_links: bool = True,
 ) -> list[Path]:
     """Write the page of a tested run, and what its pictures show in numbers into a folder beside it.
 
     The folder is called like the page with ``_data`` behind: ``classes.csv``, ``calibration.csv``,
-    ``confusion.csv`` and ``worst_confusions.csv`` where a video has one class, ``views.csv`` where there are several,
-    and ``heat.npz``.
+    ``thresholds.csv``, ``confusion.csv`` and ``worst_confusions.csv`` where a video has one class, ``views.csv`` where
+    there are several, and ``heat.npz``.
 
     Args:
         run: see :func:`vidcls.runs.run.read_run`.
@@ -90,6 +96,7 @@ def write_report(
         path_of: finds their files.
         progress: wraps the list of shown videos in a bar.
         num_shown: mistakes, and as many hits.
+        has_links: whether the names of videos lead to their files, for a page that is looked at where it is written.
 
     Returns:
         the files that were written.
@@ -100,8 +107,10 @@ def write_report(
     videos = run.videos
     wrong, unsure = videos.most_confident_errors(num_shown), videos.least_confident_correct(num_shown)
     shown = {k: _shown(videos, k, explainer, path_of) for k in progress([*wrong, *unsure])}
+    if has_links:
+        shown = {k: replace(video, link=link_to(path_of(video.path), output)) for k, video in shown.items()}
     found = calibration(videos)
-    counts, rows = videos.confusion(), class_rows(videos)
+    counts, rows, by_threshold = videos.confusion(), class_rows(videos), class_thresholds(videos)
     task = videos.task
     found_estimates, baselines = estimates(videos), task.baselines(videos.labels)
     found_by_views = by_views(run.summary, task.hit_metric)
@@ -132,6 +141,9 @@ def write_report(
         "curves": curves_chart(run.curves, task),
         "confusion": None if counts is None else confusion_chart(counts, videos.class_names),
         "calibration": found,
+        "calibration_words": calibration_words(videos, run.summary.get("fusion")),
+        "thresholds": as_json(by_threshold),
+        "weakest_class": weakest_class(by_threshold),
         "calibration_chart": calibration_chart(found),
         "views": views,
         "views_chart": views_chart(views, task.hit_name.title) if views else None,
@@ -140,6 +152,7 @@ def write_report(
     }
     tables: dict[str, Iterable[Sequence[object]]] = {
         "classes": [CLASS_COLUMNS, *((r.name, r.precision, r.recall, r.f1, r.support) for r in rows)],
+        "thresholds": threshold_rows(by_threshold),
         "calibration": [
             ("confidence", "accuracy", "videos"),
             *zip(found.confidence, found.accuracy, found.counts, strict=True),

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vidcls.explain import Explanation
-from vidcls.explain.pictures import laid_on, scaled
+from vidcls.explain.laid_on import laid_on, scaled
 
 HEIGHT_PX = 96
 NUM_FRAMES = 8
@@ -22,18 +22,13 @@ QUALITY = 55
 def still_and_heat(explanation: Explanation) -> tuple[str, str]:
     """The middle frame, and the frames of the middle clip under their heat, as data addresses of WebP pictures.
 
-    Of a model with several heats those on frames are shown, or, where all are of flow, these on the nearest frames.
+    Of a model with several heats those on frames are shown, or, where all are of flow, these on the frames that the
+    fields start from.
     """
-    number = len(explanation.clips) // 2
-    clip, heats = explanation.clips[number], scaled(explanation)[number]
+    clip, heats = explanation.middle, scaled(explanation)[len(explanation.clips) // 2]
     title = next((name for name in heats if clip.streams[name].kind == "rgb"), next(iter(heats)))
     stream, heat = clip.streams[title], heats[title]
-    if stream.kind == "rgb":
-        frames = clip.pixels[stream.name]
-    else:
-        assert clip.shown is not None
-        frames = clip.pixels[clip.shown]
-        frames = frames[[k * len(frames) // len(heat) for k in range(len(heat))]]
+    frames = clip.pixels[stream.name] if stream.kind == "rgb" else explanation.beside[stream.name]
     chosen = np.linspace(0, len(heat) - 1, min(NUM_FRAMES, len(heat))).round().astype(int)
     shown = small(laid_on(frames, heat)[chosen])
     if len(shown) == 1:  # the frame and its heat alternately

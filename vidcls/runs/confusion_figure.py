@@ -58,5 +58,5 @@ def draw_confusion(
         for row, column in zip(*np.nonzero(counts), strict=True):
             color = "white" if cells.shares[row, column] > 0.5 else "black"
             count = str(counts[row, column])
-            axes.text(centers[column], centers[row], count, ha="center", va="center", color=color, fontsize=8)
+            axes.text(centers[column], centers[row], count, ha="center", va="center", color=color, fontsize=9)
     return mappable

@@ -9,6 +9,8 @@ Curve = list[tuple[float, float]]
 """``(step, value)`` pairs."""
 
 DRAWN = ("train/", "val/", "lr-")
+PLAIN_LOSS, PLAIN_LOSS_SPREAD = "train/plain_loss", "train/plain_loss_spread"
+"""By epoch: the loss as ``val/loss`` counts it, for the model's answer to training clips, and its spread."""
 
 
 def read_curves(metrics_csv: Path, *, drawn: tuple[str, ...] = DRAWN) -> dict[str, Curve]:

@@ -1,0 +1,56 @@
+"""How a video becomes the input of a network -> one paragraph that says it."""
+
+from __future__ import annotations
+
+from vidcls.loading import VideoDataModule
+from vidcls.transforms import TransformSettings
+from vidcls.types import sees
+
+
+def input_words(data: VideoDataModule, seen_by: str = "") -> str:
+    """Which frames, which sizes and which changes, in sentences.
+
+    Args:
+        data: the data.
+        seen_by: whose settings these are, such as ``the configuration two_stream``.
+    """
+    settings = data.input_settings
+    clip, transform = settings.clip, settings.transform
+    stride = f"{settings.stride_seconds:g} s apart" if settings.stride_seconds is not None else _apart(clip.stride)
+    parts: list[str] = []
+    if sees(settings.streams, "rgb"):
+        parts.append(f"{_number(clip.clip_len, 'frame')}{f', {stride},' if clip.clip_len > 1 else ''}")
+    if sees(settings.streams, "flow"):
+        parts.append(f"{_number(clip.flow_len, 'field')} of optical flow between neighbouring frames")
+    snippets = f" from each of {clip.num_snippets} segments of the video" if clip.num_snippets > 1 else ""
+    H, W = transform.crop_size
+    resized = f"a short side of {transform.resize_px} px" if transform.resize_px is not None else "the video's own size"
+    views = _number(settings.test_clips, "clip") + " x " + _number(transform.test_crops, "crop")
+    whose = f"Seen by {seen_by}: a" if seen_by else "A"
+    return (
+        f"{whose} clip has {' and '.join(parts).removesuffix(',')}{snippets}, at {resized}, of which the network sees "
+        f"{H}x{W} px. "
+        f"Training: {_training(transform)}. Test: {views} of each video."
+    )
+
+
+def _training(transform: TransformSettings) -> str:
+    crop = {
+        "center": "the centre",
+        "random": "a crop at a random place",
+        "random_resized": f"a crop of random size (from {100 * transform.min_area:g} % of the frame), aspect and place",
+        "multi_scale": "a corner or the centre, of random size",
+    }[transform.train_crop]
+    mirrored = f"mirrored in {100 * transform.flip_probability:g} % of the samples"
+    colours = f"colours changed by up to {100 * transform.color_jitter:g} %" if transform.color_jitter else ""
+    return ", ".join(
+        [crop, mirrored if transform.flip_probability else "never mirrored", *([colours] if colours else [])]
+    )
+
+
+def _apart(stride: int) -> str:
+    return "neighbours" if stride == 1 else f"{stride} apart"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
