@@ -16,6 +16,7 @@ from vidcls.cli.library_notes import is_worth_reading
 LINES_OF_FIT = (
     r"data set: VideoFolder .*: 22 videos of 3 classes \(left, right, still\)",
     r"  train: 12 videos of 3 classes, val: 3 videos of 3 classes, test: 7 videos of 3 classes",
+    r"  groups: not known: clips of one recording, person or place may be in training and in the test",
     r"run folder: run",
     r"network: TwoStream, [\d,]+ parameters",
     r"hint: 6 optimiser steps .*",

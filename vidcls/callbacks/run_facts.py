@@ -13,6 +13,7 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from vidcls.datasets.groups import KnownGroups
 from vidcls.loading import VideoDataModule
 from vidcls.runs.trainings import read_trainings, write_trainings
 from vidcls.training.machine import this_machine
@@ -87,6 +88,7 @@ class RunFacts(Callback):
             "precision": str(trainer.precision),
             "num_parameters": sum(p.numel() for p in parameters),
             "num_trained_parameters": sum(p.numel() for p in parameters if p.requires_grad),
+            "groups": _known_groups(trainer),
         }
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
@@ -157,6 +159,14 @@ def _waited_seconds(trainer: Trainer) -> float:
     """What the data module counted; 0 where the batches come from elsewhere."""
     data = trainer.datamodule  # type: ignore[attr-defined]
     return data.waited_seconds if isinstance(data, VideoDataModule) else 0.0
+
+
+def _known_groups(trainer: Trainer) -> dict[str, int] | None:
+    """What is known of the groups of the data; None where it comes from elsewhere."""
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    if not isinstance(data, VideoDataModule):
+        return None
+    return KnownGroups.of(record.group for record in data.records).to_dict()
 
 
 def _hint(share: float, trainer: Trainer) -> str:

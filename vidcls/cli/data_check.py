@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
     """
     started = time.monotonic()
     options, others = _parsed(argv)
-    from vidcls.checks.findings import CheckedData, findings
+    from vidcls.checks.findings import findings
     from vidcls.checks.fix_list import fix_list, write_fix_list
     from vidcls.cli.check_report import as_plain, print_report
     from vidcls.loading.loading_speed import known_speed
@@ -72,7 +72,7 @@ def main(argv: list[str]) -> int:
         say(f"shard {shard}: {len(mine)} of {len(data.records)} videos")
         data, refusals, notes = replace(data, records=mine, has_labels=False), [], ()
     files = checked_files(data.records, options, folder, decoder=data.settings.decoder)
-    data = CheckedData(data.records, files.by_source, data.settings, data.flow_source, refusals, data.has_labels)
+    data = replace(data, known=files.by_source, refusals=refusals)
     found: list[Finding] = [*_notes_of_data(notes), *findings(data)]
     speed = None
     if data.sound and shard.is_whole:
@@ -113,6 +113,7 @@ def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, lis
     from vidcls.clips import InputSettings
     from vidcls.datasets import videos_below
     from vidcls.datasets.base import UnsoundDatasetError
+    from vidcls.datasets.group_pattern import takes_group_pattern
     from vidcls.types import RGB, VideoRecord
     from vidcls.video import LocalFile
 
@@ -125,7 +126,13 @@ def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, lis
     root = module.dataset.root
     if module.records:
         return (
-            CheckedData(module.records, {}, module.input_settings, module.flow_source),
+            CheckedData(
+                module.records,
+                {},
+                module.input_settings,
+                module.flow_source,
+                takes_group_pattern=takes_group_pattern(module.dataset),
+            ),
             root,
             refusals,
             module.dataset.notes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vidcls.checks.unknown_groups import groups_text
 from vidcls.datasets.checks import first_few
 from vidcls.files import printable
 from vidcls.loading import VideoDataModule
@@ -26,6 +27,8 @@ def data_lines(data: VideoDataModule, splits: Sequence[Split] = SPLITS) -> list[
         "  " + ", ".join(f"{split}: {_counts(data.records, split)}" for split in splits),
         *(f"  note: {note}" for note in dataset.notes),
     ]
+    if "train" in splits:
+        lines.insert(2, f"  groups: {groups_text(data.records, decoder=data.input_settings.decoder)}")
     return [printable(" ".join(line.split("\n"))) for line in lines]
 
 

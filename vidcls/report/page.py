@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vidcls.datasets.groups import KnownGroups
 from vidcls.errors import VidclsError
 from vidcls.explain import Explainer
 from vidcls.explain.pictures import heat_arrays
@@ -109,7 +110,7 @@ def write_report(
         "family": run.folder.resolve().parent.name,
         "run": run,
         "num_videos": len(videos),
-        "num_groups": len(set(videos.independent_groups)),
+        "known_groups": KnownGroups.of(videos.groups),
         "accuracies": accuracies(videos),
         "classes": rows,
         "weakest": weakest(rows, NUM_WEAKEST) if len(rows) > MOST_CLASSES_SHOWN else None,
