@@ -19,7 +19,7 @@ def report(names: dict[str, Health]) -> None:
     records = [VideoRecord(LocalFile(Path(name)), "walk", "train", name) for name in names]
     known = {LocalFile(Path(name)): CheckedVideo(9, 9, health) for name, health in names.items()}
     data = CheckedData(records, known, InputSettings(streams=("rgb",)), has_labels=False)
-    print_report(data, findings(data), None, num_opened=len(names), seconds=1.0, most_lines=10)
+    print_report(data, findings(data), [], num_opened=len(names), seconds=1.0, most_lines=10)
 
 
 def health(num_unread: int = 0, **facts: object) -> Health:

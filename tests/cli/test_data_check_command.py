@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from vidcls.runs.trainings import read_trainings
 from vidcls.video import write_video
 
 Command = Callable[..., object]
@@ -42,7 +45,7 @@ def test_a_sound_data_set_is_said_to_be_sound_and_the_second_time_nothing_is_ope
     assert "PROBLEMS" not in outcome.out
     assert "intact; 22 files opened, 0 known" in outcome.out
     assert "22, of which 22 can be read whole" in outcome.out
-    assert "clips per second in one process" in outcome.out
+    assert "measured with --config two_stream on this machine: 2 loader workers load about" in outcome.out
     os.truncate(clips / "train/left/0.avi", 100)
     outcome = check(clips)
     assert outcome.status == 1
@@ -68,7 +71,8 @@ def test_every_kind_of_problem_of_a_csv_is_shown_and_in_the_json_and_the_fix_lis
     assert outcome.status == 1, outcome
     kinds = {finding["kind"] for finding in json.loads((tmp_path / "check.json").read_text())["findings"]}
     assert kinds == {"missing", "undecodable", "two labels", "leak", "alike labels", "lacking class", "refused"} | {
-        "short"
+        "short",
+        "unknown groups",
     }
     assert "left out: train/left/0.avi: undecodable" in outcome.out
     assert "left out: nowhere.avi: missing" in outcome.out
@@ -157,3 +161,39 @@ def test_the_oddities_get_the_verdicts_that_they_deserve(check: Command, tmp_pat
         "fallback": ["start_offset_5s.ts"],
         "uneven rates": ["from 7.7 to 32 frames per second"],
     }
+
+
+def test_clips_cut_from_one_video_are_counted_across_splits_and_the_groups_in_their_names_are_guessed(
+    check: Command, vidcls: Command, tiny: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "cut"
+    for source in range(9):
+        for clip in range(4):
+            label = ("left", "right")[clip % 2]
+            write_video(root / label / f"src{source}_{clip}.avi", textured(source, first=8 * clip), codec="mjpeg")
+    outcome = check(root, "--json", tmp_path / "check.json")
+    assert outcome.status == 1, outcome
+    found = {finding["kind"]: finding for finding in json.loads((tmp_path / "check.json").read_text())["findings"]}
+    assert found["near duplicate"]["title"] == "6 of 6 test and 6 of 6 val videos look like a training video"
+    sources = [re.findall(r"src(\d)", line) for line in found["near duplicate"]["lines"]]
+    assert all(one == other for one, other in sources)
+    option = r"--data.dataset.group_pattern '([^/]+)_\d+\.'"
+    assert f"a guess from the file names, which is not used: {option}" in outcome.out
+    assert "it gives 9 groups: src0 (4 videos, such as src0_0.avi)" in outcome.out
+    fit = vidcls("fit", "--config", tiny, "--data.dataset.root", root, "--trainer.max_epochs", 1, "--run", "r")
+    assert "groups: not known; 6 of 6 test and 6 of 6 val videos look like a training video" in fit.out
+    assert read_trainings(Path("r"))[0]["groups"] == {"num_videos": 36, "num_grouped": 0, "num_groups": 0}
+    told = check(root, *shlex.split(option))
+    assert told.status == 0, told
+    assert "0 files opened, 36 known" in told.out
+    assert "groups are not known" not in told.out
+
+
+def textured(seed: int, *, first: int) -> torch.Tensor:
+    """Eight frames (8, 3, 32, 40) of one place: a background of its own, in a light that grows from clip to clip."""
+    generator = torch.Generator().manual_seed(seed)
+    place = torch.nn.functional.interpolate(torch.rand(1, 3, 8, 10, generator=generator), (32, 40), mode="bicubic")
+    frames = (place.clamp(0, 1) * 200).expand(8, 3, 32, 40).clone()
+    for t in range(8):
+        frames[t] += (first + t) % 40
+    return frames.to(torch.uint8)

@@ -34,7 +34,7 @@ LINES_OF_FIT = (
     r"data set: VideoFolder .*",
     r"  22 videos of 3 classes \(left, right, still\)",
     r"  train: 12 videos, val: 3 videos, test: 7 videos",
-    r"  groups: not known \(clips of one source video may be on both sides\)",
+    r"  groups: not known: clips of one recording, person or place may be in training and in the test",
     *LENGTHS,
     r"clip: 1 frame and 3 flow fields, 32x32 pixels",
     r"normalisation: RGB by ImageNet's mean and deviation; flow less its mean",

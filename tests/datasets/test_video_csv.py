@@ -374,3 +374,19 @@ def test_what_a_csv_writer_wrote_is_read_back(rows: list[tuple[str, str]], end: 
             return
         records = VideoCsv(file, val_fraction=0.0).records
     assert [(r.label, r.extra["remark"]) for r in records] == cells
+
+
+def test_a_pattern_finds_the_groups_in_the_names_where_there_is_no_column_of_them(
+    table: Callable[..., Path],
+) -> None:
+    rows = [f"{name},{name[0]}" for name in NAMES]
+    assert {r.group for r in VideoCsv(table("path,label", *rows), group_pattern=r"(\d)\.").records} == set("012345")
+    grouped = table("path,label,group", *(f"{row},g" if row[0] == "a" else f"{row},h" for row in rows))
+    assert {r.group for r in VideoCsv(grouped, group_pattern=r"(\d)\.", val_fraction=0, test_fraction=0).records} == {
+        "g",
+        "h",
+    }
+    with pytest.raises(DatasetError, match=r"clips\.csv:8: no group found by group_pattern 'a\(\.\)'"):
+        VideoCsv(table("path,label", *sorted(rows)), group_pattern="a(.)")
+    with pytest.raises(ValueError, match="has no bracket"):
+        VideoCsv(table("path,label", *rows), group_pattern="a")

@@ -158,6 +158,7 @@ def test_what_would_spoil_a_training_is_named(clip_folder: Path, tmp_path: Path)
     assert found.keys() == {"undecodable", "lacking class", "short", "uneven classes", "uneven rates", "black"} | {
         "duplicate",
         "frozen",
+        "unknown groups",
     }
 
 
@@ -210,6 +211,15 @@ def test_groups_in_two_parts_are_named(clip_folder: Path, tmp_path: Path) -> Non
     text = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert "<h1>&lt;b&gt;</h1>" in text
     assert "Groups across splits" in text
+    assert "Groups: 14 groups of 22 videos." in text
+
+
+def test_that_no_groups_are_known_is_said_on_the_page(clip_folder: Path, tmp_path: Path) -> None:
+    write_data_page(data_of(VideoFolder(clip_folder)), tmp_path / "p.html", title="a", num_samples=1)
+    text = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert "Groups: not known." in text
+    assert "Good to know: groups are not known" in text
+    assert "Groups across splits" not in text
 
 
 def test_of_a_large_set_some_are_opened_and_it_is_said(clip_dataset: VideoFolder, tmp_path: Path) -> None:

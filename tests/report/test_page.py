@@ -61,6 +61,12 @@ def test_the_page_needs_nothing_but_itself_and_its_pictures_have_words(
     check_page(page)
 
 
+def test_videos_without_a_group_are_not_called_groups(page: str) -> None:
+    assert "Tested on 7 videos, 2 views each. Groups: not known." in page
+    assert "Groups are not known. Where clips of one recording" in page
+    assert "7 groups" not in page
+
+
 def test_all_that_is_known_of_the_run_stands_in_it(folder: Path, page: str) -> None:
     test = json.loads((folder / "test.json").read_text())
     top1 = test["table"]["model"]["top1"]

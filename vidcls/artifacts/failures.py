@@ -27,7 +27,7 @@ def write_failures(root: Path, failures: Failures, *, done: Container[str] | Non
     path = root / FAILURES_NAME
     found = [(printable(name), reason) for name, reason in failures]
     if done is not None:
-        found += [(name, reason) for name, reason in _read(path) if name not in done]
+        found += [(name, reason) for name, reason in read_failures(root) if name not in done]
     found.sort()
     if found:
         write_csv(path, [("name", "reason"), *found])
@@ -36,10 +36,10 @@ def write_failures(root: Path, failures: Failures, *, done: Container[str] | Non
     return found
 
 
-def _read(path: Path) -> list[tuple[str, str]]:
+def read_failures(root: Path) -> list[tuple[str, str]]:
     """What it says; nothing where it is not there or damaged, as the next run writes it again."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with (root / FAILURES_NAME).open(newline="", encoding="utf-8") as file:
             return [(row["name"], row["reason"]) for row in csv.DictReader(file)]
     except (OSError, ValueError, KeyError, csv.Error):
         return []

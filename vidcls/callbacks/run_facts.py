@@ -12,7 +12,9 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
+from vidcls.datasets.groups import KnownGroups
 from vidcls.loading import VideoDataModule
+from vidcls.loading.training_copies import AUTO
 from vidcls.runs.trainings import read_trainings, write_trainings
 from vidcls.training.code_state import git_state, vidcls_code
 from vidcls.training.machine import this_machine
@@ -97,6 +99,8 @@ class RunFacts(Callback):
             "precision": str(trainer.precision),
             "num_parameters": sum(p.numel() for p in parameters),
             "num_trained_parameters": sum(p.numel() for p in parameters if p.requires_grad),
+            "groups": _known_groups(trainer),
+            "prepared": _prepared(trainer),
         }
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
@@ -173,16 +177,31 @@ def _waited_seconds(trainer: Trainer) -> float:
     return data.waited_seconds if isinstance(data, VideoDataModule) else 0.0
 
 
+def _known_groups(trainer: Trainer) -> dict[str, int] | None:
+    """What is known of the groups of the data; None where it comes from elsewhere."""
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    if not isinstance(data, VideoDataModule):
+        return None
+    return KnownGroups.of(record.group for record in data.records).to_dict()
+
+
+def _prepared(trainer: Trainer) -> dict[str, object] | None:
+    """The copy that is read in place of the videos themselves; None where there is none."""
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    in_use = data.copy_in_use if isinstance(data, VideoDataModule) else None
+    return None if in_use is None else in_use.copy.to_dict()
+
+
 def _hint(share: float, trainer: Trainer) -> str:
     """What helps a loader that is too slow."""
     data = trainer.datamodule  # type: ignore[attr-defined]
-    workers = getattr(data, "num_workers", None)
-    more = (
-        f"more --data.num_workers (now {workers}, and {this_machine().num_cores} cores), "
-        if workers is not None
-        else ""
-    )
-    return (
-        f"the network waited for data in {share:.0%} of the last seconds: {more}a small copy of the videos (vidcls "
-        "data prepare), or --data.decoder torchcodec make loading faster"
-    )
+    found = f"the network waited for data in {share:.0%} of the last seconds"
+    if not isinstance(data, VideoDataModule):
+        return f"{found}: more loader workers, or a small copy of the videos (vidcls data prepare), help"
+    helps = [f"more --data.num_workers (now {data.num_workers}, and {this_machine().num_cores} cores)"]
+    if data.copy_in_use is None and data.flow_source is None:
+        gain = f"up to {1 / max(1 - share, 0.01):.0f} times as fast"
+        helps.append(f"--data.prepare {AUTO} (trains on a small copy, as of vidcls data prepare; {gain})")
+    elif data.copy_in_use is None:
+        helps.append("a small copy of the videos (vidcls data prepare)")
+    return f"{found}: {', '.join(helps)}, or --data.decoder torchcodec make loading faster"

@@ -22,10 +22,11 @@ from vidcls.files import cache_folder
 from vidcls.settings_file import parse_json
 from vidcls.types import VideoRecord
 from vidcls.video.health import Health, decoder_versions
+from vidcls.video.picture_hash import hashes_in
 from vidcls.video.reader import Backend
 from vidcls.video.source import AnyVideo, VideoSource, source_of
 
-FILE_NAME = "checked-2.sqlite"  # the number changes with the meaning of its content, so that versions live side by side
+FILE_NAME = "checked-3.sqlite"  # the number changes with the meaning of its content, so that versions live side by side
 BUSY_SECONDS = 60.0  # that another process may take to write; a save takes milliseconds
 # The journal stays sqlite's default one: a write-ahead log needs memory that is shared, and home folders may be remote.
 _TABLE = """CREATE TABLE IF NOT EXISTS videos (
@@ -208,4 +209,5 @@ def _is_one_of(error: sqlite3.DatabaseError, *codes: int) -> bool:
 def _checked(num_bytes: int, mtime_ns: int, source_digest: str, most_seconds: float, health: str) -> CheckedVideo:
     plain = parse_json(health)
     found = Health(**(plain | {"stream_kinds": tuple(plain["stream_kinds"])}))
+    hashes_in(found.picture_hashes)  # raises where they are damaged
     return CheckedVideo(num_bytes, mtime_ns, found, source_digest, most_seconds)

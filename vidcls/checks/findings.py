@@ -9,6 +9,8 @@ from vidcls.checks.cache import CheckedVideo
 from vidcls.checks.duplicates import duplicate_findings, group_findings
 from vidcls.checks.finding import Finding
 from vidcls.checks.labels import imbalance, label_typos, lacking_classes
+from vidcls.checks.near_duplicates import near_duplicate_findings
+from vidcls.checks.unknown_groups import unknown_group_findings
 from vidcls.clips.settings import InputSettings
 from vidcls.errors import FlowError
 from vidcls.flow import FlowSettings, FlowSource
@@ -46,6 +48,7 @@ class CheckedData:
         flow_source: stored flow; None where there is none.
         refusals: why a training would refuse the data set as a whole.
         has_labels: whether labels and splits mean anything; not for a mere heap of files.
+        takes_group_pattern: whether the data set has an option for a pattern that finds groups in file names.
     """
 
     records: Sequence[VideoRecord]
@@ -54,6 +57,7 @@ class CheckedData:
     flow_source: FlowSource | None = None
     refusals: Sequence[str] = ()
     has_labels: bool = True
+    takes_group_pattern: bool = False
 
     def health(self, record: VideoRecord) -> Health:
         """What was found out about the file of a record."""
@@ -75,6 +79,8 @@ def findings(data: CheckedData) -> list[Finding]:
     found = [*_faults(data), *_pictures(data), *_short(data), *_flow(data)]
     found += duplicate_findings(data.examined, data.known)
     if data.has_labels:
+        found += near_duplicate_findings(data.examined, data.known)
+        found += unknown_group_findings(data.records, takes_pattern=data.takes_group_pattern)
         found += [*group_findings(data.records), *label_typos(data.records), *lacking_classes(data.records)]
         found += imbalance(data.records)
     if data.refusals:

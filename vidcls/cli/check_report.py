@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from vidcls.checks.finding import Finding
 from vidcls.checks.findings import CheckedData
@@ -16,20 +15,31 @@ from vidcls.console import say, visible
 from vidcls.loading.loading_speed import LoadingSpeed
 from vidcls.types import SPLITS
 
+if TYPE_CHECKING:
+    from vidcls.loading.training_forecast import TrainingForecast
+
 MOST_CLASSES = 40
-RATES = (100, 400)  # clips per second that a small and a large GPU train on
 
 
 def print_report(
     data: CheckedData,
     found: Sequence[Finding],
-    speed: LoadingSpeed | None,
+    loading: Sequence[str],
     *,
     num_opened: int,
     seconds: float,
     most_lines: int,
 ) -> None:
-    """Print problems, what is good to know, and a summary."""
+    """Print problems, what is good to know, and a summary.
+
+    Args:
+        data: what was checked.
+        found: what was found.
+        loading: lines on how fast clips load.
+        num_opened: files.
+        seconds: that it took.
+        most_lines: of each finding.
+    """
     problems = [finding for finding in found if finding.is_problem]
     notes = [finding for finding in found if not finding.is_problem]
     lines = []
@@ -37,7 +47,7 @@ def print_report(
         lines += ["PROBLEMS", *_listed(problems, most_lines)]
     if notes:
         lines += ["GOOD TO KNOW", *_listed(notes, most_lines)]
-    lines += ["SUMMARY", *(f"  {name:<10}{text}" for name, text in _summary(data, speed))]
+    lines += ["SUMMARY", *(f"  {name:<10}{text}" for name, text in _summary(data, loading))]
     if data.has_labels:
         lines += ["", *_class_table(data)]
     known = len({record.source for record in data.records}) - num_opened
@@ -50,15 +60,23 @@ def print_report(
         say(line)
 
 
+def loading_lines(speed: LoadingSpeed | None) -> list[str]:
+    """How fast clips load, where nothing can be said of a training."""
+    if speed is None:
+        return []
+    return [f"{speed.clips_per_second:.3g} clips per second in one process ({speed.num_clips} measured)"]
+
+
 def as_plain(
     data: CheckedData,
     found: Sequence[Finding],
     speed: LoadingSpeed | None,
+    forecast: TrainingForecast | None,
     *,
     num_opened: int,
     seconds: float,
 ) -> str:
-    """Everything as JSON: ``findings``, ``classes``, ``loading``, and ``videos`` with what is known of each file."""
+    """Everything as JSON: ``findings``, ``classes``, ``loading``, ``training``, and ``videos``, each with its facts."""
     videos = [
         {
             "name": record.name,
@@ -79,6 +97,7 @@ def as_plain(
         "findings": [asdict(finding) for finding in found],
         "classes": class_counts(data.records) if data.has_labels else {},
         "loading": asdict(speed) if speed is not None else None,
+        "training": None if forecast is None else asdict(forecast),
         "videos": videos,
     }
     return json.dumps(plain, indent=1)
@@ -93,7 +112,7 @@ def _listed(found: Sequence[Finding], most_lines: int) -> Iterator[str]:
     yield ""
 
 
-def _summary(data: CheckedData, speed: LoadingSpeed | None) -> Iterator[tuple[str, str]]:
+def _summary(data: CheckedData, loading: Sequence[str]) -> Iterator[tuple[str, str]]:
     healths = [data.health(record) for record in data.sound]
     num_frames = sum(health.num_frames for health in healths)
     minutes = sum(health.num_frames / health.fps for health in healths if health.fps > 0) / 60
@@ -113,16 +132,7 @@ def _summary(data: CheckedData, speed: LoadingSpeed | None) -> Iterator[tuple[st
     yield "sizes", _most_common([f"{health.width_px}x{health.height_px}" for health in healths])
     yield "rates", _most_common([f"{health.fps:.4g}" for health in healths]) + " frames per second"
     yield "codecs", _most_common([health.codec for health in healths])
-    if speed is not None:
-        rate = speed.clips_per_second
-        needed = ", ".join(f"{math.ceil(target / rate)} for {target}" for target in RATES)
-        num_train = sum(record.split == "train" for record in data.sound)
-        epoch = f"an epoch of {num_train} clips in {num_train / rate:.1f} s; " if data.has_labels else ""
-        yield (
-            "loading",
-            f"{rate:.0f} clips per second in one process ({speed.num_clips} measured): {epoch}workers needed: {needed} "
-            f"clips per second; this machine has {os.cpu_count()} cores",
-        )
+    yield from zip(["loading", *[""] * len(loading)], loading, strict=False)
 
 
 def _class_table(data: CheckedData) -> Iterator[str]:

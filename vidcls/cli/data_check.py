@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vidcls.checks.finding import Finding
     from vidcls.checks.findings import CheckedData
     from vidcls.checks.fix_list import FixList
+    from vidcls.datasets import VideoDataset
 
 DESCRIPTION = """Open every file of a data set in processes that may crash or hang, decode all of its frames, and say
 what would spoil a training: files that cannot be read, are damaged, cut off, black, frozen or shorter than a clip;
@@ -51,9 +52,10 @@ def main(argv: list[str]) -> int:
     """
     started = time.monotonic()
     options, others = _parsed(argv)
-    from vidcls.checks.findings import CheckedData, findings
+    from vidcls.checks.findings import findings
     from vidcls.checks.fix_list import fix_list, write_fix_list
-    from vidcls.cli.check_report import as_plain, print_report
+    from vidcls.cli.check_report import as_plain, loading_lines, print_report
+    from vidcls.cli.forecast import forecast_of
     from vidcls.loading.loading_speed import known_speed
     from vidcls.outputs import check_place
 
@@ -63,7 +65,8 @@ def main(argv: list[str]) -> int:
     if options.fix_list is not None and options.fix_list.exists():
         raise ConfigurationError(f"--fix_list {options.fix_list}: already exists: pass another name, or remove it")
     shard = _shard(options)
-    data, root, refusals, notes = _data(options, others)
+    data, dataset, refusals = _data(options, others)
+    root, notes = dataset.root, dataset.notes if data.has_labels else ()
     if options.fix_list is not None and not data.has_labels:
         raise ConfigurationError(f"--fix_list: {options.source} has no classes, so that no list of labels can be made")
     folder = chosen_cache_folder(options)
@@ -72,16 +75,34 @@ def main(argv: list[str]) -> int:
         say(f"shard {shard}: {len(mine)} of {len(data.records)} videos")
         data, refusals, notes = replace(data, records=mine, has_labels=False), [], ()
     files = checked_files(data.records, options, folder, decoder=data.settings.decoder)
-    data = CheckedData(data.records, files.by_source, data.settings, data.flow_source, refusals, data.has_labels)
+    data = replace(data, known=files.by_source, refusals=refusals)
     found: list[Finding] = [*_notes_of_data(notes), *findings(data)]
-    speed = None
+    speed, forecast = None, None
     if data.sound and shard.is_whole:
+        if data.has_labels:
+            forecast = forecast_of(
+                options.source,
+                options.config,
+                others,
+                dataset=dataset,
+                records=data.sound,
+                file=None if folder is None else folder / "training.json",
+            )
         speed_file = None if folder is None else folder / "speed.json"
-        speed = known_speed(data.sound, data.settings, data.flow_source, speed_file)
+        speed = forecast[0].speed if forecast else known_speed(data.sound, data.settings, data.flow_source, speed_file)
     seconds = time.monotonic() - started
-    print_report(data, found, speed, num_opened=files.num_opened, seconds=seconds, most_lines=options.max_lines)
+    lines = forecast[1] if forecast else loading_lines(speed)
+    print_report(data, found, lines, num_opened=files.num_opened, seconds=seconds, most_lines=options.max_lines)
     if options.json is not None:
-        write_text(options.json, as_plain(data, found, speed, num_opened=files.num_opened, seconds=seconds))
+        plain = as_plain(
+            data,
+            found,
+            speed,
+            forecast[0] if forecast else None,
+            num_opened=files.num_opened,
+            seconds=seconds,
+        )
+        write_text(options.json, plain)
         say(f"wrote {options.json}")
     if options.fix_list is not None:
         fixed = fix_list(data.records, data.known)
@@ -107,12 +128,13 @@ def _shard(options: Namespace) -> Shard:
     return shard
 
 
-def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, list[str], Sequence[str]]:
-    """The data set, however much is wrong with it, its folder, why a training would refuse it, and how it was read."""
+def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, VideoDataset, list[str]]:
+    """The videos, however much is wrong with them, their data set, and why a training would refuse it."""
     from vidcls.checks.findings import CheckedData
     from vidcls.clips import InputSettings
     from vidcls.datasets import videos_below
     from vidcls.datasets.base import UnsoundDatasetError
+    from vidcls.datasets.group_pattern import takes_group_pattern
     from vidcls.types import RGB, VideoRecord
     from vidcls.video import LocalFile
 
@@ -125,16 +147,21 @@ def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, Path, lis
     root = module.dataset.root
     if module.records:
         return (
-            CheckedData(module.records, {}, module.input_settings, module.flow_source),
-            root,
+            CheckedData(
+                module.records,
+                {},
+                module.input_settings,
+                module.flow_source,
+                takes_group_pattern=takes_group_pattern(module.dataset),
+            ),
+            module.dataset,
             refusals,
-            module.dataset.notes,
         )
     names = videos_below(Path(options.source)) if Path(options.source).is_dir() else []
     if not names:
         raise ConfigurationError(refusals[0] if refusals else f"{options.source}: has no video")
     records = [VideoRecord(source=LocalFile(root / name), label="", split="train", name=name) for name in names]
-    return CheckedData(records, {}, InputSettings(streams=(RGB,)), has_labels=False), root, [], ()
+    return CheckedData(records, {}, InputSettings(streams=(RGB,)), has_labels=False), module.dataset, []
 
 
 def _notes_of_data(notes: Sequence[str]) -> list[Finding]:

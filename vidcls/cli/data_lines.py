@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from vidcls.checks.unknown_groups import groups_text
 from vidcls.datasets.checks import first_few
+from vidcls.datasets.groups import KnownGroups
 from vidcls.files import printable
 from vidcls.loading import VideoDataModule
 from vidcls.types import SPLITS, Split, VideoRecord
@@ -25,7 +27,7 @@ def data_lines(data: VideoDataModule, splits: Sequence[Split] = SPLITS) -> list[
         f"data set: {type(dataset).__name__} {dataset.source or dataset.root}",
         f"  {len(data.records):,} videos of {len(names)} classes ({first_few(names)})",
         "  " + ", ".join(f"{split}: {_counts(found, len(names))}" for split, found in counts.items()),
-        *([] if len(splits) < len(SPLITS) else [f"  groups: {_groups(counts)}"]),
+        *([] if len(splits) < len(SPLITS) else [f"  groups: {_groups(data, counts)}"]),
         *(f"  note: {note}" for note in dataset.notes),
     ]
     return [printable(" ".join(line.split("\n"))) for line in lines]
@@ -40,8 +42,9 @@ def _counts(records: Sequence[VideoRecord], num_classes: int) -> str:
     return f"{len(records):,} video{'s' if len(records) > 1 else ''}{of}"
 
 
-def _groups(by_split: Mapping[Split, Sequence[VideoRecord]]) -> str:
-    groups = {split: {record.group for record in records} - {None} for split, records in by_split.items()}
-    if not any(groups.values()):
-        return "not known (clips of one source video may be on both sides)"
+def _groups(data: VideoDataModule, by_split: Mapping[Split, Sequence[VideoRecord]]) -> str:
+    known = KnownGroups.of(record.group for record in data.records)
+    if known.num_grouped < known.num_videos:
+        return groups_text(data.records, decoder=data.input_settings.decoder)
+    groups = {split: {record.group for record in records} for split, records in by_split.items()}
     return ", ".join(f"{split} {len(found):,}" for split, found in groups.items() if found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -75,15 +76,52 @@ def data_module(
     Raises:
         VidclsError: no such data set, or options that contradict each other.
     """
-    from vidcls.cli.resolved_config import plain, resolved_fit
     from vidcls.loading.from_config import data_module_of
+
+    found = resolved(source, config, others)
+    return data_module_of(found.data, dataset=dataset, streams=found.streams)
+
+
+@dataclass(frozen=True)
+class ResolvedFit:
+    """What ``vidcls fit`` would make, in plain types.
+
+    Args:
+        data: the data section.
+        model_class: of the model.
+        arguments: of this class, without those that the data tells and without weights that would be loaded.
+        streams: what the model sees.
+    """
+
+    data: dict[str, object]
+    model_class: type[VideoClassifier]
+    arguments: dict[str, object]
+    streams: list[object]
+
+
+def resolved(source: str, config: str | None, others: Sequence[str]) -> ResolvedFit:
+    """The model and the data of a configuration; see :func:`data_module`."""
+    from vidcls.cli.resolved_config import plain, resolved_fit
     from vidcls.models.build import import_class
+    from vidcls.models.classifier import LINKED_ARGUMENTS
 
     parsed = resolved_fit(_arguments(source, config, others))
     model_class: type[VideoClassifier] = import_class(parsed.model.class_path)
-    section = plain(parsed.data)
-    assert isinstance(section, dict)
-    return data_module_of(section, dataset=dataset, streams=[stream.plain() for stream in model_class.streams])
+    data, arguments = plain(parsed.data), plain(parsed.model.init_args)
+    assert isinstance(data, dict)
+    assert isinstance(arguments, dict)
+    arguments = {name: value for name, value in arguments.items() if name not in LINKED_ARGUMENTS}
+    arguments |= dict.fromkeys((name for name in model_class.initial_weights if name in arguments), None)
+    return ResolvedFit(data, model_class, arguments, [stream.plain() for stream in model_class.streams])
+
+
+def is_bare(source: str) -> bool:
+    """Whether a data set is named without a configuration: a folder of videos, or a csv file."""
+    from vidcls.datasets.video_csv import LIST_SUFFIXES
+    from vidcls.runs.folder import CONFIG_FILE
+
+    path = Path(source)
+    return (path.is_dir() and not (path / CONFIG_FILE).is_file()) or path.suffix.lower() in LIST_SUFFIXES
 
 
 def check_source(source: str, config: str | None, others: Sequence[str]) -> None:
@@ -105,7 +143,7 @@ def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[s
     from vidcls.cli.words import Words
     from vidcls.runs.folder import CONFIG_FILE, CheckpointName
     from vidcls.runs.trained_model import holds_runs, run_named
-    from vidcls.video_files import LIST_SUFFIXES, is_video
+    from vidcls.video_files import is_video
 
     if not source:
         raise ConfigurationError(f"the name of the data set is empty: pass {SOURCE_HELP}")
@@ -115,7 +153,7 @@ def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[s
     if path.is_file() and is_video(path.name):
         raise ConfigurationError(f"{source}: is one video, not a data set: pass {SOURCE_HELP}")
     is_run = path.is_dir() and (path / CONFIG_FILE).is_file()
-    if is_run or not (path.is_dir() or path.suffix.lower() in LIST_SUFFIXES):
+    if not is_bare(source):
         if config is not None:
             raise ConfigurationError(f"--config: {source} is a configuration itself: remove one of them")
         if is_run:

@@ -40,11 +40,11 @@ HEADER = [field.name for field in fields(PreparedVideo)]
 
 def journals_merged(root: Path, writers: Writers) -> dict[str, PreparedVideo]:
     """What was done before, with what shards have noted since, which becomes part of the journal of all."""
-    done = _journal(root / JOURNAL)
+    done = read_journal(root / JOURNAL)
     noted = writers.unmerged_files(JOURNAL)
     if noted:
         for path in noted:
-            done |= _journal(path)
+            done |= read_journal(path)
         write_csv(root / JOURNAL, [HEADER, *(row_of(video) for video in done.values())])
         for path in noted:
             path.unlink()
@@ -56,7 +56,7 @@ def row_of(video: PreparedVideo) -> list[object]:
     return list({**asdict(video), "name": printable(video.name)}.values())
 
 
-def _journal(path: Path) -> dict[str, PreparedVideo]:
+def read_journal(path: Path) -> dict[str, PreparedVideo]:
     """What was done before; a last line that was cut off counts for nothing."""
     if not path.is_file():
         write_csv(path, [HEADER])

@@ -12,7 +12,7 @@ from pathlib import Path
 from vidcls.artifacts.failures import FAILURES_NAME, Failures, write_failures
 from vidcls.artifacts.places import place_inside
 from vidcls.artifacts.writers import Writers
-from vidcls.copies.journal import HEADER, JOURNAL, PreparedVideo, journals_merged, row_of
+from vidcls.copies.journal import HEADER, JOURNAL, PreparedVideo, journals_merged, read_journal, row_of
 from vidcls.errors import DatasetError
 from vidcls.files import printable, remove_leftovers, write_csv, write_text
 from vidcls.settings_file import read_json
@@ -88,6 +88,19 @@ class PreparedFolder:
             for name in (CLIPS, MANIFEST, JOURNAL, FAILURES):
                 remove_leftovers(root / name)
         return cls(root, settings, done)
+
+    @classmethod
+    def existing(cls, root: Path, settings: PrepareSettings) -> PreparedFolder | None:
+        """The copy that lies there, only to be read; None where there is none with these settings.
+
+        Raises:
+            DatasetError: its journal is damaged.
+        """
+        try:
+            _check_manifest(root / MANIFEST, {"format": FORMAT, "settings": asdict(settings)})
+        except (OSError, DatasetError):
+            return None
+        return cls(root, settings, read_journal(root / JOURNAL) if (root / JOURNAL).is_file() else {})
 
     def copy_of(self, name: str) -> Path:
         """Where the copy of a video lies.

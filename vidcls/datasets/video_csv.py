@@ -11,6 +11,7 @@ from pathlib import Path
 from vidcls.datasets.base import VideoDataset, checked_records, collector_paused
 from vidcls.datasets.checks import Faults, first_few
 from vidcls.datasets.entries import Entry, existing_folder, name_inside
+from vidcls.datasets.group_pattern import compiled_group_pattern, group_in
 from vidcls.datasets.list_columns import Columns, layout_of
 from vidcls.datasets.split_words import splits_of
 from vidcls.datasets.splits import check_fractions
@@ -24,7 +25,7 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
 class VideoCsv(VideoDataset):
-    """Videos listed in a csv file, in the order of its lines.
+    r"""Videos listed in a csv file, in the order of its lines.
 
     The plain form is UTF-8 with commas and a header. ``path`` and ``label`` are needed. Without ``split`` (train, val,
     test, or another usual name such as validation) the three splits are cut by class and, where there is a column
@@ -46,11 +47,14 @@ class VideoCsv(VideoDataset):
         seed: of the cut.
         official_split: keep the split of the csv even where it spreads a group over splits, as those of some published
             data sets do; it is logged in place of refused.
+        group_pattern: regular expression searched in the path of a video below ``root``; its first bracket is the
+            group, such as ``(person\d+)_``; unused where there is a column ``group``.
         columns: which columns hold path, label, split and group, by name (``{path: clip, label: verb}``) or, in a list
             without a header, by position from 0 (``{path: 0, label: 2}``); default: found by name.
 
     Raises:
         DatasetError: the csv is unreadable, or contradicts itself or the files; the message has the line number.
+        ValueError: ``group_pattern`` is not a regular expression with a bracket, or the fractions are not shares.
     """
 
     def __init__(
@@ -62,9 +66,11 @@ class VideoCsv(VideoDataset):
         test_fraction: float = 0.15,
         seed: int = 0,
         official_split: bool = False,
+        group_pattern: str | None = None,
         columns: dict[str, str | int] | None = None,
     ) -> None:
         check_fractions(val_fraction, test_fraction)
+        pattern = compiled_group_pattern(group_pattern)
         path = Path(path).expanduser()
         files: Mapping[Path, Split | None] = _files_of_splits(path) if path.is_dir() else {path: None}
         if not path.exists():
@@ -72,7 +78,7 @@ class VideoCsv(VideoDataset):
         base = path if path.is_dir() else path.parent
         folder = existing_folder(base if root is None else root, what="folder of the videos")
         with collector_paused():
-            lists = [_List(file, str(folder), split, columns) for file, split in files.items()]
+            lists = [_List(file, str(folder), split, columns, pattern) for file, split in files.items()]
             entries = [entry for each in lists for entry in each.entries()]
             faults = Faults()
             records = checked_records(
@@ -97,12 +103,14 @@ class _List:
         root: the folder that its paths are relative to.
         split: of all its videos, where the file has no such column.
         columns: see `VideoCsv`.
+        pattern: finds the group in a name, where there is no such column.
     """
 
     file: Path
     root: str
     split: Split | None
     columns: Columns | None
+    pattern: re.Pattern[str] | None = None
     notes: list[str] = field(default_factory=list)
     has_split: bool = False
 
@@ -126,9 +134,10 @@ class _List:
                     if cell != cells["path"] or not os.path.lexists(path):
                         check_unicode(cell, f"{source}:{line}")
             extra = {name: row[at] for name, at in layout.extra.items()} if layout.extra else _NO_EXTRA
-            entry = Entry(
-                path, cells["label"], name_inside(path, root), self.split, cells.get("group"), source, line, extra
-            )
+            name, group = name_inside(path, root), cells.get("group")
+            if group is None and self.pattern is not None:
+                group = group_in(self.pattern, name, f"{source}:{line}")
+            entry = Entry(path, cells["label"], name, self.split, group, source, line, extra)
             if "split" in cells:
                 splits.add(cells["split"], entry)
             yield entry

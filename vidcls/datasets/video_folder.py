@@ -11,6 +11,7 @@ from vidcls.datasets.base import VideoDataset, checked_records
 from vidcls.datasets.checks import Faults
 from vidcls.datasets.entries import Entry, existing_folder
 from vidcls.datasets.folder_layout import ClassFolder, class_folders
+from vidcls.datasets.group_pattern import compiled_group_pattern, group_in
 from vidcls.datasets.splits import check_fractions
 from vidcls.errors import DatasetError
 from vidcls.video_files import described, listed_below
@@ -58,7 +59,7 @@ class VideoFolder(VideoDataset):
         classes: list[str] | None = None,
     ) -> None:
         check_fractions(val_fraction, test_fraction)
-        pattern = None if group_pattern is None else _compiled(group_pattern)
+        pattern = compiled_group_pattern(group_pattern)
         folder = existing_folder(root, what="folder of the videos")
         faults = Faults()
         found, notes = class_folders(folder, classes, faults)
@@ -88,26 +89,5 @@ def _entries(
                 + "".join(f" ({line})" for line in described(listing.passed_over))
             )
     for name in listing.videos:
-        group = None if pattern is None else _group(pattern, f"{folder.label}/{name}", root / folder.name / name)
+        group = None if pattern is None else group_in(pattern, f"{folder.label}/{name}", root / folder.name / name)
         yield Entry(f"{root}/{folder.name}/{name}", folder.label, f"{folder.name}/{name}", folder.split, group)
-
-
-def _compiled(group_pattern: str) -> re.Pattern[str]:
-    try:
-        pattern = re.compile(group_pattern)
-    except re.error as error:
-        raise ValueError(f"group_pattern {group_pattern!r} is not a regular expression: {error}") from error
-    if not pattern.groups:
-        raise ValueError(
-            f"group_pattern {group_pattern!r} has no bracket: expected one around the group, as in '(person\\d+)_'"
-        )
-    return pattern
-
-
-def _group(pattern: re.Pattern[str], name: str, file: Path) -> str:
-    match = pattern.search(name)
-    if match is None or not match.group(1):
-        raise DatasetError(
-            f"{file}: no group found by group_pattern {pattern.pattern!r}; rename the file or widen the pattern"
-        )
-    return match.group(1)

@@ -21,6 +21,7 @@ from vidcls.loading.process_checks import check_processes
 from vidcls.loading.samplers import OrderedBatches, TrainBatches, balanced_chances
 from vidcls.loading.sturdy_loader import SturdyLoader, leave_signals_to_parent
 from vidcls.loading.train_loader import TrainLoader
+from vidcls.loading.training_copies import NEVER, CopyInUse, prepare_training, use_copy
 from vidcls.loading.unchanged_files import UnchangedFiles
 from vidcls.loading.video_data import VideoData
 from vidcls.loading.worker_watch import WorkerWatch
@@ -36,6 +37,8 @@ class VideoDataModule(VideoData, LightningDataModule):
 
     _train_loader: TrainLoader | None = None
     _position: dict[str, int] | None = None  # of a checkpoint, to go on from
+    copy_in_use: CopyInUse | None = None
+    """What a training reads in place of the videos themselves."""
 
     @cached_property
     def _seen_flow(self) -> dict[Split, SaturationTally]:
@@ -72,6 +75,13 @@ class VideoDataModule(VideoData, LightningDataModule):
 
     # --- Lightning ----------------------------------------------------------------------------------------------
 
+    def prepare_data(self) -> None:
+        """Write what must exist before the first video is read, and for a training the copy that was asked for."""
+        super().prepare_data()
+        if self._wants_copy():
+            assert self.trainer is not None
+            prepare_training(self, self.trainer)
+
     def setup(self, stage: str) -> None:
         """Refuse a trainer that would deal the batches again, and missing splits, before anything is loaded."""
         wanted: dict[str, tuple[Split, ...]] = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
@@ -82,6 +92,8 @@ class VideoDataModule(VideoData, LightningDataModule):
             bad_test_videos=self.bad_test_videos,
             decoder=self.input_settings.decoder,
         )
+        if stage == "fit" and self._wants_copy():
+            self.copy_in_use = use_copy(self)
         if stage == "fit":  # each video is read again and again, and must stay what it is
             self._unchanged = {split: UnchangedFiles([r.source for r in self.split(split)]) for split in wanted["fit"]}
         if self.trainer is not None:
@@ -151,6 +163,9 @@ class VideoDataModule(VideoData, LightningDataModule):
         """Forget what belonged to one run (position of the checkpoint, dates of files), and end the workers."""
         self._position = None
         self._unchanged = {}
+        if self.copy_in_use is not None:
+            self.copy_in_use.undo(self)
+            self.copy_in_use = None
         if self._train_loader is not None:
             self._train_loader.close()
 
@@ -176,6 +191,9 @@ class VideoDataModule(VideoData, LightningDataModule):
             batch = mixed(batch, len(self.class_names), mixup_alpha=alphas[0], cutmix_alpha=alphas[1], seed=seed)
         # Lightning does so before this hook, when frames are whole numbers yet.
         return self.trainer.precision_plugin.convert_input(batch)
+
+    def _wants_copy(self) -> bool:
+        return self.prepare != NEVER and self.trainer is not None and self.trainer.state.fn == "fit"
 
     # --- the rest -----------------------------------------------------------------------------------------------
 

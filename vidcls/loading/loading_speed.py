@@ -55,9 +55,7 @@ def known_speed(
         file: a JSON file with what was measured before; None measures it in any case.
     """
     chosen = sampled(records)
-    identities = [(r.source.name, *(r.source.stamp() or (0, 0))) for r in chosen]
-    where = (platform.node(), os.cpu_count(), str(getattr(flow_source, "root", "")))
-    key = hashlib.blake2b(repr((settings.to_dict(), identities, where)).encode(), digest_size=16).hexdigest()
+    key = measurement_key(chosen, settings, flow_source)
     measured = _read(file)
     if key not in measured:
         speed = loading_speed(chosen, settings, flow_source)
@@ -68,6 +66,14 @@ def known_speed(
             write_text(file, json.dumps(dict(list(measured.items())[-MOST_KEPT:])))
     clips_per_second, num_clips = measured[key]
     return LoadingSpeed(clips_per_second, int(num_clips))
+
+
+def measurement_key(records: Sequence[VideoRecord], settings: InputSettings, flow_source: FlowSource | None) -> str:
+    """What tells a measurement over these videos on this machine from others."""
+    identities = [(r.source.name, *(r.source.stamp() or (0, 0))) for r in records]
+    where = (platform.node(), os.cpu_count(), str(getattr(flow_source, "root", "")))
+    plain = repr((settings.to_dict(), identities, where)).encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(plain, digest_size=16).hexdigest()
 
 
 def sampled(records: Sequence[VideoRecord]) -> list[VideoRecord]:

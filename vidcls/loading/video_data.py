@@ -52,6 +52,9 @@ class VideoData:
         batch_size: videos in a training batch of one process.
         test_batch_size: videos in a validation or test batch; a test batch has so many times the number of views.
         num_workers: processes that load; 0 loads in the main one.
+        prepare: ``auto`` trains on a small copy of the videos in the cache folder, which loads fast, where that saves
+            more time than it takes to make; a folder has the copy, or is where it is made; ``never`` reads the videos
+            themselves. A copy is compressed again, which changes numbers slightly. A test reads the videos themselves.
         class_balanced: draw every class equally often while training.
         augment_on: where training clips are mirrored and coloured: in the ``worker`` that loads them, or on the
             ``device``, with the same numbers but for rounding; the latter where processors are busy.
@@ -94,6 +97,7 @@ class VideoData:
         batch_size: int = 8,
         test_batch_size: int = 4,
         num_workers: int = 2,
+        prepare: str = "never",
         class_balanced: bool = False,
         augment_on: Literal["worker", "device"] = "worker",
         mixup_alpha: float = 0.0,
@@ -139,6 +143,7 @@ class VideoData:
         self.batch_size = batch_size
         self.test_batch_size = test_batch_size
         self.num_workers = num_workers
+        self.prepare = prepare
         self.class_balanced = class_balanced
         self.augment_on = augment_on
         self.mixup_alpha, self.cutmix_alpha = mixup_alpha, cutmix_alpha

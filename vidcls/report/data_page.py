@@ -14,6 +14,8 @@ from vidcls.checks.cache import CheckCache, CheckedVideo
 from vidcls.checks.files import check_files
 from vidcls.checks.finding import Finding
 from vidcls.checks.findings import CheckedData, findings
+from vidcls.datasets.group_pattern import takes_group_pattern
+from vidcls.datasets.groups import KnownGroups
 from vidcls.errors import DecodeError
 from vidcls.files import printable, write_arrays, write_csv, write_text
 from vidcls.jobs import InThisProcess
@@ -118,6 +120,7 @@ def write_data_page(
         "num_opened": len(opened),
         "parts": {split: sum(row[split] for row in counts.values()) for split in SPLITS},
         "groups": group_rows(data.records),
+        "known_groups": KnownGroups.of(record.group for record in data.records).text,
         "counts": counts,
         "counts_chart": counts_chart(counts),
         "hours": sum(lengths) / 3600 if len(opened) == len(data.records) else None,
@@ -166,7 +169,9 @@ def findings_shown(data: VideoDataModule, known: Mapping[VideoSource, CheckedVid
         data: the data set.
         known: what is known of its files, or of some of them.
     """
-    found = findings(CheckedData(data.records, known, data.input_settings, data.flow_source))
+    takes_pattern = takes_group_pattern(data.dataset)
+    checked = CheckedData(data.records, known, data.input_settings, data.flow_source, takes_group_pattern=takes_pattern)
+    found = findings(checked)
     return [replace(finding, lines=_first(finding.lines)) for finding in found]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vidcls.datasets.groups import KnownGroups
 from vidcls.errors import VidclsError
 from vidcls.explain import Explainer
 from vidcls.explain.pictures import heat_arrays
@@ -30,7 +31,7 @@ from vidcls.runs.confusions import (
     worst_confusions,
 )
 from vidcls.runs.estimates import NUM_DRAWS, estimates
-from vidcls.runs.reading import UNKNOWN_GROUPS, baseline_lines
+from vidcls.runs.reading import baseline_lines
 from vidcls.runs.results import ScoredVideos
 from vidcls.runs.run import RunFolder
 from vidcls.runs.summary import Summary, by_views
@@ -121,14 +122,13 @@ def write_report(
         "family": run.folder.resolve().parent.name,
         "run": run,
         "num_videos": len(videos),
-        "num_groups": videos.num_groups,
         "estimates": found_estimates,
         "num_draws": NUM_DRAWS,
         "num_correct": int(videos.is_correct.sum()),
         "baselines": [
             line for e in found_estimates if e.name == task.hit_name for line in baseline_lines(e, baselines)
         ],
-        "unknown_groups": UNKNOWN_GROUPS if videos.num_groups is None else None,
+        "known_groups": KnownGroups.of(videos.groups),
         "classes": rows,
         "weakest": weakest(rows, NUM_WEAKEST) if len(rows) > MOST_CLASSES_SHOWN else None,
         "confusions": worst[:NUM_CONFUSIONS],

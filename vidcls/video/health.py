@@ -12,10 +12,13 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
+from torch import Tensor
+
 from vidcls.errors import DecodeError
 from vidcls.video.container_facts import container_facts
 from vidcls.video.fault import Fault
 from vidcls.video.packets import list_packets
+from vidcls.video.picture_hash import PictureHashes
 from vidcls.video.picture_statistics import PictureStatistics
 from vidcls.video.reader import Backend, Video, open_video
 from vidcls.video.source import AnyVideo, FramesInMemory, LocalFile, VideoSource, source_of
@@ -51,6 +54,7 @@ class Health:
         is_variable_rate: the times between frames differ.
         is_black: no part of any frame is brighter than black.
         is_frozen: several frames, all of them the same picture but for noise.
+        picture_hashes: of some frames that were read, see :class:`vidcls.video.picture_hash.PictureHashes`.
     """
 
     fault: Fault = ""
@@ -73,6 +77,7 @@ class Health:
     is_variable_rate: bool = False
     is_black: bool = False
     is_frozen: bool = False
+    picture_hashes: str = ""
 
     @property
     def is_cut_off(self) -> bool:
@@ -179,7 +184,12 @@ def _whole(video: Video, health: Health, path: Path | FramesInMemory, most_secon
     What is said of all frames of a video, such as that they are black, is left open where some were passed over.
     """
     chunk_len = max(1, CHUNK_BYTES // (3 * health.height_px * health.width_px))
-    pictures = PictureStatistics()
+    pictures, hashes = PictureStatistics(), PictureHashes(video.num_frames)
+
+    def note(first: int, frames: Tensor) -> None:
+        pictures.add(frames)
+        hashes.add(first, frames)
+
     num_unread = 0
     started = time.monotonic()
     for first in range(0, video.num_frames, chunk_len):
@@ -191,16 +201,17 @@ def _whole(video: Video, health: Health, path: Path | FramesInMemory, most_secon
                 num_unread += len(indices)
                 continue
         try:
-            pictures.add(video.frames(indices))
+            note(first, video.frames(indices))
         except DecodeError:
             for index in indices:  # which of them it is
                 try:
-                    pictures.add(video.frames([index]))
+                    note(index, video.frames([index]))
                 except DecodeError as error:
                     reason = f"frame {index} cannot be decoded: {_reason(error, path)}"
                     found = replace(health, fault="damaged", reason=reason)
                     return replace(found, num_readable=index - num_unread, num_unread=num_unread)
-    found = replace(health, num_readable=video.num_frames - num_unread, num_unread=num_unread)
+    num_readable = video.num_frames - num_unread
+    found = replace(health, num_readable=num_readable, num_unread=num_unread, picture_hashes=hashes.text)
     if num_unread:
         return found
     return replace(found, content_digest=pictures.digest, is_black=pictures.is_black, is_frozen=pictures.is_frozen)
