@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from every_model import small
 
-from vidcls.callbacks.first_lines import input_lines, length_lines, network_lines
+from vidcls.callbacks.first_lines import input_lines, length_lines, network_lines, starts_from_scratch
 from vidcls.checks.clip_lengths import ClipLengths, Length
 from vidcls.clips.settings import InputSettings
 from vidcls.flow import FlowSettings
@@ -65,3 +65,11 @@ def test_a_network_is_told_with_where_its_weights_come_from() -> None:
         "  spatial: small, from scratch",
         "  temporal: small, pretrained weights runs/b/best.ckpt",
     ]
+
+
+def test_a_training_from_scratch_continues_nothing_and_has_no_pretrained_network() -> None:
+    model = SingleFrame(class_names=["a", "b"], clip=ClipSettings(), backbone="small")
+    assert starts_from_scratch(model, None)
+    assert not starts_from_scratch(model, "last.ckpt")
+    model.hparams["weights"] = "DEFAULT"
+    assert not starts_from_scratch(model, None)

@@ -116,6 +116,12 @@ def network_lines(model: LightningModule, checkpoint: object) -> Iterator[str]:
         yield f"  {name}: {arguments.get(name)}, {weights}"
 
 
+def starts_from_scratch(model: LightningModule, checkpoint: object) -> bool:
+    """Whether all weights are random: no checkpoint is continued, and none of the networks is pretrained."""
+    given = (model.hparams.get(argument) for argument in getattr(model, "initial_weights", ()))
+    return checkpoint is None and all(value is None for value in given)
+
+
 def device_lines(trainer: Trainer, num_workers: int | None) -> Iterator[str]:
     """What computes and what loads."""
     device, cores = trainer.strategy.root_device, this_machine().num_cores

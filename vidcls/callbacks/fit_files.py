@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from vidcls.callbacks.first_lines import first_lines
+from vidcls.callbacks.first_lines import first_lines, starts_from_scratch
 from vidcls.callbacks.last_lines import last_lines, next_command
 from vidcls.callbacks.pictures import draw_curves
 from vidcls.callbacks.stop_at_batch import was_stopped
@@ -40,7 +40,7 @@ class FitFiles(Callback):
         for line in first_lines(trainer, pl_module, self.run):
             say(line)
         num_steps = int(trainer.estimated_stepping_batches)
-        if num_steps < FEW_STEPS:
+        if num_steps < FEW_STEPS and starts_from_scratch(pl_module, trainer.ckpt_path):
             print(
                 f"hint: {num_steps} optimiser steps in the whole run are few for a training from scratch: "
                 "raise --trainer.max_epochs or lower --data.batch_size"

@@ -26,7 +26,7 @@ Model
   --model.weights NAME|FILE   to start from, such as DEFAULT
   --model.optimization.lr X   learning rate
 Training
-  --trainer NAME|FILE         gpu, ddp, fast, ema, wandb, layers
+  --trainer NAME|FILE         gpu, ddp, fast, wandb, tensorboard ...
   --trainer.max_epochs N      how long to train
   --trainer.accelerator NAME  cpu, gpu or auto
   --monitor NAME              what the best checkpoint is best at, as val/top1
