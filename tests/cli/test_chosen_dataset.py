@@ -67,7 +67,7 @@ def test_nor_are_they_written_among_other_files_where_they_are_asked_for(vidcls:
             "choose another in the same command (--data ucf101 or",
         ),
         (
-            "--config two_stream --data video_csv --data.dataset.group_pattern x",
+            "--config two_stream --data video_csv --data.dataset.val_fraction .2",
             "the data set here is VideoCsv, which has",
         ),
     ],
@@ -90,7 +90,7 @@ def test_fit_and_test_say_which_videos_of_which_classes_they_work_on(
         f"data set: VideoFolder {my_videos}",
         "  22 videos of 3 classes (left, right, still)",
         "  train: 12 videos, val: 3 videos, test: 7 videos",
-        "  groups: not known (clips of one source video may be on both sides)",
+        "  groups: not known: clips of one recording, person or place may be in training and in the test",
         "  note: folders used as splits: train as train, validation as val, test as test",
         "  note: skipped files without a video suffix: .txt (1)",
     ]

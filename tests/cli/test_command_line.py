@@ -74,6 +74,7 @@ def test_no_command_takes_an_option_that_it_does_not_know(vidcls: Command, comma
         "fit": ["--config", "two_stream"],
         "summary": ["two_stream"],
         "predict": ["a", "b"],
+        "pack": ["a", "b"],
         "flow show": ["a"],
         "data check": ["single_frame"],
         "data browse": ["single_frame"],

@@ -43,6 +43,9 @@ def parse(vidcls: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Nam
     return parsed
 
 
+FOR_OWN_VIDEOS = {"finetune", "late_fusion_imagenet", "single_frame_imagenet"}
+
+
 def test_there_are_configurations_of_every_kind() -> None:
     assert {path.stem for path in ON_BUILT_IN_DATA} == {
         "conv3d",
@@ -54,7 +57,7 @@ def test_there_are_configurations_of_every_kind() -> None:
         "two_stream",
         "two_stream_fusion",
     }
-    assert {path.stem for path in COMPLETE} - {path.stem for path in ON_BUILT_IN_DATA} == {"finetune"}
+    assert {path.stem for path in COMPLETE} - {path.stem for path in ON_BUILT_IN_DATA} == FOR_OWN_VIDEOS
     assert {path.stem for path in DATA} >= {"video_folder", "video_csv", "ucf101", "hmdb51", "moving_shapes"}
     assert {path.stem for path in TRAINER} >= {"gpu", "ddp", "wandb"}
 

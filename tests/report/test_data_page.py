@@ -251,7 +251,7 @@ def test_an_unreadable_video_has_its_reason_in_the_table(clip_folder: Path, tmp_
         (["browse"], "source|FOLDER"),
         (["browse", "nowhere"], "nowhere: no such folder or file"),
         (["browse", "nowhere.csv"], "nowhere.csv: no such file"),
-        (["browse", "two_stream", "--config", "conv3d"], "leave one of them out"),
+        (["browse", "two_stream", "--config", "conv3d"], "remove one of them"),
         (["browse", "two_stream", "--output", "page.txt"], "allowed are .html"),
         (["browse", "two_stream", "--num_samples", "0"], "not an integer"),
         (["browse", "two_stream", "--data.clip_lenn", "3"], "clip_lenn"),

@@ -89,6 +89,8 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, Testing
         self.train_metrics = self.task.metrics("train/")
         self.plain_losses = StepLosses()
         self.val_metrics = self.task.metrics("val/")
+        self.validated: dict[int, bool] = {}
+        self.right_videos: list[tuple[Tensor, Tensor]] = []
         self.val_loss = MeanMetric(nan_strategy="disable")  # else it drops them, and asks the device in every batch
         self._part_metrics = torch.nn.ModuleDict()
         for part in getattr(type(self), "parts", ()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -21,14 +20,15 @@ class ValidationHooks(ScoredModule):
     val_loss: MeanMetric
     val_metrics: MetricCollection
     _part_metrics: torch.nn.ModuleDict
-    validated: Mapping[int, bool]
+    validated: dict[int, bool]
     """Whether the model was right in the last validation, by the position of the video in its list."""
-    _is_correct: list[Tensor]
+    right_videos: list[tuple[Tensor, Tensor]]
+    """Of the batches of the running one on this process: positions ``(B,)``, and whether the model was right."""
 
     def on_validation_start(self) -> None:
         """Validate no weights of a training that has diverged."""
         self.finite.check_losses(self)
-        self._is_correct = []  # (2, B) each: positions and 0 or 1
+        self.right_videos = []
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Count the answers of the model and of its parts; videos that could not be read count as wrong."""
@@ -42,7 +42,7 @@ class ValidationHooks(ScoredModule):
         self.task.count(self.val_metrics, rows[MODEL_ROW], targets)
         if "index" in batch:
             is_correct = self.task.is_correct(self.task.probabilities(rows[MODEL_ROW]), targets)
-            self._is_correct.append(torch.stack([batch["index"], is_correct.to(batch["index"].dtype)]))
+            self.right_videos.append((batch["index"], is_correct))
         for part, metrics in self._metrics_by_part.items():
             self.task.count(metrics, rows[part], targets)
 
@@ -62,11 +62,16 @@ class ValidationHooks(ScoredModule):
 
     def _gathered(self) -> dict[int, bool]:
         """Whether the model was right by position, from all processes."""
-        mine = torch.cat([part.cpu() for part in self._is_correct], dim=1).tolist() if self._is_correct else [[], []]
+        mine = {
+            index: right
+            for indices, is_correct in self.right_videos
+            for index, right in zip(indices.tolist(), is_correct.tolist(), strict=True)
+        }
+        self.right_videos = []
         gathered = [mine] * self.trainer.world_size
         if len(gathered) > 1:
             torch.distributed.all_gather_object(gathered, mine)
-        return {index: bool(right) for part in gathered for index, right in zip(*part, strict=True)}
+        return {index: right for part in gathered for index, right in part.items()}
 
     def _count_unread(self, batch: Batch) -> None:
         unread = batch.get("unread", ())
@@ -76,7 +81,7 @@ class ValidationHooks(ScoredModule):
         if counted:
             targets = collated_targets(counted).to(self.device)
             indices = [index for index, target, _ in unread if target is not None]
-            self._is_correct.append(torch.tensor([indices, [0] * len(indices)]))
+            self.right_videos.append((torch.tensor(indices), torch.zeros(len(indices), dtype=torch.bool)))
             for metrics in (self.val_metrics, *self._metrics_by_part.values()):
                 metrics.update(self.task.wrong_scores(targets), targets)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import vidcls
+from vidcls.settings_file import parse_json, read_json
 
 GIT_SECONDS = 5  # a repository on a slow disk must not hold up a training
 COMMIT_FILE = "commit.json"
@@ -28,7 +28,7 @@ def vidcls_code() -> dict[str, object]:
 
 def _built_from(package: Path) -> dict[str, object] | None:
     try:
-        content = json.loads((package / COMMIT_FILE).read_text(encoding="utf-8"))
+        content = read_json(package / COMMIT_FILE)
         return {"commit": content["commit"], "is_changed": content["is_changed"]}
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -37,7 +37,7 @@ def _built_from(package: Path) -> dict[str, object] | None:
 def _installed_from() -> dict[str, object] | None:
     """What pip notes of ``pip install git+https://...`` (PEP 610)."""
     try:
-        noted = json.loads(distribution("vidcls").read_text("direct_url.json") or "{}")
+        noted = parse_json(distribution("vidcls").read_text("direct_url.json") or "{}")
         return {"commit": noted["vcs_info"]["commit_id"], "is_changed": False}
     except (PackageNotFoundError, OSError, ValueError, KeyError, TypeError):
         return None
