@@ -67,8 +67,8 @@ def test_nor_are_they_written_among_other_files_where_they_are_asked_for(vidcls:
             "choose another in the same command (--data ucf101 or",
         ),
         (
-            "--config two_stream --data video_csv --data.dataset.val_fraction .2",
-            "the data set here is VideoCsv, which has",
+            "--config two_stream --data moving_shapes --data.dataset.group_pattern x",
+            "the data set here is MovingShapes, which has",
         ),
     ],
 )
