@@ -71,7 +71,7 @@ class Progress:
         """All that fits into so many columns, what matters most first; None has room for everything."""
         line = ""
         for shown, is_short in self._from_long_to_short():
-            line = SEPARATOR.join(shown._fields(is_short=is_short))
+            line = SEPARATOR.join(shown.fields(is_short=is_short))
             if num_columns is None or len(line) < num_columns:  # a full last column would begin another line
                 return line
         return line[: max(0, (num_columns or 0) - 1)]
@@ -81,7 +81,7 @@ class Progress:
         shown = self
         yield shown, False
         for name in ("memory_bytes", "learning_rate", "val_loss"):
-            shown = shown._without(name)
+            shown = shown.without(name)
             yield shown, False
         if shown.place is not None and shown.place[:1].isdigit():
             shown = replace(shown, place=None)
@@ -91,14 +91,16 @@ class Progress:
             yield shown, False
         yield shown, True
         for name in ("clips_per_second", "waiting_share", "best", "loss", "seconds_left", "score"):
-            shown = shown._without(name)
+            shown = shown.without(name)
             yield shown, True
 
-    def _without(self, name: str) -> Progress:
+    def without(self, name: str) -> Progress:
+        """The same where one thing is not known."""
         nothing: dict[str, Any] = {name: None}
         return replace(self, **nothing)
 
-    def _fields(self, *, is_short: bool) -> Iterator[str]:
+    def fields(self, *, is_short: bool) -> Iterator[str]:
+        """What is known, in the order of the line; with short words where wanted."""
         yield f"epoch {self.epoch}" + (f"/{self.num_epochs}" if self.num_epochs is not None else "")
         if self.place is not None:
             yield self.place

@@ -1,7 +1,7 @@
 """Records -> how long their videos are beside a clip, and their frame rates, without decoding them.
 
 A check of the data set may have found it out before. Of the others some are opened, in a process of its own, for a
-second at most: a file that crashes its decoder, or never opens, does not harm who asks.
+second or so: a file that crashes its decoder, or never opens, does not harm who asks.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from vidcls.video.reader import Backend
 from vidcls.video.source import LocalFile, VideoSource
 
 MOST_SECONDS = 1.0
+START_SHARE = 3.0  # of that time until the first is open, where the decoder is imported too
 MOST_OPENED = 200
 MOST_REMEMBERED = 5000  # whose date is compared with that of the check
 
@@ -83,7 +84,7 @@ def clip_lengths(
         records: the videos.
         settings: what a clip is.
         most_opened: files to open.
-        most_seconds: for all of them.
+        most_seconds: for all of them, from the first on.
         unusable: files that are not opened.
     """
     drawn = random.Random(0).sample(records, min(len(records), MOST_REMEMBERED))
@@ -111,10 +112,12 @@ def _opened(sources: Sequence[LocalFile], decoder: Backend | None, most_seconds:
         process.start()
     sender.close()
     found: list[Length] = []
-    end = time.monotonic() + most_seconds
+    end = time.monotonic() + START_SHARE * most_seconds
     try:
         while receiver.poll(max(0.0, end - time.monotonic())):
             found.append(receiver.recv())
+            if len(found) == 1:
+                end = time.monotonic() + most_seconds
     except EOFError:  # it is done, or dead
         pass
     finally:
