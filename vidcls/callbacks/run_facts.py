@@ -22,6 +22,7 @@ from vidcls.types import Batch
 
 SECONDS_BETWEEN = 5.0  # from one showing in the progress line to the next
 HINT_SHARE = 0.2
+WORTH_SAYING = 1.5  # times as fast
 
 
 @dataclass
@@ -198,10 +199,13 @@ def _hint(share: float, trainer: Trainer) -> str:
     found = f"the network waited for data in {share:.0%} of the last seconds"
     if not isinstance(data, VideoDataModule):
         return f"{found}: more loader workers, or a small copy of the videos (vidcls data prepare), help"
-    helps = [f"more --data.num_workers (now {data.num_workers}, and {this_machine().num_cores} cores)"]
+    helps = []
+    if data.num_workers < this_machine().num_cores:
+        helps.append(f"more --data.num_workers (now {data.num_workers}, and {this_machine().num_cores} cores)")
     if data.copy_in_use is None and data.flow_source is None:
-        gain = f"up to {1 / max(1 - share, 0.01):.0f} times as fast"
-        helps.append(f"--data.prepare {AUTO} (trains on a small copy, as of vidcls data prepare; {gain})")
+        gain = 1 / max(1 - share, 0.01)
+        times = f"; up to {gain:.0f} times as fast" if gain >= WORTH_SAYING else ""
+        helps.append(f"--data.prepare {AUTO} (trains on a small copy, as of vidcls data prepare{times})")
     elif data.copy_in_use is None:
         helps.append("a small copy of the videos (vidcls data prepare)")
     return f"{found}: {', '.join(helps)}, or --data.decoder torchcodec make loading faster"
