@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -41,6 +42,12 @@ def test_reversing_turns_the_answer_of_a_model_that_sees_order() -> None:
     assert abs(effects.reversed - (1 - effects.whole)) < 1e-6
     assert len(effects.shuffled) == NUM_SHUFFLES
     assert min(effects.shuffled) < 0.5 < max(effects.shuffled)
+
+
+def test_no_shuffle_of_a_clip_of_two_frames_leaves_it_as_it_is() -> None:
+    effects = time_effects(step_model(2), [clip([0.0, 2.0])], 0)
+    assert effects.shuffled == (pytest.approx(effects.reversed),) * NUM_SHUFFLES
+    assert effects.reversed < 0.1 < 0.9 < effects.whole
 
 
 def test_order_is_nothing_to_a_model_that_cannot_see_it() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -19,6 +20,7 @@ from vidcls.callbacks.pace import Pace, num_epochs
 from vidcls.callbacks.progress_text import SEPARATOR, Progress, clock, duration, num_columns
 from vidcls.callbacks.run_facts import RunFacts
 from vidcls.console import say
+from vidcls.runs.curves import PLAIN_LOSS
 from vidcls.tasks import HasTask
 
 SECONDS_BETWEEN = 0.1  # from one change of the line to the next
@@ -230,7 +232,7 @@ class ProgressLine(TQDMProgressBar):
             epoch=trainer.current_epoch + 1,
             num_epochs=math.ceil(total) if math.isfinite(total) else None,
             place=place,
-            loss=metrics.get("train/loss"),
+            loss=_loss(trainer.lightning_module, metrics),
             val_loss=metrics.get("val/loss") if score != "val/loss" else None,
             score_name=score.removeprefix("val/").replace("/", " ") if score != "val/loss" else "val loss",
             score=metrics.get(score),
@@ -241,6 +243,17 @@ class ProgressLine(TQDMProgressBar):
             memory_bytes=torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
             seconds_left=None if ended and not left else left,
         )
+
+
+def _loss(model: LightningModule, metrics: Mapping[str, float]) -> float | None:
+    """The loss of the model's answer over the clips of the epoch so far, which a validation's can be compared with.
+
+    What is minimised may be a sum over streams. The clips are those of this process: no other is asked.
+    """
+    losses = getattr(model, "plain_losses", None)
+    if losses is not None and float(losses.num_clips) > 0:
+        return float(losses.total / losses.num_clips)
+    return metrics.get(PLAIN_LOSS, metrics.get("train/loss"))
 
 
 def _score_name(trainer: Trainer) -> str:

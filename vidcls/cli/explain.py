@@ -101,6 +101,8 @@ def _parsed(argv: list[str]) -> Namespace:
     options = parser.parse_args(argv)
     if options.video is None and (options.kernels is None or options.output or options.over_time):
         parser.error("pass a VIDEO to explain, or --kernels FILE")
+    if options.num_parts == 1:
+        parser.error("--num_parts 1: the part would be all of time, with nothing to put in its place: pass 2 or more")
     return options
 
 

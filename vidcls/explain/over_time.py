@@ -23,7 +23,7 @@ class TimeEffects:
         hidden: with one of T equal parts of time at a time hidden, in order: its frames, and the fields beside them,
             replaced by the nearest ones that are left.
         reversed: with the clip played backwards (flow turned round as well).
-        shuffled: with the frames in random orders, one for each draw.
+        shuffled: with the frames in random orders, one for each draw; none is the order of the clip.
     """
 
     whole: float
@@ -60,13 +60,21 @@ def time_effects(
 
     steps = [torch.arange(stream.shape[2]) for stream in streams]
     generator = torch.Generator().manual_seed(seed)
-    ranks = [torch.rand(length, generator=generator) for _ in range(NUM_SHUFFLES)]
+    ranks = [_rank(length, generator) for _ in range(NUM_SHUFFLES)]
     return TimeEffects(
         whole=score(steps),
         hidden=tuple(score([_without(step, part, num_parts) for step in steps]) for part in range(num_parts)),
         reversed=score([step.flip(0) for step in steps], backwards=True),
         shuffled=tuple(score([_shuffled(step, rank) for step in steps]) for rank in ranks),
     )
+
+
+def _rank(length: int, generator: torch.Generator) -> Tensor:
+    """Numbers whose order is a random one, and another than that of the clip."""
+    rank = torch.rand(length, generator=generator)
+    while length > 1 and bool((rank.diff() > 0).all()):
+        rank = torch.rand(length, generator=generator)
+    return rank
 
 
 def _without(steps: Tensor, part: int, num_parts: int) -> Tensor:
