@@ -38,10 +38,10 @@ def main(checkpoint: str | None) -> None:
         fontsize=10,
     )
     pictures = [
-        ("x", component_picture(flow[0], bound_px=BOUND_PX)),
-        ("y", component_picture(flow[1], bound_px=BOUND_PX)),
-        ("direction", direction_picture(flow, bound_px=BOUND_PX)),
-        ("arrows", arrow_picture(flow, spacing_px=6, zoom=6)),
+        ("x: white is to the right", component_picture(flow[0], bound_px=BOUND_PX)),
+        ("y: white is down", component_picture(flow[1], bound_px=BOUND_PX)),
+        ("direction by colour", direction_picture(flow, bound_px=BOUND_PX)),
+        ("arrows, 3 times as long", arrow_picture(flow, spacing_px=8, zoom=6, times=3)),
     ]
     _draw(rows[1], pictures, checkpoint, str(record.path), ("temporal", "model"))
     figure.savefig(Path(__file__).with_suffix(".png"), dpi=110)
