@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
 from vidcls.errors import ConfigurationError
-from vidcls.models import Conv3D, EarlyFusion, LateFusion, SlowFusion, VideoClassifier
+from vidcls.models import Conv3D, EarlyFusion, LateFusion, SingleFrame, SlowFusion, VideoClassifier
 from vidcls.models.late_fusion import spread
 from vidcls.types import ClipSettings
 
@@ -168,3 +170,22 @@ def test_clips_that_a_model_has_no_use_for_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         build(model_class, clip, **arguments)
+
+
+@pytest.mark.parametrize("backbone", ["small", "resnet18"])
+def test_early_fusion_keeps_the_kernels_in_time_of_a_checkpoint_of_its_own(tmp_path: Path, backbone: str) -> None:
+    common = {"class_names": ["a", "b"], "clip": ClipSettings(clip_len=4), "backbone": backbone}
+    source = EarlyFusion(**common)
+    torch.save({"state_dict": source.state_dict()}, tmp_path / "early.ckpt")
+    tuned = EarlyFusion(**common, weights=str(tmp_path / "early.ckpt"))
+    for name, weights in source.backbone.state_dict().items():
+        assert torch.equal(tuned.backbone.state_dict()[name], weights), name
+
+
+def test_early_fusion_repeats_the_kernels_of_a_single_frame_checkpoint(tmp_path: Path) -> None:
+    common = {"class_names": ["a", "b"], "clip": ClipSettings(clip_len=4), "backbone": "small"}
+    source = SingleFrame(**common)
+    torch.save({"state_dict": source.state_dict()}, tmp_path / "single.ckpt")
+    tuned = EarlyFusion(**common, weights=str(tmp_path / "single.ckpt"))
+    expected = source.backbone.stem.weight.repeat(1, 4, 1, 1) / 4
+    assert torch.equal(tuned.backbone.stem.weight, expected)

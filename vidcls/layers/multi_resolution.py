@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from vidcls.layers.backbones import Backbone, build_backbone
 from vidcls.layers.settings import LayerSettings
 from vidcls.layers.stems import inflate_stem
+from vidcls.layers.weight_init import is_file_name, load_stem
 
 
 class FoveaContext(nn.Module):
@@ -76,7 +77,8 @@ def frame_network(
 
     Args:
         name: see :func:`build_backbone`.
-        weights: see :func:`build_backbone`; repeated over the frames of the stem.
+        weights: see :func:`build_backbone`; those of the first layer are repeated over the frames of the stem, or
+            taken as they are from a file of a network whose stem sees as many.
         layers: see :func:`build_backbone`.
         num_towers: see :class:`Backbone`.
         stem_len: frames whose channels come one after another.
@@ -87,6 +89,8 @@ def frame_network(
         backbone = build_backbone(tower, weights=weights, layers=layers, num_towers=num_towers)
         if stem_len > 1:
             inflate_stem(backbone, stem_len, keep_weights=weights is not None)
+            if weights is not None and is_file_name(weights):
+                load_stem(backbone, weights)
         return backbone
 
     if multi_resolution:

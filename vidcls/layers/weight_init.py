@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from vidcls.errors import CheckpointError
@@ -137,6 +138,27 @@ def load_backbone(backbone: Backbone, path: str | Path) -> None:
     replace_stem(backbone, in_channels, keep_weights=True)
     rest = [name for name in state if name not in own and name.removeprefix(BACKBONE_PREFIX) not in own]
     _log.info("%s: its backbone was loaded; not used: %s", path, shown(rest) or "nothing")
+
+
+def load_stem(backbone: Backbone, path: str | Path) -> None:
+    """Take over the first kernels of a file, in place, where they are of the sizes of this backbone's.
+
+    So a backbone whose first layer sees several frames at once keeps what it has learned of time, of which a mean over
+    its input channels would leave nothing. Kernels of other sizes change nothing.
+
+    Args:
+        backbone: built for the input that it will see.
+        path: as for :func:`load_backbone`.
+
+    Raises:
+        CheckpointError: no such file.
+    """
+    state = read_state(path)
+    name = next(name for name, module in backbone.named_modules() if module is backbone.stem)
+    kernels = state.get(f"{BACKBONE_PREFIX}{name}.weight", state.get(f"{name}.weight"))
+    if kernels is not None and kernels.shape == backbone.stem.weight.shape:
+        with torch.no_grad():
+            backbone.stem.weight.copy_(kernels)
 
 
 def shown(names: Sequence[str]) -> str:
