@@ -13,11 +13,12 @@ from vidcls.compare.results import read_result
 from vidcls.compare.spread import Spread
 from vidcls.compare.table import ModelRow
 from vidcls.figures import COLORS, LINES, line_style
+from vidcls.runs.estimates import Interval
 from vidcls.tasks.single_label import TOP1
 
 MadeRun = Callable[..., Path]
 ROW = ModelRow(
-    "a", "A", "rgb", 2, 4, 1, {TOP1: Spread(0.8, 0.1)}, {"top1": (0.7, 0.9)}, 1000, 2_000_000, 0.7,
+    "a", "A", "rgb", 2, 4, 1, {TOP1: Spread(0.8, 0.1)}, {"top1": Interval(0.7, 0.9)}, 1000, 2_000_000, 0.7,
     100.0, 50.0, 3.0, 60.0, 2.0, True
 )  # fmt: skip
 

@@ -77,7 +77,7 @@ class ResultFiles(Callback):
             "class_names": list(scores.class_names),
             "num_groups": videos.num_groups,
             "num_correct": int(videos.is_correct.sum()),
-            "intervals": {estimate.name.key: estimate.interval for estimate in found},
+            "intervals": {e.name.key: e.interval and (e.interval.low, e.interval.high) for e in found},
             "baselines": {b.answer: b.values for b in scores.task.baselines(videos.labels)},
             "table": table,
         }

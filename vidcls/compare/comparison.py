@@ -17,10 +17,10 @@ from vidcls.compare.latex import as_latex
 from vidcls.compare.measured import measured_costs, request_for
 from vidcls.compare.plots import curve_points, draw_accuracy_by_cost, draw_curves
 from vidcls.compare.results import RunResult, by_model, found_runs, pooled
-from vidcls.compare.table import ModelRow, Runs, as_csv, as_markdown, as_text, model_row, percent, plain
+from vidcls.compare.table import EXACT, ModelRow, Runs, as_csv, as_markdown, as_text, model_row, percent, plain
 from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
-from vidcls.runs.estimates import NUM_DRAWS
+from vidcls.runs.estimates import NUM_DRAWS, Interval
 from vidcls.runs.reading import UNKNOWN_GROUPS
 from vidcls.runs.results import ScoredVideos
 from vidcls.settings_file import read_json
@@ -169,6 +169,10 @@ def _without_looking(rows: Sequence[ModelRow], videos: ScoredVideos) -> list[str
     lines = [f"95 % interval: of the mean over the seeds, by {NUM_DRAWS} bootstrap draws over {over}."]
     if videos.num_groups == 1:
         lines = ["No 95 % interval: all videos are of one group, from which nothing follows for others."]
+    if any(interval and interval.is_exact for row in rows for interval in row.intervals.values()):
+        lines.append(
+            f"{EXACT} Every draw gave the same value: the exact interval of as many trials as there are groups."
+        )
     name, baselines = videos.task.hit_name, videos.task.baselines(videos.labels)
     if baselines:
         reached = {baseline.answer: baseline.values[name.key] for baseline in baselines}
@@ -177,7 +181,9 @@ def _without_looking(rows: Sequence[ModelRow], videos: ScoredVideos) -> list[str
             + ", ".join(f"{answer} {percent(value, None)} %" for answer, value in reached.items())
             + "."
         )
-        no_better = [row.model for row in rows if (row.intervals[name.key] or (0.0, 1.0))[0] <= max(reached.values())]
+        no_better = [
+            row.model for row in rows if (row.intervals[name.key] or Interval(0.0, 1.0)).low <= max(reached.values())
+        ]
         if no_better:
             lines.append(f"Not shown to be better than that: {', '.join(no_better)}.")
     return lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vidcls.compare.table import MARK, ModelRow, table_cells
+from vidcls.compare.table import EXACT, MARK, ModelRow, table_cells
 
 ESCAPED = {
     "\\": r"\textbackslash{}",
@@ -13,6 +13,7 @@ ESCAPED = {
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
     MARK: r"$\dagger$",
+    EXACT: r"$\ddagger$",
 }
 
 

@@ -19,6 +19,7 @@ Runs = Mapping[int, Sequence[RunResult]]
 
 UNKNOWN = "-"
 MARK = "†"
+EXACT = "‡"
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ def plain(row: ModelRow) -> dict[str, object]:
     for field in fields(ModelRow):
         if field.name == "metrics":
             for name, found in row.metrics.items():
-                low, high = row.intervals[name.key] or (None, None)
+                interval = row.intervals[name.key]
+                low, high = (interval.low, interval.high) if interval else (None, None)
                 columns |= {f"{name.key}_mean": found.mean, f"{name.key}_std": found.std}
                 columns |= {f"{name.key}_low": low, f"{name.key}_high": high}
         elif field.name != "intervals":
@@ -202,7 +204,9 @@ def short(count: float | None) -> str:
 
 def _interval(interval: Interval | None) -> str:
     """``40.1 to 61.2``."""
-    return UNKNOWN if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
+    if interval is None:
+        return UNKNOWN
+    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}" + (f" {EXACT}" if interval.is_exact else "")
 
 
 def _number(value: float | None) -> str:

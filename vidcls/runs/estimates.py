@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,20 @@ from vidcls.tasks.task import Measure
 NUM_DRAWS = 2000
 CONFIDENCE = 0.95
 
-Interval = tuple[float, float]
-"""Lower and upper end, 0 to 1."""
+
+class Interval(NamedTuple):
+    """Where a metric would lie for other groups of videos, 0 to 1.
+
+    Args:
+        low: lower end.
+        high: upper end.
+        is_exact: whether it is the exact interval of as many trials as there are groups, since (nearly) all draws of
+            groups gave one value: all videos are right, or each group has the same share of right ones.
+    """
+
+    low: float
+    high: float
+    is_exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,7 @@ class Estimate:
 
     def includes(self, value: float) -> bool:
         """Whether the interval includes a value, or lies below it: the test does not show more than that."""
-        return self.interval is None or self.interval[0] <= value
+        return self.interval is None or self.interval.low <= value
 
 
 def estimates(videos: ScoredVideos, *, seed: int = 0) -> list[Estimate]:
@@ -116,4 +129,5 @@ def _interval(drawn: NDArray[np.float64], *, num_groups: int) -> Interval:
         hits = float(np.median(drawn)) * num_groups
         low = beta.ppf(tail, hits, num_groups - hits + 1) if hits > 0 else 0.0
         high = beta.ppf(1 - tail, hits + 1, num_groups - hits) if hits < num_groups else 1.0
-    return float(low), float(high)
+        return Interval(float(low), float(high), is_exact=True)
+    return Interval(float(low), float(high))

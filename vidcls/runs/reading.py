@@ -80,9 +80,10 @@ def interval_text(estimate: Estimate, tested: Tested) -> str:
     """``95 % interval 43.2 to 72.7 % over 12 groups``, or why there is none."""
     if estimate.interval is None:
         return "no interval: all videos are of one group, from which nothing follows for others"
-    low, high = estimate.interval
+    low, high, is_exact = estimate.interval
     over = f"{tested.num_videos} videos" if tested.num_groups is None else f"{tested.num_groups} groups"
-    return f"{100 * CONFIDENCE:.0f} % interval {100 * low:.1f} to {100 * high:.1f} % over {over}"
+    exact = ", each taken as one trial" if is_exact else ""
+    return f"{100 * CONFIDENCE:.0f} % interval {100 * low:.1f} to {100 * high:.1f} % over {over}{exact}"
 
 
 def baseline_lines(estimate: Estimate, baselines: Sequence[Baseline]) -> list[str]:
