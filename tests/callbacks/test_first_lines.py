@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from every_model import small
 
-from vidcls.callbacks.first_lines import input_lines, length_lines, network_lines, starts_from_scratch
+from vidcls.callbacks.first_lines import input_lines, left_out_lines, length_lines, network_lines, starts_from_scratch
 from vidcls.checks.clip_lengths import ClipLengths, Length
 from vidcls.clips.settings import InputSettings
 from vidcls.flow import FlowSettings
@@ -65,6 +65,15 @@ def test_a_network_is_told_with_where_its_weights_come_from() -> None:
         "  spatial: small, from scratch",
         "  temporal: small, pretrained weights runs/b/best.ckpt",
     ]
+
+
+def test_training_videos_that_an_epoch_leaves_out_are_counted_where_they_are_many() -> None:
+    (line,) = left_out_lines(40, 32)
+    assert line.startswith(
+        "hint: each epoch leaves out 8 of 40 training videos, others each time: the last batch of 32"
+    )
+    for num_videos, per_step in ((64, 32), (20, 32), (650, 32)):  # none, one batch of all, fewer than a twentieth
+        assert list(left_out_lines(num_videos, per_step)) == []
 
 
 def test_a_training_from_scratch_continues_nothing_and_has_no_pretrained_network() -> None:

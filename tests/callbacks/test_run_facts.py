@@ -84,6 +84,18 @@ def test_a_resumed_training_is_added_with_its_own_steps_epochs_and_seconds(
     assert 0 < second["seconds"] < 600  # type: ignore[operator]
 
 
+def test_a_start_that_had_nothing_left_to_train_is_not_noted(
+    clip_dataset: VideoFolder, tmp_path: Path, small_data: MakeData, small_trainer: MakeTrainer
+) -> None:
+    fit(tmp_path, small_data(clip_dataset), small_trainer, max_epochs=1)
+    before = (tmp_path / "run.json").read_text()
+    data = small_data(clip_dataset)
+    model = SingleFrame(class_names=data.class_names, clip=data.clip, backbone="small")
+    trainer = small_trainer(tmp_path, callbacks=[RunFacts(tmp_path)], max_epochs=1)
+    trainer.fit(model, data, ckpt_path=tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert (tmp_path / "run.json").read_text() == before
+
+
 @pytest.mark.parametrize(("slow_step", "low", "high"), [(True, 0.0, 0.5), (False, 0.5, 1.0)])
 def test_the_share_of_waiting_is_that_of_the_loader(
     clip_dataset: VideoFolder,

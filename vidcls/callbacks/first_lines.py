@@ -31,6 +31,7 @@ MEANS: dict[tuple[float, ...], str] = {
     (0.485, 0.456, 0.406): "ImageNet's",
     (0.43216, 0.394666, 0.37645): "Kinetics'",
 }
+LEFT_OUT_SHARE = 0.05
 ORDINALS = {2: "2nd", 3: "3rd"}
 
 
@@ -47,6 +48,9 @@ def first_lines(trainer: Trainer, model: LightningModule, run: Path) -> list[str
     if isinstance(data, VideoDataModule):
         lengths = clip_lengths(data.records, data.input_settings, unusable=data.known_bad)
         lines += [*length_lines(lengths), *input_lines(data.input_settings)]
+        if not data.class_balanced:
+            num_videos = sum(record.split == "train" for record in data.records)
+            lines += left_out_lines(num_videos, data.batch_size * trainer.world_size)
     lines += [f"run folder: {run}", *network_lines(model, trainer.ckpt_path)]
     return [*lines, *device_lines(trainer, getattr(data, "num_workers", None))]
 
@@ -92,6 +96,21 @@ def input_lines(settings: InputSettings) -> Iterator[str]:
         less = "less its mean" if transform.flow_subtract_mean else "as it is"
         norms.append(f"flow {less}" + (f", by {transform.flow_std_px:g} px" if transform.flow_std_px != 1 else ""))
     yield f"normalisation: {'; '.join(norms)}"
+
+
+def left_out_lines(num_videos: int, per_step: int) -> Iterator[str]:
+    """How many training videos each epoch leaves out, where these are more than a twentieth.
+
+    Args:
+        num_videos: in the training split.
+        per_step: of the batches of all processes together.
+    """
+    num_left = num_videos % per_step if num_videos >= per_step else 0
+    if num_left > LEFT_OUT_SHARE * num_videos:
+        yield (
+            f"hint: each epoch leaves out {num_left:,} of {num_videos:,} training videos, others each time: the last "
+            f"batch of {per_step} would not be full; lower --data.batch_size"
+        )
 
 
 def network_lines(model: LightningModule, checkpoint: object) -> Iterator[str]:

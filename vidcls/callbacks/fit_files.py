@@ -30,9 +30,16 @@ class FitFiles(Callback):
 
     def __init__(self, run: Path) -> None:
         self.run = run
+        self.has_begun = False
+        """Whether there was anything left to train."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Not called where a checkpoint is that of the end."""
+        self.has_begun = True
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say where the run will lie, and where it is too short to learn much; remove what a kill left there."""
+        self.has_begun = False
         if not trainer.is_global_zero:
             return
         for name in (*FILES, RUN_FILE):
@@ -57,6 +64,12 @@ class FitFiles(Callback):
             task = type(pl_module.task) if isinstance(pl_module, HasTask) else task_class(None)
             draw_curves(metrics, self.run / CURVES_FILE, task)
         written = [name for name in FILES if (self.run / name).is_file()]
+        if not self.has_begun:
+            say(
+                f"nothing was trained: {self.run} had ended, after {trainer.current_epoch} epochs: raise "
+                "--trainer.max_epochs to continue it"
+            )
+            return
         for line in last_lines(trainer, self.run, written):
             say(line)
 

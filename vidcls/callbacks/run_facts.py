@@ -155,8 +155,8 @@ class RunFacts(Callback):
             self._write(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
-        """Write the whole."""
-        if trainer.is_global_zero:
+        """Write the whole; a training that had ended before, so that none of its hooks was called, adds nothing."""
+        if trainer.is_global_zero and "from_step" in self._facts:
             self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
