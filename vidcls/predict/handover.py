@@ -97,7 +97,7 @@ def _readme(facts: CheckpointFacts, run: Path | None, name: str) -> str:
         f"{facts.class_path.rpartition('.')[2]}, a video classifier of {len(facts.class_names)} classes",
         "",
         f"Classes: {', '.join(facts.class_names)}",
-        f"Input: clips of {facts.clip.clip_len} frames, cut from any video"
+        f"Input: {_input(facts)}"
         + (f"; optical flow by {flow['method']}, computed while predicting" if isinstance(flow, dict) else ""),
         "",
         "Install (Python 3.11 to 3.13):",
@@ -127,6 +127,14 @@ def _readme(facts: CheckpointFacts, run: Path | None, name: str) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _input(facts: CheckpointFacts) -> str:
+    clip = facts.clip
+    if clip.num_snippets > 1:
+        each = "" if clip.clip_len == 1 else f", {clip.clip_len} frames each"
+        return f"any video, seen in {clip.num_snippets} places that are spread over it{each}"
+    return f"any video, seen in clips of {clip.clip_len} frame{'s' if clip.clip_len > 1 else ''}"
 
 
 def _this_version() -> str:
