@@ -15,6 +15,7 @@ from vidcls.datasets import VideoFolder
 from vidcls.errors import FlowError
 from vidcls.loading import VideoDataModule
 from vidcls.models import TwoStream
+from vidcls.video import LocalFile
 
 MakeData = Callable[..., VideoDataModule]
 MakeTrainer = Callable[..., Trainer]
@@ -87,7 +88,7 @@ def test_a_video_without_a_picture_is_named(
     trainer.fit(model, data)
     before = len([p for p in media(tmp_path)["images"] if "val/heat" in p.as_posix()])
     record = data.split("val")[0]
-    gone = type(record)(tmp_path / "gone.avi", record.label, "val", record.name)
+    gone = type(record)(LocalFile(tmp_path / "gone.avi"), record.label, "val", record.name)
     data.records = [gone if one is record else one for one in data.records]  # the list belongs to all tests
     with pytest.warns(UserWarning, match=r"no heat map in W&B: .*gone\.avi"):
         looks.teardown(trainer, model, "fit")

@@ -10,9 +10,9 @@ from vidcls.cli.check_options import add_check_options, checked_files, chosen_ca
 from vidcls.cli.data_source import DEFAULT_MODEL, SOURCE, SOURCE_HELP, check_source, data_module
 from vidcls.cli.pool_options import add_workers_option
 from vidcls.console import say
-from vidcls.datasets.video_csv import LIST_SUFFIXES
 from vidcls.errors import ConfigurationError
 from vidcls.runs.folder import CONFIG_FILE
+from vidcls.video_files import LIST_SUFFIXES
 
 DESCRIPTION = """One HTML page about a data set before training, which needs no network and no other file: what should
 be looked at first, videos by class and split, lengths, sizes, rates, groups across splits, thumbnails, and clips as the

@@ -117,8 +117,8 @@ def resolved(source: str, config: str | None, others: Sequence[str]) -> Resolved
 
 def is_bare(source: str) -> bool:
     """Whether a data set is named without a configuration: a folder of videos, or a csv file."""
-    from vidcls.datasets.video_csv import LIST_SUFFIXES
     from vidcls.runs.folder import CONFIG_FILE
+    from vidcls.video_files import LIST_SUFFIXES
 
     path = Path(source)
     return (path.is_dir() and not (path / CONFIG_FILE).is_file()) or path.suffix.lower() in LIST_SUFFIXES

@@ -40,7 +40,7 @@ MOST_KILLS = 30  # of one training
 ROWS_OF_A_KILL = 2  # of the log: the loss and the learning rate of a step are logged right after its checkpoint
 
 
-SINCE_START = ("train/top1", "train/mean_class_accuracy")  # over the clips of the epoch since the last start
+SINCE_START = ("train/top1", "train/mean_class_accuracy", "train/plain_loss", "train/plain_loss_spread")
 
 
 @dataclass(frozen=True)
