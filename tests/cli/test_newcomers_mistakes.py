@@ -52,6 +52,11 @@ MISTAKES = (
     (f"{FIT} --model.optimization.optimizer adam", "expected one of 'sgd', 'adamw', got 'adam'; did you mean adamw?"),
     (f"{FIT} --data.num_folds 5 --data.fold 5", "fold 5 is not one of the 5 folds"),
     (f"{FIT} --monitor val/accuracy", "--monitor val/accuracy: is not measured"),
+    (f"{FIT} --model.lr 0.1", "model.lr: unknown option; did you mean --model.optimization.lr?"),
+    (f"{FIT} --model.freeze all", "did you mean --model.transfer.freeze?"),
+    (f"{FIT} --model.optimization gone.yaml", "model.optimization: no such file: gone.yaml"),
+    ("fit --config part.yaml", "the section model names no class: put the file behind a configuration that does"),
+    (f"{FIT} --config groups.yaml", "--optimization: unknown option; did you mean --model.optimization?"),
     (f"{FIT} --data.transform gone.yaml", "data.transform: no such file: gone.yaml"),
     (f"{FIT} --trainer.logger wandb", "did you mean --trainer wandb?"),
     (f"{FIT} --data.clip_len 500 --data.short_videos error", "(--data.short_videos) loop or last"),
@@ -94,6 +99,8 @@ def place(run: Path, tiny: Path, clip_folder: Path, tmp_path: Path) -> dict[str,
     shutil.copytree(clip_folder, tmp_path / "my_videos")
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.mp4").write_text("hello")
+    (tmp_path / "part.yaml").write_text("model:\n  optimization:\n    lr: 0.1\n")
+    (tmp_path / "groups.yaml").write_text("optimization:\n  lr: 0.1\n")
     video = next((clip_folder / "test" / "left").iterdir())
     return {"VIDEOS": str(clip_folder), "VIDEO": str(video), "TINY": str(tiny), "RUN": str(run)}
 

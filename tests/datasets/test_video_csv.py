@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidcls.datasets import VideoCsv
+from vidcls.datasets import VideoCsv, VideoFolder
 from vidcls.errors import DatasetError
 from vidcls.types import SPLITS
 
@@ -390,3 +390,17 @@ def test_a_pattern_finds_the_groups_in_the_names_where_there_is_no_column_of_the
         VideoCsv(table("path,label", *sorted(rows)), group_pattern="a(.)")
     with pytest.raises(ValueError, match="has no bracket"):
         VideoCsv(table("path,label", *rows), group_pattern="a")
+
+
+def test_a_list_that_lies_in_a_folder_of_videos_is_named_by_both_kinds_of_data_set(
+    clip_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "videos"
+    for path in sorted(clip_folder.rglob("*.avi")):
+        copied = folder / path.parent.name / f"{path.parent.parent.name}_{path.name}"
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        copied.write_bytes(path.read_bytes())
+    (folder / "clips.csv").write_text("path,label,group\n")
+    assert f"--data video_csv --data.dataset.path {folder / 'clips.csv'}" in " ".join(VideoFolder(folder).notes)
+    with pytest.raises(DatasetError, match=r"pass one that is there, such as .*clips\.csv"):
+        VideoCsv(folder)

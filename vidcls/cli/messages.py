@@ -70,6 +70,11 @@ def _not_made(error: Exception, text: str) -> str | None:
 
 
 def _wrong_class(key: str, text: str) -> str | None:
+    if "Expected an instantiatable class" in text:
+        return f"{key}: names no class that can be made: expected class_path and init_args"
+    no_file = re.search(r"No module named '[^']*'", text) and re.fullmatch(r"\S+\.ya?ml", _given(text))
+    if no_file:
+        return f"{key}: no such file: {no_file[0]}"
     unknown = re.search(r"Expected a dot import path string: (\S+)", text)
     if unknown:
         return unknown_class(key, unknown[1])

@@ -10,7 +10,7 @@ from vidcls.cli.chosen_dataset import CONFIG_OF, DATASET, dataset_of_words
 from vidcls.cli.linked import LINKED
 from vidcls.cli.places import model_of
 from vidcls.cli.shipped_configs import config_named, shipped_names
-from vidcls.cli.signatures import arguments_in, classes_of, exported
+from vidcls.cli.signatures import arguments_in, classes_of, described, exported
 from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError, DatasetError, listed
 from vidcls.spelling import closest, did_you_mean
@@ -21,6 +21,13 @@ DATASETS, DATASET_BASE = "vidcls.datasets", "VideoDataset"
 OWNERS = {
     "data": ("vidcls.loading.datamodule", "VideoDataModule"),
     "trainer": ("lightning.pytorch.trainer.trainer", "Trainer"),
+}
+# Arguments of the models that are groups of settings themselves.
+SETTINGS = {
+    "optimization": ("vidcls.training.optimization", "OptimizationSettings"),
+    "loss": ("vidcls.training.losses", "LossSettings"),
+    "transfer": ("vidcls.training.transfer", "TransferSettings"),
+    "layers": ("vidcls.layers.settings", "LayerSettings"),
 }
 TOP_LEVEL = (
     "config",
@@ -109,7 +116,7 @@ def unknown_option(option: str) -> str:
         hint = _stray(option) or "vidcls COMMAND --help lists them"
         return f"{option}: unknown option, or a value without one; {hint}"
     else:
-        close = closest(prefix, TOP_LEVEL)
+        close = f"model.{prefix}" if prefix in SETTINGS else closest(prefix, TOP_LEVEL)
     if close:
         return f"{option}: unknown option; did you mean --{close}?"
     return f"{option}: unknown option; vidcls COMMAND --help lists them"
@@ -179,8 +186,16 @@ def _check_class(words: Words, key: str, name: str, homes: dict[str, str], linke
         inner = word.option.removeprefix(f"--{key}.").removeprefix("init_args.").rstrip("+")
         first = inner.partition(".")[0]
         if first not in (*known, *_OF_CLASS):
-            hint = did_you_mean(first, names, otherwise=f"{name} takes {', '.join(names)}")
+            inside = next((group for group in names if first in _settings_in(group)), None)
+            hint = f"did you mean --{key}.{inside}.{first}?" if inside else ""
+            hint = hint or did_you_mean(first, names, otherwise=f"{name} takes {', '.join(names)}")
             raise ConfigurationError(f"{key}.{inner}: unknown option; {hint}")
+
+
+def _settings_in(argument: str) -> Iterable[str]:
+    """What a group of settings of a model holds, such as ``lr`` in ``optimization``."""
+    place = SETTINGS.get(argument)
+    return [argument.name for argument in described(*place)] if place is not None else ()
 
 
 def _class_in(model: object) -> str:

@@ -72,7 +72,12 @@ def places_of(command: str, words: Words) -> Places:
         )
         if not zipfile.is_zipfile(checkpoint):  # what torch.save writes
             raise CheckpointError(f"{checkpoint}: is not a readable checkpoint (damaged, or a file of another kind)")
-    elif not model_of(words) and words.in_files("model") is None:
+    elif not model_of(words) and not _names_model(words):
+        if words.in_files("model") is not None:
+            raise ConfigurationError(
+                "the section model names no class: put the file behind a configuration that does, as in --config "
+                "late_fusion --config FILE, or add class_path to it"
+            )
         if command != "fit":
             raise ConfigurationError(f"{command} needs a checkpoint: pass --ckpt_path best|last|FILE, or --run DIR")
         raise ConfigurationError(f"no model given: add --config FILE (shipped: {shipped_names()}), or --model NAME")
@@ -82,6 +87,13 @@ def places_of(command: str, words: Words) -> Places:
 def model_of(words: Words) -> str:
     """The class of the model that the command line names, without its module; empty where it names none."""
     return (words.last("--model", "--model.class_path") or "").rpartition(".")[2]
+
+
+def _names_model(words: Words) -> bool:
+    """Whether a configuration names the class of the model."""
+    return any(found.get("class_path") for _, found in words.sections("model")) or isinstance(
+        words.in_files("model"), str
+    )
 
 
 def _existing(run: Path) -> Path:

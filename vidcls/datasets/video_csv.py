@@ -208,9 +208,15 @@ def _files_of_splits(folder: Path) -> dict[Path, Split]:
                 f"{folder} holds several lists of one split: {names}; keep one of each, or pass one file"
             )
         return {files[stem]: splits[stem] for stem in sorted(splits, key=lambda stem: SPLITS.index(splits[stem]))}
+    others = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in LIST_SUFFIXES)
+    hint = (
+        f"pass one that is there, such as {folder / others[0]}"
+        if others
+        else "for a folder of videos by class use --data video_folder"
+    )
     raise DatasetError(
         f"no list in the folder {folder}: expected train.csv, val.csv and test.csv in it, or the path of one csv file; "
-        "for a folder of videos by class use --data video_folder"
+        f"{hint}"
     )
 
 

@@ -74,7 +74,18 @@ class VideoFolder(VideoDataset):
             files_exist=True,
             faults=faults,
         )
-        super().__init__(folder, records, notes=[*notes, *described(passed_over)], faults=faults)
+        notes = [*notes, *described(passed_over), *_lists_beside(folder)]
+        super().__init__(folder, records, notes=notes, faults=faults)
+
+
+def _lists_beside(folder: Path) -> list[str]:
+    """A line where a csv file lies in the folder, which may know groups and splits that folders do not tell."""
+    lists = sorted(file.name for file in folder.glob("*.csv"))
+    if not lists:
+        return []
+    return [
+        f"{lists[0]} was not read; where it lists the videos: --data video_csv --data.dataset.path {folder / lists[0]}"
+    ]
 
 
 def _entries(
