@@ -133,6 +133,21 @@ class FolderLock:
         self.release()
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process writes to a folder now; not where the folder is gone or its disk has no locks."""
+    if not (folder / LOCK_FILE).is_file():  # it is removed when it is released, and stays after a crash
+        return False
+    lock = FileLock(folder / LOCK_FILE, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False
+
+
 def _this_process() -> dict[str, object]:
     return {
         "process_id": os.getpid(),

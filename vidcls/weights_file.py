@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from vidcls.errors import CheckpointError
+from vidcls.packed_file import why_packed
 
 # A ResNet-50 with the moments of AdamW has 26,000 of them; a million is read in some ten seconds.
 MAX_INSTRUCTIONS = 1_000_000
@@ -93,6 +94,8 @@ def read_weights_file(
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
+    if (packed := why_packed(path)) is not None:
+        raise CheckpointError(f"{path}: {packed}")
     try:
         _check_file(path)
         content: object = torch.load(path, map_location="cpu", weights_only=True)
@@ -106,7 +109,8 @@ def read_weights_file(
             f"{expected}"
         )
     except _UNREADABLE as error:
-        message = f"{complaint} ({(str(error).splitlines() or [type(error).__name__])[0]})"
+        reason = error.strerror if isinstance(error, OSError) else None  # torch's own is about its records and code
+        message = f"{complaint} ({reason or 'damaged, or a file of another kind'})"
     raise CheckpointError(f"{path}: {message}")  # here, so that no message of theirs is taken for the innermost
 
 

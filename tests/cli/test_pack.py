@@ -7,9 +7,11 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 
 import vidcls as package
+from vidcls.errors import CheckpointError
 from vidcls.runs.folder import SCORES_FILE
 
 Command = Callable[..., object]
@@ -55,6 +57,35 @@ def test_a_last_checkpoint_and_one_outside_of_a_run_are_packed_under_their_names
     alone = shutil.copyfile(run / "checkpoints" / "best.ckpt", tmp_path / "alone.ckpt")
     assert vidcls("pack", alone, "of_file").status == 0
     assert sorted(path.name for path in Path("of_file").iterdir()) == ["README.txt", "checkpoints"]
+
+
+def test_a_zip_file_that_is_not_unpacked_says_so_in_every_command(
+    vidcls: Command, run: Path, clip_folder: Path, tmp_path: Path
+) -> None:
+    written = vidcls("pack", run, "model.zip")
+    assert "to use it, unpack it first (unzip model.zip) and pass the folder" in written.out
+    video = next(clip_folder.rglob("*.avi"))
+    unpack = "model.zip: is a packed model: unpack it first (unzip model.zip) and pass the folder"
+    for words in (
+        ("predict", "model.zip", video),
+        ("explain", "model.zip", video, "--output", "heat.mp4"),
+        ("test", "--run", "model.zip"),
+        ("test", "--ckpt_path", "model.zip"),
+        ("summary", "model.zip"),
+        ("report", "model.zip"),
+        ("features", "model.zip"),
+    ):
+        assert unpack in vidcls(*words).refusal(), words
+    with pytest.raises(CheckpointError, match=r"model\.zip: is a packed model: unpack it first"):
+        package.load("model.zip")
+
+
+def test_a_zip_file_of_other_things_is_told_without_the_words_of_torch(tmp_path: Path) -> None:
+    file = tmp_path / "other.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("notes.txt", "hello")
+    with pytest.raises(CheckpointError, match=r"is not a readable checkpoint \(damaged, or a file of another kind\)$"):
+        package.load(file)
 
 
 def test_nothing_is_written_over_and_what_is_no_model_is_one_line(vidcls: Command, run: Path) -> None:

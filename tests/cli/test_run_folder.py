@@ -171,7 +171,7 @@ def test_best_means_that_of_the_newest_run_of_that_name(vidcls: Command, tiny: P
     (newer / "checkpoints" / "best.ckpt").unlink()  # an older one is never meant
     line = vidcls("test", "--config", tiny, "--ckpt_path", "best").refusal()
     assert f"{newer.name}: the newest run here has no checkpoint best.ckpt" in line
-    assert "pass the folder of another run" in line
+    assert f"it has checkpoints/last.ckpt; pass runs/tiny/{run.name}, the newest that has one" in line
 
 
 def test_a_run_and_a_checkpoint_of_another_run_contradict_each_other(vidcls: Command, run: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from vidcls.errors import CheckpointError
+from vidcls.folder_lock import LOCK_FILE, FolderLock
 from vidcls.runs.folder import BEST, LAST, checkpoint_in
 from vidcls.runs.trained_model import checkpoint_of, holds_runs, newest_run, run_in, run_named, run_of
 
@@ -33,6 +35,33 @@ def test_the_newest_training_of_a_name_is_found_and_an_older_one_never_in_its_pl
         newest_run(tmp_path, "c", having=LAST)
 
 
+@pytest.mark.parametrize("is_training", [True, False])
+def test_the_newest_run_without_a_checkpoint_says_why_and_the_newest_that_has_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_training: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trained_run(Path("runs"), "a", "2026-11-20_10-00-00", BEST, LAST)
+    older = trained_run(Path("runs"), "b", "2026-11-20_10-00-01", BEST, LAST)
+    newest = trained_run(Path("runs"), "b", "2026-11-20_10-00-02")
+    (newest / LOCK_FILE).touch()  # as a crash leaves it
+    why = "it is still training" if is_training else "it was stopped before its first epoch ended"
+    with FolderLock(newest) if is_training else nullcontext():
+        for wanted in ("best", "last", "runs", "runs/b"):
+            with pytest.raises(CheckpointError) as refused:
+                checkpoint_of(wanted)
+            assert f"{newest}: the newest run here has no checkpoint" in str(refused.value)
+            assert f"{why}; pass {older}, the newest that has one" in str(refused.value)
+        with pytest.raises(CheckpointError, match=f"{newest}: this run has no checkpoint last.ckpt: {why}"):
+            checkpoint_of(newest, of_folder=LAST)
+
+
+def test_what_cannot_be_continued_is_to_be_trained_again(tmp_path: Path) -> None:
+    run = trained_run(tmp_path, "a", "2026-11-20_10-00-00")
+    expected = "before its first epoch ended, so that there is nothing to continue or use: train again$"
+    with pytest.raises(CheckpointError, match=expected):
+        checkpoint_of("last", run=run)
+
+
 def test_a_checkpoint_is_found_by_word_and_by_path_and_knows_its_run(tmp_path: Path) -> None:
     run = trained_run(tmp_path, "a", "2026-11-20_10-00-00", BEST)
     best = checkpoint_in(run, BEST)
@@ -40,8 +69,12 @@ def test_a_checkpoint_is_found_by_word_and_by_path_and_knows_its_run(tmp_path: P
     assert checkpoint_of(str(best), root=Path("elsewhere"), name=None, run=None) == best
     assert run_of(best) == run
     assert run_of(tmp_path / "best.ckpt") is None
-    with pytest.raises(CheckpointError, match=r"is .* the folder of a run"):
+    with pytest.raises(
+        CheckpointError, match=r"this run has no checkpoint last\.ckpt: it has checkpoints/best\.ckpt: pa"
+    ):
         checkpoint_of("last", root=tmp_path, name="a", run=run)
+    with pytest.raises(CheckpointError, match=r"is .* the folder of a run"):
+        checkpoint_of("last", root=tmp_path, name="a", run=tmp_path)
     with pytest.raises(
         CheckpointError, match="no such file or folder: pass best, last, runs/NAME, the folder of a run or"
     ):
@@ -98,7 +131,7 @@ def test_what_names_no_trained_model_says_what_would(tmp_path: Path, monkeypatch
         ("two_stream", r"two_stream: no such file or folder: did you mean runs/two_stream\? pass best, last"),
         ("gone", "gone: no such file or folder: pass best, last, runs/NAME, the folder of a run or a checkpoint file"),
         ("best", r"the newest run here has no checkpoint best\.ckpt"),
-        ("runs/two_stream/2026-11-20_10-00-00", r"best\.ckpt: no such checkpoint"),
+        ("runs/two_stream/2026-11-20_10-00-00", r"no checkpoint best\.ckpt: it has checkpoints/last\.ckpt: pass best"),
         ("empty", "empty: no run here has a checkpoint best.ckpt: train first"),
     ):
         with pytest.raises(CheckpointError, match=message):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.packed_file import why_packed
 from vidcls.runs.trained_model import POSSIBLE, checkpoint_of
 from vidcls.video_files import is_video
 
@@ -21,6 +22,8 @@ def named_checkpoint(wanted: str) -> Path:
         CheckpointError: there is none, or it is a file of another kind.
     """
     path = checkpoint_of(wanted)
+    if (packed := why_packed(path)) is not None:
+        raise CheckpointError(f"{path}: {packed}")
     if not zipfile.is_zipfile(path):  # what torch.save writes
         kind = "a configuration" if path.suffix.lower() in (".yaml", ".yml") else "damaged, or a file of another kind"
         raise CheckpointError(f"{path}: is not a readable checkpoint ({kind}): pass {POSSIBLE}")

@@ -10,6 +10,7 @@ from vidcls.cli.linked import refuse_linked
 from vidcls.cli.shipped_configs import shipped_names
 from vidcls.cli.words import CONFIG, Words
 from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.packed_file import why_packed
 from vidcls.runs.folder import BEST, DEFAULT_ROOT, LAST, check_name
 from vidcls.runs.trained_model import POSSIBLE, checkpoint_of, holds_runs, run_in
 
@@ -70,6 +71,8 @@ def places_of(command: str, words: Words) -> Places:
             of_folder=LAST if command == "fit" else BEST,
             option="--ckpt_path",
         )
+        if (packed := why_packed(checkpoint)) is not None:
+            raise CheckpointError(f"{checkpoint}: {packed}")
         if not zipfile.is_zipfile(checkpoint):  # what torch.save writes
             raise CheckpointError(f"{checkpoint}: is not a readable checkpoint (damaged, or a file of another kind)")
     elif not model_of(words) and not _names_model(words):
@@ -97,6 +100,8 @@ def _names_model(words: Words) -> bool:
 
 
 def _existing(run: Path) -> Path:
+    if (packed := why_packed(run)) is not None:
+        raise CheckpointError(f"--run {run}: {packed}")
     if not run.is_dir():
         raise CheckpointError(f"--run {run}: no such folder: pass {POSSIBLE.partition(', last, ')[2]}")
     return run_in(run) if holds_runs(run) else run

@@ -12,6 +12,7 @@ import torch
 
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.models.checkpoint import FACTS_KEY, CheckpointFacts, read_checkpoint
+from vidcls.packed_file import unpacking
 from vidcls.runs.estimates import estimates
 from vidcls.runs.folder import (
     CHECKPOINTS,
@@ -77,6 +78,8 @@ def hand_over(checkpoint: Path, run: Path | None, output: Path, *, say: Callable
         else:
             folder.replace(output)
     say(f"written: {output}: {', '.join(str(file.relative_to(folder)) for file in files)}")
+    if output.suffix == ".zip":
+        say(f"to use it, {unpacking(output)}: unpacked it is used like a run, as its {README} says")
 
 
 def _write_weights(checkpoint: Path, packed: Path) -> None:

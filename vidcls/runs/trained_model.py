@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import get_args
 
 from vidcls.errors import CheckpointError
+from vidcls.packed_file import why_packed
 from vidcls.runs.folder import (
     BEST,
     CHECKPOINTS,
@@ -35,6 +36,7 @@ from vidcls.runs.folder import (
     CheckpointName,
     checkpoint_in,
 )
+from vidcls.runs.missing_checkpoint import STOPPED, why_missing
 from vidcls.spelling import closest
 
 POSSIBLE = "best, last, runs/NAME, the folder of a run or a checkpoint file"
@@ -106,6 +108,8 @@ def run_named(wanted: str | PathLike[str], *, root: Path = DEFAULT_ROOT) -> Path
         return newest_run(root, None)
     path = Path(wanted)
     if path.is_file():
+        if (packed := why_packed(path)) is not None:
+            raise CheckpointError(f"{path}: {packed}")
         found = run_of(path)
         if found is None:
             raise CheckpointError(f"{path}: lies in no folder of a run, which says what it was trained on: pass one")
@@ -154,8 +158,10 @@ def _newest(place: Path, trained: list[Path], having: CheckpointName | None) -> 
         )
     newest = max(trained, key=_started)
     if having and not checkpoint_in(newest, having).is_file():
+        others = [run for run in trained if checkpoint_in(run, having).is_file()]
+        hint = f"{max(others, key=_started).as_posix()}, the newest that has one" if others else POSSIBLE
         raise CheckpointError(
-            f"{newest}: the newest run here has no checkpoint {having}.ckpt: pass the folder of another run"
+            f"{newest}: the newest run here has no checkpoint {having}.ckpt: {why_missing(newest)}; pass {hint}"
         )
     _log.info("vidcls: taken: %s, the newest training in %s", newest, place)
     return newest
@@ -164,6 +170,11 @@ def _newest(place: Path, trained: list[Path], having: CheckpointName | None) -> 
 def _checkpoint_in(run: Path, having: CheckpointName) -> Path:
     checkpoint = checkpoint_in(run, having)
     if not checkpoint.is_file():
+        if _was_trained(run):
+            why = why_missing(run)
+            hint = "train again" if why == STOPPED else f"pass {POSSIBLE}"
+            nothing = ", so that there is nothing to continue or use" if why == STOPPED else ""
+            raise CheckpointError(f"{run}: this run has no checkpoint {having}.ckpt: {why}{nothing}: {hint}")
         raise CheckpointError(f"{checkpoint}: no such checkpoint: is {run} the folder of a run? pass {POSSIBLE}")
     return checkpoint
 
