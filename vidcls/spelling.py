@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LEAST_LETTERS = 3
+
 
 def closest(word: str, names: Iterable[str]) -> str | None:
     """The name that is most like a word, whatever the case of either; None where none is.
@@ -17,6 +19,32 @@ def closest(word: str, names: Iterable[str]) -> str | None:
         by_lower_case.setdefault(name.lower(), name)
     found = difflib.get_close_matches(word.lower(), by_lower_case, n=1)
     return by_lower_case[found[0]] if found else None
+
+
+def same_name(word: str, names: Iterable[str]) -> str | None:
+    """The name that a word is but for case and underscores; None where none is.
+
+    >>> same_name("two_stream", ["TwoStream"]), same_name("Conv3D", ["conv3d"]), same_name("conv", ["conv3d"])
+    ('TwoStream', 'conv3d', None)
+    """
+    return next((name for name in names if _bare(name) == _bare(word)), None)
+
+
+def beginning_alike(word: str, names: Iterable[str]) -> list[str]:
+    """The names that begin as a word does, as far as any of them does and for three letters at least, in their order.
+
+    >>> beginning_alike("resnett", ["resnet18", "alexnet", "resnet50"]), beginning_alike("net", ["resnet18"])
+    (['resnet18', 'resnet50'], [])
+    """
+    known = [*names]
+    for length in range(len(word), LEAST_LETTERS - 1, -1):
+        if found := [name for name in known if name.lower().startswith(word[:length].lower())]:
+            return found
+    return []
+
+
+def _bare(name: str) -> str:
+    return name.replace("_", "").lower()
 
 
 def did_you_mean(word: str, names: Iterable[str], *, otherwise: str = "") -> str:

@@ -22,6 +22,14 @@ def test_no_command_has_an_option_with_dashes(vidcls: Command, command: str) -> 
     assert not options & {former for former in FORMER if FORMER[former] in options}
 
 
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_o_is_short_for_output_where_a_command_has_it(vidcls: Command, command: str) -> None:
+    said = vidcls(*command.split(), "--help").out  # type: ignore[attr-defined]
+    if "--output" not in said or command in ("demo", "flow"):
+        return
+    assert "-o FILE, --output FILE" in said or re.search(r"-o \S+, --output", said), said
+
+
 @pytest.mark.parametrize(("was", "now"), FORMER.items())
 def test_a_former_spelling_is_the_present_one_where_a_command_has_that(was: str, now: str) -> None:
     assert spelled([was, "3", f"{was}=4"], {now}) == [now, "3", f"{now}=4"]
@@ -31,7 +39,7 @@ def test_a_former_spelling_is_the_present_one_where_a_command_has_that(was: str,
 
 def test_a_command_takes_the_spellings_of_version_0_1(vidcls: Command, clip_folder: Path, tmp_path: Path) -> None:
     words = ["--short-side=24", "--workers", "1", "--bound", "8"]
-    done = vidcls("flow", "--folder", str(clip_folder / "val"), "--output", str(tmp_path / "flow"), *words)
+    done = vidcls("flow", "--folder", str(clip_folder / "val"), "-o", str(tmp_path / "flow"), *words)
     assert (done.status, (tmp_path / "flow").is_dir()) == (0, True)  # type: ignore[attr-defined]
     words = ["--most-lines", "2", "--anew", "--time-limit", "9", "--workers=1"]
     assert "22 files opened" in vidcls("data", "check", str(clip_folder), *words).out  # type: ignore[attr-defined]

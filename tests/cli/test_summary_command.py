@@ -24,6 +24,10 @@ SMALL_PARAMETERS = 32_976 + 64 * 10 + 10
 SMALL_WORK = 442_368 + 1_179_648 + 589_824 + 1_179_648 + 640
 
 
+def test_the_name_of_a_model_means_its_configuration(vidcls: Command) -> None:
+    assert vidcls("summary", "Conv3D").out == vidcls("summary", "conv3d").out
+
+
 def test_the_table_of_a_small_net_is_that_worked_out_by_hand(vidcls: Command) -> None:
     outcome = vidcls("summary", "single_frame", "--output", "layers.csv")
     assert outcome.status == 0

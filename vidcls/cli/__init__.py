@@ -90,7 +90,8 @@ def _run(arguments: list[str]) -> int:
     command, rest = arguments[0], arguments[1:]
     if command not in COMMANDS or " " in command:
         names = [name for name in COMMANDS if " " not in name]
-        meant = MEANT.get(command) or closest(command, names)
+        meant = closest(command, [*names, *MEANT])
+        meant = MEANT.get(meant or "", meant)
         hint = f"did you mean {meant}? " if meant else ""
         return _fail(f"unknown command {arguments[0]!r}: {hint}use one of {', '.join(names)}")
     from vidcls.cli.own_classes import trust

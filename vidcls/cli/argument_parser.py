@@ -53,7 +53,9 @@ class OneLineParser(argparse.ArgumentParser):
         )
 
     def add_argument(self, *names: str, **settings: Any) -> argparse.Action:
-        """As in argparse."""
+        """As in argparse; ``-o`` is short for ``--output`` wherever a command has it."""
+        if names == ("--output",):
+            names = ("-o", "--output")
         self._known.update(names)
         return super().add_argument(*names, **settings)
 
@@ -62,7 +64,7 @@ class OneLineParser(argparse.ArgumentParser):
         words = None if args is None else spelled(args, self._known)
         for word, after in pairwise([*(words or []), "-"]):
             option, equals, value = word.partition("=")
-            if option.startswith("--") and option in self._known and (value if equals else after) == "":
+            if option.startswith("-") and option in self._known and (value if equals else after) == "":
                 self.error(f"argument {option}: expected one argument")
         return super().parse_known_args(words, namespace)
 

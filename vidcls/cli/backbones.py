@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vidcls.cli.argument_parser import OneLineParser
 from vidcls.errors import ConfigurationError
-from vidcls.spelling import did_you_mean
+from vidcls.spelling import beginning_alike, closest, did_you_mean
 
 DESCRIPTION = """The backbones: networks for --model.backbone (--model.spatial and --model.temporal of two streams).
 
@@ -63,8 +63,7 @@ def main(argv: list[str]) -> int:
         rows = [row for row in known_backbones() if _matches(row.name, pattern)]
         num_found = len(rows)
     if not rows:
-        hint = did_you_mean(pattern, [row.name for row in known_backbones()], otherwise="vidcls backbones lists all")
-        raise ConfigurationError(f"{pattern}: no backbone has this in its name; {hint}")
+        raise ConfigurationError(f"{pattern}: no backbone has this in its name; {_hint(pattern)}")
     width = max(len(row.name) for row in rows)
     print(f"{'name':{width}}       parameters  weights")
     for row in rows:
@@ -85,6 +84,15 @@ def known_backbones() -> tuple[Row, ...]:
             Row(row["name"], int(row["dimensions"]), int(row["parameters"]), tuple(row["weights"].split()))
             for row in csv.DictReader(file)
         )
+
+
+def _hint(pattern: str) -> str:
+    """All that begin like it, or else the one that is most like it."""
+    names = [row.name for row in known_backbones()]
+    alike = [] if closest(pattern, names) is None else beginning_alike(pattern, names)
+    if len(alike) > 1:
+        return f"did you mean one of {', '.join(alike)}?"
+    return did_you_mean(pattern, names, otherwise="vidcls backbones lists all")
 
 
 def _matches(name: str, pattern: str) -> bool:

@@ -20,7 +20,7 @@ from vidcls.cli.places import model_of
 from vidcls.cli.signatures import Argument, classes_of, described, docstring_in, exported, located
 from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError
-from vidcls.spelling import did_you_mean
+from vidcls.spelling import did_you_mean, same_name
 
 CALLBACKS = ("lightning.pytorch.callbacks", "vidcls.callbacks")  # ours last: they count
 SEE = {
@@ -55,7 +55,8 @@ def class_help(key: str, name: str | None, words: Words) -> str:
     if homes:
         if name is None:
             return _listed(key, homes)
-        found = (homes[name], name) if name in homes else _named(name)
+        known = name if name in homes else same_name(name, homes)
+        found = _named(name) if known is None else (homes[known], known)
         if found is None:
             raise ConfigurationError(unknown_class(key, name))
         return _described(key, *found)

@@ -52,6 +52,7 @@ def main(words: Sequence[str]) -> int:
     Raises:
         VidclsError: bad usage, or a store of other settings; one line.
     """
+    words = ["--output" if word == "-o" else word for word in words]  # as the parsers of the other commands have it
     given = Words(spelled(words, OPTIONS))
     if not given.asks_for_help:
         _check(given)

@@ -10,11 +10,14 @@ from vidcls.cli.argument_parser import OneLineParser
 from vidcls.cli.class_help import first_sentence
 from vidcls.cli.option_names import MODELS
 from vidcls.cli.signatures import docstring_in, exported
+from vidcls.errors import ConfigurationError
+from vidcls.spelling import did_you_mean, same_name
 
 DESCRIPTION = """The models, with the configuration that trains each, on the built-in videos unless --data says
 otherwise, its parameters as configured there, and its paper.
 
   vidcls models
+  vidcls models conv3d                      one of them
   vidcls fit --config single_frame          train one
   vidcls fit --model.help SingleFrame       what it takes
   vidcls summary single_frame               its layers
@@ -51,11 +54,22 @@ ROWS = (
 
 
 def main(argv: list[str]) -> int:
-    """Print the list; returns the exit status."""
-    OneLineParser("models", DESCRIPTION).parse_args(argv)
+    """Print the list; returns the exit status.
+
+    Raises:
+        ConfigurationError: no model is called so.
+    """
+    parser = OneLineParser("models", DESCRIPTION)
+    parser.add_argument("name", nargs="?", default="", metavar="NAME", help="of a model or its configuration")
+    wanted = parser.parse_args(argv).name
+    rows = [row for row in ROWS if not wanted or same_name(wanted, (row.name, row.config))]
+    if not rows:
+        names = [name for row in ROWS for name in (row.name, row.config)]
+        hint = did_you_mean(wanted, names, otherwise="vidcls models lists all")
+        raise ConfigurationError(f"{wanted}: no model is called so; {hint}")
     width = min(100, get_terminal_size((80, 24)).columns)
     print(f"{'name':17}{'configuration':19}{'parameters':>10}")
-    for row in ROWS:
+    for row in rows:
         print(f"{row.name:17}{row.config:19}{row.num_parameters:10,}")
         sentence = first_sentence(docstring_in(exported(MODELS)[row.name], row.name))
         for text in (sentence, row.paper):

@@ -41,6 +41,25 @@ TOP_LEVEL = (
     "save_every_n_steps",
     "seed_everything",
 )
+# What other tools call an option, without the section that it is in.
+USUAL = {
+    "epochs": "trainer.max_epochs",
+    "num_epochs": "trainer.max_epochs",
+    "steps": "trainer.max_steps",
+    "lr": "model.optimization.lr",
+    "learning_rate": "model.optimization.lr",
+    "weight_decay": "model.optimization.weight_decay",
+    "optimizer": "model.optimization.optimizer",
+    "backbone": "model.backbone",
+    "weights": "model.weights",
+    "workers": "data.num_workers",
+    "seed": "seed_everything",
+    "gpus": "trainer.devices",
+    "device": "trainer.accelerator",
+    "root": "data.dataset.root",
+    "resume": "ckpt_path",
+    "checkpoint": "ckpt_path",
+}
 # The data sets that write their own videos; the others need a folder or a list that exists.
 WRITES_VIDEOS = ("MovingShapes",)
 _ALSO = ("help", "print_config", "run_dir")
@@ -55,7 +74,7 @@ def refuse_strays(words: Words) -> None:
     """
     for word in words:
         if not word.option:
-            raise ConfigurationError(unknown_option(word.value or ""))
+            raise ConfigurationError(unknown_option(word.value or "", dataset=dataset_of_words(words)))
 
 
 def check_options(words: Words) -> None:
@@ -105,18 +124,26 @@ def check_videos(words: Words) -> None:
         raise DatasetError(f"no csv file at {path}: expected a file with the columns path,label; check the path")
 
 
-def unknown_option(option: str) -> str:
-    """What is said of an option that does not exist."""
+def unknown_option(option: str, *, dataset: str = "") -> str:
+    """What is said of an option that does not exist.
+
+    Args:
+        option: it, or a word that belongs to no option.
+        dataset: the class of the data set that counts, without its module; empty where none is named.
+    """
     prefix, _, name = option.lstrip("-").partition("=")[0].partition(".")
-    if prefix in OWNERS and name:
+    usual = USUAL.get(name or prefix) if option.startswith("-") else None
+    if usual is not None and (not name or usual.startswith(f"{prefix}.")):
+        close: str | None = usual
+    elif prefix in OWNERS and name:
         names = [found for found in arguments_in(*OWNERS[prefix]) or () if f"{prefix}.{found}" not in LINKED]
         close = closest(name.partition(".")[0], names)
         close = f"{prefix}.{close}" if close else None
     elif not option.startswith("-"):
-        hint = _stray(option) or "vidcls COMMAND --help lists them"
+        hint = _stray(option, dataset) or "vidcls COMMAND --help lists them"
         return f"{option}: unknown option, or a value without one; {hint}"
     else:
-        close = f"model.{prefix}" if prefix in SETTINGS else closest(prefix, TOP_LEVEL)
+        close = f"model.{prefix}" if prefix in SETTINGS else closest(prefix, TOP_LEVEL) or _in_section(prefix)
     if close:
         return f"{option}: unknown option; did you mean --{close}?"
     return f"{option}: unknown option; vidcls COMMAND --help lists them"
@@ -134,8 +161,17 @@ def unknown_class(key: str, name: str) -> str:
     )
 
 
-def _stray(value: str) -> str | None:
+def _in_section(name: str) -> str | None:
+    """The option that a name is without its section, such as ``data.batch_size`` for ``batch_size``."""
+    return next(
+        (f"{section}.{name}" for section, owner in OWNERS.items() if name in (arguments_in(*owner) or ())), None
+    )
+
+
+def _stray(value: str, dataset: str) -> str | None:
     """The options that a word without one was most likely meant for."""
+    if Path(value).is_dir() and dataset == "VideoFolder":
+        return f"for a folder of videos: --data.dataset.root {value}"
     if Path(value).is_dir():
         return f"for a folder of videos: --data video_folder --data.dataset.root {value}"
     if Path(value).suffix.lower() in LIST_SUFFIXES:

@@ -13,12 +13,14 @@ Train a model. runs/NAME/TIME has then its checkpoints, curves and settings.
 Data
   --data NAME|FILE            video_folder, video_csv, ucf101 ...
   --data.dataset.root DIR     the videos (--data.dataset.help lists data sets)
+  --data.dataset.group_pattern REGEX  what file names share that belong together
   --data.clip_len N           frames of a clip
   --data.stride N             frames of the video from one to the next
   --data.transform.crop_px N  side of what the network sees
   --data.batch_size N         clips in a step
   --data.num_workers N        processes that load
   --data.flow DIR             stored optical flow (default: computed)
+  --data.prepare auto         train on a small copy where that saves time
 Model
   --config NAME|FILE          a whole training (vidcls models lists them)
   --model NAME                another model; or your own, as module.Class

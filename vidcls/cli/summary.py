@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
+from vidcls.cli.models import ROWS
 from vidcls.cli.named_model import MODEL_HELP, named_checkpoint
 from vidcls.cli.option_names import check_options, refuse_strays
 from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError
 from vidcls.runs.folder import CheckpointName
 from vidcls.runs.trained_model import holds_runs, is_run
+from vidcls.spelling import same_name
 
 if TYPE_CHECKING:
     from vidcls.layers.layer_table import LayerRow
@@ -158,7 +160,10 @@ def _sketch(options: Namespace, others: Sequence[str]) -> Sketch:
             first = others[0] if others else "--num_classes"
             raise ConfigurationError(f"{first}: has no effect on a checkpoint, which says it all: remove it")
         return _of_checkpoint(named_checkpoint(options.source))
-    return _of_configuration(options.source, others, options.num_classes)
+    named = {row.name: row.config for row in ROWS}  # the name of a model's class means its configuration
+    model = None if Path(options.source).is_file() else same_name(options.source, named)
+    source = named[model] if model is not None else options.source
+    return _of_configuration(source, others, options.num_classes)
 
 
 def _is_trained(source: str) -> bool:
