@@ -15,7 +15,7 @@ from vidcls.flow.precompute import precompute
 from vidcls.jobs import InThisProcess
 from vidcls.loading import training_copies
 from vidcls.loading.data_wait import DataWait, StepSpeed
-from vidcls.loading.training_copies import CopyGain
+from vidcls.loading.training_copies import CopyGain, chosen_folder
 from vidcls.runs.trainings import read_trainings
 
 Command = Callable[..., object]
@@ -42,9 +42,11 @@ def test_a_training_on_a_copy_records_it_and_its_test_and_predictions_read_the_v
     vidcls: Command, tiny: Path, clip_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     resize = ("--data.transform.resize_px", 32)
-    fit = vidcls("fit", "--config", tiny, *resize, "--data.prepare", "small", "--run", "a", "--trainer.max_epochs", 1)
+    fit = vidcls("fit", "--config", tiny, *resize, "--data.prepare", "./small", "--run", "a", "--trainer.max_epochs", 1)
     assert fit.status == 0, fit
     assert "prepare: training on a copy of 15 videos (short side 32 px, " in caplog.text
+    begun = caplog.text.index(f"prepare: copying 15 videos to {tmp_path / 'small'}")
+    assert begun < caplog.text.index("prepare: training on a copy")
     (facts,) = read_trainings(Path("a"))
     assert facts["prepared"] == {
         "folder": str(tmp_path / "small"),
@@ -66,6 +68,26 @@ def test_a_training_on_a_copy_records_it_and_its_test_and_predictions_read_the_v
         for row in csv.DictReader(lines):
             expected = tested[Path(row["path"]).name + Path(row["path"]).parent.name]
             assert [float(row[f"p_{k}"]) for k in CLASSES] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        (
+            "atuo",
+            "data.prepare: unknown value 'atuo': did you mean auto? pass auto, never, or a folder (a new one in the "
+            "current folder: ./atuo)",
+        ),
+        ("always", "data.prepare: unknown value 'always': pass auto, never, or a folder"),
+    ],
+)
+def test_a_word_that_is_no_folder_is_refused_and_nothing_is_copied(
+    vidcls: Command, tiny: Path, tmp_path: Path, word: str, message: str
+) -> None:
+    assert message in vidcls("fit", "--config", tiny, "--data.prepare", word).refusal()
+    assert [*tmp_path.iterdir()] == []
+    (tmp_path / word).mkdir()
+    assert chosen_folder(word) == tmp_path / word
 
 
 @pytest.mark.parametrize(("after", "is_made"), [(1000.0, True), (10.5, False)])
@@ -132,7 +154,7 @@ def test_a_stop_in_the_middle_leaves_a_copy_that_the_next_training_completes(
         return whole(folder, record)  # type: ignore[arg-type]
 
     monkeypatch.setattr(preparation, "prepare_video", stopped)
-    words = ("fit", "--config", tiny, "--data.prepare", "small", "--trainer.max_epochs", 1)
+    words = ("fit", "--config", tiny, "--data.prepare", "./small", "--trainer.max_epochs", 1)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         raise SystemExit(vidcls(*words).status)
     assert len(list((tmp_path / "small/videos").rglob("*.jpeg.avi"))) == 3

@@ -140,6 +140,11 @@ class TrainingCopy:
             return False
         return store.settings == self.flow_settings
 
+    def num_missing(self, records: Sequence[VideoRecord]) -> int:
+        """How many of the videos are not in it as they are now."""
+        swapped = self.used(records) or records
+        return sum(copied is record for record, copied in zip(records, swapped, strict=True))
+
     def flow_store(self) -> FlowStore | None:
         """Its flow; None where it has none."""
         return None if self.flow_settings is None else FlowStore(self.root / FLOW)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from vidcls.loading.argument_checks import flow_of
 from vidcls.loading.data_wait import DataWait, num_cores, step_speed
 from vidcls.loading.loading_speed import loading_speed, sampled
 from vidcls.loading.video_data import VideoData
+from vidcls.spelling import did_you_mean
 from vidcls.types import VideoRecord
 
 if TYPE_CHECKING:
@@ -83,7 +85,28 @@ def prepare_training(data: VideoData, trainer: Trainer) -> None:
         rank_zero_info(line)
         if not is_wanted:
             return
+    copy, records = training_copy(data), copied_records(data)
+    if not copy.is_whole(records):  # which may take long
+        rank_zero_info(f"prepare: copying {copy.num_missing(records)} videos to {copy.root}")
     rank_zero_info(make_copy(data))
+
+
+def chosen_folder(prepare: str) -> Path | None:
+    """The folder that ``data.prepare`` names; None for ``auto`` and ``never``.
+
+    Raises:
+        ConfigurationError: a word that is no folder, and more likely a mistyped value than the name of a new one.
+    """
+    if prepare in (AUTO, NEVER):
+        return None
+    folder = Path(prepare).expanduser()
+    if not folder.is_dir() and not any(sign in prepare for sign in {"/", os.sep}):
+        hint = did_you_mean(prepare, (AUTO, NEVER))
+        raise ConfigurationError(
+            f"data.prepare: unknown value {prepare!r}: {hint}{' ' if hint else ''}pass {AUTO}, {NEVER}, or a folder (a "
+            f"new one in the current folder: ./{prepare})"
+        )
+    return folder.absolute()
 
 
 def use_copy(data: VideoData) -> CopyInUse | None:
@@ -105,15 +128,15 @@ def training_copy(data: VideoData) -> TrainingCopy:
     """The copy that the training is to use, or would use.
 
     Raises:
-        ConfigurationError: the training reads stored flow, which belongs to the videos themselves.
+        ConfigurationError: the training reads stored flow, which belongs to the videos themselves, or see
+            `chosen_folder`.
     """
     if data.flow_source is not None:
         raise ConfigurationError(
             f"--data.prepare {data.prepare} and --data.flow exclude each other, since a copy has flow of its own: "
             "remove one of them"
         )
-    root = None if data.prepare in (AUTO, NEVER) else Path(data.prepare).expanduser().absolute()
-    return TrainingCopy.of(copied_records(data), data.input_settings, root)
+    return TrainingCopy.of(copied_records(data), data.input_settings, chosen_folder(data.prepare))
 
 
 def copied_records(data: VideoData) -> list[VideoRecord]:

@@ -53,8 +53,9 @@ class VideoData:
         test_batch_size: videos in a validation or test batch; a test batch has so many times the number of views.
         num_workers: processes that load; 0 loads in the main one.
         prepare: ``auto`` trains on a small copy of the videos in the cache folder, which loads fast, where that saves
-            more time than it takes to make; a folder has the copy, or is where it is made; ``never`` reads the videos
-            themselves. A copy is compressed again, which changes numbers slightly. A test reads the videos themselves.
+            more time than it takes to make; a folder, such as ``./small``, has the copy, or is where it is made;
+            ``never`` reads the videos themselves. A copy is compressed again, which changes numbers slightly. A test
+            reads the videos themselves.
         class_balanced: draw every class equally often while training.
         augment_on: where training clips are mirrored and coloured: in the ``worker`` that loads them, or on the
             ``device``, with the same numbers but for rounding; the latter where processors are busy.
