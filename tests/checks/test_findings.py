@@ -92,6 +92,12 @@ def test_a_video_shorter_than_a_clip_is_a_problem_where_such_videos_are_refused(
         assert by_kind(found) == {"short": (is_problem, ("short: 8 frames, a clip spans 9",))}
 
 
+def test_a_clip_of_snippets_is_said_to_be_spread_over_the_video() -> None:
+    several = InputSettings(streams=("rgb",), clip=ClipSettings(num_snippets=8, clip_len=1))
+    assert several.span_text("1") == "a clip is 8 snippets of 1 frame, spread over the whole video"
+    assert InputSettings(streams=("rgb",)).span_text("9") == "a clip spans 9"
+
+
 def test_copies_are_worst_under_two_labels_and_worse_across_parts_than_within_one() -> None:
     records = [
         record("a", split="train"),

@@ -71,6 +71,13 @@ def test_one_bad_file_stops_no_other_and_is_listed_at_the_end(
     assert [Path(failed["path"]).name for failed in content["failures"]] == ["bad.mp4"]
 
 
+def test_all_files_being_bad_is_status_2(run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_text("no video")
+    assert predict(run_folder, tmp_path) == 2
+    assert "2 of 2 videos failed" in capsys.readouterr().err
+
+
 def test_the_only_file_being_bad_is_one_line_and_status_2(
     run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

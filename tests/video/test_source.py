@@ -46,6 +46,24 @@ def test_bytes_and_open_files_give_the_frames_of_the_file_and_leave_no_file_behi
             assert [*(tmp_path / "temporary").iterdir()] == []
 
 
+def test_a_folder_and_a_list_of_paths_are_said_to_be_passed_one_by_one(tmp_path: Path) -> None:
+    with pytest.raises(DecodeError, match="is a folder: pass one video at a time, as in: for path in sorted"):
+        open_video(tmp_path)
+    with pytest.raises(TypeError, match="a video is one path, not a list: pass them one at a time"):
+        open_video([tmp_path / "a.mp4"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"), [(b"<html>\nnot f\xc3\xbcr you", "text"), (bytes(range(256)), "ffmpeg")]
+)
+def test_text_is_not_said_to_be_re_encoded(tmp_path: Path, content: bytes, advice: str) -> None:
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(DecodeError) as refused:
+        assert open_video(tmp_path / "a.mp4").num_frames
+    assert ("it is text, not a video: check the path" in str(refused.value)) == (advice == "text")
+    assert ("re-encode it with `ffmpeg" in str(refused.value)) == (advice == "ffmpeg")
+
+
 def test_frames_in_memory_need_no_decoder_and_no_file(frames: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vidcls.video.reader.BACKENDS", {})
     with open_video(FramesInMemory(frames, fps=5.0), "decord") as video:

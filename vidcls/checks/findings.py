@@ -118,7 +118,7 @@ def _short(data: CheckedData) -> Iterator[Finding]:
         health = data.health(record)
         span = data.settings.span_frames(health.fps)
         if health.num_frames < span:
-            lines.append(f"{record.name}: {health.num_frames} frames, a clip spans {span}")
+            lines.append(f"{record.name}: {health.num_frames} frames, {data.settings.span_text(str(span))}")
     remedy = f"short_videos: {policy} decides what stands in the place of the frames they lack; or shorten the clips"
     yield from _finding("short", policy == "error", "shorter than a clip", lines, remedy)
 

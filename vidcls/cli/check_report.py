@@ -127,7 +127,7 @@ def _summary(data: CheckedData, loading: Sequence[str]) -> Iterator[tuple[str, s
     lengths = sorted(health.num_frames for health in healths)
     spans = sorted({data.settings.span_frames(health.fps) for health in healths})
     span = f"{spans[0]}" if len(spans) == 1 else f"{spans[0]} to {spans[-1]}"
-    yield "frames", f"{num_frames}; {lengths[0]} to {lengths[-1]} in a video; a clip spans {span}"
+    yield "frames", f"{num_frames}; {lengths[0]} to {lengths[-1]} in a video; {data.settings.span_text(span)}"
     yield "length", f"{minutes:.1f} minutes, {num_bytes / 1e6:.1f} MB"
     yield "sizes", _most_common([f"{health.width_px}x{health.height_px}" for health in healths])
     yield "rates", _most_common([f"{health.fps:.4g}" for health in healths]) + " frames per second"

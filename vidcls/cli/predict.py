@@ -32,8 +32,9 @@ DESCRIPTION = """Label videos with a trained model, in the way in which its test
 Rows come as they are found; until all are there, --output scores.csv is called scores.partial.csv, which stays where
 the command is interrupted.
 
-Exit status: 0 all predicted, 1 some videos could not be read (listed at the end), 2 bad input."""
-PARTLY_FAILED = 1
+Exit status: 0 all predicted, 1 some videos could not be read (listed at the end), 2 none could be
+read, or bad input."""
+PARTLY_FAILED, BAD_INPUT = 1, 2
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ def _told(found: _Found, num_videos: int) -> int:
         say(f"vidcls: {len(found.failures)} of {num_videos} videos failed:", file=sys.stderr)
         for _, reason in found.failures:
             say(f"  {reason}", file=sys.stderr)
+    if len(found.failures) == num_videos:
+        return BAD_INPUT
     return PARTLY_FAILED if found.failures else 0
 
 

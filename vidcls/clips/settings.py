@@ -72,6 +72,13 @@ class InputSettings:
             spans.append(self.clip.flow_len + 1)
         return max(spans)
 
+    def span_text(self, span: str) -> str:
+        """What a clip takes of a video, in words, where it or each of its snippets spans so many frames."""
+        num = self.clip.num_snippets
+        if num == 1:
+            return f"a clip spans {span}"
+        return f"a clip is {num} snippets of {span} frame{'' if span == '1' else 's'}, spread over the whole video"
+
     def single_view(self) -> InputSettings:
         """The same with one centred clip a video, as validation uses it."""
         return replace(self, test_clips=1, transform=replace(self.transform, test_crops=1))

@@ -51,6 +51,9 @@ BACKENDS: dict[Backend, Callable[[Path], VideoReader]] = {
 }
 _READERS: dict[Backend, Callable[[Path], VideoReader]] = {"jpeg": JpegReader}
 
+TEXT_BYTES = 512  # from the start of a file
+TEXT = frozenset((*b"\t\n\f\r", *range(0x20, 0x7F), *range(0x80, 0x100)))  # no control characters; UTF-8 has high bytes
+
 
 class DecoderFallbackWarning(UserWarning):
     """A video was read, but not by the decoder that comes first."""
@@ -219,9 +222,21 @@ def open_video(source: AnyVideo, backend: Backend | None = None) -> Video:
 
 
 def _advice(source: VideoSource) -> str:
+    if _is_text(source):
+        return "it is text, not a video: check the path, or download it again"
     if not isinstance(source, LocalFile):
         return "re-encode it with ffmpeg"
     return f"re-encode it with `ffmpeg -i {shlex.quote(source.name)} out.mp4`, or leave it out"
+
+
+def _is_text(source: VideoSource) -> bool:
+    """Whether a file begins as no video does, with readable characters alone, such as a page in place of a download."""
+    try:
+        with source.open() as file:
+            start = file.read(TEXT_BYTES)
+    except OSError:
+        return False
+    return bool(start) and all(byte in TEXT for byte in start)
 
 
 def _checked_frames(reader: VideoReader, wanted: list[int]) -> Tensor:

@@ -104,6 +104,11 @@ class LocalFile:
 
     def local_file(self) -> AbstractContextManager[Path]:
         """See :meth:`VideoSource.local_file`."""
+        if self.path.is_dir():
+            raise DecodeError(
+                f"{self.name}: is a folder: pass one video at a time, as in: for path in "
+                "sorted(pathlib.Path(folder).rglob('*.mp4')): ..."
+            )
         if not self.path.is_file():
             raise DecodeError(f"{self.name}: no such file; check the path")
         if self.path.stat().st_size == 0:
@@ -220,6 +225,8 @@ def source_of(video: AnyVideo) -> VideoSource:
         if not isinstance(content, bytes):
             raise TypeError(f"the open file {name} gives {type(content).__name__}; open it in binary mode ('rb')")
         return BytesInMemory(content, name) if isinstance(name, str) else BytesInMemory(content)
+    if isinstance(video, list | tuple | set | Iterator):
+        raise TypeError(f"a video is one path, not a {type(video).__name__}: pass them one at a time, in a loop")
     raise TypeError(
         "a video is a path, bytes, an open binary file, frames (T, H, W, 3) or a VideoSource, not "
         f"{type(video).__name__}"
