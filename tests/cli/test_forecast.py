@@ -18,8 +18,9 @@ def test_a_reader_is_told_how_long_a_training_waits_and_what_changes_it() -> Non
         found, name="--config two_stream", device="cuda", num_train=600, command="vidcls data prepare x"
     )
     assert lines == [
-        "training from these files will wait for data about 90 % of its time: an epoch of 600 clips takes about 30 s",
-        "measured with --config two_stream on this machine: 2 loader workers load about 20 clips/s, the network trains "
+        "with --config two_stream a training from these files will wait for data about 90 % of its time: an epoch of "
+        "600 clips takes about 30 s",
+        "measured on this machine: 2 loader workers load about 20 clips/s, the network trains "
         "on 200 (cuda, batches of 8)",
         "from a small copy an epoch takes about 4 s; making it takes about 3 min and 75 MB:",
         "  vidcls data prepare x",
@@ -27,7 +28,7 @@ def test_a_reader_is_told_how_long_a_training_waits_and_what_changes_it() -> Non
     ]
     fast = TrainingForecast(500.0, 24, 200.0, 8, 0, 2)
     lines = forecast_lines(fast, name="two_stream", device="cpu", num_train=600, command="")
-    assert lines[0] == "loading keeps up: an epoch of 600 clips takes about 3 s"
+    assert lines[0] == "with two_stream loading keeps up: an epoch of 600 clips takes about 3 s"
 
 
 def test_the_command_can_be_pasted_and_is_measured_once(
@@ -40,7 +41,19 @@ def test_the_command_can_be_pasted_and_is_measured_once(
         return [f"a forecast of {found.batch_size}"]
 
     monkeypatch.setattr(forecast, "forecast_lines", noted)
-    words = ("data", "check", clip_folder, "--num_workers", 1, "--cache", "cache", "--data.dataset.seed", 3)
+    words = (
+        "data",
+        "check",
+        clip_folder,
+        "--num_workers",
+        1,
+        "--cache",
+        "cache",
+        "--data.dataset.seed",
+        3,
+        "--data.flow_len",
+        10,
+    )
     assert "a forecast of 32" in vidcls(*words).out
     monkeypatch.setattr("vidcls.loading.training_forecast.expected_wait", lambda *_, **__: pytest.fail("known"))
     assert "a forecast of 32" in vidcls(*words).out

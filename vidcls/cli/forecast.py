@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from vidcls.cli.backbones import PACKAGE_OF
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     Measured = tuple[VideoData, Callable[[], nn.Module], str]
 
 TYPICAL = "two_stream"  # the configuration of the first command in README.md
+FOR_OWN_VIDEOS, ITS_BACKBONE = "late_fusion_imagenet", "efficientnet_lite0"  # what README.md has for a folder of videos
 
 
 def forecast_of(
@@ -46,6 +50,8 @@ def forecast_of(
     from vidcls.loading.training_copies import training_copy
     from vidcls.loading.training_forecast import known_forecast
 
+    if config is None and is_bare(source) and _is_for_own_videos(others):
+        config = FOR_OWN_VIDEOS
     is_plain = config is None and is_bare(source)
     measure = _typical if is_plain else _configured
     data, network, what = measure(source, config, others, dataset)
@@ -72,6 +78,16 @@ def forecast_of(
         prepare += ["--with_flow", copy.flow_settings.method] if copy.flow_settings is not None else []
     command = shlex.join([*prepare, *_of_dataset(others)])
     return forecast, forecast_lines(forecast, name=name, device=device.type, num_train=len(train), command=command)
+
+
+def _is_for_own_videos(others: Sequence[str]) -> bool:
+    """Whether the configuration for videos of one's own can be measured: not without its weights, nor for flow."""
+    package, _ = PACKAGE_OF[ITS_BACKBONE]
+    return find_spec(package) is not None and all(word.startswith("--data.dataset") for word in _options(others))
+
+
+def _options(words: Sequence[str]) -> Iterator[str]:
+    return (word for word in words if word.startswith("--"))
 
 
 def _of_dataset(words: Sequence[str]) -> Iterator[str]:
@@ -128,15 +144,15 @@ def forecast_lines(forecast: TrainingForecast, *, name: str, device: str, num_tr
     loaded = wait.loaded_per_second * max(1, min(wait.num_workers, wait.num_cores))
     loaders = f"{wait.num_workers} loader workers load" if wait.num_workers else "one process loads"
     measured = (
-        f"measured with {name} on this machine: {loaders} about {loaded:.3g} clips/s, "
+        f"measured on this machine: {loaders} about {loaded:.3g} clips/s, "
         f"the network trains on {wait.step.clips_per_second:.3g} ({device}, batches of {wait.step.batch_size})"
     )
     epoch = duration(wait.epoch_seconds(num_train))
     if wait.share < LEAST_SHARE:
-        return [f"loading keeps up: an epoch of {num_train} clips takes about {epoch}", measured]
+        return [f"with {name} loading keeps up: an epoch of {num_train} clips takes about {epoch}", measured]
     lines = [
-        f"training from these files will wait for data about {round(100 * wait.share, -1):.0f} % of its time: an epoch "
-        f"of {num_train} clips takes about {epoch}",
+        f"with {name} a training from these files will wait for data about {round(100 * wait.share, -1):.0f} % of its "
+        f"time: an epoch of {num_train} clips takes about {epoch}",
         measured,
     ]
     if copy_wait is not None and forecast.copy_seconds is not None and forecast.copy_bytes is not None:
