@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
+import struct
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
@@ -158,3 +160,20 @@ def test_an_epoch_without_validation_does_not_show_the_scores_of_an_earlier_one(
         line for line in run(StringIO(), StringIO(), check_val_every_n_epoch=2, max_epochs=3) if "epoch" in line[:5]
     ]
     assert ["top1" in line for line in lines] == [False, True, False]
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 80)])
+def test_a_terminal_that_does_not_know_its_size_has_a_moving_line(
+    run: Run, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pty, fcntl, termios = (pytest.importorskip(name) for name in ("pty", "fcntl", "termios"))
+    first, second = pty.openpty()
+    fcntl.ioctl(second, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+    terminal = Terminal()
+    with os.fdopen(second, "w") as device, os.fdopen(first, "rb"):
+        terminal.fileno = device.fileno  # type: ignore[method-assign]
+        monkeypatch.setattr(sys, "stderr", terminal)
+        run(terminal, terminal, columns=0)
+    states = terminal.moving()
+    assert any(state.startswith("epoch 2/2  2/3  loss") for state in states)
+    assert max(map(len, states)) < 80

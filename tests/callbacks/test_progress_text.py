@@ -35,10 +35,10 @@ ALL = (
     [
         (None, ALL),
         (130, ALL),
-        (90, "epoch 3/40  loss .82  top1 .61 (best .65, epoch 2)  105 clips/s  waiting 4 %  ETA 2:10"),
-        (80, "epoch 3/40  loss .82  top1 .61 (best .65)  105 clips/s  waiting 4 %  ETA 2:10"),
-        (60, "epoch 3/40  loss .82  top1 .61 (best .65)  ETA 2:10"),
-        (30, "epoch 3/40  top1 .61"),
+        (90, "epoch 3/40  12/24  loss .82  top1 .61 (best .65)  105 clips/s  waiting 4 %  ETA 2:10"),
+        (80, "epoch 3/40  12/24  loss .82  top1 .61 (best .65)  105/s  wait 4 %  ETA 2:10"),
+        (60, "epoch 3/40  12/24  loss .82  top1 .61 (best .65)  ETA 2:10"),
+        (30, "epoch 3/40  12/24  top1 .61"),
         (8, "epoch 3"),
     ],
 )
@@ -54,7 +54,7 @@ def test_no_width_is_exceeded() -> None:
         for columns in range(1, 200):
             assert len(shown.line(columns)) < columns
             assert "\n" not in shown.line(columns)
-    assert longest.line(80) == "epoch 112/120  loss .82  top1 .997 (best .65)  1048/s  wait 100 %  ETA 1:02:10"
+    assert longest.line(80) == "epoch 112/120  12/24  loss .82  top1 .997 (best .65)  1048/s  ETA 1:02:10"
 
 
 def test_the_memory_of_a_gpu_is_shown_where_there_is_room() -> None:

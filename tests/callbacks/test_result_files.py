@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from vidcls.callbacks.result_files import scored_videos, table_text
+from vidcls.callbacks.result_files import few_groups, scored_videos, table_text
 from vidcls.tasks import SingleLabel
 from vidcls.training.results import VideoScores
 from vidcls.types import VideoRecord
@@ -44,3 +44,17 @@ def test_a_fusion_that_could_not_be_fitted_is_shown_as_the_models_row() -> None:
 def test_a_model_without_parts_has_one_row() -> None:
     lines = table_text({"model": {"top1": 1.0, "top5": 1.0}}, fusion=None, num_videos=1).splitlines()
     assert [line.split() for line in lines[1:]] == [["top1", "top5"], ["model", "1.0000", "1.0000"]]
+
+
+def test_top5_is_left_out_on_the_screen_where_there_are_few_classes() -> None:
+    table = {"model": {"top1": 0.5, "top5": 0.75}}
+    shown = [table_text(table, fusion=None, num_videos=4, num_classes=k).split()[4:] for k in (19, 20)]
+    assert shown == [["top1", "model", "0.5000"], ["top1", "top5", "model", "0.5000", "0.7500"]]
+
+
+def test_folds_are_advised_where_a_test_has_few_groups_and_they_can_be_cut() -> None:
+    (line,) = few_groups(9, 5, is_folded=False)
+    assert line.startswith("few groups: 5 folds test every video")
+    assert "--data.num_folds 5 --data.fold 0 to 4, or vidcls compare --num_folds 5" in line
+    for num_tested, num_known, is_folded in ((10, 50, False), (None, 50, False), (3, 4, False), (9, 50, True)):
+        assert few_groups(num_tested, num_known, is_folded=is_folded) == []

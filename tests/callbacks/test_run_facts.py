@@ -153,3 +153,23 @@ def test_the_progress_line_shows_speed_and_waiting_and_a_hint_comes_once(
     (facts,) = read_trainings(tmp_path)
     assert facts["epochs"] == 2
     assert not any("clips/s" in line for line in (tmp_path / "run.json").read_text().splitlines())
+
+
+def test_the_hint_does_not_advise_a_copy_that_was_found_not_to_pay(
+    clip_dataset: VideoFolder,
+    tmp_path: Path,
+    small_data: MakeData,
+    small_trainer: MakeTrainer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hints: list[str] = []
+    monkeypatch.setattr("vidcls.callbacks.run_facts.rank_zero_info", hints.append)
+    monkeypatch.setattr("vidcls.callbacks.run_facts.SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(
+        "vidcls.loading.training_copies.copy_lines", lambda *_, **__: (False, "prepare: no copy is made")
+    )
+    slow_down(monkeypatch)
+    fit(tmp_path, small_data(clip_dataset, batch_size=2, prepare="auto"), small_trainer, max_epochs=1)
+    (hint,) = hints
+    assert "--data.num_workers (now 0" in hint
+    assert "prepare" not in hint

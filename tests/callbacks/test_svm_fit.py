@@ -110,7 +110,12 @@ def test_clips_are_not_mixed_for_it_where_those_of_training_are(
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("precision", ["bf16-true", "64-true"])
 def test_networks_of_another_precision_are_fitted_tested_and_shown(
-    precision: str, clip_dataset: VideoFolder, small_data: MakeData, small_trainer: MakeTrainer, tmp_path: Path
+    precision: str,
+    clip_dataset: VideoFolder,
+    small_data: MakeData,
+    small_trainer: MakeTrainer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     seed_everything(0)
     data = small_data(clip_dataset, streams=("rgb", "flow"), flow_len=3, mixup_alpha=1.0)
@@ -118,6 +123,7 @@ def test_networks_of_another_precision_are_fitted_tested_and_shown(
     file = tmp_path / "checkpoints" / "last.ckpt"
     trainer = small_trainer(tmp_path, callbacks=[SvmFit([file])], max_epochs=1, precision=precision)
     trainer.fit(model, data)
+    assert "fitting the SVM over the streams' scores, for the table of the test" in capsys.readouterr().out.splitlines()
     assert model.dtype == {"bf16-true": torch.bfloat16, "64-true": torch.float64}[precision]
     assert svm_of(file)["is_fitted"]
     assert scores_of(model, data, [0, 1]).shape == (2, 3)

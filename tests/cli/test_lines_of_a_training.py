@@ -47,6 +47,7 @@ LINES_OF_FIT = (
     rf"epoch 1/2  {MEASURED}  ETA 0:\d\d",
     r"expected: \d+ s for the whole training \(2 epochs of \d+ s\)",
     rf"epoch 2/2  {MEASURED}",
+    r"fitting the SVM over the streams' scores, for the table of the test",
     r"trained: run \(checkpoints/best\.ckpt, checkpoints/last\.ckpt, metrics\.csv, curves\.png\)",
     r"best: epoch [12] of 2, val/top1 \d?\.\d+",
     rf"  top-1 \d+\.\d % \(\d of 3 videos\); 95 % interval \d+\.\d to \d+\.\d % over 3 videos{EXACT}",
@@ -68,7 +69,9 @@ LINES_OF_TEST = (
     r"  without looking at the videos: guessing 33\.3 %, always \"left\" 42\.9 %",
     r"mean class accuracy \d+\.\d %; 95 % interval \d+\.\d to \d+\.\d % over 7 videos(, each taken as one trial)?",
     r"  no groups are known: videos cut from one recording make the interval too narrow",
-    r"written to .*: test\.csv, test\.json, test_confusion\.png",
+    r"written to .*run: test\.csv, test_spatial\.csv, test_temporal\.csv, .*test\.json, test_confusion\.png, "
+    r"test_confusion\.csv, test_worst_confusions\.csv",
+    r"next: vidcls report .*run",
 )
 SPEED = r"the network waited for data in .*"  # said where a busy machine makes the loader slow
 

@@ -104,6 +104,21 @@ def test_a_long_video_gives_a_timeline_and_a_video_with_labels(
         assert (video.num_frames, video.fps) == (12, 10)
 
 
+def test_a_timeline_fits_a_narrow_terminal_and_says_where_its_last_window_overlaps(
+    run_folder: Path, videos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidcls.cli.predict.NARROW_TOP_K", 1)  # of three classes
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    words = {}
+    for columns in (80, 130):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert predict(run_folder, videos / "a.avi", "--window_seconds", 0.5) == 0
+        captured = capsys.readouterr()
+        assert "a.avi: the last window begins 0.30 s before the end of the one before it" in captured.err
+        words[columns] = [len(line.split(" s  ")[1].split()) for line in captured.out.splitlines()]
+    assert (words[80], words[130]) == ([2] * 3, [6] * 3)
+
+
 def test_the_labelled_copies_of_several_videos_keep_their_names_in_a_folder(
     run_folder: Path, videos: Path, tmp_path: Path
 ) -> None:

@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from vidcls.runs.folder import new_run
+from vidcls.runs.run import read_run
+from vidcls.runs.trained_model import run_named
 
 Command = Callable[..., object]
 Rows = Callable[[Path], list[dict[str, str]]]
@@ -126,6 +128,7 @@ def test_a_checkpoint_alone_is_tested_on_another_data_set(
     small = ["--data.num_workers", "0", "--trainer.accelerator", "cpu", "--data.test_batch_size", "4"]
     assert vidcls("test", "--ckpt_path", alone, *data, *small).status == 0
     (elsewhere,) = (tmp_path / "runs" / "run").iterdir()
+    assert read_run(run_named(str(elsewhere))).folder == elsewhere  # as the report that is advised does
     assert vidcls("test", "--ckpt_path", run / "checkpoints" / "best.ckpt", *data).status == 0
     assert (run / "tests" / "clips" / "test.csv").read_bytes() == (elsewhere / "test.csv").read_bytes()
     assert vidcls("test", "--run", run).status == 0  # the data set of the training

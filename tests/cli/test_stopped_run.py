@@ -80,12 +80,30 @@ def test_a_training_that_a_signal_ends_says_how_it_goes_on(
     stopped = vidcls("fit", "--config", tiny, "--run", "mine", *signalling(*numbers, moment=moment))
     assert stopped.status == status
     assert stopped.out.splitlines()[-1] == (
-        "stopped: mine: vidcls fit --run mine --ckpt_path last --allow-class signalling goes on"
+        "stopped: mine: vidcls fit --run mine --ckpt_path last --allow-class signalling goes on from the start of "
+        "epoch 2 (--save_every_n_steps N also saves within epochs)"
     )
     assert "Traceback" not in stopped.err
     resumed = vidcls("fit", "--config", tiny, "--run", "mine", "--ckpt_path", "last")
     assert resumed.status == 0
     assert "trained: " in resumed.out
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_training_that_a_signal_ends_in_its_first_epoch_says_that_nothing_was_saved(
+    vidcls: Command, tiny: Path, tmp_path: Path, number: int, status: int
+) -> None:
+    (tmp_path / f"early_{int(number)}.py").write_text(
+        "import os\nfrom lightning.pytorch import Callback\n\nclass Early(Callback):\n"
+        f"    def on_train_batch_start(self, *_):\n        os.kill(os.getpid(), {int(number)})\n"
+    )
+    stopped = vidcls("fit", "--config", tiny, "--run", "mine", "--trainer.callbacks+", f"early_{int(number)}.Early")
+    assert stopped.status == status
+    assert stopped.out.splitlines()[-1] == (
+        "stopped: mine: no checkpoint was saved, since the first epoch had not ended "
+        "(--save_every_n_steps N also saves within epochs)"
+    )
+    assert "Traceback" not in stopped.err
 
 
 def test_what_fails_after_the_signal_is_not_what_ended_the_training(
@@ -145,5 +163,6 @@ def test_two_processes_with_loader_workers_end_together(
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(job.pid, signal.SIGKILL)
     lines = (tmp_path / "said").read_text().splitlines()
-    assert "stopped: mine: vidcls fit --run mine --ckpt_path last --allow-class signalling goes on" in lines
+    go_on = "stopped: mine: vidcls fit --run mine --ckpt_path last --allow-class signalling goes on"
+    assert any(line.startswith(go_on) for line in lines)
     assert not any("Traceback" in line or "error" in line for line in lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def test_the_streams_reach_their_ceilings_and_together_know_nearly_everything(
     assert main_job.CEILINGS in captured.out
     assert str(run) in captured.out
     assert "epoch 6/6  loss " in captured.out
-    for text in (main_job.ROWS, main_job.NEXT):
+    for text in (main_job.ROWS, main_job.UNSURE, main_job.NEXT):
         assert text in captured.out
     said = captured.out + captured.err
     assert [words for words in NOT_NEEDED if words in said] == []
@@ -60,6 +61,23 @@ def test_a_step_that_fails_ends_the_demo_with_its_status(
     assert main_job.run(root=tmp_path) == 2
     assert steps == ["fit", "test"]
     assert "everything lies in" not in capsys.readouterr().out
+
+
+def test_the_demo_ends_with_commands_about_its_own_run_that_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("vidcls.datasets.MovingShapes.prepare", lambda _: None)
+    monkeypatch.setattr("vidcls.flow.precompute.precompute", lambda *_, **__: None)
+    said: list[list[str]] = []
+    monkeypatch.setattr("vidcls.cli.main", lambda words: said.append(words) or 0)
+    root = tmp_path / "all runs"
+    assert main_job.run(root=root) == 0
+    lines = capsys.readouterr().out.splitlines()
+    commands = [shlex.split(line) for line in lines[lines.index(main_job.OWN) + 1 :][:2]]
+    (run,) = (root / "demo").iterdir()
+    assert commands[0] == ["vidcls", "report", str(run)]
+    assert commands[1] == ["vidcls", "explain", str(run), said[2][2], "--output", "heat.mp4"]
 
 
 def test_an_unknown_option_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,11 @@ def test_a_film_has_a_frame_for_each_field_and_five_panels(moving: Path, tmp_pat
     film, numbers = write_flow_film(moving, tmp_path / "flow.mp4", FlowSettings())
     with open_video(film) as opened:
         assert opened.num_frames == 8
-        assert (opened.info.height_px, opened.info.width_px) == (3 * 64 + 20, 5 * 3 * 80)  # 192 px, under the names
+        assert opened.num_frames / opened.fps == pytest.approx(3)  # .3 s of motion, slowed down
+        assert (opened.info.height_px, opened.info.width_px) == (
+            3 * 64 + 20,
+            5 * 3 * 80 + 4 * 4,
+        )  # 192 px, under the names
         x = opened.frames([4])[0, :, 20 + 48 : 20 + 144, 240 + 60 : 240 + 180].float()
     assert x.mean() > 200  # to the right, at nearly full strength
     stored = np.load(numbers)
@@ -86,7 +90,8 @@ def test_what_a_bound_that_was_given_does_not_hold_is_said(
 ) -> None:
     """Motion of 2 px to the right: half of the values, those of x, are beyond 1 px, and those of y are not."""
     assert main(["flow", "show", str(moving), "--output", str(tmp_path / output), "--bound", "1"]) == 0
-    line = capsys.readouterr().out.splitlines()[1]
+    first, line = capsys.readouterr().out.splitlines()
+    assert (" (slowed down " in first) == output.endswith(".mp4")
     share, _, rest = line.partition(" %")
     assert 42 <= float(share) <= 55
     assert rest.startswith(" of the flow values are beyond the bound of 1 px; a bound of ")

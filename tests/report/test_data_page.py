@@ -336,6 +336,7 @@ def test_flow_needs_one_frame_more_than_fields(clip_dataset: VideoFolder) -> Non
     assert span_frames(data_of(clip_dataset, clip_len=3, stride=2), facts) == 5
     assert span_frames(data_of(clip_dataset, streams=("rgb", "flow"), flow_len=7), facts) == 8
     assert span_frames(data_of(clip_dataset, streams=("flow",), flow_len=9, clip_len=4), facts) == 10
+    assert span_frames(data_of(clip_dataset, clip_len=1, num_snippets=3), facts) is None  # spread over the video
     found = named(data_of(clip_dataset, streams=("rgb", "flow"), flow_len=10))
     assert len(found["short"]) == NUM_LISTED + 1
     assert found["short"][-1] == "and 10 more"

@@ -90,6 +90,7 @@ def test_videos_are_linked_and_both_lists_say_how_their_heat_is_seen(folder: Pat
 def test_tables_and_charts_are_in_what_scrolls_and_a_chart_keeps_its_letters(page: str) -> None:
     assert page.count("<table") == page.count('<div class="wide"><table')
     confusion = page[page.index('<h2 id="classes">') : page.index("Most frequent confusions")]
+    assert "the colour of a cell is its share of the row" in confusion
     assert re.search(r'<div class="wide">\s*<svg [^>]*style="--natural: \d{3,}px"', confusion)
 
 

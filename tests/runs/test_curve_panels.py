@@ -43,9 +43,9 @@ def test_a_run_that_logged_no_such_loss_has_none_beside_that_of_validation() -> 
 def test_lines_on_top_of_each_other_are_one_that_is_called_like_both() -> None:
     _, _, accuracy, rate = curve_panels(CURVES, SingleLabel)
     labels = [line.label for line in accuracy.lines]
-    assert "validation, top1 = validation, mean class accuracy" in labels
-    assert "training, top1" in labels  # the same at one point of two
-    assert "validation, spatial alone, top1" in labels
+    assert "validation, top-1 and mean class accuracy (equal)" in labels
+    assert "training, top-1" in labels  # the same at one point of two
+    assert "validation, spatial alone, top-1" in labels
     assert [line.label for line in rate.lines] == ["lr-SGD/pg1 = lr-SGD/pg2"]
 
 
@@ -56,3 +56,30 @@ def test_no_two_lines_of_a_panel_look_alike_and_the_spread_is_a_band() -> None:
     assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == len(panel.lines) == 2
     (band,) = axes.collections
     assert {tuple(point) for point in band.get_paths()[0].vertices.tolist()} >= {(5, 1.25), (5, 1.75), (11, 0.875)}
+
+
+def test_points_of_epochs_lie_at_their_epochs_and_those_of_steps_at_their_steps() -> None:
+    loss, minimised, accuracy, _ = curve_panels(CURVES | {"epoch": [(4, 0), (5, 0), (9, 1), (11, 1)]}, SingleLabel)
+    assert [line.curve for line in loss.lines] == [[(1, 1.5), (2, 1.0)], [(1, 1.75), (2, 1.25)]]
+    assert (loss.is_by_epoch, minimised.is_by_epoch, accuracy.is_by_epoch) == (True, False, True)
+    axes = Figure().subplots()
+    draw_panel(axes, loss)
+    assert axes.get_xlabel() == "epoch"
+    assert all(tick == round(tick) for tick in axes.get_xticks())
+    draw_panel(axes, minimised)
+    assert axes.get_xlabel() == "optimiser step"
+
+
+def test_several_validations_of_one_epoch_lie_at_their_steps() -> None:
+    loss = curve_panels(CURVES | {"epoch": [(5, 0), (11, 0)]}, SingleLabel)[0]
+    assert not loss.is_by_epoch
+    assert loss.lines[1].curve == CURVES["val/loss"]
+
+
+def test_what_guessing_reaches_is_a_dotted_line_of_the_accuracy() -> None:
+    panels = curve_panels(CURVES, SingleLabel(["a", "b", "c", "d", "e"]))
+    assert [panel.chance for panel in panels] == [None, None, 0.2, None]
+    axes = Figure().subplots()
+    draw_panel(axes, panels[2])
+    (line,) = (line for line in axes.lines if line.get_linestyle() == ":" and list(line.get_ydata()) == [0.2, 0.2])
+    assert line.get_label() == "guessing, 0.2"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from vidcls.callbacks.first_lines import first_lines, starts_from_scratch
@@ -18,6 +19,7 @@ from vidcls.tasks import HasTask, task_class
 
 FILES = (checkpoint_name(BEST), checkpoint_name(LAST), METRICS_FILE, CURVES_FILE)
 
+SAVE_OFTEN = "--save_every_n_steps N also saves within epochs"
 FEW_STEPS = 100  # the smallest network needs some 100 on the easiest data, the built-in one
 
 
@@ -61,7 +63,7 @@ class FitFiles(Callback):
             logger.save()
         metrics = self.run / METRICS_FILE
         if metrics.is_file() and read_curves(metrics).keys() & {"train/loss", "val/loss"}:
-            task = type(pl_module.task) if isinstance(pl_module, HasTask) else task_class(None)
+            task = pl_module.task if isinstance(pl_module, HasTask) else task_class(None)
             draw_curves(metrics, self.run / CURVES_FILE, task)
         written = [name for name in FILES if (self.run / name).is_file()]
         if not self.has_begun:
@@ -74,6 +76,22 @@ class FitFiles(Callback):
             say(line)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
-        """Say how a training that was stopped goes on."""
-        if was_stopped(trainer, exception) and trainer.is_global_zero and checkpoint_in(self.run, LAST).is_file():
-            say(f"stopped: {self.run}: {next_command('fit', self.run, '--ckpt_path', LAST)} goes on")
+        """Say how a training that was stopped goes on, or that nothing of it was saved."""
+        if not (was_stopped(trainer, exception) and trainer.is_global_zero):
+            return
+        last = checkpoint_in(self.run, LAST)
+        if last.is_file():
+            command = next_command("fit", self.run, "--ckpt_path", LAST)
+            say(f"stopped: {self.run}: {command} goes on{_from_where(trainer, last)}")
+        else:
+            say(f"stopped: {self.run}: no checkpoint was saved, since the first epoch had not ended ({SAVE_OFTEN})")
+
+
+def _from_where(trainer: Trainer, last: Path) -> str:
+    """What of the running epoch the last checkpoint has."""
+    saved = torch.load(last, map_location="cpu", weights_only=True, mmap=True)
+    if saved["global_step"] == trainer.global_step:
+        return ""
+    if saved["epoch"] == trainer.current_epoch:
+        return f" after step {saved['global_step']}"
+    return f" from the start of epoch {trainer.current_epoch + 1} ({SAVE_OFTEN})"

@@ -63,8 +63,13 @@ def _reading(trainer: Trainer) -> list[str]:
 
 def next_command(command: str, run: Path, *words: str) -> str:
     """A command about a run that a shell takes as it is, with the classes that were allowed for the training."""
+    return command_about(command, "--run", run, *words)
+
+
+def command_about(command: str, *words: str | Path) -> str:
+    """A command that a shell takes as it is, with the classes that were allowed for this one."""
     allowed = [word for prefix in allowed_classes() for word in (OPTION, prefix)]
-    return shlex.join(["vidcls", command, "--run", str(run), *words, *allowed])
+    return shlex.join(["vidcls", command, *map(str, words), *allowed])
 
 
 def _next(trainer: Trainer, run: Path) -> list[str]:

@@ -14,7 +14,7 @@ from vidcls.files import write_csv
 from vidcls.runs.confusion_figure import draw_confusion
 from vidcls.runs.confusions import MOST_WITH_NAMES, MOST_WITH_NUMBERS, figure_cells
 from vidcls.runs.curve_panels import LEGEND_LETTERS, RATE_TITLE, curve_panels, draw_panel
-from vidcls.runs.curves import read_curves
+from vidcls.runs.curves import DRAWN, EPOCH, read_curves
 from vidcls.tasks import Task
 
 MANY_CLASSES_INCHES = 12.0  # side of the figure whose classes have no names: 1000 cells of a pixel and more
@@ -66,7 +66,7 @@ def _inches_per_class(num_classes: int) -> float:
     return 0.45 if num_classes <= MOST_WITH_NUMBERS else 0.17
 
 
-def draw_curves(metrics_csv: Path, path: Path, task: type[Task]) -> None:
+def draw_curves(metrics_csv: Path, path: Path, task: type[Task] | Task) -> None:
     """Draw the losses, main metrics and learning rate of a run, one under the other, from its ``metrics.csv``.
 
     Args:
@@ -78,7 +78,7 @@ def draw_curves(metrics_csv: Path, path: Path, task: type[Task]) -> None:
     Raises:
         ValueError: the file has neither a loss nor a metric of training or validation.
     """
-    panels = curve_panels(read_curves(metrics_csv), task)
+    panels = curve_panels(read_curves(metrics_csv, drawn=(*DRAWN, EPOCH)), task)
     if not [panel for panel in panels if panel.title != RATE_TITLE]:
         raise ValueError(
             f"{metrics_csv}: has no loss and no {task.quality} to draw: train for at least one step that is logged"

@@ -24,6 +24,7 @@ from vidcls.runs.curves import PLAIN_LOSS
 from vidcls.tasks import HasTask
 
 SECONDS_BETWEEN = 0.1  # from one change of the line to the next
+NUM_ROWS = 20  # tqdm would ask the terminal, and show nothing on one that does not know how many it has
 
 
 class ProgressLine(TQDMProgressBar):
@@ -175,7 +176,7 @@ class ProgressLine(TQDMProgressBar):
         self._end()
         if self.is_disabled:
             return
-        self._bar = Tqdm(leave=False, file=sys.stderr, bar_format="{desc}")
+        self._bar = Tqdm(leave=False, file=sys.stderr, bar_format="{desc}", ncols=0, nrows=NUM_ROWS)
         self._above.enter_context(notes_above(self._bar))
         self._changed, self._started = 0.0, time.monotonic()
 

@@ -3,8 +3,8 @@
 At 130 columns, at 80 and at 60::
 
     epoch 3/40  12/24  loss .82  val loss .91  top1 .61 (best .65, epoch 2)  105 clips/s  waiting 4 %  lr .001  ETA 2:10
-    epoch 3/40  loss .82  top1 .61 (best .65)  105 clips/s  waiting 4 %  ETA 2:10
-    epoch 3/40  loss .82  top1 .61 (best .65)  ETA 2:10
+    epoch 3/40  12/24  loss .82  top1 .61 (best .65)  105/s  wait 4 %  ETA 2:10
+    epoch 3/40  12/24  loss .82  top1 .61 (best .65)  ETA 2:10
 """
 
 from __future__ import annotations
@@ -83,14 +83,11 @@ class Progress:
         for name in ("memory_bytes", "learning_rate", "val_loss"):
             shown = shown.without(name)
             yield shown, False
-        if shown.place is not None and shown.place[:1].isdigit():
-            shown = replace(shown, place=None)
-            yield shown, False
         if shown.best is not None:
             shown = replace(shown, best=Best(shown.best.value))
             yield shown, False
         yield shown, True
-        for name in ("clips_per_second", "waiting_share", "best", "loss", "seconds_left", "score"):
+        for name in ("waiting_share", "clips_per_second", "best", "loss", "seconds_left", "score"):
             shown = shown.without(name)
             yield shown, True
 

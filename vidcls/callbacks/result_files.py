@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from vidcls.callbacks.last_lines import command_about
 from vidcls.callbacks.pictures import draw_confusion_matrix
 from vidcls.console import say
 from vidcls.files import printable, write_csv
@@ -16,12 +17,23 @@ from vidcls.loading import VideoDataModule
 from vidcls.models.classifier import VideoClassifier
 from vidcls.runs.confusions import CONFUSION_COLUMNS, worst_confusions
 from vidcls.runs.estimates import estimates
-from vidcls.runs.folder import CONFUSION_FIGURE, CONFUSION_PAIRS_FILE, SCORES_FILE, SUMMARY_FILE, scores_name
+from vidcls.runs.folder import (
+    CONFUSION_FIGURE,
+    CONFUSION_PAIRS_FILE,
+    OTHER_TESTS,
+    SCORES_FILE,
+    SUMMARY_FILE,
+    scores_name,
+)
 from vidcls.runs.reading import reading
 from vidcls.runs.results import ScoredVideos, write_scores
 from vidcls.runs.summary import Summary, write_summary
+from vidcls.tasks.single_label import TOP5
 from vidcls.training.results import MODEL_ROW, VideoScores
 from vidcls.types import VideoRecord
+
+FEW_GROUPS, NUM_FOLDS = 10, 5
+TOP5_SHOWN_CLASSES = 20
 
 
 class ResultFiles(Callback):
@@ -87,12 +99,36 @@ class ResultFiles(Callback):
             draw_confusion_matrix(confusion, scores.class_names, self.run / CONFUSION_FIGURE)
             worst = worst_confusions(confusion, scores.class_names)
             write_csv(self.run / CONFUSION_PAIRS_FILE, [CONFUSION_COLUMNS, *map(astuple, worst)])
-        print(table_text(table, fusion=fusion, num_videos=len(videos)))
-        print("\n".join(map(printable, reading(videos, found))))
+        num_known = len({record.group for record in data.records if record.group})
+        advice = few_groups(videos.num_groups, num_known, is_folded=data.num_folds is not None)
+        print(table_text(table, fusion=fusion, num_videos=len(videos), num_classes=len(scores.class_names)))
+        print("\n".join(map(printable, [*reading(videos, found), *advice])))
         for video in scores.unread:
             say(f"{'counted as wrong' if video.counts else 'not counted'}: {video.reason}")
-        written = [SCORES_FILE, SUMMARY_FILE, *([] if confusion is None else [CONFUSION_FIGURE])]
+        written = [SCORES_FILE, *map(scores_name, scores.parts), SUMMARY_FILE]
+        if confusion is not None:
+            table_file = Path(CONFUSION_FIGURE).with_suffix(".csv").name
+            written += [CONFUSION_FIGURE, table_file, CONFUSION_PAIRS_FILE]
         say(f"written to {self.run}: {', '.join(written)}")
+        if self.run.parent.name != OTHER_TESTS:
+            say(f"next: {command_about('report', self.run)}")
+
+
+def few_groups(num_tested: int | None, num_known: int, *, is_folded: bool) -> list[str]:
+    """What helps where a test has so few groups that little follows from it.
+
+    Args:
+        num_tested: groups in the test; None where none is known.
+        num_known: groups of the whole data set.
+        is_folded: whether the test is one of several folds already.
+    """
+    if num_tested is None or num_tested >= FEW_GROUPS or num_known < NUM_FOLDS or is_folded:
+        return []
+    folds = f"--data.num_folds {NUM_FOLDS} --data.fold 0 to {NUM_FOLDS - 1}"
+    return [
+        f"few groups: {NUM_FOLDS} folds test every video: fit and test with {folds}, or vidcls compare --num_folds "
+        f"{NUM_FOLDS}"
+    ]
 
 
 def scored_videos(scores: VideoScores, records: Sequence[VideoRecord], row: str = MODEL_ROW) -> ScoredVideos:
@@ -115,10 +151,19 @@ def scored_videos(scores: VideoScores, records: Sequence[VideoRecord], row: str 
 
 
 def table_text(
-    table: Mapping[str, Mapping[str, float]], *, fusion: str | None, num_videos: int, command: str = "test"
+    table: Mapping[str, Mapping[str, float]],
+    *,
+    fusion: str | None,
+    num_videos: int,
+    num_classes: int | None = None,
+    command: str = "test",
 ) -> str:
-    """The table for a terminal: a line for each part and each fusion; the model's own answer is marked."""
-    columns = list(table[MODEL_ROW])
+    """The table for a terminal: a line for each part and each fusion; the model's own answer is marked.
+
+    Of fewer than 20 classes the right one is nearly always among the first five, which is left out.
+    """
+    is_easy = num_classes is not None and num_classes < TOP5_SHOWN_CLASSES
+    columns = [column for column in table[MODEL_ROW] if not (is_easy and column == TOP5.key)]
     widths = {column: max(8, len(column) + 2) for column in columns}
     head = f"{'':<12}" + "".join(f"{column:>{widths[column]}}" for column in columns)
 

@@ -202,10 +202,13 @@ def _hint(share: float, trainer: Trainer) -> str:
     helps = []
     if data.num_workers < this_machine().num_cores:
         helps.append(f"more --data.num_workers (now {data.num_workers}, and {this_machine().num_cores} cores)")
-    if data.copy_in_use is None and data.flow_source is None:
+    was_declined = data.prepare == AUTO  # found above not to pay
+    if data.copy_in_use is None and data.flow_source is None and not was_declined:
         gain = 1 / max(1 - share, 0.01)
         times = f"; up to {gain:.0f} times as fast" if gain >= WORTH_SAYING else ""
         helps.append(f"--data.prepare {AUTO} (trains on a small copy, as of vidcls data prepare{times})")
-    elif data.copy_in_use is None:
+    elif data.copy_in_use is None and not was_declined:
         helps.append("a small copy of the videos (vidcls data prepare)")
-    return f"{found}: {', '.join(helps)}, or --data.decoder torchcodec make loading faster"
+    if data.input_settings.decoder != "torchcodec":
+        helps.append("--data.decoder torchcodec")
+    return f"{found}; loading may be made faster by {' or '.join(helps)}" if helps else found

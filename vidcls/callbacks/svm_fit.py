@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -11,6 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vidcls.callbacks.whole_checkpoints import write_checkpoint
+from vidcls.console import say
 from vidcls.inference import HasParts, Scorer
 from vidcls.loading import VideoDataModule
 from vidcls.models.classifier import VideoClassifier
@@ -19,8 +21,9 @@ from vidcls.training.svm_fusion import SvmFusion
 Scored = tuple[Tensor, Tensor, Tensor]  # positions (B,), probabilities (P, B, K), labels (B,)
 
 
-NUM_COLUMNS = 60  # one line, however narrow the terminal
-LINE = "{desc}  {n_fmt}/{total_fmt}  ETA {remaining}"
+NUM_COLUMNS, NUM_ROWS = 60, 20  # one line, on terminals that are narrow or do not know their size
+LINE = "{desc} {n_fmt}/{total_fmt}  ETA {remaining}"
+ANNOUNCEMENT = "fitting the SVM over the streams' scores, for the table of the test"
 
 
 class SvmFit(Callback):
@@ -54,6 +57,8 @@ class SvmFit(Callback):
             and not trainer.interrupted
         ):
             return
+        if trainer.is_global_zero and any(file.is_file() for file in self.checkpoints):
+            say(ANNOUNCEMENT)
         pl_module.to(trainer.strategy.root_device)  # Lightning has put it on the CPU by now
         for file in self.checkpoints:
             if trainer.strategy.broadcast(file.is_file()):
@@ -67,7 +72,7 @@ def _complete(file: Path, trainer: Trainer, model: VideoClassifier, svm: SvmFusi
     trained = {name: value.detach().clone() for name, value in model.state_dict().items()}
     try:
         model.load_state_dict(trainer.strategy.broadcast(content["state_dict"]))
-        title = f"fusion svm of {file.stem}.ckpt"
+        title = f"fitting the SVM: {file.stem}.ckpt"
         scored = _of_all_processes(_training_scores(model, data, title=title, is_told=on_first), trainer)
         if on_first:
             order = torch.cat([positions for positions, _, _ in scored]).argsort()
@@ -101,7 +106,8 @@ def _training_scores(model: VideoClassifier, data: VideoDataModule, *, title: st
     scorer = Scorer.of(model, data.input_settings)
     loader = data.single_view_loader("train")
     told = None if is_told else True  # None: where it is a terminal
-    for batch in tqdm(loader, desc=title, leave=False, mininterval=1, disable=told, ncols=NUM_COLUMNS, bar_format=LINE):
+    bar: dict[str, Any] = {"ncols": NUM_COLUMNS, "nrows": NUM_ROWS, "bar_format": LINE}
+    for batch in tqdm(loader, desc=title, leave=False, mininterval=1, disable=told, **bar):
         if len(batch["label"]) == 0:  # every file of it was left out, or there are more processes than batches
             continue
         rows = scorer.clips(batch["streams"])  # as loaded: never mixed, though a training is running

@@ -34,7 +34,15 @@ class ValidationTable(Callback):
         if isinstance(pl_module, HasTask):
             main = pl_module.task.main_metric
             table = {part: dict(sorted(row.items(), key=lambda pair: pair[0] != main)) for part, row in table.items()}
-        print(table_text(table, fusion=None, num_videos=len(data.split("val")), command="validation"))
+        print(
+            table_text(
+                table,
+                fusion=None,
+                num_videos=len(data.split("val")),
+                num_classes=len(data.class_names),
+                command="validation",
+            )
+        )
         if loss is not None:
             print(f"loss {loss:.4f}")
         for line in validation_reading(data, getattr(pl_module, "validated", {})):

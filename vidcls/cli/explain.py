@@ -60,14 +60,19 @@ def main(argv: list[str]) -> int:
 
 def _explain(explainer: Explainer, video: Video | VideoSource, options: Namespace) -> None:
     if options.output is not None:
-        from vidcls.explain.pictures import write_heat
+        from vidcls.explain.pictures import FILM_SUFFIXES, write_heat
+        from vidcls.video.slow_motion import slowed_text
+        from vidcls.video.writer import DEFAULT_FPS
 
         explanation = explainer(video, method=options.method, class_name=options.class_name, layer=options.layer)
         say(
             f"{explanation.video}  {explanation.class_name} {explanation.score:.4f}  "
             f"(predicted: {explanation.prediction.label})  heat: {', '.join(explanation.titles)}"
         )
-        _say(write_heat(explanation, options.output, video))
+        heat, numbers = write_heat(explanation, options.output, video)
+        is_film = heat.suffix.lower() in FILM_SUFFIXES
+        slowed = slowed_text(explanation.num_frames, explanation.fps or DEFAULT_FPS) if is_film else ""
+        say(f"wrote {heat}{slowed} and {numbers}")
     if options.over_time is not None:
         from vidcls.explain.time_picture import write_time_effects
 

@@ -45,6 +45,9 @@ def main(argv: list[str]) -> int:
     from vidcls.flow.saturation import SaturationTally
     from vidcls.flow.settings import FlowSettings
     from vidcls.outputs import check_place
+    from vidcls.video import open_video
+    from vidcls.video.slow_motion import slowed_text
+    from vidcls.video.writer import DEFAULT_FPS
 
     if options.output.suffix.lower() not in (*FILM_SUFFIXES, *STRIP_SUFFIXES):
         allowed = ", ".join((*FILM_SUFFIXES, *STRIP_SUFFIXES))
@@ -58,7 +61,11 @@ def main(argv: list[str]) -> int:
         raise ConfigurationError(str(error)) from error
     tally = SaturationTally()
     files = write_flow_film(options.video, options.output, settings, bound_px=options.bound, tally=tally)
-    say(f"wrote {' and '.join(str(file) for file in files)}")
+    slowed = ""
+    if options.output.suffix.lower() in FILM_SUFFIXES:
+        with open_video(options.video) as video:
+            slowed = slowed_text(video.num_frames - 1, video.fps or DEFAULT_FPS)
+    say(f"wrote {files[0]}{slowed} and {files[1]}")
     if options.bound is not None and (found := tally.total()).is_high:
         print(found.describe(options.bound))
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import warnings
 from argparse import Namespace
@@ -35,6 +36,9 @@ the command is interrupted.
 Exit status: 0 all predicted, 1 some videos could not be read (listed at the end), 2 none could be
 read, or bad input."""
 PARTLY_FAILED, BAD_INPUT = 1, 2
+LEAST_OVERLAP_SECONDS = 0.005
+TOP_K, NARROW_TOP_K, NARROW_COLUMNS = 5, 3, 100
+TOP_K_HELP = "classes to show, best first (default 5; 3 of each window on a terminal narrower than 100 columns)"
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def main(argv: list[str]) -> int:
     predictor = Predictor(checkpoint, device=options.device)
     if options.output is None:
         return _told(_predict_all(predictor, jobs, options, None), len(jobs))
-    with PredictionFile(options.output, predictor.path, predictor.class_names, top_k=options.top_k) as file:
+    with PredictionFile(options.output, predictor.path, predictor.class_names, top_k=options.top_k or TOP_K) as file:
         try:
             found = _predict_all(predictor, jobs, options, file)
             file.finish(found.failures)
@@ -112,7 +116,7 @@ def _parsed(argv: list[str]) -> Namespace:
     )
     add("videos", metavar="VIDEO", nargs="+", help="videos, folders of videos, or patterns in quotes")
     add("--output", type=Path, metavar="FILE", help="write all scores to this .csv or .json file")
-    add("--top_k", type=positive_count, default=5, metavar="K", help="classes to show, best first (default 5)")
+    add("--top_k", type=positive_count, metavar="K", help=TOP_K_HELP)
     add(
         "--overlay",
         type=Path,
@@ -164,16 +168,19 @@ def _predict_all(predictor: Predictor, jobs: Sequence[_Job], options: Namespace,
     has_windows = options.window_seconds is not None
     path_width = min(60, max(len(visible(str(job.video))) for job in jobs))
     found = _Found()
+    is_narrow = has_windows and sys.stdout.isatty() and shutil.get_terminal_size().columns < NARROW_COLUMNS
+    num_shown = options.top_k or (NARROW_TOP_K if is_narrow else TOP_K)
 
     def take(prediction: Prediction) -> None:
-        line = table_line(prediction, top_k=options.top_k, path_width=path_width, with_time=has_windows)
+        line = table_line(prediction, top_k=num_shown, path_width=path_width, with_time=has_windows)
         tqdm.write(line, file=sys.stdout)
         sys.stdout.flush()
         if file is not None:
             file.add(prediction)
 
     for job in tqdm(jobs, unit="video", leave=False, disable=True if len(jobs) == 1 else None):  # None: on terminals
-        num_rows = 0
+        num_rows, overlap = 0, 0.0
+        before: Prediction | None = None
         kept: list[Prediction] = []
         try:
             with warnings.catch_warnings(record=True) as caught:
@@ -183,6 +190,8 @@ def _predict_all(predictor: Predictor, jobs: Sequence[_Job], options: Namespace,
                     for prediction in _predicted(predictor, video, options, bar.reset):
                         take(prediction)
                         bar.update()
+                        overlap = before.end_seconds - prediction.start_seconds if before is not None else 0.0
+                        before = prediction
                         num_rows += 1
                         if job.overlay is not None:
                             kept.append(prediction)
@@ -192,9 +201,12 @@ def _predict_all(predictor: Predictor, jobs: Sequence[_Job], options: Namespace,
         except (DecodeError, DatasetError) as error:
             if len(jobs) == 1:
                 raise
-            before = f" (after {num_rows} windows, which are kept)" if has_windows and num_rows else ""
-            found.failures.append((job.video, f"{error}{before}"))
+            earlier = f" (after {num_rows} windows, which are kept)" if has_windows and num_rows else ""
+            found.failures.append((job.video, f"{error}{earlier}"))
             continue
+        if has_windows and options.hop_seconds is None and overlap > LEAST_OVERLAP_SECONDS:
+            length = f"{overlap:.2f} s"
+            say(f"{job.video}: the last window begins {length} before the end of the one before it", file=sys.stderr)
         for warning in caught:
             if issubclass(warning.category, DecoderFallbackWarning):
                 found.fallbacks[str(warning.message)] = None

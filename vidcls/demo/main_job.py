@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 
@@ -12,11 +13,16 @@ together 1.00; a test of 512 videos deviates from these by about .02"""
 ROWS = """\
 the answers of both streams together:
   product   their probabilities are multiplied
-  mean      their probabilities are averaged
+  mean      their probabilities are averaged; loses to the product, since one
+            stream that is wrong and sure wins, where multiplying needs both
   weighted  the same, where motion counts 1.5 times
   svm       a linear classifier on both, fitted to the training videos"""
+UNSURE = """\
+a right answer may have a low score: the product of two streams that are not
+sure, each of which cannot know all, after few epochs"""
+OWN = "next, a look at this run:"
 NEXT = """\
-next, with videos of your own, in one folder per class:
+then, with videos of your own, in one folder per class:
   vidcls data check my_videos
   vidcls fit --config two_stream \\
       --data video_folder --data.dataset.root my_videos
@@ -67,7 +73,10 @@ def run(*, seed: int = 0, root: Path = Path("runs")) -> int:
         status = vidcls([*words, *(["--verbose"] if is_verbose() else [])])
         if status != 0:
             return status
-    print(f"\n{CEILINGS}\n{ROWS}")
+    print(f"\n{CEILINGS}\n{ROWS}\n{UNSURE}")
     print(f"the demo took {time.monotonic() - started:.0f} s; everything lies in {folder}")
-    print(f"\n{NEXT}", flush=True)
+    print(f"\n{OWN}")
+    for command in (["report", str(folder)], ["explain", str(folder), video, "--output", "heat.mp4"]):
+        print(f"  {shlex.join(['vidcls', *command])}")
+    print(f"{NEXT}", flush=True)
     return 0

@@ -19,6 +19,7 @@ from vidcls.types import sees
 from vidcls.video import Video, write_video
 from vidcls.video.captions import named_panels
 from vidcls.video.in_order import open_in_order, shared
+from vidcls.video.slow_motion import shown_fps
 from vidcls.video.source import AnyVideo
 from vidcls.video.writer import DEFAULT_FPS
 
@@ -30,7 +31,8 @@ HELD_SECONDS = 0.5
 def write_heat(explanation: Explanation, output: Path, video: Video | AnyVideo | None = None) -> list[Path]:
     """Write a video (``.mp4``, ``.mov``, ``.mkv``, ``.gif``) or a row of frames (``.png``), and its numbers (``.npz``).
 
-    A video has all frames of the original, one named panel of at least 128 pixels for each heat. Frames that the
+    A video has all frames of the original, slowed down to last three seconds where it is shorter, and
+    one named panel of at least 128 pixels for each heat. Frames that the
     network did not see have no heat; between those of one snippet it is mixed from both. Flow heat is shown on the
     frame and on the flow.
 
@@ -53,9 +55,14 @@ def write_heat(explanation: Explanation, output: Path, video: Video | AnyVideo |
         elif output.suffix.lower() == ".gif":
             _write_gif(explanation, output, video)
         else:
-            write_video(output, _film(explanation, video), fps=explanation.fps or DEFAULT_FPS)
+            write_video(output, _film(explanation, video), fps=film_fps(explanation))
         write_arrays(numbers, heat_arrays(explanation))
     return [output, numbers]
+
+
+def film_fps(explanation: Explanation) -> float:
+    """Frames per second of the video of heat: those of the original, fewer where it is short."""
+    return shown_fps(explanation.num_frames, explanation.fps or DEFAULT_FPS)
 
 
 def on_whole_frame(explanation: Explanation, heat: Tensor, size: tuple[int, int]) -> Tensor:
@@ -119,7 +126,7 @@ def _film(explanation: Explanation, source: Video | AnyVideo | None) -> Iterator
     streams = explanation.clips[0].streams
     flows: dict[str, tuple[int, Tensor]] = {}  # by title the clip and its pictures
     bound = flow_bound_px(explanation) if sees(streams.values(), "flow") else 0.0
-    held = max(1, round(HELD_SECONDS * (explanation.fps or DEFAULT_FPS)))
+    held = max(1, round(HELD_SECONDS * film_fps(explanation)))
     with shared(source or explanation.video, lambda closed: open_in_order(closed, explanation.decoder)) as video:
         for index in range(explanation.num_frames):
             frame = video.frames([index])[0]
@@ -159,7 +166,7 @@ def _picture_on_whole_frame(explanation: Explanation, picture: Tensor, size: tup
 def _write_gif(explanation: Explanation, output: Path, video: Video | AnyVideo | None) -> None:
     from PIL import Image
 
-    fps = explanation.fps or DEFAULT_FPS
+    fps = film_fps(explanation)
     every = max(1, round(fps / 12.5))  # browsers show no gif faster than this evenly
     frames = [f.permute(1, 2, 0).numpy() for k, f in enumerate(_film(explanation, video)) if k % every == 0]
     images = [Image.fromarray(frame) for frame in frames]

@@ -23,6 +23,7 @@ from vidcls.flow.settings import FlowSettings
 from vidcls.outputs import named_output
 from vidcls.video import open_video, write_video
 from vidcls.video.captions import named_panels
+from vidcls.video.slow_motion import shown_fps
 from vidcls.video.writer import DEFAULT_FPS
 
 FILM_SUFFIXES = (".mp4", ".mov", ".mkv")
@@ -46,8 +47,9 @@ def write_flow_film(
     """Write the flow of a video as a video of five panels, or as a row of evenly spaced fields (``.png``).
 
     Panels: the frame; motion to the right bright and to the left dark; downwards bright and upwards dark; direction by
-    colour and length by saturation; a few arrows, lengthened by what their name says. Beside it lies ``.npz`` with the
-    fields of that row, in pixels per frame, and the bound.
+    colour and length by saturation; a few arrows, lengthened by what their name says. A video of less than three
+    seconds is slowed down to last so long. Beside it lies ``.npz`` with the fields of that row, in pixels per frame,
+    and the bound.
 
     Args:
         video: the file.
@@ -80,7 +82,7 @@ def write_flow_film(
             if tally is not None:
                 tally.add(Saturation.of(fields, bound))
         else:
-            write_video(output, _film(video, settings, bound, tally), fps=fps)
+            write_video(output, _film(video, settings, bound, tally), fps=shown_fps(num_fields, fps))
         write_arrays(numbers, {"fields": fields.numpy(), "frames": chosen, "bound_px": np.array(bound)})
     return [output, numbers]
 

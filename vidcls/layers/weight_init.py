@@ -73,7 +73,13 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
 
 
 def load_state(
-    network: nn.Module, state: Mapping[str, Tensor], path: str | Path, *, head: str = "", may_differ: str = ""
+    network: nn.Module,
+    state: Mapping[str, Tensor],
+    path: str | Path,
+    *,
+    title: str = "",
+    head: str = "",
+    may_differ: str = "",
 ) -> None:
     """Load ``state`` into ``network``, in place, and say what of it was left out.
 
@@ -81,6 +87,7 @@ def load_state(
         network: its first convolution takes the number of channels of the one in the file.
         state: tensors by name.
         path: where they come from, for messages.
+        title: what they are called where all went well; the path where empty.
         head: start of the names that are left out, such as ``fc.``: a classifier for other classes.
         may_differ: start of the names that are left out where they have other sizes; all others must fit.
 
@@ -109,7 +116,10 @@ def load_state(
     network.load_state_dict(own)
     left_out = [name for name in state if name not in fitting]
     if left_out:
-        _log.info("%s: loaded; not used: %s", path, shown(left_out))
+        is_head = all(is_left_out(name) for name in left_out)
+        rest = "the last layer" if is_head else f"{len(left_out)} of {len(state)} tensors"
+        _log.info("weights: %s loaded, but for %s", title or path, rest)
+        _log.debug("%s: not used: %s", path, shown(left_out))
 
 
 def load_backbone(backbone: Backbone, path: str | Path) -> None:
@@ -137,7 +147,8 @@ def load_backbone(backbone: Backbone, path: str | Path) -> None:
     load_state(backbone, own, path, may_differ=f"{READ_OUT}.")
     replace_stem(backbone, in_channels, keep_weights=True)
     rest = [name for name in state if name not in own and name.removeprefix(BACKBONE_PREFIX) not in own]
-    _log.info("%s: its backbone was loaded; not used: %s", path, shown(rest) or "nothing")
+    _log.info("weights: the backbone of %s loaded", path)
+    _log.debug("%s: not used: %s", path, shown(rest) or "nothing")
 
 
 def load_stem(backbone: Backbone, path: str | Path) -> None:

@@ -119,6 +119,7 @@ class VideoData:
                 f"stride={stride} and stride_seconds={stride_seconds} exclude each other: give one of them"
             )
         self.dataset = dataset
+        self.num_folds = num_folds
         self.records = folded(dataset.records, num_folds, fold)
         self.class_names = matched(class_names, dataset.class_names)
         self.task = task_of(task, self.class_names)

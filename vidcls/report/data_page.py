@@ -133,6 +133,7 @@ def write_data_page(
         )
         if readable
         else None,
+        "has_span": span is not None,
         "sizes": _most_common(readable, lambda info: f"{info.width_px} x {info.height_px}"),
         "rates": _most_common(readable, lambda info: f"{info.fps:.4g}"),
         "codecs": _most_common(readable, lambda info: info.codec),
@@ -185,8 +186,13 @@ def group_rows(records: Sequence[VideoRecord]) -> dict[str, dict[str, int]]:
 
 
 def span_frames(data: VideoDataModule, facts: Sequence[VideoFacts]) -> int | None:
-    """Frames that a clip needs, from the first to the last, at the middle rate of the videos; None where unknown."""
+    """Frames that a clip needs, from the first to the last, at the middle rate of the videos; None where unknown.
+
+    Several snippets have no such length: they are spread over the whole video.
+    """
     settings = data.input_settings
+    if data.clip.num_snippets > 1:
+        return None
     rates = [found.info.fps for found in facts if found.info is not None and found.info.fps > 0]
     if not rates and settings.stride_seconds is not None:
         return None

@@ -8,6 +8,7 @@ from pathlib import Path
 Curve = list[tuple[float, float]]
 """``(step, value)`` pairs."""
 
+EPOCH = "epoch"  # the column of running epochs, from 0
 DRAWN = ("train/", "val/", "lr-")
 PLAIN_LOSS, PLAIN_LOSS_SPREAD = "train/plain_loss", "train/plain_loss_spread"
 """By epoch: the loss as ``val/loss`` counts it, for the model's answer to training clips, and its spread."""

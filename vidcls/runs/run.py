@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidcls.errors import ConfigurationError
-from vidcls.runs.curves import Curve, read_curves
+from vidcls.runs.curves import EPOCH, Curve, read_curves
 from vidcls.runs.folder import (
     CHECKPOINTS,
     CONFIG_FILE,
@@ -89,7 +89,7 @@ def _curves(path: Path) -> dict[str, Curve]:
     if not path.is_file():
         return {}
     try:
-        return read_curves(path, drawn=("train/", "val/"))
+        return read_curves(path, drawn=("train/", "val/", EPOCH))
     except (ValueError, TypeError, csv.Error) as error:
         raise ConfigurationError(f"{path}: is damaged ({error}): delete it, and the page has no curves") from error
 

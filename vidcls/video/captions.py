@@ -14,6 +14,7 @@ from torch.nn import functional as F
 _READABLE_FONT_PX, _SMALLEST_FONT_PX = 11, 6
 LEAST_PANEL_PX = 128  # the shorter side of a panel: less is a stamp on a screen
 _NAME_PX = 20
+GAP_PX = 4  # black, between two panels: grey beside grey would be one picture
 
 
 def caption(text: str, height_px: int, width_px: int) -> Tensor:
@@ -32,7 +33,8 @@ def caption(text: str, height_px: int, width_px: int) -> Tensor:
 def named_panels(panels: Sequence[tuple[Sequence[str], Tensor]]) -> Tensor:
     """Pictures ``(3, H, W)`` uint8 side by side under their lines of text, ``(3, h, w)`` with even sides.
 
-    Small ones are enlarged by a whole number, so that none is less than 128 pixels high or wide.
+    A thin gap lies between them. Small ones are enlarged by a whole number, so that none is less than 128 pixels high
+    or wide.
 
     Args:
         panels: the lines, as many for each, and the picture, all of one size.
@@ -43,7 +45,8 @@ def named_panels(panels: Sequence[tuple[Sequence[str], Tensor]]) -> Tensor:
     for lines, picture in panels:
         enlarged = F.interpolate(picture[None], scale_factor=zoom, mode="nearest")[0] if zoom > 1 else picture
         columns.append(torch.cat([*(_name(line, W * zoom) for line in lines), enlarged], dim=1))
-    joined = torch.cat(columns, dim=2)
+    gap = torch.zeros(3, columns[0].shape[1], GAP_PX, dtype=torch.uint8)
+    joined = torch.cat([columns[0], *(part for column in columns[1:] for part in (gap, column))], dim=2)
     return joined[:, : joined.shape[1] // 2 * 2, : joined.shape[2] // 2 * 2]
 
 

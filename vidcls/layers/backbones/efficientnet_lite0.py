@@ -15,6 +15,7 @@ from vidcls.layers.read_outs import GlobalAverage
 from vidcls.layers.stems import replace_stem
 from vidcls.layers.weight_init import is_checkpoint, is_file_name, load_state, read_state
 
+TITLE = "ImageNet weights of efficientnet_lite0"
 PACKAGE_WEIGHTS = ("DEFAULT", "IMAGENET1K_V1")
 # Tan and Le: EfficientNet, ICML 2019, table 1 (B0): (expansion, kernel, stride, channels, repeats)
 BLOCKS = (
@@ -62,8 +63,8 @@ class EfficientNetLite0(Backbone):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
         if weights is not None and not is_checkpoint(weights):
-            path = weights if is_file_name(weights) else _package_file(weights)
-            load_state(self, renamed(read_state(path)), path, head="_fc.")
+            path, title = (weights, "") if is_file_name(weights) else (_package_file(weights), TITLE)
+            load_state(self, renamed(read_state(path)), path, title=title, head="_fc.")
         replace_stem(self, in_channels, keep_weights=weights is not None)
 
 
