@@ -100,7 +100,7 @@ def nothing_was_left(folder: Path, *given: str) -> bool:
         ("--data.dataset.root gone", "gone does not exist"),
         ("--data empty", "for a folder of videos: --data video_folder --data.dataset.root empty"),
         ("--data clips.csv", "for a list of videos: --data video_csv --data.dataset.path clips.csv"),
-        ("empty", "empty: unknown option, or a value without one; for a folder of videos: --data video_folder"),
+        ("empty", "empty: unknown option, or a value without one; for a folder of videos: --data.dataset.root empty"),
         ("--data.dataset.root empty", "no videos in"),
         ("--data.dataset VideoCsv --data.dataset.path gone.csv", "no csv file at gone.csv"),
         ("--data.dataset VideoCsv --data.dataset.path clips.csv", "clips.csv:1: no column path or label; found a, b"),

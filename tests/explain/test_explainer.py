@@ -239,7 +239,7 @@ def test_pictures_and_films_are_written_with_their_numbers(
         with open_video(files[0]) as film:
             assert film.num_frames == 8
             # video, spatial, temporal on frame and flow, four times as large, under two lines of text
-            assert (film.info.height_px, film.info.width_px) == (4 * 32 + 40, 4 * 4 * 40)
+            assert (film.info.height_px, film.info.width_px) == (4 * 32 + 40, 4 * 4 * 40 + 3 * 4)  # and gaps of 4 px
             first = film.frames([0])[0].float()
         with open_video(video) as original:
             difference = (first[:, 40::4, : 4 * 40 : 4] - original.frames([0])[0].float()).abs().mean()
