@@ -22,7 +22,7 @@ def saved(content: object, folder: Path, name: str = "w.pth") -> str:
 
 def test_a_head_for_other_classes_is_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     source = models.resnet18(weights=None, num_classes=365)
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="vidcls"):
         net = build_backbone("resnet18", weights=saved(source.state_dict(), tmp_path))
     assert torch.equal(net.stem.weight, source.conv1.weight)
     assert "not used: fc.weight, fc.bias" in caplog.text
@@ -78,7 +78,7 @@ def test_the_backbone_of_a_checkpoint_of_ours_is_taken_over_and_its_head_is_left
     source = build_backbone("resnet18")
     state = {f"backbone.{name}": value for name, value in source.state_dict().items()}
     path = saved({"state_dict": {**state, "head.1.weight": torch.zeros(7, 512)}}, tmp_path, "last.ckpt")
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="vidcls"):
         net = build_backbone("resnet18", weights=path)
     assert all(torch.equal(value, source.state_dict()[name]) for name, value in net.state_dict().items())
     assert "not used: head.1.weight" in caplog.text
@@ -115,7 +115,7 @@ def test_a_read_out_of_another_size_keeps_its_own_weights_and_that_is_said(
     source, other = network(5), network(6)
     path = saved({f"backbone.{name}": value for name, value in source.state_dict().items()}, tmp_path, "a.ckpt")
     own_read_out = other.read_out.weight.clone()
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="vidcls"):
         load_backbone(other, path)
     assert "not used: read_out.weight, read_out.bias" in caplog.text
     assert torch.equal(other.stem.weight, source.stem.weight)

@@ -249,7 +249,7 @@ print(hasattr(ctypes.CDLL(None), "dav1d_version"), ctypes.RTLD_GLOBAL == ctypes.
 
 def test_a_file_that_no_decoder_reads_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "my clip.mp4"
-    path.write_bytes(b"no video, but longer than nothing")
+    path.write_bytes(bytes(range(256)) * 4)  # no video, and no text, which is told so
     with pytest.raises(DecodeError) as caught:
         open_video(path)
     message = str(caught.value)
