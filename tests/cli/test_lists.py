@@ -70,7 +70,7 @@ def test_a_pattern_chooses_backbones_and_says_what_is_not_installed(
     assert names("resnet18") == ["resnet18", "i3d_resnet18"]
     assert names("vgg1*_bn") == ["vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"]
     assert len(names()) == len(known_backbones()) + 1
-    assert "did you mean resnet18?" in vidcls("backbones", "resnet19").refusal()
+    assert "did you mean one of resnet101, resnet152, resnet18?" in vidcls("backbones", "resnet19").refusal()
     monkeypatch.setattr("vidcls.cli.backbones.find_spec", lambda name: None)
     said = vidcls("backbones").out
     assert "not installed: pip install 'vidcls[timm]'" in said

@@ -25,7 +25,12 @@ DEFAULT_STREAMS: tuple[Stream, ...] = (RGB, FLOW)  # of this model, which takes 
 
 
 def data_of(
-    source: str, config: str | None, others: Sequence[str], *, dataset: VideoDataset | None = None
+    source: str,
+    config: str | None,
+    others: Sequence[str],
+    *,
+    dataset: VideoDataset | None = None,
+    streams: Sequence[Stream] = DEFAULT_STREAMS,
 ) -> VideoData:
     """The data that ``vidcls fit`` would train on, its videos in place.
 
@@ -36,6 +41,7 @@ def data_of(
         config: for a folder or a csv file: whose clips and model are meant.
         others: further options, such as ``--data.clip_len 8``.
         dataset: the data set itself, where it is made already.
+        streams: of a folder or a csv file without ``config``.
 
     Raises:
         UnsoundDatasetError: it contradicts itself or its files.
@@ -55,8 +61,8 @@ def data_of(
     from vidcls.loading.from_config import video_data_of
 
     try:
-        streams = [stream.plain() for stream in DEFAULT_STREAMS]
-        return video_data_of(with_one_dataset(of_data).arguments, streams=streams, dataset=dataset)
+        plain_streams = [stream.plain() for stream in streams]
+        return video_data_of(with_one_dataset(of_data).arguments, streams=plain_streams, dataset=dataset)
     except ArgumentError as error:
         from vidcls.cli.messages import own_message, parser_message  # knows the trainer, which takes seconds to import
 

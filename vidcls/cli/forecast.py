@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.cli.backbones import PACKAGE_OF
+from vidcls.types import RGB
 
 if TYPE_CHECKING:
     from torch import nn
@@ -50,11 +51,12 @@ def forecast_of(
     from vidcls.loading.training_copies import training_copy
     from vidcls.loading.training_forecast import known_forecast
 
-    if config is None and is_bare(source) and _is_for_own_videos(others):
-        config = FOR_OWN_VIDEOS
     is_plain = config is None and is_bare(source)
-    measure = _typical if is_plain else _configured
-    data, network, what = measure(source, config, others, dataset)
+    typical = FOR_OWN_VIDEOS if _is_for_own_videos(others) else TYPICAL
+    if is_plain:
+        data, network, what = _typical(source, typical, others, dataset)
+    else:
+        data, network, what = _configured(source, config, others, dataset)
     data.records = records
     train = [record for record in records if record.split == "train"]
     if len({record.label for record in train}) < 2:
@@ -70,7 +72,7 @@ def forecast_of(
     )
     if forecast is None:
         return None
-    name = f"--config {TYPICAL}" if is_plain else f"--config {config}" if config is not None else source
+    name = f"--config {typical}" if is_plain else f"--config {config}" if config is not None else source
     copy = None if data.flow_source is not None else training_copy(data)
     prepare = ["vidcls", "data", "prepare", source, f"{Path(source).stem}_small"]
     if copy is not None:
@@ -113,19 +115,25 @@ def _configured(source: str, config: str | None, others: Sequence[str], dataset:
     return data, lambda: instantiate_model(kind, data.class_names, data.clip, arguments, task=data.task.name), what
 
 
-def _typical(source: str, _: str | None, others: Sequence[str], dataset: VideoDataset) -> Measured:
-    """Those of the typical configuration, without Lightning, which takes seconds to import."""
-    from vidcls.cli.data_source import data_of
+def _typical(source: str, name: str, others: Sequence[str], dataset: VideoDataset) -> Measured:
+    """Those of a typical configuration, by its name, without Lightning, which takes seconds to import."""
+    from vidcls.cli.data_source import DEFAULT_STREAMS, data_of
     from vidcls.cli.shipped_configs import config_path
-    from vidcls.loading.typical_network import TypicalNetwork
+    from vidcls.loading.typical_network import TypicalLateFusion, TypicalNetwork
     from vidcls.settings_file import read_settings, section
 
-    file = Path(config_path(TYPICAL, "--config"))
+    file = Path(config_path(name, "--config"))
     settings = section(read_settings(file), "data", file)
-    words = [f"--data.{name}={json.dumps(value)}" for name, value in settings.items() if name != "dataset"]
-    data = data_of(source, None, [*words, *others], dataset=dataset)
+    words = [f"--data.{key}={json.dumps(value)}" for key, value in settings.items() if key != "dataset"]
+    is_two_stream = name == TYPICAL
+    streams = DEFAULT_STREAMS if is_two_stream else (RGB,)
+    data = data_of(source, None, [*words, *others], dataset=dataset, streams=streams)
     num_classes = len(data.class_names)
-    return data, lambda: TypicalNetwork(data.clip, num_classes), f"{TYPICAL} {num_classes}"
+
+    def network() -> nn.Module:
+        return TypicalNetwork(data.clip, num_classes) if is_two_stream else TypicalLateFusion(num_classes)
+
+    return data, network, f"{name} {num_classes}"
 
 
 def forecast_lines(forecast: TrainingForecast, *, name: str, device: str, num_train: int, command: str) -> list[str]:

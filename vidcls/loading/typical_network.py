@@ -1,7 +1,8 @@
-"""The two-stream network of the shipped configuration ``two_stream``, for timing alone, without Lightning."""
+"""The networks of the configurations ``two_stream`` and ``late_fusion_imagenet``, for timing alone, without Lightning."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from vidcls.layers.backbones import build_backbone
@@ -33,4 +34,25 @@ class TypicalNetwork(nn.Module):
             for head, (net, maps) in zip(self.heads, inputs.items(), strict=True)
         ]
         logits: Tensor = outputs[0] + outputs[1]
+        return logits
+
+
+class TypicalLateFusion(nn.Module):
+    """EfficientNet-Lite0 on the first and the last frame, as ``late_fusion_imagenet`` has it, with random weights.
+
+    The joined layer is one on pooled features, which changes a hundredth of the cost.
+
+    Args:
+        num_classes: K.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.backbone = build_backbone("efficientnet_lite0", 3)
+        self.head = nn.Linear(2 * self.backbone.num_features, num_classes)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """RGB ``(B, 3, S*T, H, W)`` -> logits ``(B, K)``."""
+        features = self.backbone(torch.cat([rgb[:, :, 0], rgb[:, :, -1]]))  # (2*B, D)
+        logits: Tensor = self.head(torch.cat(features.chunk(2), dim=1))
         return logits
