@@ -1,4 +1,4 @@
-"""The networks of the configurations ``two_stream`` and ``late_fusion_imagenet``, for timing alone, without Lightning."""
+"""The networks of ``two_stream`` and ``late_fusion_imagenet``, for timing alone, without Lightning."""
 
 from __future__ import annotations
 
