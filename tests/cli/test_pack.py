@@ -88,6 +88,18 @@ def test_a_zip_file_of_other_things_is_told_without_the_words_of_torch(tmp_path:
         package.load(file)
 
 
+def test_the_readme_names_the_packages_of_own_backbones_and_quotes_the_name_of_the_folder(
+    vidcls: Command, run: Path, tmp_path: Path
+) -> None:
+    content = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    content["hyper_parameters"]["spatial"] = "mynet.Mine(width=3)"
+    torch.save(content, tmp_path / "own.ckpt")
+    assert vidcls("pack", tmp_path / "own.ckpt", "my model").status == 0
+    readme = Path("my model/README.txt").read_text()
+    assert "the package mynet, which defines mynet.Mine" in readme
+    assert "vidcls predict 'my model/checkpoints/own.ckpt' video.mp4 --allow-class mynet" in readme
+
+
 def test_nothing_is_written_over_and_what_is_no_model_is_one_line(vidcls: Command, run: Path) -> None:
     Path("there.zip").write_text("mine")
     assert "there.zip: already exists" in vidcls("pack", run, "there.zip").refusal()

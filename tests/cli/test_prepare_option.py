@@ -114,7 +114,7 @@ def test_auto_makes_a_copy_where_it_saves_more_than_it_costs(
     assert prepared.exists() == is_made
     assert (read_trainings(Path("a"))[0]["prepared"] is not None) == is_made
     if is_made:
-        monkeypatch.setattr(training_copies, "copy_lines", lambda *_, **__: pytest.fail("it is there already"))
+        monkeypatch.setattr(training_copies, "copy_lines", lambda *_, **__: pytest.fail("the copy already exists"))
         assert vidcls(*words, "--run", "b").status == 0
 
 

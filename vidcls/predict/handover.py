@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import torch
 
 from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.layers.backbones.own_class import own_class
 from vidcls.models.checkpoint import FACTS_KEY, CheckpointFacts, read_checkpoint
 from vidcls.packed_file import unpacking
 from vidcls.runs.estimates import estimates
@@ -37,6 +39,8 @@ from vidcls.weights_file import read_weights_file
 README = "README.txt"
 NEEDED = (FACTS_KEY, "hyper_parameters", "state_dict", "global_step", "epoch", "pytorch-lightning_version")
 """What using a network takes of its checkpoint: neither the optimiser nor where the training was."""
+BACKBONES = ("backbone", "spatial", "temporal")
+"""Arguments of the models that name one."""
 RESULTS = (
     CONFIG_FILE, METRICS_FILE, CURVES_FILE, RUN_FILE, SUMMARY_FILE, SCORES_FILE, CONFUSION_FIGURE, CONFUSION_PAIRS_FILE,
     REPORT_FILE,
@@ -106,22 +110,19 @@ def _readme(facts: CheckpointFacts, run: Path | None, name: str) -> str:
         "Install (Python 3.11 to 3.13):",
         f"    pip install .   in a clone of vidcls; packed by {_this_version()}",
     ]
-    backbones = sorted(
-        {str(value).partition("/")[0] for value in facts.model_arguments.values() if str(value).startswith("timm/")}
-    )
-    if backbones:
+    if any(str(value).startswith("timm/") for value in facts.model_arguments.values()):
         lines.append("    pip install timm")
-    allowed = ""
-    if not is_trusted(facts.class_path):
-        package = facts.class_path.partition(".")[0]
-        allowed = f" {OPTION} {package}"
-        lines.append(f"    and the package {package}, which defines {facts.class_path}")
+    own = _own_classes(facts)
+    lines += [f"    and the package {path.partition('.')[0]}, which defines {path}" for path in own]
+    allowed = "".join(f" {OPTION} {package}" for package in dict.fromkeys(path.partition(".")[0] for path in own))
     stem = "" if facts.path.stem == "best" else f"/{CHECKPOINTS}/{facts.path.name}"
+    place = shlex.quote(f"{name}{stem}")
     lines += [
         "",
         "Use:",
-        f"    vidcls predict {name}{stem} video.mp4{allowed}",
-        f"    vidcls test --run {name} --ckpt_path {facts.path.stem} --data.dataset.{_data_option(run)}{allowed}",
+        f"    vidcls predict {place} video.mp4{allowed}",
+        f"    vidcls test --run {shlex.quote(name)} --ckpt_path {facts.path.stem} --data.dataset.{_data_option(run)}"
+        + allowed,
         f'    python -c "import vidcls; print(vidcls.load({f"{name}{stem}"!r})({"video.mp4"!r}).label)"',
         "",
         *_results(run, facts),
@@ -130,6 +131,13 @@ def _readme(facts: CheckpointFacts, run: Path | None, name: str) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _own_classes(facts: CheckpointFacts) -> list[str]:
+    """The classes that the model needs and that are of other packages: its own, and those of its backbones."""
+    backbones = (own_class(str(facts.model_arguments.get(name))) for name in BACKBONES)
+    paths = [facts.class_path, *(backbone.class_path for backbone in backbones if backbone is not None)]
+    return [path for path in paths if not is_trusted(path)]
 
 
 def _input(facts: CheckpointFacts) -> str:
