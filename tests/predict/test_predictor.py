@@ -154,7 +154,7 @@ def two_stream_checkpoint(labelled: VideoCsv, tmp_path_factory: pytest.TempPathF
     return path
 
 
-@pytest.mark.parametrize("test_crops", [1, 3, 10])
+@pytest.mark.parametrize("test_crops", [1, 2, 3, 10])
 @pytest.mark.parametrize(
     "kind", ["SingleFrame", "TwoStream, flow computed", "TwoStream, flow stored", "TwoStream, flow on the device"]
 )

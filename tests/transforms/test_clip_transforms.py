@@ -21,7 +21,7 @@ from vidcls.transforms import (
     evaluation_transform,
     train_crop,
 )
-from vidcls.transforms.clip import multi_scale_boxes
+from vidcls.transforms.clip import centre_box, multi_scale_boxes
 from vidcls.transforms.settings import Crop
 
 KINDS: Kinds = {"rgb": "rgb", "flow": "flow"}
@@ -220,6 +220,29 @@ def test_ten_crops_are_four_corners_and_the_centre_and_these_mirrored() -> None:
         assert torch.equal(flow[:, 1], source_flow[:, 1].flip(-1))
 
 
+def test_two_crops_are_the_centre_and_it_mirrored() -> None:
+    centre, mirrored = views_of(painted(), settings(test_crops=2))
+    assert corner(centre) == (8, 18)
+    (rgb, flow), (source_rgb, source_flow) = both(mirrored), both(centre)
+    assert torch.equal(rgb, source_rgb.flip(-1))
+    assert torch.equal(flow[:, 0], -source_flow[:, 0].flip(-1))
+    assert torch.equal(flow[:, 1], source_flow[:, 1].flip(-1))
+
+
+def test_a_stretched_frame_is_seen_whole_and_its_flow_is_scaled_by_axis() -> None:
+    stretched = settings(stretch=True, crop_px=(20, 20), resize_px=10)
+    clip = {"rgb": torch.full((3, 3, 40, 60), 77, dtype=torch.uint8), "flow": torch.ones(4, 2, 40, 60)}
+    for pixels in (views_of(clip, stretched)[0], train_transform(clip, stretched, seed=0)[0]):
+        rgb, flow = both(pixels)
+        assert rgb.shape == (3, 3, 20, 20)
+        assert torch.allclose(flow[:, 0].abs(), torch.tensor(20 / 60))
+        assert torch.allclose(flow[:, 1], torch.tensor(20 / 40))
+    rgb, _ = both(views_of(painted(), stretched)[0])
+    edges = [int(rgb[0, 0, 10, 0]), int(rgb[0, 0, 10, -1]), int(rgb[0, 1, 0, 10]), int(rgb[0, 1, -1, 10])]
+    assert edges == pytest.approx([1, 58, 0.5, 38.5], abs=1.5)
+    assert centre_box((40, 60), stretched) == (0, 0, 40, 60)
+
+
 def test_label_swaps_work_in_both_directions() -> None:
     swaps = settings(flip_label_swaps={"left": "right"})
     assert [swaps.swapped_label(label) for label in ("left", "right", "jump")] == ["right", "left", "jump"]
@@ -235,6 +258,7 @@ def test_label_swaps_work_in_both_directions() -> None:
         ({"min_area": 0.0}, "min_area must lie in 0"),
         ({"flow_std_px": 0.0}, "must be positive"),
         ({"test_crops": 10, "flip_label_swaps": {"left": "right"}}, "use 1 or 3"),
+        ({"test_crops": 2, "flip_label_swaps": {"left": "right"}}, "use 1 or 3"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_name(changes: dict[str, object], words: str) -> None:

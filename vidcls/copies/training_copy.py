@@ -72,7 +72,7 @@ class TrainingCopy:
             root: the folder; None for one in the cache whose name tells videos and settings.
         """
         flow = settings.flow_settings if "flow" in settings.loaded_kinds.values() else None
-        resize_px = settings.transform.resize_px
+        resize_px = settings.transform.short_side_px
         short_side_px = OWN_SIZE if resize_px is None else max(resize_px, (flow and flow.short_side_px) or 0)
         frames = PrepareSettings(short_side_px)
         if flow is not None and flow.short_side_px is None and resize_px is not None:

@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from vidcls.datasets.checks import first_few
 from vidcls.datasets.splits import choose_units, class_units
 from vidcls.errors import DatasetError
@@ -21,7 +23,8 @@ def refold(
     """All records, in their order, with new splits: fold ``fold`` is test, some of the rest val, what is left train.
 
     The splits that the records had are pooled and forgotten. Groups stay whole and classes are spread as evenly as
-    groups allow (StratifiedGroupKFold); a video without a group is a group of its own. As many folds as groups leave
+    groups allow (StratifiedGroupKFold), or with another seed than 0 groups are shuffled and dealt in turn, whatever
+    their classes are; a video without a group is a group of its own. As many folds as groups leave
     out one group each, in the order of their names. Validation is cut from the training split by group: about
     ``val_fraction`` of it, at least one group.
 
@@ -79,6 +82,9 @@ def _test_units(labels: list[str], units: list[str], num_folds: int, seed: int) 
         )
     if len(names) == num_folds:
         return [{name} for name in names]
+    if seed:  # what StratifiedGroupKFold shuffles hardly changes its folds
+        order = np.random.default_rng(seed).permutation(len(names))
+        return [{names[k] for k in order[fold::num_folds]} for fold in range(num_folds)]
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 
     single = len(names) == len(units)

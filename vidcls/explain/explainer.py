@@ -12,11 +12,11 @@ from torchvision.transforms.v2 import functional as F
 
 from vidcls.clips.indices import ClipIndices
 from vidcls.clips.reader import ClipReader
+from vidcls.clips.views import stack_views
 from vidcls.errors import ConfigurationError, listed
 from vidcls.explain.heat import LAYER_METHODS, METHODS, Method, find_layer, heat_maps
 from vidcls.explain.over_time import TimeEffects, time_effects
 from vidcls.inference.network_input import NetworkInput, with_flow
-from vidcls.loading.batches import stack_views
 from vidcls.predict.one_video import record_of
 from vidcls.predict.prediction import Prediction
 from vidcls.predict.predictor import Device, Predictor

@@ -13,13 +13,15 @@ from vidcls.types import Stream, VideoRecord, sees
 from vidcls.video.reader import Backend
 
 
-def folded(records: list[VideoRecord], num_folds: int | None, fold: int | None) -> list[VideoRecord]:
+def folded(
+    records: list[VideoRecord], num_folds: int | None, fold: int | None, fold_seed: int = 0
+) -> list[VideoRecord]:
     """The records with the splits that the folds give them, or as they are where no folds are asked for."""
     if (num_folds is None) != (fold is None):
         raise ValueError(f"num_folds and fold belong together, got num_folds={num_folds} and fold={fold}: give both")
     if num_folds is None or fold is None:
         return records
-    return refold(records, num_folds, fold)
+    return refold(records, num_folds, fold, seed=fold_seed)
 
 
 def matched(wanted: list[str] | None, found: list[str]) -> list[str]:

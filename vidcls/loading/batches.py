@@ -1,4 +1,4 @@
-"""Clips of a video -> its views; samples -> a batch, and what is still to be done to its clips on the device."""
+"""Samples -> a batch, and what is still to be done to its clips on the device."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 import torch
-from torch import Tensor
 from torch.utils.data import default_collate
 
-from vidcls.clips.settings import InputSettings
-from vidcls.transforms import Augmentation, ClipPixels, Kinds, augmented, evaluation_transform
+from vidcls.transforms import Augmentation, Kinds, augmented
 from vidcls.types import Batch, Sample, Target
 
 PLAIN: tuple[Literal["flipped", "color"], ...] = (
@@ -29,21 +27,6 @@ class Unread(TypedDict):
     """What stands for a video of a test that could not be read: its number, its target or None, and why."""
 
     unread: tuple[int, Target | None, str]
-
-
-def views_of(clips: Sequence[ClipPixels], settings: InputSettings) -> list[ClipPixels]:
-    """The views of a video: clips x crops at the network's size."""
-    kinds = settings.loaded_kinds
-    return [crop for clip in clips for crop in evaluation_transform(clip, kinds, settings.transform)]
-
-
-def stack_views(pixels: Sequence[ClipPixels]) -> dict[str, Tensor]:
-    """Views ``(T, C, H, W)`` -> streams ``(V, C, T, H, W)``."""
-    streams: dict[str, Tensor] = {}
-    for name, first in pixels[0].items():
-        together = first[None] if len(pixels) == 1 else torch.stack([view[name] for view in pixels])
-        streams[name] = together.transpose(1, 2).contiguous()
-    return streams
 
 
 def collate(samples: Sequence[Sample | Skipped | Unread]) -> Batch:

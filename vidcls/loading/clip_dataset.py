@@ -11,8 +11,9 @@ import torch
 from torch.utils.data import Dataset
 
 from vidcls.clips.reader import ClipReader
+from vidcls.clips.views import stack_views, views_of
 from vidcls.errors import DecodeError, MissingFlowError
-from vidcls.loading.batches import Skipped, Unread, stack_views, views_of
+from vidcls.loading.batches import Skipped, Unread
 from vidcls.loading.unchanged_files import UnchangedFiles
 from vidcls.loading.worker_watch import WorkerWatch
 from vidcls.tasks import Task

@@ -31,10 +31,11 @@ def videos_of(data: Mapping[str, object]) -> list[VideoRecord]:
     parser.add_argument("--dataset", type=VideoDataset)
     try:
         dataset = made_from(parser, parser.parse_object({"dataset": data.get("dataset")})).dataset
-        num_folds, fold = data.get("num_folds"), data.get("fold")
+        num_folds, fold, fold_seed = data.get("num_folds"), data.get("fold"), data.get("fold_seed", 0)
         assert isinstance(num_folds, int | None)
         assert isinstance(fold, int | None)
-        return folded(dataset.records, num_folds, fold)
+        assert isinstance(fold_seed, int)
+        return folded(dataset.records, num_folds, fold, fold_seed)
     except (ArgumentError, ValueError) as error:
         reason = refusal_in(error) or " ".join(str(error).split())
         raise DatasetError(f"the data set cannot be used: {reason}") from error

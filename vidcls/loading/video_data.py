@@ -46,6 +46,8 @@ class VideoData:
             the method ``tvl1`` or ``raft`` in batches on a GPU.
         num_folds: cut train and test again into so many folds by group, in place of the data set's own split.
         fold: which of these folds is the test, from 0.
+        fold_seed: of the cut into folds, where there are more groups than folds: 0 spreads classes evenly, another
+            shuffles the groups.
         class_names: the classes in the order of the logits; left out: those of the data set.
         task: what a label means: ``single_label``, one class for each video; left out: what the checkpoint says, else
             single_label.
@@ -93,6 +95,7 @@ class VideoData:
         flow_on: FlowOn = "worker",
         num_folds: int | None = None,
         fold: int | None = None,
+        fold_seed: int = 0,
         class_names: list[str] | None = None,
         task: TaskName | None = None,
         batch_size: int = 8,
@@ -120,7 +123,7 @@ class VideoData:
             )
         self.dataset = dataset
         self.num_folds = num_folds
-        self.records = folded(dataset.records, num_folds, fold)
+        self.records = folded(dataset.records, num_folds, fold, fold_seed)
         self.class_names = matched(class_names, dataset.class_names)
         self.task = task_of(task, self.class_names)
         check_swaps(transform or TransformSettings(), self.class_names)

@@ -16,10 +16,10 @@ from torch import Tensor
 from vidcls.clips import InputSettings
 from vidcls.clips.indices import ClipIndices
 from vidcls.clips.reader import ClipReader
+from vidcls.clips.views import stack_views, views_of
 from vidcls.errors import CheckpointError, ConfigurationError, FlowError, first_line
 from vidcls.flow.estimators import estimate_by
 from vidcls.inference import Scorer
-from vidcls.loading.batches import stack_views, views_of
 from vidcls.models import VideoClassifier, load_classifier
 from vidcls.predict.one_video import record_of
 from vidcls.predict.prediction import Prediction

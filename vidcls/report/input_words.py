@@ -25,11 +25,13 @@ def input_words(data: VideoDataModule, seen_by: str = "") -> str:
     snippets = f" from each of {clip.num_snippets} segments of the video" if clip.num_snippets > 1 else ""
     H, W = transform.crop_size
     resized = f"a short side of {transform.resize_px} px" if transform.resize_px is not None else "the video's own size"
+    size = f"at {resized}, of which the network sees {H}x{W} px"
+    if transform.stretch:
+        size = f"the whole frame at {H}x{W} px"
     views = _number(settings.test_clips, "clip") + " x " + _number(transform.test_crops, "crop")
     whose = f"Seen by {seen_by}: a" if seen_by else "A"
     return (
-        f"{whose} clip has {' and '.join(parts).removesuffix(',')}{snippets}, at {resized}, of which the network sees "
-        f"{H}x{W} px. "
+        f"{whose} clip has {' and '.join(parts).removesuffix(',')}{snippets}, {size}. "
         f"Training: {_training(transform)}. Test: {views} of each video."
     )
 
@@ -41,6 +43,8 @@ def _training(transform: TransformSettings) -> str:
         "random_resized": f"a crop of random size (from {100 * transform.min_area:g} % of the frame), aspect and place",
         "multi_scale": "a corner or the centre, of random size",
     }[transform.train_crop]
+    if transform.stretch and transform.train_crop in ("center", "random"):
+        crop = "the whole frame"
     mirrored = f"mirrored in {100 * transform.flip_probability:g} % of the samples"
     colours = f"colours changed by up to {100 * transform.color_jitter:g} %" if transform.color_jitter else ""
     return ", ".join(

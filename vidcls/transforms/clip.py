@@ -64,7 +64,7 @@ def train_crop(
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would note the whole stack for a GPU to come
-        streams = _random_crop(_same_size(clip, kinds, settings.resize_px), settings)
+        streams = _random_crop(_same_size(clip, kinds, settings), settings)
         flipped = bool(torch.rand(()) < settings.flip_probability)
         color: tuple[float, ...] | None = None
         if settings.color_jitter > 0:
@@ -90,14 +90,16 @@ def augmented(clip: ClipPixels, kinds: Kinds, drawn: Augmentation) -> ClipPixels
 def evaluation_transform(clip: ClipPixels, kinds: Kinds, settings: TransformSettings) -> list[ClipPixels]:
     """The ``test_crops`` crops of a clip, each of ``crop_px``, in a fixed order."""
     size = settings.crop_size
-    streams = _fit_crop(_same_size(clip, kinds, settings.resize_px), size)
-    if settings.test_crops == 1:
-        return [_plain(_each(streams, lambda stream: F.center_crop(stream, list(size))))]
+    streams = _fit_crop(_same_size(clip, kinds, settings), size)
+    if settings.test_crops in (1, 2):
+        centre = _each(streams, lambda stream: F.center_crop(stream, list(size)))
+        crops = [centre] if settings.test_crops == 1 else [centre, _each(centre, F.horizontal_flip)]
+        return [_plain(crop) for crop in crops]
     if settings.test_crops == 3:
         places = _three(streams, size)
         return [_plain({name: F.crop(streams[name], *place, *size) for name in streams}) for place in places]
-    crops = {name: F.ten_crop(stream, list(size)) for name, stream in streams.items()}
-    return [_plain({name: crops[name][k] for name in crops}) for k in range(10)]
+    ten = {name: F.ten_crop(stream, list(size)) for name, stream in streams.items()}
+    return [_plain({name: ten[name][k] for name in ten}) for k in range(10)]
 
 
 class Box(NamedTuple):
@@ -111,6 +113,8 @@ class Box(NamedTuple):
 
 def centre_box(size: tuple[int, int], settings: TransformSettings) -> Box:
     """What the centre crop of a video of ``size`` (height, width) shows of it."""
+    if settings.stretch:
+        return Box(0.0, 0.0, *map(float, size))
     picture = torch.empty((1, *size), device="meta")
     if settings.resize_px is not None:
         picture = F.resize(picture, [settings.resize_px])
@@ -122,12 +126,14 @@ def centre_box(size: tuple[int, int], settings: TransformSettings) -> Box:
     return Box(top * down, left * across, crop_high * down, crop_wide * across)
 
 
-def _same_size(clip: ClipPixels, kinds: Kinds, short_side_px: int | None) -> ClipPixels:
+def _same_size(clip: ClipPixels, kinds: Kinds, settings: TransformSettings) -> ClipPixels:
     """The streams as torchvision types, all at one size: that of RGB, else that of flow, after the resize."""
     streams = {name: _AS_TORCHVISION[kinds[name]](pixels) for name, pixels in clip.items()}
     first = min(streams, key=lambda name: _REFERENCE.index(kinds[name]))
-    if short_side_px is not None:
-        streams[first] = F.resize(streams[first], [short_side_px], antialias=True)
+    if settings.stretch:
+        streams[first] = F.resize(streams[first], list(settings.crop_size), antialias=True)
+    elif settings.resize_px is not None:
+        streams[first] = F.resize(streams[first], [settings.resize_px], antialias=True)
     size = list(streams[first].shape[-2:])
     return {name: stream if name == first else F.resize(stream, size) for name, stream in streams.items()}
 
