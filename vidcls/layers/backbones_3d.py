@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
+from vidcls.hub_files import PREFIX as HUB_PREFIX
+from vidcls.hub_models import is_video
 from vidcls.layers.backbones.base import Backbone
 from vidcls.layers.backbones.c3d import C3D
 from vidcls.layers.backbones.inflated import PREFIX, InflatedResNet
@@ -15,8 +17,9 @@ from vidcls.layers.backbones.own_class import build_own, own_class
 from vidcls.layers.backbones.small_3d import Small3D
 from vidcls.layers.backbones.torchvision_video import TorchvisionVideoBackbone, torchvision_video_names
 from vidcls.layers.backbones.torchvision_zoo import torchvision_names
+from vidcls.layers.backbones.transformers_zoo import TransformersBackbone
 from vidcls.layers.settings import LayerSettings
-from vidcls.layers.weight_init import check_is_file, is_checkpoint, load_backbone
+from vidcls.layers.weight_init import check_is_file, is_checkpoint, is_file_name, load_backbone
 from vidcls.spelling import did_you_mean
 
 OWN_3D: dict[str, Callable[[int, LayerSettings | None], Backbone]] = {
@@ -32,6 +35,8 @@ def is_3d(name: str) -> bool:
     if (own := own_class(name)) is not None:
         with torch.device("meta"):
             return build_own(own, 3, weights=None, layers=None).input_len is not None
+    if name.startswith(HUB_PREFIX):
+        return is_video(name)
     return name in OWN_3D or name.startswith(PREFIX) or name in torchvision_video_names()
 
 
@@ -42,7 +47,8 @@ def build_backbone_3d(
 
     Args:
         name: ``small_3d``, ``c3d``, ``i3d_`` and the name of a 2D ResNet such as ``i3d_resnet50``, or a video network
-            of torchvision such as ``r2plus1d_18``, or a class of your own, see :func:`build_backbone`.
+            of torchvision such as ``r2plus1d_18``, ``hf/`` and a folder or name of an encoder of clips of transformers,
+            such as ``hf/MCG-NJU/videomae-base``, or a class of your own, see :func:`build_backbone`.
         in_channels: C of the input.
         weights: a name of torchvision's weights such as ``DEFAULT``, a file with a state dictionary of that network,
             or none; those of an inflated network are of its 2D network. A checkpoint of vidcls (``.ckpt``) is of a
@@ -59,7 +65,8 @@ def build_backbone_3d(
             raise ValueError(f"backbone {own.class_path}: is a 2D network: a 3D one passes input_len to Backbone")
         return backbone
     backbone = _build(name, in_channels, weights=weights, layers=layers)
-    if weights is not None and (is_checkpoint(weights) or name in OWN_3D):
+    is_of_hub = name.startswith(HUB_PREFIX)
+    if weights is not None and (is_checkpoint(weights) or name in OWN_3D or (is_of_hub and is_file_name(weights))):
         load_backbone(backbone, weights)
     return backbone
 
@@ -70,6 +77,11 @@ def _build(name: str, in_channels: int, *, weights: str | None, layers: LayerSet
         return OWN_3D[name](in_channels, layers)
     if layers not in (None, LayerSettings()):
         raise ValueError(f"layers: backbone {name!r} has layers of its own; remove it or use {', '.join(OWN_3D)}")
+    if name.startswith(HUB_PREFIX):
+        backbone = TransformersBackbone(name, in_channels, weights=weights)
+        if backbone.input_len is None:
+            raise ValueError(f"backbone {name}: is a 2D network, an encoder of frames: use a model such as SingleFrame")
+        return backbone
     flat = name.removeprefix(PREFIX)
     if name.startswith(PREFIX) and flat.startswith(INFLATED) and flat in torchvision_names():
         return InflatedResNet(flat, in_channels, weights=weights)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from vidcls.layers.layer_table import run_on_meta
 from vidcls.layers.read_outs import PerTower
+from vidcls.layers.recomputed import recomputed
 
 READ_OUT = "read_out"  # the vector, where levels of a backbone are named
 
@@ -37,7 +40,16 @@ class Backbone(nn.Module):
 
     Attributes:
         num_features: D of the read-out as it was built.
+        travelling: what a checkpoint keeps beside the name so that the backbone can be built again, by name: the
+            settings of a network that lie in a folder.
+        has_other_tokens: whether stages hand on tokens beside their maps, such as a class token.
+        recomputes: whether training keeps nothing but what goes from stage to stage, and computes the rest again on
+            the way back.
     """
+
+    travelling: Mapping[str, Mapping[str, object]] = MappingProxyType({})
+    has_other_tokens = False
+    recomputes = False
 
     def __init__(
         self,
@@ -62,6 +74,12 @@ class Backbone(nn.Module):
     def stem(self) -> nn.Conv2d | nn.Conv3d:
         """The first convolution, whose kernels see the input channels."""
         return next(m for m in self.modules() if isinstance(m, nn.Conv2d | nn.Conv3d))
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """``(C, H, W)`` or ``(C, T, H, W)`` of the input that the network was made for."""
+        time = () if self.input_len is None else (self.input_len,)
+        return (self._in_channels or self.stem.in_channels, *time, *self.input_px)
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -90,18 +108,29 @@ class Backbone(nn.Module):
         first = 0 if after is None else names.index(after) + 1
         last = len(names) if until is None else names.index(until) + 1
         for name in names[first:last]:
-            x = self.stages[name](x)
+            x = self._through(name, x)
         return x
 
     def levels(self, x: Tensor, names: Sequence[str]) -> list[Tensor]:
-        """Input -> what the named stages give, in the order of ``names``; ``read_out`` is the vector ``(B, D)``."""
+        """Input -> what the named stages give, in the order of ``names``; ``read_out`` is the vector ``(B, D)``.
+
+        Nothing behind the deepest of them is computed.
+        """
+        order = list(self.stages)
+        last = len(order) if READ_OUT in names else max(order.index(name) for name in names) + 1
         found: dict[str, Tensor] = {}
-        for name, stage in self.stages.items():
-            x = stage(x)
+        for name in order[:last]:
+            x = self._through(name, x)
             found[name] = x
         if READ_OUT in names:
             found[READ_OUT] = self.read_out(x)
         return [found[name] for name in names]
+
+    def _through(self, name: str, x: Tensor) -> Tensor:
+        stage = self.stages[name]
+        if self.recomputes and self.training and torch.is_grad_enabled():
+            return recomputed(stage, x)
+        return stage(x)
 
     def check_stages(self, names: Sequence[str], *, read_out: bool = False) -> None:
         """Refuse a name that is no stage of this network (or ``read_out``, where that is allowed)."""
@@ -129,8 +158,7 @@ class Backbone(nn.Module):
             names: of which; by default all. The read-out of several towers takes more than the maps of one picture.
         """
         if input_shape is None:
-            time = () if self.input_len is None else (self.input_len,)
-            input_shape = (self._in_channels or self.stem.in_channels, *time, *self.input_px)
+            input_shape = self.input_shape
         names = (*self.stages, READ_OUT) if names is None else names
         outputs = cast(list[Tensor | tuple[Tensor, object]], run_on_meta(_Levels(self, names), (2, *input_shape)))
         tensors = [output if isinstance(output, Tensor) else output[0] for output in outputs]  # tokens bring their grid

@@ -46,6 +46,21 @@ class TimmBackbone(Backbone):
         )
 
 
+def pretrained_input(name: str) -> tuple[tuple[int, int], tuple[float, float, float], tuple[float, float, float]]:
+    """What the weights of a network of timm were made with: (height, width), mean and standard deviation of RGB.
+
+    Raises:
+        ValueError: timm has no such network.
+    """
+    timm = _timm()
+    _check_name(timm, name)
+    found = timm.models.get_pretrained_cfg(name)
+    if found is None:  # a network without weights
+        return (224, 224), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    _, height, width = found.input_size
+    return (height, width), tuple(found.mean), tuple(found.std)
+
+
 class _Features(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -68,10 +83,7 @@ class _Head(nn.Module):
 
 def _build(name: str, weights: str | None) -> nn.Module:
     timm = _timm()
-    if not timm.is_model(name):
-        near = get_close_matches(name.partition(".")[0], timm.list_models())
-        hint = f", such as {', '.join(near)}" if near else ""
-        raise ValueError(f"timm has no network {name!r}: use a name of timm.list_models(){hint}")
+    _check_name(timm, name)
     is_file = weights is not None and is_file_name(weights)
     if weights is not None and not is_file and weights != PRETRAINED:
         raise ValueError(f"weights={weights!r}: for {PREFIX}{name} use {PRETRAINED}, the path of a file, or null")
@@ -89,6 +101,13 @@ def _build(name: str, weights: str | None) -> nn.Module:
         load_state(network, read_state(cast(str, weights)), cast(str, weights), head=f"{classifier}.")
     network.reset_classifier(0)
     return cast(nn.Module, network)
+
+
+def _check_name(timm: ModuleType, name: str) -> None:
+    if not timm.is_model(name):
+        near = get_close_matches(name.partition(".")[0], timm.list_models())
+        hint = f", such as {', '.join(near)}" if near else ""
+        raise ValueError(f"timm has no network {name!r}: use a name of timm.list_models(){hint}")
 
 
 def _timm() -> ModuleType:

