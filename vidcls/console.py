@@ -39,5 +39,17 @@ def tolerate_any_text() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def duration(seconds: float) -> str:
+    """A time that need not be exact.
+
+    >>> print(duration(7.4), duration(130), duration(7500), sep=", ")
+    7 s, 2 min, 2 h 5 min
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")

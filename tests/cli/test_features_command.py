@@ -7,6 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from vidcls.inference import Scorer
+
 Command = Callable[..., Any]
 
 
@@ -28,6 +32,28 @@ def test_a_run_gives_a_probe_for_each_layer_and_its_pictures(vidcls: Command, ru
     ]
     with (folder / "embedding.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 7  # the test videos
+
+
+def test_a_second_call_computes_nothing_and_says_the_same(
+    vidcls: Command, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("features", run, "--features", tmp_path / "kept", "--num_workers", 0)
+    first = vidcls(*words)
+    assert first.status == 0, first
+    (folder,) = (tmp_path / "kept").iterdir()
+    kept = sorted(folder.rglob("*.safetensors"))
+    assert len(kept) == 19  # 12 to train, 7 to test
+    kept[3].unlink()
+    assert vidcls(*words).out == first.out
+
+    def not_to_be_asked(*_: object) -> None:
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(Scorer, "features", not_to_be_asked)
+    again = vidcls(*words)
+    assert (again.status, again.out) == (0, first.out)
+    with pytest.raises(AssertionError, match="the network was asked"):
+        vidcls("features", run, "--features", tmp_path / "other", "--num_workers", 0)
 
 
 def test_another_layer_and_another_folder(vidcls: Command, run: Path, tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from captum.attr import LayerGradCam
+from hub_models import CLASSIFIERS, VIDEO, saved
 from torch import Tensor, nn
 
 from vidcls.errors import ConfigurationError
@@ -96,6 +98,18 @@ def test_heat_of_a_transformer_lies_on_its_patches() -> None:
     heat = heat_maps(model, [clip], 0, signed=True)["model"]
     assert heat.shape == (1, 224, 224)
     assert heat.std() > 0
+
+
+@pytest.mark.parametrize("family", ["vit", "dinov2", "clip", "videomae", "timesformer"])
+def test_heat_of_an_encoder_of_transformers_lies_on_its_patches(family: str, tmp_path: Path) -> None:
+    name, _ = saved(tmp_path / family, CLASSIFIERS[family])
+    kind = Conv3D if family in VIDEO else SingleFrame
+    settings = ClipSettings(clip_len=4)
+    model = ready(lambda: kind(class_names=CLASSES, clip=settings, backbone=name, weights="DEFAULT"))
+    clip = torch.randn(1, 3, 4, 32, 32, generator=torch.Generator().manual_seed(0))
+    heat = heat_maps(model, [clip], 0, signed=True)["model"]
+    assert heat.shape == (4, 32, 32)
+    assert heat[0].std() > 0
 
 
 def test_heat_of_the_fovea_lies_in_the_centre() -> None:

@@ -12,10 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from vidcls.artifacts.partial_files import PARTIAL_FOLDER
 from vidcls.errors import DatasetError, FlowError
 from vidcls.flow import FlowSettings, FlowStore, flow_as_stored, open_flow_store
 from vidcls.flow.precompute import store_video
-from vidcls.flow.store_writer import PARTIAL_FOLDER, FlowStoreWriter
+from vidcls.flow.store_writer import FlowStoreWriter
 from vidcls.types import VideoRecord
 from vidcls.video import LocalFile, open_video
 

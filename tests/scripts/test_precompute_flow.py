@@ -17,11 +17,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from vidcls.artifacts.partial_files import PARTIAL_FOLDER, process_is_running
 from vidcls.flow import FlowStore, flow_as_stored
 from vidcls.flow.disk_space import estimate_space
 from vidcls.flow.report import Report
 from vidcls.flow.settings import FlowSettings
-from vidcls.flow.store_writer import PARTIAL_FOLDER, process_is_running
 from vidcls.jobs import Pool, local_pool
 from vidcls.shard import WHOLE, Shard
 from vidcls.types import VideoRecord

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +13,7 @@ from vidcls.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from vidcls.explain.explainer import Explainer
-    from vidcls.explain.features import Features
     from vidcls.loading import VideoDataModule
-    from vidcls.types import Split
 
 DESCRIPTION = """What the layers of a trained model know: how well a linear classifier reads the class from each, fitted
 to the run's training videos and asked about its test videos; and the test videos in a plane (PCA, t-SNE).
@@ -25,7 +22,7 @@ to the run's training videos and asked about its test videos; and the test video
   vidcls features runs/two_stream --layer block2 --output features
 
 Written to the folder: probes.png, probes.csv, embedding.png, embedding.csv. The videos are those of the run's
-config.yaml, one centred clip of each."""
+config.yaml, one centred clip of each. Features are kept: a second call does not compute them again."""
 DEFAULT_FOLDER = "features"
 
 
@@ -55,10 +52,15 @@ def _probe(options: Namespace, config: Path, folder: Path) -> None:
     from vidcls.explain import Explainer
     from vidcls.explain.feature_pictures import write_embeddings, write_probes
     from vidcls.explain.features import embeddings, linear_probes
+    from vidcls.explain.kept_features import kept_features, layer_store
+    from vidcls.features import default_root
+    from vidcls.inference import Scorer
 
     explainer = Explainer(options.run, device=options.device)
     data = _data(config, explainer, options)
-    found = {split: _features(explainer, data, split) for split in ("train", "test")}
+    scorer = Scorer.of(explainer.model, data.input_settings)
+    store = layer_store(options.features or default_root(data.dataset.root), scorer, data)
+    found = {split: kept_features(scorer, data, split, store) for split in ("train", "test")}
     layers = list(found["test"].by_layer)
     layer = options.layer or layers[max(0, len(layers) - 2)]  # the deepest before the logits
     if layer not in layers:
@@ -82,6 +84,7 @@ def _parsed(argv: list[str]) -> Namespace:
     add("run", metavar="RUN", help=MODEL_HELP)
     add("--layer", metavar="NAME", help="the layer that is drawn (default: the deepest stage)")
     add("--output", type=Path, metavar="FOLDER", help="where to write (default: features in the run)")
+    add("--features", type=Path, metavar="DIR", help="where features are kept (default: a cache folder by data set)")
     add("--batch_size", type=positive_count, default=16, metavar="N", help="videos at once (default 16)")
     add("--num_workers", type=int, default=2, metavar="N", help="processes that load; 0 for none (default 2)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs (default auto)")
@@ -101,15 +104,3 @@ def _data(config: Path, explainer: Explainer, options: Namespace) -> VideoDataMo
         num_workers=options.num_workers,
         bad_videos="error",
     )
-
-
-def _features(explainer: Explainer, data: VideoDataModule, split: Split) -> Features:
-    from tqdm import tqdm
-
-    from vidcls.explain.features import collect_features
-    from vidcls.inference import Scorer
-
-    scorer = Scorer.of(explainer.model, data.input_settings)
-    loader = data.single_view_loader(split)
-    batches = tqdm(loader, desc=f"{split} videos", unit="batch", file=sys.stderr, disable=None)
-    return collect_features(scorer, batches)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vidcls.errors import ConfigurationError
 from vidcls.inference import Scorer
+from vidcls.tasks import Task
 from vidcls.types import Batch
 
 MOST_ITERATIONS = 2000
@@ -63,11 +64,7 @@ def collect_features(scorer: Scorer, batches: Iterable[Batch]) -> Features:
     Raises:
         ConfigurationError: a video may have several classes.
     """
-    task = scorer.network.task
-    if not task.has_one_class:
-        raise ConfigurationError(
-            f"the model has the task {task.name}: what layers know is asked where each video has one class"
-        )
+    check_one_class(scorer.network.task)
     by_layer: dict[str, list[Floats]] = {}
     labels: list[Tensor] = []
     indices: list[Tensor] = []
@@ -80,6 +77,14 @@ def collect_features(scorer: Scorer, batches: Iterable[Batch]) -> Features:
         indices.append(batch["index"].cpu())
     joined = {layer: np.concatenate(values) for layer, values in by_layer.items()}
     return Features(joined, torch.cat(labels).numpy(), torch.cat(indices).numpy())
+
+
+def check_one_class(task: Task) -> None:
+    """ConfigurationError where a video may have several classes."""
+    if not task.has_one_class:
+        raise ConfigurationError(
+            f"the model has the task {task.name}: what layers know is asked where each video has one class"
+        )
 
 
 def linear_probes(train: Features, test: Features, *, seed: int = 0) -> list[Probe]:

@@ -16,14 +16,15 @@ def tapped(layer: nn.Module) -> Iterator[nn.Module]:
     """A module whose output is that of ``layer`` as maps, while the layer is called inside the context.
 
     Transformers give tokens: ``(N, 1 + H*W, D)``, or with their grid ``((N, 1 + T*H*W, D), (T, H, W))``. Tokens in
-    front of the grid, such as the class token, pass by the maps.
+    front of the grid, such as the class token, pass by the maps, as does whatever else a stage hands on beside them.
     """
     tap = nn.Identity()
 
     def through(_module: nn.Module, _inputs: object, output: Any) -> Any:
-        tokens, grid = output if isinstance(output, tuple) else (output, None)
-        if tokens.ndim != 3:
-            return tap(tokens)
+        first, *beside = output if isinstance(output, tuple) else (output,)
+        if first.ndim != 3:
+            return (tap(first), *beside) if beside else tap(first)
+        tokens, grid = first, beside[0] if beside else None
         if grid is None:
             grid = (math.isqrt(tokens.shape[1]),) * 2
         num_front = tokens.shape[1] - math.prod(grid)

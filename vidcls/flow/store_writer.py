@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from uuid import uuid4
 
 from torch import Tensor
 
+from vidcls.artifacts.partial_files import complete_file, remove_partial_files
 from vidcls.artifacts.places import place_inside
 from vidcls.errors import FlowError
-from vidcls.files import naming
 from vidcls.flow.flow_file import FlowFile, FlowFileHeader, write_flow_file
 from vidcls.flow.manifest import MANIFEST_NAME, Manifest, installed_versions
 from vidcls.flow.raft_estimator import weights_digest
@@ -22,8 +19,6 @@ from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store import FLOW_SUFFIX, FlowStore
 from vidcls.types import VideoRecord
 from vidcls.video.source_identity import SourceIdentity
-
-PARTIAL_FOLDER = ".partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +66,7 @@ class FlowStoreWriter:
                 raise FlowError(f"{root} cannot be written ({error.strerror}): choose another output folder") from error
             store = FlowStore(root)
         if is_alone:  # elsewhere a process of the same name and number may be writing
-            _remove_leftovers(root / PARTIAL_FOLDER)
+            remove_partial_files(root)
         return cls(store)
 
     def is_current(self, record: VideoRecord) -> bool:
@@ -118,19 +113,10 @@ class FlowStoreWriter:
             source=SourceIdentity.of(record.source),
         )
         path = place_inside(self.store.root, record.name, FLOW_SUFFIX)
-        partial = self.store.root / PARTIAL_FOLDER
-        partial.mkdir(exist_ok=True)
-        temporary = partial / f"{_owner_prefix()}{uuid4().hex}"
-        try:
-            with naming(path), temporary.open("xb") as file:
+        with complete_file(self.store.root, path) as temporary:
+            with temporary.open("xb") as file:
                 num_fields = write_flow_file(file, fields, header, tally=tally)
-                file.flush()
-                os.fsync(file.fileno())
             num_bytes = temporary.stat().st_size
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
         return num_fields, num_bytes
 
     def finish(self) -> Manifest:
@@ -157,35 +143,3 @@ class FlowStoreWriter:
         )
         manifest.write(self.store.root)
         return manifest
-
-
-def _owner_prefix() -> str:
-    """Tells whose a file under ``.partial`` is: machine and process."""
-    return f"{socket.gethostname()}-{os.getpid()}-"
-
-
-def _remove_leftovers(partial: Path) -> None:
-    """Remove the unfinished files of processes of this machine that no longer run."""
-    if not partial.is_dir():
-        return
-    host = socket.gethostname()
-    for path in partial.iterdir():
-        name, _, process_id = path.name.rpartition("-")[0].rpartition("-")
-        if name == host and process_id.isdigit() and not process_is_running(int(process_id)):
-            path.unlink(missing_ok=True)
-
-
-def process_is_running(process_id: int) -> bool:
-    """Whether a process of this machine still works; one that ended and was never waited for does not."""
-    if os.name == "nt":
-        return True  # signal 0 is not a question there
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:
-        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return True  # no /proc on this system

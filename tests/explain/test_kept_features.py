@@ -1,0 +1,34 @@
+"""Kept features of layers are those that a network gives, to the last digit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from factories import two_stream, video_data
+
+from vidcls.datasets import VideoFolder
+from vidcls.errors import FeatureError
+from vidcls.explain.features import collect_features
+from vidcls.explain.kept_features import kept_features, layer_store
+from vidcls.flow import FlowSettings
+from vidcls.inference import Scorer
+
+
+def test_kept_features_are_those_of_the_network(clip_dataset: VideoFolder, tmp_path: Path) -> None:
+    flow = FlowSettings(method="farneback", short_side_px=32)
+    data = video_data(clip_dataset, streams=["rgb", "flow"], flow_settings=flow, test_batch_size=4)
+    scorer = Scorer.of(two_stream().eval(), data.input_settings)
+    expected = collect_features(scorer, data.single_view_loader("test"))
+    store = layer_store(tmp_path, scorer, data)
+    for _ in range(2):  # computed, then read
+        found = kept_features(scorer, data, "test", store)
+        assert list(found.by_layer) == list(expected.by_layer)
+        assert all(np.array_equal(found.by_layer[layer], expected.by_layer[layer]) for layer in expected.by_layer)
+        assert np.array_equal(found.labels, expected.labels)
+        assert np.array_equal(found.indices, expected.indices)
+    other = Scorer.of(two_stream(seed=1).eval(), data.input_settings)
+    assert layer_store(tmp_path, other, data).folder != store.folder
+    with pytest.raises(FeatureError, match=r"weights [0-9a-f]{16}, expected weights [0-9a-f]{16}"):
+        layer_store(store.folder, other, data)
