@@ -53,6 +53,11 @@ def slow_fusion_backbone(
             raise ValueError(f"weights={weights!r}: there are none for the slow fusion of 'karpathy': remove it")
         return Karpathy(extents=extents, strides=strides, layers=layers, num_towers=num_towers, last_pool=last_pool)
     flat = build_backbone(name, weights=weights, layers=layers, num_towers=num_towers)
+    if flat.has_other_tokens:
+        raise ValueError(
+            f"backbone {name!r} has a class token beside its maps, so that they cannot be joined from stage to stage: "
+            "use another"
+        )
     if len(extents) > len(flat.stages):
         raise ValueError(f"extents has {len(extents)} entries, backbone {name!r} has {len(flat.stages)} stages")
     channels = flat.channels(flat.stage_names)
@@ -66,7 +71,7 @@ def slow_fusion_backbone(
             stages[stage_name] = nn.Sequential(mix, PerFrame(stage))
         else:
             stages[stage_name] = PerFrame(stage)
-    return Backbone(
+    slow = Backbone(
         stages,
         OverTime(flat.read_out),
         num_features=flat.num_features,
@@ -74,6 +79,8 @@ def slow_fusion_backbone(
         input_len=frames_for_one(extents, strides),
         in_channels=3,
     )
+    slow.travelling = flat.travelling
+    return slow
 
 
 class StackFrames(nn.Module):
