@@ -53,6 +53,14 @@ class MissingFlowError(FlowError):
     """A store has no flow of one video, as where the precomputation could not read it; the message names the video."""
 
 
+class FeatureError(VidclsError):
+    """Features of videos are missing, unreadable, or were computed with another network, settings or video."""
+
+
+class MissingFeaturesError(FeatureError):
+    """A store has no features of one video; the message names the video."""
+
+
 class SourceError(VidclsError):
     """The video that something is, or was, made from cannot be read; the message names its file."""
 

@@ -47,6 +47,7 @@ HOMES = (
         f"vidcls.{part}"
         for part in ("callbacks", "clips", "datasets", "flow", "layers", "loading", "models", "training")
     ),
+    "vidcls.probe",
     "vidcls.transforms",
     "vidcls.types",
 )

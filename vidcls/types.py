@@ -240,6 +240,14 @@ class DescribesInput(Protocol):
 
 
 @runtime_checkable
+class BringsTrainBatches(Protocol):
+    """A model that need not see clips of the training videos."""
+
+    def train_batches(self) -> Iterable[Batch] | None:
+        """The batches of an epoch in place of the loader's; None where it trains on clips."""
+
+
+@runtime_checkable
 class ListsVideos(Protocol):
     """Data that can say which video has which number in a batch's ``index``."""
 

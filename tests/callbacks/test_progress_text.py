@@ -8,7 +8,8 @@ from io import StringIO
 import pytest
 
 from vidcls.callbacks.pace import Pace
-from vidcls.callbacks.progress_text import Best, Progress, duration, num_columns, short_number
+from vidcls.callbacks.progress_text import Best, Progress, num_columns, short_number
+from vidcls.console import duration
 
 PROGRESS = Progress(
     epoch=3,

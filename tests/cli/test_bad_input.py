@@ -68,7 +68,7 @@ def nothing_was_left(folder: Path, *given: str) -> bool:
         ("--model SingelFrame", "there is no class 'SingelFrame': did you mean SingleFrame? else pass one of ours"),
         ("--data.dataset VideoFoldr", "there is no class 'VideoFoldr': did you mean VideoFolder?"),
         ("--trainer.callbacks+=LayerStatistic", "there is no class 'LayerStatistic': did you mean LayerStatistics?"),
-        ("--config two_steam", "two_stream_fusion); did you mean two_stream?"),
+        ("--config two_steam", "two_stream_probe); did you mean two_stream?"),
         ("--model gone.NoNet", "model: gone.NoNet cannot be used: No module named 'gone'"),
         ("--model vidcls.loading.VideoDataModule", "model: vidcls.loading.VideoDataModule is not a VideoClassifier"),
         ("--data.dataset NoSet", "data.dataset: there is no class 'NoSet'"),

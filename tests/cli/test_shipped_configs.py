@@ -43,7 +43,7 @@ def parse(vidcls: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Nam
     return parsed
 
 
-FOR_OWN_VIDEOS = {"finetune", "late_fusion_imagenet", "single_frame_imagenet"}
+FOR_OWN_VIDEOS = {"finetune", "late_fusion_imagenet", "probe", "single_frame_imagenet", "two_stream_probe"}
 
 
 def test_there_are_configurations_of_every_kind() -> None:

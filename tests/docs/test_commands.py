@@ -37,6 +37,7 @@ SMALLER = {
     "vidcls data check": "--num_workers 1",
     "vidcls data prepare": "--num_workers 1",
     "vidcls features": "--num_workers 0",
+    "vidcls probe": "--num_workers 0 --data.num_snippets 3 --data.transform.crop_px [64,64]",
     "python scripts/precompute_flow.py": "--num_workers 1",
 }
 # What is replaced in a command: nothing is downloaded, and frames for a GPU are two hundred times the work of others.
@@ -45,6 +46,8 @@ REPLACED = {
     "--model.temporal_weights DEFAULT": "",
     "resize_px 256": "resize_px 64",
     "crop_px 224": "crop_px 64",
+    "hf/facebook/dinov2-small --model.weights DEFAULT": "small",
+    "hf/MCG-NJU/videomae-base-finetuned-kinetics --model.weights DEFAULT": "small_3d",
     "--config finetune": "--config finetune --model.init_args.weights null --data.clip_len 4 "
     "--data.transform.resize_px 32 --data.transform.crop_px 32",
 }

@@ -42,7 +42,9 @@ def check(notebook: NotebookNode) -> None:
     check_videos(text)
     assert num_pictures(notebook) == NUM_PICTURES
     assert "Traceback" not in text
-    assert "Warning" not in text
+    assert "Warning" not in text.replace(
+        "TqdmWarning: IProgress not found", ""
+    )  # of transformers, where it is installed
 
 
 def check_images(text: str) -> None:
@@ -137,7 +139,8 @@ def test_it_has_every_model() -> None:
     for name in set(vidcls.models.__all__):
         model = getattr(vidcls.models, name)
         if isinstance(model, type) and issubclass(model, vidcls.models.VideoClassifier):
-            assert f"{name}(" in source or model is vidcls.models.VideoClassifier, name
+            is_other = model is vidcls.models.VideoClassifier or issubclass(model, vidcls.models.Probe)
+            assert f"{name}(" in source or is_other, name
 
 
 def test_what_is_shown_was_run() -> None:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from vidcls.clips import InputSettings
 from vidcls.flow import FlowSettings
 from vidcls.inference import HasParts, NetworkInput, Scorer
-from vidcls.inference.features import backbones_of
-from vidcls.inference.scorer import LOGITS, row_logits
+from vidcls.inference.features import LOGITS, backbones_of
+from vidcls.inference.scorer import row_logits
 from vidcls.models import VideoClassifier
 from vidcls.models.input_shapes import input_shapes
 from vidcls.tasks import SingleLabel

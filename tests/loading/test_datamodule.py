@@ -219,6 +219,12 @@ def test_folds_test_every_video_once_and_keep_groups_together() -> None:
     assert sorted(tested) == sorted(record.name for record in listed(8).records)
 
 
+def test_another_seed_cuts_other_folds() -> None:
+    cuts = [{r.name for r in data_of(listed(12), num_folds=3, fold=0, fold_seed=k).split("test")} for k in (0, 0, 1)]
+    assert cuts[0] == cuts[1]
+    assert cuts[0] != cuts[2]
+
+
 @pytest.mark.parametrize("changes", [{"num_folds": 4}, {"fold": 0}])
 def test_folds_and_fold_belong_together(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"num_folds and fold belong together.*give both"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hub_models import CLASSIFIERS, saved
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
@@ -278,3 +279,20 @@ def test_layers_of_ours_can_be_frozen_without_normalisation(tmp_path: Path) -> N
     before = snapshot(model)
     train(model, tmp_path, epochs=1)
     assert "block1" not in moved(model, before)
+
+
+def test_an_encoder_of_transformers_is_slower_from_layer_to_layer_and_recomputes_where_asked(tmp_path: Path) -> None:
+    name, _ = saved(tmp_path / "mae", CLASSIFIERS["videomae"])
+    settings = TransferSettings(lr_decay=0.5, gradient_checkpointing=True)
+    model = Conv3D(class_names=CLASSES, clip=CLIP, backbone=name, optimization=SGD, transfer=settings)
+    assert model.staged is not None
+    groups = model.staged.parameter_groups(model.parameters(), 1.0)
+    assert {str(group["name"]): group["lr"] for group in groups} == {
+        "head": 1.0,
+        "backbone.read_out": 0.5,  # its last normalisation
+        "backbone.layer2": 0.25,
+        "backbone.layer1": 0.125,
+        "backbone.patches": 0.0625,
+    }
+    assert model.backbone.recomputes
+    assert not Conv3D(class_names=CLASSES, clip=CLIP, backbone=name).backbone.recomputes

@@ -15,11 +15,19 @@ CHEAP: dict[str, dict[str, object]] = {  # arguments that make a net small; a mo
     "Conv3D": {"backbone": "small_3d"},
     "EarlyFusion": {"backbone": "small"},
     "LateFusion": {"backbone": "small", "joined_fc": 8},
+    "Probe": {"backbone": "small", "weights": None, "train_on": "clips"},
     "RecurrentConv": {"backbone": "small", "levels": ["block3", "block4"], "widths": [4, 6]},
     "SingleFrame": {"backbone": "small"},
     "SlowFusion": {"backbone": "small", "extents": [2, 2], "strides": [1, 1]},
     "TwoStream": {"spatial": "small", "temporal": "small"},
     "TwoStreamFusion": {"spatial": "small", "temporal": "small"},
+    "TwoStreamProbe": {
+        "backbone": "small",
+        "weights": None,
+        "flow_backbone": "small",
+        "flow_weights": None,
+        "train_on": "clips",
+    },
 }
 
 

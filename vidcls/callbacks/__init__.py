@@ -7,6 +7,7 @@ from vidcls.callbacks.flow_bound import FlowBound
 from vidcls.callbacks.layer_statistics import LayerStatistics
 from vidcls.callbacks.local_loggers import MlflowRun, TensorBoardRun
 from vidcls.callbacks.metrics_log import MetricsLog
+from vidcls.callbacks.probe_fit import ProbeFit
 from vidcls.callbacks.process_watchdog import ProcessWatchdog
 from vidcls.callbacks.progress_line import ProgressLine
 from vidcls.callbacks.result_files import ResultFiles
@@ -34,6 +35,7 @@ __all__ = [
     "LayerStatistics",
     "MetricsLog",
     "MlflowRun",
+    "ProbeFit",
     "ProcessWatchdog",
     "ProgressLine",
     "ResultFiles",

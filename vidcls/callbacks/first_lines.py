@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 from lightning.pytorch import LightningModule, Trainer
 
+from vidcls.callbacks.pretrained_input import pretrained_input_lines
 from vidcls.checks.clip_lengths import ClipLengths, clip_lengths
 from vidcls.clips.settings import InputSettings
 from vidcls.loading import VideoDataModule
@@ -48,9 +49,12 @@ def first_lines(trainer: Trainer, model: LightningModule, run: Path) -> list[str
     if isinstance(data, VideoDataModule):
         lengths = clip_lengths(data.records, data.input_settings, unusable=data.known_bad)
         lines += [*length_lines(lengths), *input_lines(data.input_settings)]
-        if not data.class_balanced:
+        has_batches = not getattr(model, "fits_features", False)  # heads on features see all videos at once
+        if has_batches and not data.class_balanced:
             num_videos = sum(record.split == "train" for record in data.records)
             lines += left_out_lines(num_videos, data.batch_size * trainer.world_size)
+        if trainer.ckpt_path is None:
+            lines += pretrained_input_lines(pretrained_networks(model), data.input_settings)
     lines += [f"run folder: {run}", *network_lines(model, trainer.ckpt_path)]
     return [*lines, *device_lines(trainer, getattr(data, "num_workers", None))]
 
@@ -135,6 +139,18 @@ def network_lines(model: LightningModule, checkpoint: object) -> Iterator[str]:
         yield f"  {name}: {arguments.get(name)}, {weights}"
 
 
+def pretrained_networks(model: LightningModule) -> dict[str, tuple[str, str | None]]:
+    """The networks that see RGB with pretrained weights: by argument the backbone, and its weights."""
+    arguments = model.hparams
+    found: dict[str, tuple[str, str | None]] = {}
+    for argument in getattr(model, "initial_weights", ()):
+        network = _network_of(argument)
+        name, weights = arguments.get(network), arguments.get(argument)
+        if isinstance(name, str) and weights is not None and network != "temporal":
+            found[argument] = (name, str(weights))
+    return found
+
+
 def starts_from_scratch(model: LightningModule, checkpoint: object) -> bool:
     """Whether all weights are random: no checkpoint is continued, and none of the networks is pretrained."""
     given = (model.hparams.get(argument) for argument in getattr(model, "initial_weights", ()))
@@ -164,7 +180,7 @@ def device_lines(trainer: Trainer, num_workers: int | None) -> Iterator[str]:
 def _network_of(argument: str) -> str:
     """The argument that names the network whose weights this one names: ``spatial`` of ``spatial_weights``."""
     prefix = argument.removesuffix("checkpoint").removesuffix("weights").removesuffix("_")
-    return prefix or "backbone"
+    return {"": "backbone", "flow": "flow_backbone"}.get(prefix, prefix)
 
 
 def _range(values: Sequence[float]) -> str:

@@ -13,11 +13,29 @@ from vidcls.callbacks.pictures import draw_curves
 from vidcls.callbacks.stop_at_batch import was_stopped
 from vidcls.console import say
 from vidcls.files import remove_leftovers
+from vidcls.models.probe import Probe
 from vidcls.runs.curves import read_curves
-from vidcls.runs.folder import BEST, CURVES_FILE, LAST, METRICS_FILE, RUN_FILE, checkpoint_in, checkpoint_name
+from vidcls.runs.folder import (
+    BEST,
+    CURVES_FILE,
+    LAST,
+    METRICS_FILE,
+    PROBE_FIGURE,
+    PROBE_FILE,
+    RUN_FILE,
+    checkpoint_in,
+    checkpoint_name,
+)
 from vidcls.tasks import HasTask, task_class
 
-FILES = (checkpoint_name(BEST), checkpoint_name(LAST), METRICS_FILE, CURVES_FILE)
+FILES = (
+    checkpoint_name(BEST),
+    checkpoint_name(LAST),
+    METRICS_FILE,
+    CURVES_FILE,
+    PROBE_FILE,
+    PROBE_FIGURE,
+)
 
 SAVE_OFTEN = "--save_every_n_steps N also saves within epochs"
 FEW_STEPS = 100  # the smallest network needs some 100 on the easiest data, the built-in one
@@ -62,7 +80,8 @@ class FitFiles(Callback):
         for logger in trainer.loggers:
             logger.save()
         metrics = self.run / METRICS_FILE
-        if metrics.is_file() and read_curves(metrics).keys() & {"train/loss", "val/loss"}:
+        curves = read_curves(metrics) if metrics.is_file() else {}
+        if "train/loss" in curves or len(curves.get("val/loss", ())) > 1:  # one point is no curve
             task = pl_module.task if isinstance(pl_module, HasTask) else task_class(None)
             draw_curves(metrics, self.run / CURVES_FILE, task)
         written = [name for name in FILES if (self.run / name).is_file()]
@@ -75,12 +94,14 @@ class FitFiles(Callback):
         for line in last_lines(trainer, self.run, written):
             say(line)
 
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:  # noqa: ARG002
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Say how a training that was stopped goes on, or that nothing of it was saved."""
         if not (was_stopped(trainer, exception) and trainer.is_global_zero):
             return
         last = checkpoint_in(self.run, LAST)
-        if last.is_file():
+        if isinstance(pl_module, Probe) and pl_module.fits_features:
+            say("stopped: the features that were computed are kept: the same command goes on from there")
+        elif last.is_file():
             command = next_command("fit", self.run, "--ckpt_path", LAST)
             say(f"stopped: {self.run}: {command} goes on{_from_where(trainer, last)}")
         else:

@@ -15,8 +15,8 @@ from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 from vidcls.callbacks.above_line import notes_above
 from vidcls.callbacks.pace import Pace, num_epochs
 from vidcls.callbacks.progress_facts import progress_of
-from vidcls.callbacks.progress_text import SEPARATOR, Progress, clock, duration, num_columns
-from vidcls.console import say
+from vidcls.callbacks.progress_text import SEPARATOR, Progress, clock, num_columns
+from vidcls.console import duration, say
 
 SECONDS_BETWEEN = 0.1  # from one change of the line to the next
 NUM_ROWS = 20  # tqdm would ask the terminal, and show nothing on one that does not know how many it has

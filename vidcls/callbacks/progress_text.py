@@ -151,18 +151,6 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def duration(seconds: float) -> str:
-    """A time that need not be exact.
-
-    >>> print(duration(7.4), duration(130), duration(7500), sep=", ")
-    7 s, 2 min, 2 h 5 min
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def num_columns(stream: TextIO) -> int | None:
     """Of a terminal; None of anything else, such as a file."""
     if not stream.isatty():

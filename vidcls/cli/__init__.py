@@ -25,6 +25,7 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
   demo       the whole way on built-in data: flow, training, test, prediction
   flow       compute optical flow once and store it; or look at it:  vidcls flow show VIDEO
   data       check a data set, look at it, or make a copy that loads fast:  vidcls data check|browse|prepare ...
+  probe      the best answer from a few hundred clips, in minutes:  vidcls probe my_videos
   fit        train:                   vidcls fit --config two_stream
   validate   score the validation split
   test       score the test split:    vidcls test --config two_stream --ckpt_path best
@@ -129,6 +130,7 @@ COMMANDS: dict[str, str | Callable[[list[str]], int]] = {
     "data check": "vidcls.cli.data_check:main",
     "data browse": "vidcls.cli.data_browse:main",
     "data prepare": "vidcls.cli.data_prepare:main",
+    "probe": "vidcls.cli.probe:main",
     "fit": "vidcls.cli.trainer_commands:fit",
     "validate": "vidcls.cli.trainer_commands:validate",
     "test": "vidcls.cli.trainer_commands:test",

@@ -23,7 +23,7 @@ from vidcls.settings_file import read_settings
 
 # What a test may look at differently than the training's own settings said; the crops of a test lie in the transform.
 FREE_AT_TEST = ("streams", "test_clips", "score", "decoder", "short_videos", "test_crops")
-FOLDS = ("num_folds", "fold")
+FOLDS = {"num_folds": None, "fold": None, "fold_seed": 0}  # with what stands where an older run says nothing
 CUT = ("val_fraction", "test_fraction", "seed", "group_pattern", "fold")  # which of its videos are in which split
 
 
@@ -50,7 +50,8 @@ def check_against_checkpoint(facts: CheckpointFacts, config: Namespace) -> None:
         )
     model_class = import_model_class(facts)
     trained = _completed(facts.model_arguments, model_class)
-    _compare("--model.", facts, trained, _plain(given.init_args), model_class.initial_weights)
+    not_compared = (*model_class.initial_weights, *model_class.learned_arguments)
+    _compare("--model.", facts, trained, _plain(given.init_args), not_compared)
     if facts.input_settings is not None:
         settings = _completed(facts.input_settings, VideoDataModule)
         _compare("--data.", facts, settings, _plain(config.data), FREE_AT_TEST)
@@ -102,9 +103,9 @@ def check_against_run(run: Path, data: Namespace, *, is_named: bool) -> None:
                 f"{run}: was trained on {had.text} with {name} {had.arguments[name]}, but {asked.arguments[name]} is "
                 "asked for: the splits would overlap; pass the same, or --run DIR without --config"
             )
-    if any(trained.get(name) != now.get(name) for name in FOLDS):
+    if any(trained.get(name, default) != now.get(name, default) for name, default in FOLDS.items()):
         folds, other_folds = (
-            " ".join(f"--data.{name} {values.get(name)}" for name in FOLDS)
+            " ".join(f"--data.{name} {values[name]}" for name in FOLDS if values.get(name) not in (FOLDS[name], None))
             if values.get("fold") is not None
             else "no folds"
             for values in (trained, now)

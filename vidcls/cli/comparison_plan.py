@@ -14,12 +14,14 @@ from vidcls.cli.words import Words
 from vidcls.compare.clips import check_same_videos
 from vidcls.compare.plan import PlannedRun, planned_runs
 from vidcls.compare.settings import (
+    BUDGET,
     CONDITIONS,
     LINKED,
     NO_EFFECT_ON_RESULTS,
     OF_ONE_RUN,
     PLACES,
     first_difference,
+    has_epochs,
     section,
 )
 from vidcls.errors import ConfigurationError
@@ -99,8 +101,11 @@ def _check_plan(plan: Sequence[PlannedRun], output: Path) -> None:
                 f"{file.parent}: was trained with other settings: {where}: pass the same again, name another --output, "
                 "or move that folder away"
             )
+    trained = [(name, each) for name, each in settings.items() if has_epochs(each)]
     for name, other in settings.items():
-        one, two = ({key: section(s, "trainer").get(key) for key in CONDITIONS} for s in (first, other))
+        keys = CONDITIONS if has_epochs(other) else [key for key in CONDITIONS if key not in BUDGET]
+        first_name, first = trained[0] if trained else (first_name, first)
+        one, two = ({key: section(s, "trainer").get(key) for key in keys} for s in (first, other))
         where = first_difference(one, two, key="trainer")
         if where:
             raise ConfigurationError(

@@ -50,6 +50,8 @@ ROWS = (
     Row("RecurrentConv", "recurrent_conv", 137_056, "Ballas et al. 2016 (GRU-RCN); CNN + GRU or LSTM"),
     Row("TwoStream", "two_stream", 68_864, "Simonyan and Zisserman 2014; TSN; two-stream I3D"),
     Row("TwoStreamFusion", "two_stream_fusion", 76_600, "Feichtenhofer et al. 2016"),
+    Row("Probe", "probe", 3_381_256, "Alain and Bengio 2016; Bardes et al. 2024 (attentive)"),
+    Row("TwoStreamProbe", "two_stream_probe", 6_753_160, "as `Probe`, with optical flow"),
 )
 
 

@@ -28,6 +28,7 @@ SETTINGS = {
     "loss": ("vidcls.training.losses", "LossSettings"),
     "transfer": ("vidcls.training.transfer", "TransferSettings"),
     "layers": ("vidcls.layers.settings", "LayerSettings"),
+    "choice": ("vidcls.probe.settings", "ProbeSettings"),
 }
 TOP_LEVEL = (
     "config",
@@ -39,6 +40,7 @@ TOP_LEVEL = (
     "ckpt_path",
     "monitor",
     "save_every_n_steps",
+    "features",
     "seed_everything",
 )
 # What other tools call an option, without the section that it is in.

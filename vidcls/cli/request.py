@@ -15,10 +15,11 @@ from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.folder_lock import LOCK_FILES, FolderLock
 from vidcls.models.build import import_model_class
 from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
-from vidcls.runs.folder import CONFIG_FILE, FIRST_FILES, make_folder, new_run
+from vidcls.runs.folder import CONFIG_FILE, FIRST_FILES, PROBE_FIGURE, PROBE_FILE, make_folder, new_run
 from vidcls.runs.trained_model import run_of
 
 RUN_OF_PARENT = "VIDCLS_RUN_FOLDER"  # by which the processes of one training agree on the folder
+WRITTEN_BY_A_RUN = b"# lightning.pytorch=="  # the first line of its configuration
 
 
 @dataclass
@@ -87,7 +88,8 @@ class Request:
                     level.rmdir()
 
     def _refuse_files_in(self, folder: Path) -> None:
-        if {path.name for path in folder.iterdir()} - LOCK_FILES:
+        found = {path.name for path in folder.iterdir()} - LOCK_FILES
+        if found and not _was_killed_before_training(folder, found):
             self.release()
             raise ConfigurationError(
                 f"--run {folder}: is not empty: go on in it with --ckpt_path last, or name a new folder"
@@ -132,6 +134,14 @@ class Request:
             self._claim(folder)
         os.environ[RUN_OF_PARENT] = str(folder)
         return folder
+
+
+def _was_killed_before_training(folder: Path, found: set[str]) -> bool:
+    """Whether a run wrote its configuration and no more, as where a probe ends while it computes features."""
+    if not {CONFIG_FILE} <= found <= {CONFIG_FILE, PROBE_FILE, PROBE_FIGURE}:
+        return False
+    with (folder / CONFIG_FILE).open("rb") as file:
+        return file.readline().startswith(WRITTEN_BY_A_RUN)
 
 
 def read_request(command: str, words: Words, places: Places | None = None) -> Request:

@@ -17,6 +17,7 @@ from vidcls.callbacks import (
     FlowBound,
     MetricsLog,
     MlflowRun,
+    ProbeFit,
     ProcessWatchdog,
     ProgressLine,
     ResultFiles,
@@ -37,7 +38,9 @@ from vidcls.runs.folder import BEST, CHECKPOINTS, LAST, checkpoint_in
 from vidcls.runs.results_folder import results_folder
 
 
-def fit_callbacks(run: Path, stop: StopAtBatch, *, monitor: str, save_every_n_steps: int | None) -> list[Callback]:
+def fit_callbacks(
+    run: Path, stop: StopAtBatch, *, monitor: str, save_every_n_steps: int | None, features: str | None = None
+) -> list[Callback]:
     """What every training has.
 
     Args:
@@ -45,6 +48,7 @@ def fit_callbacks(run: Path, stop: StopAtBatch, *, monitor: str, save_every_n_st
         stop: ends the run where a signal comes.
         monitor: what the best checkpoint is best at.
         save_every_n_steps: save the last checkpoint after so many optimiser steps too; None saves it after epochs.
+        features: the folder where a probe keeps features; None for one in the cache.
     """
     return [
         ProcessWatchdog(),
@@ -59,6 +63,7 @@ def fit_callbacks(run: Path, stop: StopAtBatch, *, monitor: str, save_every_n_st
         SvmFit([checkpoint_in(run, BEST), checkpoint_in(run, LAST)]),
         FitFiles(run),
         RunFacts(run),
+        ProbeFit(run, Path(features) if features is not None else None),
         WandbMedia(),
         WandbExplanations(run),
     ]

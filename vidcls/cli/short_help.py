@@ -57,7 +57,7 @@ Data
   --data NAME|FILE            other data: video_folder, video_csv ...
   --data.dataset.root DIR     other videos (--data.dataset.help lists data sets)
   --data.test_clips N         clips of a video whose scores are averaged
-  --data.transform.test_crops N  crops of each clip: 1, 3 or 10
+  --data.transform.test_crops N  crops of each clip: 1, 2, 3 or 10
   --data.test_batch_size N    videos at once
   --data.num_workers N        processes that load
   --data.flow DIR             stored optical flow (default: computed)

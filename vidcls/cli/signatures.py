@@ -131,7 +131,9 @@ def _argument(
 ) -> Argument:
     written = None if default is None else ast.unparse(default)
     if written is not None and written.startswith("field("):  # of a dataclass: what its factory makes
-        written = {"field(default_factory=list)": "[]", "field(default_factory=dict)": "{}"}.get(written, "")
+        made = re.fullmatch(r"field\(default_factory=lambda: (.*)\)", written)
+        plain = {"field(default_factory=list)": "[]", "field(default_factory=dict)": "{}"}.get(written, "")
+        written = made[1] if made else plain
     kind = "" if annotation is None else ast.unparse(annotation)
     return Argument(name, _with_choices(kind, module), written, texts.get(name, ""), module)
 

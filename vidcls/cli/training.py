@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 from jsonargparse import ArgumentError, Namespace, set_parsing_settings
 from jsonargparse.typing import PositiveInt
@@ -15,6 +16,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import vidcls.datasets  # noqa: F401 - so that data sets can be named without their module
 from vidcls.callbacks import StopAtBatch
+from vidcls.callbacks.probe_fit import check_processes
 from vidcls.cli.accelerator import check_accelerator
 from vidcls.cli.agreement import (
     check_against_checkpoint,
@@ -40,6 +42,7 @@ from vidcls.cli.run_callbacks import (
 )
 from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError, DivergedError, MissingDataError, VidclsError
+from vidcls.hub_models import settings_that_travel
 from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
 from vidcls.models.build import import_model_class
@@ -162,6 +165,7 @@ class VidclsCLI(LightningCLI):
             default=None,
             help="Save the last checkpoint within epochs too.",
         )
+        parser.add_argument("--features", type=str | None, default=None, help="Folder where a probe keeps features.")
         add_links(parser)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: object) -> None:
@@ -201,6 +205,7 @@ class VidclsCLI(LightningCLI):
     def before_fit(self) -> None:
         """Say what is trained on; refuse to go on from a checkpoint that knows more classes."""
         assert self.request is not None
+        check_processes(self.trainer, self.model)
         if self.request.facts is not None:
             check_same_classes(self.request.facts, self.datamodule.dataset)
         self._say_data(SPLITS)
@@ -221,7 +226,9 @@ class VidclsCLI(LightningCLI):
         """Make what was parsed; nothing is made where a file names what it must not, or a device that is not there."""
         check_settings(self.config[self.config.subcommand])
         check_accelerator(self.config[self.config.subcommand].trainer.accelerator)
-        super().instantiate_classes()
+        facts = self.request.facts if self.request is not None else None
+        with settings_that_travel(facts.backbone_settings) if facts is not None else nullcontext():
+            super().instantiate_classes()
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         """The trainer with what every run has: csv log, checkpoints, result files."""
@@ -245,6 +252,7 @@ class VidclsCLI(LightningCLI):
             self.stop,
             monitor=self._get(self.config, "monitor"),
             save_every_n_steps=self._get(self.config, "save_every_n_steps"),
+            features=self._get(self.config, "features"),
         )
 
     def _evaluation_callbacks(self) -> list[Callback]:

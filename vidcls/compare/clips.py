@@ -28,7 +28,7 @@ def check_same_videos(data_by_name: Mapping[str, Mapping[str, object]]) -> None:
         found = _identities(data_by_name[other])
         if found == expected:
             continue
-        keys = ("dataset", "num_folds", "fold")
+        keys = ("dataset", "num_folds", "fold", "fold_seed")
         one, two = ({key: data_by_name[name].get(key) for key in keys} for name in (first, other))
         where = first_difference(one, two, key="data") or f"{len(expected)} and {len(found)} videos"
         raise ConfigurationError(

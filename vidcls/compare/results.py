@@ -11,7 +11,15 @@ from pathlib import Path
 from vidcls.compare.clips import num_videos
 from vidcls.compare.improving import still_improving
 from vidcls.compare.run import read_record
-from vidcls.compare.settings import LINKED, NO_EFFECT_ON_RESULTS, OF_ONE_RUN, PLACES, first_difference, section
+from vidcls.compare.settings import (
+    LINKED,
+    NO_EFFECT_ON_RESULTS,
+    OF_ONE_RUN,
+    PLACES,
+    first_difference,
+    has_epochs,
+    section,
+)
 from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.runs.curves import validation_curve
 from vidcls.runs.folder import BEST, CONFIG_FILE, METRICS_FILE, SCORES_FILE, SUMMARY_FILE, checkpoint_in
@@ -193,6 +201,8 @@ def _labels(videos: ScoredVideos) -> dict[str, tuple[str, str]]:
 
 
 def _improving(settings: dict[str, object], curve: Sequence[tuple[int, float]], *, num_tested: int) -> bool | None:
+    if not has_epochs(settings):
+        return None
     trainer = section(settings, "trainer")
     max_epochs = trainer.get("max_epochs")
     last = curve[-1][0] + 1 if curve else 0

@@ -13,6 +13,7 @@ PLACES = ("config", "name", "run", "ckpt_path", "trainer.default_root_dir", "tra
 OF_ONE_RUN = ("seed_everything", "data.seed", "data.fold")
 NO_EFFECT_ON_RESULTS = ("data.num_workers", "trainer.enable_progress_bar", "trainer.enable_model_summary")
 BUDGET = ("max_epochs", "max_steps", "max_time", "limit_train_batches")
+FITTED = ("Probe", "TwoStreamProbe")
 FILE_OF_SECTION = "__path__"  # where the parser notes that a section came from a file
 CONDITIONS = (*BUDGET, "accelerator", "precision")
 """Settings of the trainer that all models of a comparison have in common."""
@@ -46,6 +47,14 @@ def comparable(value: object) -> object:
     if isinstance(value, Mapping):
         return {name: comparable(item) for name, item in value.items()}
     return str(value) if isinstance(value, Path) else value
+
+
+def has_epochs(settings: Mapping[str, object]) -> bool:
+    """Whether a training goes on for epochs: heads that are fitted to features of a frozen network do not."""
+    model = section(settings, "model")
+    arguments = model.get("init_args")
+    train_on = arguments.get("train_on") if isinstance(arguments, Mapping) else None
+    return str(model.get("class_path")).rpartition(".")[2] not in FITTED or train_on == "clips"
 
 
 def section(settings: Mapping[str, object], name: str) -> dict[str, object]:

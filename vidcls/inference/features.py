@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from vidcls.layers import Backbone
 
+LOGITS = "logits"
+
 
 def backbones_of(network: nn.Module) -> dict[str, Backbone]:
     """The outermost backbones in a network, by their place in it."""
@@ -18,6 +20,24 @@ def backbones_of(network: nn.Module) -> dict[str, Backbone]:
         if isinstance(module, Backbone) and not inside:
             found[name] = module
     return found
+
+
+class LayerFeatures(nn.Module):
+    """A network as one that gives a vector for each layer: the stages of its backbones by depth, and the logits.
+
+    Args:
+        network: with backbones.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *streams: Tensor) -> dict[str, Tensor]:
+        """Streams ``(B, C, T, H, W)`` -> ``(B, D)`` float32 by layer; of maps the mean over places and times."""
+        with stage_outputs(self.network) as outputs:
+            outputs[LOGITS] = self.network(*streams)
+        return {layer: vector_by_video(output, len(streams[0])) for layer, output in outputs.items()}
 
 
 @contextmanager

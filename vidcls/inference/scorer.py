@@ -9,14 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from vidcls.clips.settings import InputSettings
-from vidcls.inference.features import stage_outputs, vector_by_video
+from vidcls.inference.features import LayerFeatures
 from vidcls.inference.network import HasParts, Network
 from vidcls.inference.network_input import NetworkInput
 from vidcls.inference.view_scores import video_scores, view_scores
 from vidcls.training.results import MODEL_ROW
 from vidcls.types import ScoreRule
-
-LOGITS = "logits"
 
 
 @dataclass(frozen=True)
@@ -99,10 +97,8 @@ class Scorer:
         Of maps the mean over places and times is taken; streams are ``(B, C, T, H, W)``.
         """
         assert isinstance(self.network, nn.Module)
-        fed = self.fed(streams)
-        with stage_outputs(self.network) as outputs:
-            outputs[LOGITS] = self.network(*fed)
-        return {layer: vector_by_video(output, len(fed[0])) for layer, output in outputs.items()}
+        found: dict[str, Tensor] = LayerFeatures(self.network)(*self.fed(streams))
+        return found
 
     def _rows(self, streams: list[Tensor], *, fusions: bool) -> dict[str, Tensor]:
         network = self.network

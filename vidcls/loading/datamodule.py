@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from lightning.pytorch import LightningDataModule, Trainer
@@ -25,7 +25,7 @@ from vidcls.loading.training_copies import NEVER, CopyInUse, prepare_training, u
 from vidcls.loading.unchanged_files import UnchangedFiles
 from vidcls.loading.video_data import VideoData
 from vidcls.loading.worker_watch import WorkerWatch
-from vidcls.types import Batch, Split, sees
+from vidcls.types import Batch, BringsTrainBatches, Split, VideoRecord, sees
 from vidcls.video.source import VideoSource
 
 
@@ -99,8 +99,11 @@ class VideoDataModule(VideoData, LightningDataModule):
         if self.trainer is not None:
             check_processes(self.trainer, bad_videos=self.bad_videos)
 
-    def train_dataloader(self) -> TrainLoader:
-        """Random clips; the same ones whatever the number of workers."""
+    def train_dataloader(self) -> TrainLoader | Iterable[Batch]:
+        """Random clips; the same ones whatever the number of workers. Or what the model brings in their place."""
+        model = self.trainer.lightning_module if self.trainer is not None else None
+        if isinstance(model, BringsTrainBatches) and (batches := model.train_batches()) is not None:
+            return batches
         records = self.split("train")
         reader = self._reader("train", self.input_settings)
         is_deferred = self.augment_on == "device"
@@ -142,10 +145,15 @@ class VideoDataModule(VideoData, LightningDataModule):
         """Every view of each test video."""
         return self._ordered("test", self.input_settings, self.bad_test_videos, views=True)
 
-    def single_view_loader(self, name: Split) -> SturdyLoader:
-        """One centred clip of each video of a split, in order; bad ones of the training split are treated as asked."""
+    def single_view_loader(self, name: Split, records: Sequence[VideoRecord] | None = None) -> SturdyLoader:
+        """One centred clip of each video of a split, in order; bad ones of the training split are treated as asked.
+
+        Args:
+            name: of the split.
+            records: some of its videos, whose places in this list are then their numbers; by default all.
+        """
         bad_videos = self.bad_videos if name == "train" else "error"
-        return self._ordered(name, self.input_settings.single_view(), bad_videos, views=False)
+        return self._ordered(name, self.input_settings.single_view(), bad_videos, views=False, records=records)
 
     def state_dict(self) -> dict[str, int]:
         """Where training stands in the epoch, for checkpoints.
@@ -223,17 +231,23 @@ class VideoDataModule(VideoData, LightningDataModule):
         return WorkerWatch(self.num_workers, self.read_limit_seconds)
 
     def _ordered(
-        self, name: Split, settings: InputSettings, bad_videos: BadVideos | BadTestVideos, *, views: bool
+        self,
+        name: Split,
+        settings: InputSettings,
+        bad_videos: BadVideos | BadTestVideos,
+        *,
+        views: bool,
+        records: Sequence[VideoRecord] | None = None,
     ) -> SturdyLoader:
         reader, watch = self._reader(name, settings), self._watch()
         videos = OrderedVideos(
-            self.split(name),
+            self.split(name) if records is None else records,
             self.task,
             reader,
             views=views,
             bad_videos=bad_videos,
             watch=watch,
-            unchanged=self._unchanged.get(name),
+            unchanged=self._unchanged.get(name) if records is None else None,
         )
         rank, world_size = self._process()
         batches = OrderedBatches(len(videos), self.test_batch_size, rank=rank, world_size=world_size)

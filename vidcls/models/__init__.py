@@ -7,11 +7,13 @@ from vidcls.models.classifier import VideoClassifier
 from vidcls.models.conv3d import Conv3D
 from vidcls.models.early_fusion import EarlyFusion
 from vidcls.models.late_fusion import LateFusion
+from vidcls.models.probe import Probe
 from vidcls.models.recurrent_conv import RecurrentConv
 from vidcls.models.single_frame import SingleFrame
 from vidcls.models.slow_fusion import SlowFusion
 from vidcls.models.two_stream import TwoStream
 from vidcls.models.two_stream_fusion import TwoStreamFusion
+from vidcls.models.two_stream_probe import TwoStreamProbe
 
 __all__ = [
     "CheckpointFacts",
@@ -19,11 +21,13 @@ __all__ = [
     "EarlyFusion",
     "HasParts",
     "LateFusion",
+    "Probe",
     "RecurrentConv",
     "SingleFrame",
     "SlowFusion",
     "TwoStream",
     "TwoStreamFusion",
+    "TwoStreamProbe",
     "VideoClassifier",
     "load_classifier",
     "read_checkpoint",

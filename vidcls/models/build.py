@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vidcls.class_arguments import arguments_of
 from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.hub_models import settings_that_travel
 from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
 from vidcls.models.classifier import LINKED_ARGUMENTS, VideoClassifier
 from vidcls.runs.trained_model import checkpoint_of
@@ -106,8 +107,9 @@ def _instantiate(
     from jsonargparse import ArgumentError
 
     try:
-        return instantiate_model(model_class, facts.class_names, facts.clip, arguments, task=facts.task)
-    except ConfigurationError as error:
+        with settings_that_travel(facts.backbone_settings):
+            return instantiate_model(model_class, facts.class_names, facts.clip, arguments, task=facts.task)
+    except (CheckpointError, ConfigurationError) as error:
         raise CheckpointError(f"{facts.path}: {facts.class_path} is not built from its arguments: {error}") from error
     except (ArgumentError, TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import UnionType
 from typing import TypeVar
@@ -35,6 +35,7 @@ class CheckpointFacts:
         wandb_run_id: the run that it belongs to, where there is one.
         state_dict: the weights.
         global_step: optimiser steps taken.
+        backbone_settings: what backbones need to be built again that no argument says, by the name of the backbone.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class CheckpointFacts:
     wandb_run_id: str | None
     state_dict: dict[str, Tensor]
     global_step: int
+    backbone_settings: dict[str, dict[str, object]] = field(default_factory=dict)
 
 
 def read_checkpoint(path: str | Path) -> CheckpointFacts:
@@ -79,6 +81,7 @@ def read_checkpoint(path: str | Path) -> CheckpointFacts:
             wandb_run_id=_of_kind(facts.get("wandb_run_id"), str | None, "wandb_run_id"),
             state_dict=_tensors(content["state_dict"]),
             global_step=_of_kind(content["global_step"], int, "global_step"),
+            backbone_settings=_settings_by_name(facts.get("backbones", {})),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
@@ -120,6 +123,11 @@ def _plain(values: object, name: str) -> dict[str, object]:
         elif not isinstance(value, str | int | float | None):
             raise ValueError(f"{name} holds {type(value).__name__}, expected plain values")
     return values
+
+
+def _settings_by_name(values: object) -> dict[str, dict[str, object]]:
+    by_name = _plain(values, "backbones")
+    return {name: _plain(settings, f"backbones of {name}") for name, settings in by_name.items()}
 
 
 def _import_path(value: object) -> str:

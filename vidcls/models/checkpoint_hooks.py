@@ -6,6 +6,7 @@ import dataclasses
 
 import vidcls
 from vidcls.errors import CheckpointError
+from vidcls.layers import Backbone
 from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.models.scored_module import ScoredModule
 from vidcls.tasks import task_class
@@ -38,7 +39,16 @@ class CheckpointHooks(ScoredModule):
             task=self.task.name,
             clip=dataclasses.asdict(self.clip),
             input=self.input_settings,
+            backbones=self._travelling(),
         )
+
+    def _travelling(self) -> dict[str, dict[str, object]]:
+        """What the backbones need to be built again that no argument says, by the name of the backbone."""
+        found: dict[str, dict[str, object]] = {}
+        for module in self.modules():
+            if isinstance(module, Backbone):
+                found |= {name: dict(settings) for name, settings in module.travelling.items()}
+        return found
 
     def on_load_checkpoint(self, checkpoint: dict[str, object]) -> None:
         """Refuse a checkpoint whose logits mean other things."""

@@ -57,6 +57,9 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, Testing
     initial_weights: ClassVar[tuple[str, ...]] = ()
     """Arguments that say where the first weights come from: not followed again when a checkpoint is loaded."""
 
+    learned_arguments: ClassVar[tuple[str, ...]] = ()
+    """Arguments that a training sets itself: a checkpoint has them, a configuration leaves them out."""
+
     class_weights: Tensor
 
     def __init__(
@@ -158,6 +161,9 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, Testing
         self.staged = StagedTraining(self.transfer, self.backbones)
         for module in self.staged.never_trained():
             module.requires_grad_(False)
+        for module in self.modules():
+            if isinstance(module, Backbone):
+                module.recomputes = self.transfer.gradient_checkpointing
         self.train()  # a trainer keeps the mode that it finds: evaluation for what is not trained
 
     def train(self, mode: bool = True) -> VideoClassifier:

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.hub_files import PREFIX as HUB_PREFIX
 from vidcls.layers.backbones.own_class import own_class
 from vidcls.models.checkpoint import FACTS_KEY, CheckpointFacts, read_checkpoint
 from vidcls.packed_file import unpacking
@@ -112,6 +113,8 @@ def _readme(facts: CheckpointFacts, run: Path | None, name: str) -> str:
     ]
     if any(str(value).startswith("timm/") for value in facts.model_arguments.values()):
         lines.append("    pip install timm")
+    if any(str(value).startswith(HUB_PREFIX) for value in facts.model_arguments.values()):
+        lines.append("    pip install transformers")
     own = _own_classes(facts)
     lines += [f"    and the package {path.partition('.')[0]}, which defines {path}" for path in own]
     allowed = "".join(f" {OPTION} {package}" for package in dict.fromkeys(path.partition(".")[0] for path in own))

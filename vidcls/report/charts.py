@@ -17,6 +17,7 @@ from vidcls.runs.confusion_figure import draw_confusion
 from vidcls.runs.confusions import MOST_WITH_NAMES, MOST_WITH_NUMBERS, figure_cells
 from vidcls.runs.curve_panels import LEGEND_LETTERS, curve_panels, draw_panel
 from vidcls.runs.curves import Curve
+from vidcls.runs.probe_figure import HeadRow, draw_heads, figure_height, first_heads
 from vidcls.tasks import Task
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ def curves_chart(curves: Mapping[str, Curve], task: Task) -> list[str]:
         draw_panel(figure.add_subplot(), panel, black=INK)
         charts.append(as_svg(figure, f"Curves of the training: {panel.title}"))
     return charts
+
+
+def heads_chart(rows: Sequence[HeadRow]) -> str:
+    """The heads that were tried for a probe, with their scores on videos held out."""
+    shown = first_heads(rows)
+    figure = figure_of(5.2, figure_height(shown))
+    draw_heads(figure.add_subplot(), shown, num_candidates=len(rows))
+    return as_svg(figure, "Heads that were tried, by their mean class accuracy on videos held out")
 
 
 def confusion_chart(counts: NDArray[np.int64], class_names: Sequence[str]) -> str:

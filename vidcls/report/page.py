@@ -17,7 +17,14 @@ from vidcls.explain.pictures import heat_arrays
 from vidcls.files import printable, write_arrays, write_csv, write_text
 from vidcls.outputs import named_output
 from vidcls.report.calibration_words import calibration_words
-from vidcls.report.charts import MOST_CELLS, calibration_chart, confusion_chart, curves_chart, views_chart
+from vidcls.report.charts import (
+    MOST_CELLS,
+    calibration_chart,
+    confusion_chart,
+    curves_chart,
+    heads_chart,
+    views_chart,
+)
 from vidcls.report.html import rendered
 from vidcls.report.links import link_to
 from vidcls.report.statistics import calibration, class_rows, weakest
@@ -31,6 +38,8 @@ from vidcls.runs.confusions import (
     worst_confusions,
 )
 from vidcls.runs.estimates import NUM_DRAWS, estimates
+from vidcls.runs.folder import PROBE_FILE
+from vidcls.runs.probe_figure import read_heads
 from vidcls.runs.reading import baseline_lines
 from vidcls.runs.results import ScoredVideos
 from vidcls.runs.run import RunFolder
@@ -139,6 +148,7 @@ def write_report(
         "tables": tables_beside(output).name,
         "streams": _streams(run.summary),
         "curves": curves_chart(run.curves, task),
+        "heads": heads_chart(heads) if (heads := read_heads(run.folder / PROBE_FILE)) else None,
         "confusion": None if counts is None else confusion_chart(counts, videos.class_names),
         "calibration": found,
         "calibration_words": calibration_words(videos, run.summary.get("fusion")),

@@ -7,6 +7,7 @@
     run.json                    machine, versions and speed of each start
     layers.csv   layers.png     statistics of the layers, where they are watched
     skipped.csv                 training videos that could not be read, where there are any
+    probe.csv    probe.png      the heads that were tried for a probe, with their cross-validated scores
     checkpoints/best.ckpt       after the validation with the best value
     checkpoints/last.ckpt       to resume from
     test.json  test.csv         what a test found: the summary, and the scores of each video
@@ -33,6 +34,8 @@ METRICS_FILE = "metrics.csv"
 CURVES_FILE = "curves.png"
 RUN_FILE = "run.json"
 SKIPPED_FILE = "skipped.csv"
+PROBE_FILE = "probe.csv"
+PROBE_FIGURE = "probe.png"
 CHECKPOINTS = "checkpoints"
 SUMMARY_FILE = "test.json"
 SCORES_FILE = "test.csv"
@@ -49,7 +52,13 @@ CheckpointName = Literal["best", "last"]
 BEST: CheckpointName = "best"
 LAST: CheckpointName = "last"
 TRAINED = (CHECKPOINTS, METRICS_FILE)  # one of these is in every folder that a training wrote to
-FIRST_FILES = (CONFIG_FILE, METRICS_FILE, SKIPPED_FILE)  # what a run has before its first checkpoint
+FIRST_FILES = (
+    CONFIG_FILE,
+    METRICS_FILE,
+    SKIPPED_FILE,
+    PROBE_FILE,
+    PROBE_FIGURE,
+)  # what a run has before its first checkpoint
 
 
 def checkpoint_name(stem: str) -> str:
