@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -20,6 +19,7 @@ from vidcls.flow import FlowSource
 from vidcls.inference import NetworkInput
 from vidcls.jobs import worker_number
 from vidcls.layers.weights_digest import weights_digest
+from vidcls.threads import one_thread
 from vidcls.types import VideoRecord
 
 Device = Literal["cpu", "cuda"]
@@ -130,14 +130,3 @@ def _kept_encoder(job: VideoEncoder, device: torch.device) -> tuple[Encoder, Net
 def forget_encoders() -> None:
     """Let the network of this process go, and its memory with it."""
     _kept.clear()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """While the block runs, torch computes on one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

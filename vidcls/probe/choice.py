@@ -18,6 +18,7 @@ from vidcls.probe.reduced import Tokens, shapes_of
 from vidcls.probe.scores import greedy_ensemble, log_loss, mean_class_accuracy, mean_of, standard_error
 from vidcls.probe.settings import ProbeSettings
 from vidcls.probe.table import Row
+from vidcls.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Choice:
     num_folds: int
 
 
+@one_thread()
 def choose_heads(
     features: Tokens,
     labels: Sequence[int],
