@@ -39,7 +39,7 @@ ROWS: dict[str, ProbeSettings] = {
     "logistic": replace(DEFAULT, kinds=["logistic"], ensemble=1),
     "svm": replace(DEFAULT, kinds=["svm"], ensemble=1),
     "mean": replace(DEFAULT, descriptors=["mean"], ensemble=1),
-    "attentive": replace(DEFAULT, kinds=["attentive"], ensemble=1),
+    "attentive": replace(DEFAULT, kinds=["attentive"], ensemble=1, num_folds=2),  # one candidate: nothing is chosen
     "linear": replace(DEFAULT, kinds=["linear"], scales=["none"], ensemble=1),
 }
 """Candidates by what is to be compared."""

@@ -37,7 +37,8 @@ SMALLER = {
     "vidcls data check": "--num_workers 1",
     "vidcls data prepare": "--num_workers 1",
     "vidcls features": "--num_workers 0",
-    "vidcls probe": "--num_workers 0 --data.num_snippets 3 --data.transform.crop_px [64,64]",
+    "vidcls probe": "--num_workers 0 --data.num_snippets 3 --data.transform.crop_px [64,64] --model.choice.num_folds 2 "
+    "--model.choice.scales [none] --model.choice.strengths [0.01]",
     "python scripts/precompute_flow.py": "--num_workers 1",
 }
 # What is replaced in a command: nothing is downloaded, and frames for a GPU are two hundred times the work of others.
