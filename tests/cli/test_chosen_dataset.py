@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from vidcls.cli.chosen_dataset import with_one_dataset
+from vidcls.cli.words import Words
+
 Command = Callable[..., object]
 OWN = "--data video_folder --data.dataset.root my_videos"
 
@@ -150,3 +153,11 @@ def test_a_training_does_not_go_on_with_a_class_less(vidcls: Command, run: Path,
     line = vidcls("fit", "--run", run, "--ckpt_path", "last", *words).refusal()
     assert f"knows the classes still, but {my_videos} has no videos of them" in line
     assert vidcls("test", "--run", run, *words[:2]).status == 0
+
+
+def test_the_last_of_two_configurations_inherits_no_folder_of_the_first(tmp_path: Path) -> None:
+    first, last = tmp_path / "first.yaml", tmp_path / "last.yaml"
+    first.write_text("data: {dataset: {class_path: VideoFolder, init_args: {root: data/videos}}}")
+    last.write_text("data: {dataset: {class_path: VideoCsv, init_args: {path: clips.csv}}}")
+    words = with_one_dataset(Words(["--config", str(first), "--config", str(last)]))
+    assert "data/videos" not in " ".join(words.arguments)

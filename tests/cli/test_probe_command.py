@@ -125,3 +125,13 @@ def test_bad_input_is_one_line(
     vidcls: Command, clip_folder: Path, weights: Path, more: tuple[object, ...], message: str
 ) -> None:
     assert message in vidcls(*words(clip_folder, weights, "run"), *more).refusal()
+
+
+def test_the_data_may_come_from_a_configuration(vidcls: Command, clip_folder: Path, weights: Path) -> None:
+    Path("mine.yaml").write_text(
+        f"data:\n  dataset:\n    class_path: VideoFolder\n    init_args:\n      root: {clip_folder}\n"
+    )
+    network = ("--backbone", "small", "--weights", weights, "--features", "features", "--num_workers", 0)
+    outcome = vidcls("probe", "--config", "mine.yaml", *network, *FEW, "--data.num_snippets", 3, "--run", "run")
+    assert outcome.status == 0, outcome
+    assert read_settings(Path("run/config.yaml"))["data"]["transform"]["crop_px"] == [144, 192]

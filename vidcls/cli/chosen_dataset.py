@@ -36,6 +36,7 @@ def with_one_dataset(words: Words) -> Words:
     in_configs = [(word, _name(data.get("dataset"))) for word, data in words.sections("data")]
     chosen = _chosen(words)
     check_options(words, dataset_of_words(words), is_named=bool(chosen))
+    chosen = chosen or _last(name for _, name in in_configs)
     if not chosen:
         return words
     others = {id(word) for word, name in in_configs if _last([name]) not in ("", chosen)}

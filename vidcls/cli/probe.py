@@ -86,7 +86,7 @@ def main(argv: list[str]) -> int:
     from vidcls.cli.probe_input import with_input
     from vidcls.cli.training import run
 
-    words = Words([*asked.config, *with_input(asked.given)])
+    words = Words([*asked.config, *with_input(asked.given, asked.config[-1])])
     return run("fit", words, check("fit", words))
 
 

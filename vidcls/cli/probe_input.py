@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import statistics
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,13 +9,13 @@ from pathlib import Path
 
 from vidcls.cli.backbones import known_backbones
 from vidcls.cli.chosen_dataset import with_one_dataset
+from vidcls.cli.resolved_config import plain, resolved_fit
 from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.layers.backbones.made_for import input_of
-from vidcls.loading.from_config import video_data_of
+from vidcls.loading.from_config import videos_of
 from vidcls.models.checkpoint import read_checkpoint
 from vidcls.runs.trained_model import checkpoint_of
-from vidcls.types import RGB
 from vidcls.video import open_video
 
 DEFAULT_BACKBONE = "efficientnet_lite0"
@@ -26,14 +25,17 @@ STEP_PX = 16
 MOST_LOOKED_AT = 15
 LONG_CLIP = 32
 NUM_CLIPS = 4  # of a video, for networks of fewer frames
-_log = logging.getLogger(__name__)
 
 # Networks whose weights hold for one size of picture.
 _OF_ONE_SIZE = ("hf/", "timm/", "vit", "swin", "maxvit", "mvit")
 
 
-def with_input(words: Sequence[str]) -> list[str]:
+def with_input(words: Sequence[str], config: str = "probe") -> list[str]:
     """The words with the input of the network that they name, where they do not give it themselves.
+
+    Args:
+        words: of ``vidcls fit``, without the configuration.
+        config: which counts less than they do.
 
     Raises:
         VidclsError: there is no such network, or its folder or checkpoint cannot be read.
@@ -60,7 +62,7 @@ def with_input(words: Sequence[str]) -> list[str]:
             found += ["--model.snippets", "join"] if is_long else []
         is_of_one_size = made_for.num_frames is not None or backbone.startswith(_OF_ONE_SIZE)
     if not is_of_one_size and Words(given).last("--data.transform.crop_px") is None:
-        found += ["--data.transform.crop_px", f"{[*_shape_of_videos(given)]}"]
+        found += ["--data.transform.crop_px", f"{[*_shape_of_videos(given, config)]}"]
     return [*found, *given]
 
 
@@ -108,10 +110,10 @@ def _is_trained_model(name: str) -> bool:
     return Path(name).is_dir() and not is_backbone
 
 
-def _shape_of_videos(words: Sequence[str]) -> tuple[int, int]:
+def _shape_of_videos(words: Sequence[str], config: str) -> tuple[int, int]:
     """Height and width in the shape of most training videos, of the usual area."""
-    data = [word for word in with_one_dataset(Words(words)) if word.option.startswith("--data")]
-    records = video_data_of(Words(data).arguments, streams=[RGB.plain()]).split("train")
+    parsed = resolved_fit(with_one_dataset(Words(["--config", config, *words])).arguments)
+    records = [record for record in videos_of(plain(parsed.data)) if record.split == "train"]  # type: ignore[arg-type]
     step = max(1, len(records) // MOST_LOOKED_AT)
     shapes: list[float] = []
     for record in records[::step]:
