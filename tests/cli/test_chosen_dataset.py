@@ -162,4 +162,3 @@ def test_the_last_of_two_configurations_inherits_no_folder_of_the_first(tmp_path
     words = with_one_dataset(Words(["--config", str(first), "--config", str(last)]))
     assert str(first) not in words.arguments  # given without its data set in place of the file
     assert str(last) in words.arguments
-    assert "root" not in " ".join(words.arguments)
