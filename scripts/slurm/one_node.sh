@@ -10,12 +10,14 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --signal=B:USR1@300
-# Five minutes before the time is up the training writes its last checkpoint, and the job is queued again to go on.
+# Five minutes before the time is up the training ends after its batch, and the job is queued again, as it is by SLURM
+# itself where a node is lost. It goes on from its last checkpoint: of an epoch, or of --save_every_n_steps within one.
 
 set -u
 training=(
     --config two_stream
     --data video_folder --data.dataset.root my_videos
+    --save_every_n_steps 500
     --data.num_workers "$((${SLURM_CPUS_PER_TASK:-2} - 1))"
     --trainer.accelerator gpu --trainer.strategy ddp
     --trainer.num_nodes 1 --trainer.devices "${SLURM_NTASKS_PER_NODE:-2}"

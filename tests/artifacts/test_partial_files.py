@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,14 @@ def test_files_of_dead_processes_of_this_machine_are_removed_and_no_others(tmp_p
         (folder / name).touch()
     remove_partial_files(tmp_path)
     assert {path.name for path in folder.iterdir()} == {names["alive"], names["elsewhere"]}
+
+
+def test_a_file_of_another_machine_is_removed_when_nothing_has_written_to_it_for_a_day(tmp_path: Path) -> None:
+    partial = tmp_path / PARTIAL_FOLDER
+    partial.mkdir()
+    fresh, old = partial / "node7-12-abc", partial / "node7-13-abc"
+    for path in (fresh, old):
+        path.touch()
+    os.utime(old, (time.time() - 90_000,) * 2)
+    remove_partial_files(tmp_path)
+    assert [path.name for path in partial.iterdir()] == [fresh.name]

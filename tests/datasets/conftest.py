@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from vidcls.datasets import (
+    CVAT,
     HMDB51,
     UCF101,
+    FiftyOne,
     Kinetics,
+    LabelStudio,
     MovingShapes,
     SomethingSomething,
     VideoCsv,
@@ -89,6 +92,57 @@ def make_something_something(base: Path) -> SomethingSomething:
     return SomethingSomething(base / "videos", base / "json")
 
 
+LABELLED = [("walk", 1, 50), ("sit", 51, 75)]
+TOOL_NAMES = [f"day{k % 2}/clip{k}.mp4" for k in range(6)]
+
+
+def make_label_studio(base: Path) -> LabelStudio:
+    """Six videos of two ranges each, counted at 25 frames per second; uploads have eight letters before their name."""
+    touch(base, TOOL_NAMES)
+    tasks = [
+        {
+            "id": k,
+            "data": {"video": f"/data/upload/1/0a1b2c3{k}-clip{k}.mp4" if k % 2 else f"/data/local-files/?d=x/{name}"},
+            "annotations": [
+                {
+                    "result": [
+                        {
+                            "type": "timelinelabels",
+                            "from_name": "videoLabels",
+                            "value": {"ranges": [{"start": first, "end": last}], "timelinelabels": [label]},
+                        }
+                        for label, first, last in LABELLED
+                    ]
+                }
+            ],
+        }
+        for k, name in enumerate(TOOL_NAMES)
+    ]
+    write_lines(base / "export.json", json.dumps(tasks))
+    return LabelStudio(base / "export.json", fps=25)
+
+
+def make_cvat(base: Path) -> CVAT:
+    """Six videos, a file for each: a track of frames 0 to 49 and a tag of the frames 50 to 74."""
+    touch(base, TOOL_NAMES)
+    for k, name in enumerate(TOOL_NAMES):
+        boxes = ['<box frame="0" outside="0" xtl="0"/>', '<box frame="50" outside="1" xtl="0"/>']
+        tags = [f'<image id="{f}" name="frame_{f:06d}"><tag label="sit"/></image>' for f in range(50, 75)]
+        meta = f"<meta><task><id>{k}</id><stop_frame>99</stop_frame><source>{Path(name).name}</source></task></meta>"
+        track = '<track id="0" label="walk">' + "".join(boxes) + "</track>"
+        write_lines(base / f"{k}.xml", f"<annotations>{meta}", track, *tags, "</annotations>")
+    return CVAT(base)
+
+
+def make_fiftyone(base: Path) -> FiftyOne:
+    touch(base / "data", TOOL_NAMES)
+    detections = [{"label": k, "support": [first, last]} for k, (_, first, last) in enumerate(LABELLED)]
+    labels: dict[str, object] = {str(Path(name).with_suffix("")): detections for name in TOOL_NAMES}
+    content = {"classes": ["walk", "sit"], "labels": {**labels, "day0/unlabelled": None}}
+    write_lines(base / "labels.json", json.dumps(content))
+    return FiftyOne(base)
+
+
 def make_moving_shapes(base: Path) -> MovingShapes:
     dataset = MovingShapes(base, num_train=8, num_val=8, num_test=8, num_frames=2, size_px=32)
     dataset.prepare()
@@ -96,8 +150,11 @@ def make_moving_shapes(base: Path) -> MovingShapes:
 
 
 MINIATURES: dict[str, Callable[[Path], VideoDataset]] = {
+    "CVAT": make_cvat,
+    "FiftyOne": make_fiftyone,
     "HMDB51": make_hmdb51,
     "Kinetics": make_kinetics,
+    "LabelStudio": make_label_studio,
     "MovingShapes": make_moving_shapes,
     "SomethingSomething": make_something_something,
     "UCF101": make_ucf101,

@@ -35,7 +35,7 @@ def test_class_names_are_the_sorted_labels(dataset: VideoDataset) -> None:
 def test_names_are_unique_and_stay_inside_the_root(dataset: VideoDataset) -> None:
     names = [record.name for record in dataset.records]
     assert len(set(names)) == len(names)
-    assert all(dataset.root / record.name == record.path for record in dataset.records)
+    assert all(dataset.root / record.video_name == record.path for record in dataset.records)
     assert not any(".." in name.split("/") or name.startswith("/") or "\\" in name for name in names)
 
 
@@ -88,7 +88,7 @@ def parse(*arguments: str) -> Namespace:
 def test_the_command_line_takes_the_short_name(name: str) -> None:
     needed = {"HMDB51", "Kinetics", "SomethingSomething", "UCF101"}
     options = ["--data.dataset.annotations", "a"] if name in needed else []
-    where = "path" if name == "VideoCsv" else "root"
+    where = "path" if name in ("CVAT", "LabelStudio", "VideoCsv") else "root"
     config = parse("--data.dataset", name, f"--data.dataset.{where}", "x", *options)
     assert config.data.dataset.class_path == f"vidcls.datasets.{name}"
     assert str(config.data.dataset.init_args[where]) == "x"
@@ -96,7 +96,7 @@ def test_the_command_line_takes_the_short_name(name: str) -> None:
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
 def test_each_shipped_data_file_parses_and_can_be_pointed_elsewhere(file: Path) -> None:
-    where = "path" if file.stem == "video_csv" else "root"
+    where = "path" if file.stem in ("cvat", "label_studio", "video_csv") else "root"
     config = parse("--data", str(file), f"--data.dataset.{where}", "elsewhere")
     assert config.data.dataset.class_path.rpartition(".")[2] in CONCRETE
     assert str(config.data.dataset.init_args[where]) == "elsewhere"

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidcls.datasets import refold
+from vidcls.datasets.folds import revalidate
 from vidcls.errors import DatasetError
 from vidcls.types import VideoRecord
 from vidcls.video import LocalFile
@@ -118,3 +119,21 @@ def test_every_video_is_tested_once_and_no_group_is_in_two_parts(
         assert {r.label for r in cut if r.split == "train"} == {r.label for r in records}
         tested += [r.name for r in cut if r.split == "test"]
     assert sorted(tested) == sorted(r.name for r in records)
+
+
+def test_folds_of_validation_leave_the_test_as_it_is_and_validate_every_other_group_once() -> None:
+    cut = refold(PEOPLE, 3, 1)
+    tested = [r for r in cut if r.split == "test"]
+    validated: list[str | None] = []
+    for fold in range(3):
+        again = revalidate(cut, 3, fold)
+        assert [r.name for r in again] == [r.name for r in cut]
+        assert [r for r in again if r.split == "test"] == tested
+        of_val = {r.group for r in again if r.split == "val"}
+        assert not of_val & {r.group for r in again if r.split == "train"}
+        validated += sorted(of_val, key=str)
+    assert sorted(validated, key=str) == sorted({r.group for r in cut if r.split != "test"}, key=str)
+    with pytest.raises(ValueError, match="val_fold is 3"):
+        revalidate(cut, 3, 3)
+    with pytest.raises(DatasetError, match=r"lower --data\.val_folds"):
+        revalidate(cut, 7, 0)

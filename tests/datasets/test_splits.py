@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from vidcls.datasets import refold
 from vidcls.datasets.entries import Entry
-from vidcls.datasets.splits import choose_units, cut, cut_validation
+from vidcls.datasets.entry_table import EntryTable
+from vidcls.datasets.splits import cut, cut_validation
+from vidcls.datasets.unit_choice import choose_units
 from vidcls.errors import DatasetError
 from vidcls.types import VideoRecord
 from vidcls.video import LocalFile
@@ -31,7 +33,7 @@ def entries_of(rows: Rows) -> list[Entry]:
 def test_a_cut_keeps_groups_whole_and_something_of_every_class_to_train_on(
     rows: Rows, val: float, test: float, seed: int
 ) -> None:
-    entries = entries_of(rows)
+    entries = EntryTable.of(entries_of(rows))
     try:
         cut(entries, val_fraction=val, test_fraction=test, seed=seed, source="x")
     except DatasetError:
@@ -52,12 +54,13 @@ def test_validation_comes_from_training_alone(rows: Rows, seed: int) -> None:
     tested = {entry.unit for entry in entries[: len(entries) // 3]}
     for entry in entries:
         entry.split = "test" if entry.unit in tested else "train"
-    before = [entry.name for entry in entries if entry.split == "test"]
+    table = EntryTable.of(entries)
+    before = [entry.name for entry in table if entry.split == "test"]
     try:
-        cut_validation(entries, val_fraction=0.2, seed=seed, source="x")
+        cut_validation(table, val_fraction=0.2, seed=seed, source="x")
     except DatasetError:
         return
-    assert [entry.name for entry in entries if entry.split == "test"] == before
+    assert [entry.name for entry in table if entry.split == "test"] == before
 
 
 @settings(deadline=None)
@@ -104,7 +107,7 @@ def test_folds_test_every_video_once_and_never_split_a_group(rows: Rows, num_fol
 
 
 def test_the_cut_is_the_same_on_every_machine() -> None:
-    entries = entries_of([(label, None) for label in "aaaaabbbbb"])
+    entries = EntryTable.of(entries_of([(label, None) for label in "aaaaabbbbb"]))
     cut(entries, val_fraction=0.2, test_fraction=0.2, seed=0, source="x")
     cut_off = {entry.name: entry.split for entry in entries if entry.split != "train"}
     assert cut_off == {"0.mp4": "val", "1.mp4": "test", "7.mp4": "val", "9.mp4": "test"}
@@ -119,7 +122,7 @@ def test_one_huge_group_is_not_taken_where_a_small_one_will_do() -> None:
 
 @pytest.mark.parametrize(("val", "test", "part"), [(0.1, 0.1, "test"), (0.1, 0.0, "val")])
 def test_too_few_groups_for_a_part_is_an_error_that_names_the_part(val: float, test: float, part: str) -> None:
-    entries = entries_of([("a", "g"), ("b", "g")])
+    entries = EntryTable.of(entries_of([("a", "g"), ("b", "g")]))
     with pytest.raises(
         DatasetError, match=f"too few videos to cut a {part} split .*2 videos in 1 groups.*{part}_fraction to 0"
     ):

@@ -300,11 +300,11 @@ def test_a_column_called_set_without_splits_in_it_is_a_further_column(table: Cal
     [
         (
             ["path,label", "a0.mp4,a", "https://example.org/b.mp4,b"],
-            r"csv:3: https://example\.org/b\.mp4 is an address",
+            r"csv:3: https://example\.org/b\.mp4: is an address, .*add --allow-remote https to",
         ),
         (
             ["https://example.org/b.mp4 0"],
-            r"csv:1: https://example\.org/b\.mp4 is an address, and remote files are not",
+            r"csv:1: https://example\.org/b\.mp4: is an address, and none is read without permission",
         ),
         (["path,label", "C:\\videos\\a0.mp4,a"], r"csv:2: C:\\videos\\a0\.mp4 is a Windows path"),
         (["path,label", "C:/videos/a0.mp4,a"], r"csv:2: C:/videos/a0\.mp4 is a Windows path"),

@@ -38,6 +38,10 @@ def length_of_name(record):
 def number_of_worker(record):
     time.sleep(0.5)
     return worker_number()
+
+
+def key_of(record):
+    return os.environ.get("KEY_OF_A_TEST")
 """
 
 
@@ -145,3 +149,13 @@ def test_the_processes_end_with_this_one_however_it_ends(tmp_path: Path, number:
         with contextlib.suppress(ProcessLookupError):  # where the test fails, none is left behind
             os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode in (-number, 1)
+
+
+def test_workers_have_the_environment_of_now(
+    outcomes_of: Callable[..., dict[str, Outcome[int]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes_of([""])  # the server that starts them has begun
+    monkeypatch.setenv("KEY_OF_A_TEST", "new")
+    record = VideoRecord(source=LocalFile(Path("0")), label="", split="train", name="x")
+    jobs = importlib.import_module("jobs_of_a_test")
+    assert [outcome.result for outcome in LocalProcesses(1).each(jobs.key_of, [record])] == ["new"]

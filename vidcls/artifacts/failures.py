@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Container, Sequence
-from pathlib import Path
 
-from vidcls.files import printable, write_csv
+from vidcls.files import printable
+from vidcls.remote.places import Place
+from vidcls.remote.whole_files import open_text, remove_file, write_csv
 
 FAILURES_NAME = "failures.csv"
 Failures = Sequence[tuple[str, str]]
 
 
-def write_failures(root: Path, failures: Failures, *, done: Container[str] | None = None) -> list[tuple[str, str]]:
+def write_failures(root: Place, failures: Failures, *, done: Container[str] | None = None) -> list[tuple[str, str]]:
     """Write the name of each video that failed with the reason, in order of name; the file goes where there are none.
 
     Args:
@@ -32,14 +33,14 @@ def write_failures(root: Path, failures: Failures, *, done: Container[str] | Non
     if found:
         write_csv(path, [("name", "reason"), *found])
     else:
-        path.unlink(missing_ok=True)
+        remove_file(path)
     return found
 
 
-def read_failures(root: Path) -> list[tuple[str, str]]:
+def read_failures(root: Place) -> list[tuple[str, str]]:
     """What it says; nothing where it is not there or damaged, as the next run writes it again."""
     try:
-        with (root / FAILURES_NAME).open(newline="", encoding="utf-8") as file:
+        with open_text(root / FAILURES_NAME) as file:
             return [(row["name"], row["reason"]) for row in csv.DictReader(file)]
     except (OSError, ValueError, KeyError, csv.Error):
         return []

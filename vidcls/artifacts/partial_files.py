@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from vidcls.files import naming
+from vidcls.remote.places import Place, is_remote
+from vidcls.remote.whole_files import atomic_write
 
 PARTIAL_FOLDER = ".partial"
+OLD_SECONDS = 86_400.0  # after which a file of another machine is left over; a video takes minutes
 
 
 @contextmanager
-def complete_file(root: Path, path: Path) -> Iterator[Path]:
+def complete_file(root: Place, path: Place) -> Iterator[Path]:
     """A temporary path to write to; it takes the place of ``path`` when the block ends well, else it is removed.
 
-    It lies in ``.partial`` below root, where :func:`remove_partial_files` finds what a kill left.
+    It lies in ``.partial`` below root, where :func:`remove_partial_files` finds what a kill left; of a root at an
+    address in a temporary folder of this machine.
 
     Raises:
         OSError: it cannot be written; where the disk is full, the error names ``path``.
+        RemoteError: it cannot be sent to the address.
     """
+    if is_remote(root):
+        with atomic_write(path) as temporary:
+            temporary.unlink(missing_ok=True)  # callers make it themselves
+            yield temporary
+        return
+    assert not is_remote(path)
     partial = root / PARTIAL_FOLDER
     partial.mkdir(exist_ok=True)
     temporary = partial / f"{_owner_prefix()}{uuid4().hex}"
@@ -37,16 +49,32 @@ def complete_file(root: Path, path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def remove_partial_files(root: Path) -> None:
-    """Remove the unfinished files of processes of this machine that no longer run."""
+def remove_partial_files(root: Place) -> None:
+    """Remove the unfinished files of processes of this machine that no longer run, and old ones of other machines.
+
+    Whether a process of another machine runs cannot be told here; what it has not written to for a day it will not
+    finish.
+    """
+    if is_remote(root):
+        return
     partial = root / PARTIAL_FOLDER
     if not partial.is_dir():
         return
     host = socket.gethostname()
     for path in partial.iterdir():
         name, _, process_id = path.name.rpartition("-")[0].rpartition("-")
-        if name == host and process_id.isdigit() and not process_is_running(int(process_id)):
+        if not process_id.isdigit():
+            continue
+        try:
+            is_left = not process_is_running(int(process_id)) if name == host else _is_old(path)
+        except FileNotFoundError:  # it was finished meanwhile
+            continue
+        if is_left:
             path.unlink(missing_ok=True)
+
+
+def _is_old(path: Path) -> bool:
+    return time.time() - path.stat().st_mtime > OLD_SECONDS
 
 
 def process_is_running(process_id: int) -> bool:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from vidcls.errors import DatasetError
 
+if TYPE_CHECKING:
+    from vidcls.remote.places import Place
 
-def path_inside(root: Path, name: str, suffix: str = "") -> Path:
+AnyPlace = TypeVar("AnyPlace", bound="Place")
+
+
+def path_inside(root: AnyPlace, name: str, suffix: str = "") -> AnyPlace:
     """The file of a record's name below root.
 
     Raises:
@@ -18,17 +24,17 @@ def path_inside(root: Path, name: str, suffix: str = "") -> Path:
         raise DatasetError(
             f"the video name {name!r} leads out of the folder {root}: names must be relative, without .."
         )
-    return root / (name + suffix)
+    return cast("AnyPlace", root / (name + suffix))
 
 
-def place_inside(root: Path, name: str, suffix: str = "") -> Path:
+def place_inside(root: AnyPlace, name: str, suffix: str = "") -> AnyPlace:
     """The same for a file that is to be written: links in the folders below root are followed, and must stay in it.
 
     Raises:
         DatasetError: the name leads out of root, or a link does.
     """
     place = path_inside(root, name, suffix)
-    if not place.parent.resolve().is_relative_to(root.resolve()):
+    if isinstance(place, Path) and isinstance(root, Path) and not place.parent.resolve().is_relative_to(root.resolve()):
         raise DatasetError(
             f"{place.parent}: is a link that leads out of {root}, and nothing is written there: remove the link"
         )

@@ -21,6 +21,7 @@ from typing import Self
 
 from vidcls.errors import ConfigurationError, FolderInUseError
 from vidcls.folder_lock import FolderLock
+from vidcls.remote.places import Place
 from vidcls.shard import WHOLE, Shard
 
 SHARDS_FOLDER = ".shards"
@@ -96,7 +97,7 @@ class Writers:
         """The other shards that are at work now, such as ``1-of-3``; to be asked while merging."""
         return [name for name in self._locked_names() if name != self._name and self._is_held(name)]
 
-    def own_file(self, name: str) -> Path:
+    def own_file(self, name: str) -> Place:
         """Where this shard writes what will become part of the file of that name in the folder, or that file."""
         return self.root / name if self.shard.is_whole else self._folder / f"{self._name}.{name}"
 

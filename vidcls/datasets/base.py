@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidcls.datasets.checks import (
     Faults,
@@ -18,10 +18,15 @@ from vidcls.datasets.checks import (
     check_not_empty,
 )
 from vidcls.datasets.entries import Entry
+from vidcls.datasets.entry_table import EntryTable
+from vidcls.datasets.record_facts import class_counts, in_split
+from vidcls.datasets.records import as_table
 from vidcls.datasets.splits import cut, cut_validation
 from vidcls.errors import DatasetError
 from vidcls.types import SPLITS, Split, VideoRecord
-from vidcls.video.source import source_of
+
+if TYPE_CHECKING:
+    from vidcls.remote.places import Place
 
 
 class UnsoundDatasetError(DatasetError):
@@ -52,39 +57,40 @@ class VideoDataset(ABC):
     Attributes:
         root: the folder that record names are relative to.
         class_names: sorted; the index of a name is its class index.
-        records: every video once, in an order that depends on the data only.
+        records: every video once, in an order that depends on the data only; a sequence that makes each record when
+            it is asked for.
         source: what to call the data set in messages: its folder, or the list that it was read from.
         notes: what a reader should know of how the data was understood, a line each; often none.
     """
 
-    root: Path
+    root: Place
     class_names: list[str]
-    records: list[VideoRecord]
+    records: Sequence[VideoRecord]
     source: str = ""
     notes: Sequence[str] = ()
 
     @abstractmethod
     def __init__(
         self,
-        root: Path,
-        records: list[VideoRecord],
+        root: Place,
+        records: Sequence[VideoRecord],
         *,
         source: str | None = None,
         notes: Sequence[str] = (),
         faults: Faults | None = None,
     ) -> None:
         self.root = root
-        self.records = records
+        self.records = as_table(records)
         self.source = str(root) if source is None else source
         self.notes = tuple(notes)
-        self.class_names = sorted({name for record in records for name in record.classes})
+        self.class_names = sorted(class_counts(self.records))
         if faults is not None and faults.found:
             raise UnsoundDatasetError(self, faults.found)
 
     def prepare(self) -> None:  # noqa: B027 - most data sets lie ready on disk
         """Write what must exist before the first video is read; does nothing where the files already exist."""
 
-    def split(self, name: Split) -> list[VideoRecord]:
+    def split(self, name: Split) -> Sequence[VideoRecord]:
         """The records of one split, in order.
 
         Raises:
@@ -92,11 +98,11 @@ class VideoDataset(ABC):
         """
         if name not in SPLITS:
             raise ValueError(f"unknown split {name!r}: expected one of {', '.join(SPLITS)}")
-        return [record for record in self.records if record.split == name]
+        return in_split(self.records, name)
 
 
 def checked_records(
-    entries: Sequence[Entry],
+    entries: Iterable[Entry],
     *,
     source: str,
     val_fraction: float,
@@ -105,14 +111,14 @@ def checked_records(
     official_groups: bool = False,
     files_exist: bool = False,
     faults: Faults | None = None,
-) -> list[VideoRecord]:
+) -> Sequence[VideoRecord]:
     """Check the entries, cut the splits that are missing, and return them as records, in the same order.
 
     Where no entry has a split, all three are cut; where there is no validation, it is cut from the training split,
     never from test.
 
     Args:
-        entries: every video of the data set.
+        entries: every video of the data set, one by one or as a table.
         source: what to call the data set in messages: its annotation or its folder.
         val_fraction: share of the videos for validation, where it is cut.
         test_fraction: share of the videos for testing, where no split is given at all.
@@ -125,6 +131,7 @@ def checked_records(
         DatasetError: the data set is empty, or contradicts itself or its files.
     """
     noted = nullcontext if faults is None else faults.noted
+    entries = EntryTable.of(entries)
     with noted():
         check_not_empty(entries, source)
     check_label_text(entries)
@@ -135,7 +142,7 @@ def checked_records(
             check_files(entries)
     with noted():
         check_groups(entries, official=official_groups)
-    given = {entry.split for entry in entries}
+    given = entries.given_splits
     with noted():
         if given == {None}:
             cut(entries, val_fraction=val_fraction, test_fraction=test_fraction, seed=seed, source=source)
@@ -143,7 +150,7 @@ def checked_records(
             cut_validation(entries, val_fraction=val_fraction, seed=seed, source=source)
     with noted():
         check_labels(entries, source)
-    return [_record(entry) for entry in entries]
+    return entries.records()
 
 
 @contextmanager
@@ -156,16 +163,3 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _record(entry: Entry) -> VideoRecord:
-    assert entry.split is not None, entry
-    return VideoRecord(
-        source=source_of(entry.path),
-        label=entry.label,
-        split=entry.split,
-        name=entry.name,
-        group=entry.group,
-        extra=entry.extra,
-        several=entry.several,
-    )

@@ -7,11 +7,15 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidcls.datasets.text_table import check_unicode, read_text
-from vidcls.errors import DatasetError, MissingDataError
+from vidcls.remote import is_address, shown
 from vidcls.types import Split
+from vidcls.video_part import VideoPart
+
+if TYPE_CHECKING:
+    from vidcls.remote.places import Place
 
 
 @dataclass(slots=True)
@@ -21,13 +25,14 @@ class Entry:
     Args:
         path: the file, absolute and without ``..``.
         label: the class name, or the text that names several classes.
-        name: what the video will be called, see `name_inside`.
+        name: what the whole video will be called, see `name_inside`.
         split: the split it is listed in; None where it is still to be cut.
         group: what must stay together in one split; None where nothing is known.
         source: the annotation that lists it; empty where a folder does.
         line: line number in that annotation, from 1.
         extra: further columns.
         several: the classes of a video that has another number of them than one; None where ``label`` is its class.
+        part: from when to when of the video it lasts; None for the whole video.
     """
 
     path: str
@@ -39,6 +44,7 @@ class Entry:
     line: int = 0
     extra: Mapping[str, str] = field(default_factory=dict)
     several: tuple[str, ...] | None = None
+    part: VideoPart | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -60,36 +66,27 @@ def name_inside(path: str, root: str) -> str:
     """The path relative to ``root``, with forward slashes; never absolute, never with ``..``.
 
     A file outside ``root`` is called ``outside/<digest>/<file name>``; the digest is that of its path relative to
-    ``root``, so the name stays the same when annotations and videos move together.
+    ``root``, so the name stays the same when annotations and videos move together; of an address, that of itself.
     """
-    inside = root if root.endswith(os.sep) else root + os.sep  # strings: 300,000 Paths would take seconds
+    slash = "/" if is_address(root) else os.sep
+    inside = root if root.endswith(slash) else root + slash  # strings: 300,000 Paths would take seconds
     if path.startswith(inside):
-        return path[len(inside) :].replace(os.sep, "/")
-    try:
-        relative = os.path.relpath(path, root)
-    except ValueError:  # another drive
-        relative = path
+        return path[len(inside) :].replace(slash, "/")
+    if is_address(path):
+        relative = shown(path)
+        path = relative.partition("?")[0]
+    else:
+        try:
+            relative = os.path.relpath(path, root)
+        except ValueError:  # another drive
+            relative = path
     digest = hashlib.blake2b(
         relative.replace(os.sep, "/").encode("utf-8", "surrogateescape"), digest_size=8
     ).hexdigest()
     return f"outside/{digest}/{os.path.basename(path)}"  # noqa: PTH119
 
 
-def existing_folder(folder: Path | str, *, what: str) -> Path:
-    """``folder`` as an absolute path.
-
-    Raises:
-        DatasetError: it does not exist or is not a folder; ``what`` says what it was wanted for.
-    """
-    absolute = Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100 - links in a user's path stay as written
-    if not absolute.is_dir():
-        found = "is a file" if absolute.exists() else "does not exist"
-        kind = DatasetError if absolute.exists() else MissingDataError
-        raise kind(f"{what}: expected a folder, but {absolute} {found}; check the path")
-    return absolute
-
-
-def read_lines(file: Path) -> list[tuple[int, str]]:
+def read_lines(file: Place) -> list[tuple[int, str]]:
     """The lines of a text file that are not blank, stripped, each with its line number from 1.
 
     Raises:

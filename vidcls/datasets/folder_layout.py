@@ -6,13 +6,17 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidcls.datasets.checks import Faults, first_few
+from vidcls.datasets.places import videos_directly_in, visible_folders
 from vidcls.datasets.split_words import splits_of
 from vidcls.datasets.written_folder import is_written
 from vidcls.errors import DatasetError
 from vidcls.types import SPLITS, Split
-from vidcls.video_files import videos_directly_in, visible_folders
+
+if TYPE_CHECKING:
+    from vidcls.remote.places import Place
 
 _SYNTHETIC = re.compile("[0-9a-f]{16}")  # the folders of `MovingShapes`
 CLASSES_HINT = "--data.dataset.classes names the folders that are classes"
@@ -33,7 +37,7 @@ class ClassFolder:
     split: Split | None
 
 
-def class_folders(root: Path, classes: Collection[str] | None, faults: Faults) -> tuple[list[ClassFolder], list[str]]:
+def class_folders(root: Place, classes: Collection[str] | None, faults: Faults) -> tuple[list[ClassFolder], list[str]]:
     """The class folders, in order, and a line for each thing that another reader might have taken otherwise.
 
     Args:
@@ -47,7 +51,7 @@ def class_folders(root: Path, classes: Collection[str] | None, faults: Faults) -
     """
     folders = visible_folders(root)
     for name in folders:
-        if _SYNTHETIC.fullmatch(name) and is_written(root / name):
+        if isinstance(root, Path) and _SYNTHETIC.fullmatch(name) and is_written(root / name):
             raise DatasetError(
                 f"{root / name} holds synthetic videos that vidcls wrote (MovingShapes), and is not a class; remove "
                 "that folder"
@@ -87,7 +91,7 @@ def class_folders(root: Path, classes: Collection[str] | None, faults: Faults) -
     return [ClassFolder(label, label, None) for label in labels], notes
 
 
-def _check_splits(root: Path, names: Collection[str]) -> None:
+def _check_splits(root: Place, names: Collection[str]) -> None:
     splits = splits_of(names)
     if "train" not in splits.values():
         raise DatasetError(f"{root} holds {', '.join(splits)} but no train; add the folder train, or pass its parent")
@@ -96,7 +100,7 @@ def _check_splits(root: Path, names: Collection[str]) -> None:
         raise DatasetError(f"{root} holds one split twice: {', '.join(twice)}; join the folders, or keep one of them")
 
 
-def _taken_for_classes(root: Path, splits: dict[str, Split], folders: Sequence[str]) -> list[str]:
+def _taken_for_classes(root: Place, splits: dict[str, Split], folders: Sequence[str]) -> list[str]:
     """A line where one folder has the name of a split but is a class like those beside it; more are refused."""
     if not splits:
         return []
@@ -116,7 +120,7 @@ def _as_parts(splits: dict[str, Split]) -> list[str]:
     return ["folders used as splits: " + ", ".join(f"{name} as {split}" for name, split in ordered)]
 
 
-def _splits_inside(folder: Path) -> dict[str, Split]:
+def _splits_inside(folder: Place) -> dict[str, Split]:
     """The splits in a class folder; empty unless it holds those and nothing else."""
     inner = visible_folders(folder)
     if not inner or videos_directly_in(folder):
@@ -125,7 +129,7 @@ def _splits_inside(folder: Path) -> dict[str, Split]:
     return splits if len(splits) == len(inner) else {}
 
 
-def _chosen(part: Path, classes: Collection[str] | None, *, is_needed: bool = True) -> list[str]:
+def _chosen(part: Place, classes: Collection[str] | None, *, is_needed: bool = True) -> list[str]:
     """The class folders in a split, those asked for where some are."""
     folders = visible_folders(part)
     if classes is None:
@@ -138,7 +142,7 @@ def _chosen(part: Path, classes: Collection[str] | None, *, is_needed: bool = Tr
     return [name for name in folders if name in classes]
 
 
-def _refuse_loose_videos(folder: Path, faults: Faults, *, hint: str = "") -> None:
+def _refuse_loose_videos(folder: Place, faults: Faults, *, hint: str = "") -> None:
     loose = videos_directly_in(folder)
     if loose:
         with faults.noted():

@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from vidcls.datasets.checks import first_few
-from vidcls.datasets.splits import choose_units, class_units
+from vidcls.datasets.records import RecordTable
+from vidcls.datasets.unit_choice import choose_units, class_units
 from vidcls.errors import DatasetError
 from vidcls.types import Split, VideoRecord
 
@@ -19,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 def refold(
     records: Sequence[VideoRecord], num_folds: int, fold: int, *, seed: int = 0, val_fraction: float = 0.15
-) -> list[VideoRecord]:
+) -> Sequence[VideoRecord]:
     """All records, in their order, with new splits: fold ``fold`` is test, some of the rest val, what is left train.
 
     The splits that the records had are pooled and forgotten. Groups stay whole and classes are spread as evenly as
@@ -69,16 +70,53 @@ def refold(
         )
         if lacking:
             _log.warning("fold %d of %d: the %s split has no video of: %s", fold, num_folds, wanted, first_few(lacking))
+    if isinstance(records, RecordTable):
+        return records.of_splits(splits)
     return [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
 
 
-def _test_units(labels: list[str], units: list[str], num_folds: int, seed: int) -> list[set[str]]:
+def revalidate(records: Sequence[VideoRecord], num_folds: int, fold: int, *, seed: int = 0) -> Sequence[VideoRecord]:
+    """All records, in their order, with train and val cut again: fold ``fold`` of both together is val, the rest train.
+
+    The test split stays as it is and has no part in the cut, so that settings can be chosen by cross-validation and the
+    test be run once. Groups stay whole, as in :func:`refold`.
+
+    Args:
+        records: of a whole data set.
+        num_folds: how many folds; every video but those of the test is validated on in exactly one of them.
+        fold: which of them is the validation split, 0 to ``num_folds - 1``.
+        seed: of the cut.
+
+    Raises:
+        ValueError: ``fold`` is not one of the folds, or there are fewer than two.
+        DatasetError: there are fewer groups than folds, or a class has no training video left.
+    """
+    if num_folds < 2 or not 0 <= fold < num_folds:
+        raise ValueError(f"val_fold is {fold} of val_folds {num_folds}: expected 0 to val_folds - 1, of at least 2")
+    places = [place for place, record in enumerate(records) if record.split != "test"]
+    pool = [records[place] for place in places]
+    units = [f"group/{r.group}" if r.group is not None else f"video/{r.name}" for r in pool]
+    val = _test_units([record.label for record in pool], units, num_folds, seed, option="--data.val_folds")[fold]
+    names = {name for record in pool for name in record.classes}
+    trained = {name for record, unit in zip(pool, units, strict=True) if unit not in val for name in record.classes}
+    _check_trained(names - trained, f"validation fold {fold} of {num_folds}")
+    splits: list[Split] = [record.split for record in records]
+    for place, unit in zip(places, units, strict=True):
+        splits[place] = "val" if unit in val else "train"
+    if isinstance(records, RecordTable):
+        return records.of_splits(splits)
+    return [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
+
+
+def _test_units(
+    labels: list[str], units: list[str], num_folds: int, seed: int, *, option: str = "--data.num_folds"
+) -> list[set[str]]:
     """The units of each fold's test split; together all units, each once."""
     names = sorted(set(units))
     if len(names) < num_folds:
         raise DatasetError(
             f"{num_folds} folds need at least {num_folds} groups, found {len(names)}: {first_few(_plain(names))}; "
-            "lower --data.num_folds"
+            f"lower {option}"
         )
     if len(names) == num_folds:
         return [{name} for name in names]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Literal
+from os import PathLike
+from typing import TYPE_CHECKING, Literal
 
 from vidcls.datasets.base import VideoDataset, checked_records
 from vidcls.datasets.checks import Faults
-from vidcls.datasets.entries import Entry, existing_folder, read_lines
+from vidcls.datasets.entries import Entry, read_lines
+from vidcls.datasets.places import existing_folder, files_in, joined
 from vidcls.datasets.splits import check_fractions
 from vidcls.errors import DatasetError
 from vidcls.types import Split
+
+if TYPE_CHECKING:
+    from vidcls.remote.places import Place
 
 _TAGS = re.compile(
     r"_[hulf]_(?:cm|nm)_np\d+_(?:fr|ba|le|ri)_(?:goo|med|bad)_\d+$"
@@ -42,12 +46,18 @@ class HMDB51(VideoDataset):
     """
 
     def __init__(
-        self, root: Path, annotations: Path, *, fold: Literal[1, 2, 3] = 1, val_fraction: float = 0.1, seed: int = 0
+        self,
+        root: str | PathLike[str],
+        annotations: str | PathLike[str],
+        *,
+        fold: Literal[1, 2, 3] = 1,
+        val_fraction: float = 0.1,
+        seed: int = 0,
     ) -> None:
         check_fractions(val_fraction)
         folder = existing_folder(root, what="folder of the videos")
         lists = existing_folder(annotations, what="folder of the split files")
-        files = sorted(lists.glob(f"*_test_split{fold}.txt"))
+        files = files_in(lists, f"*_test_split{fold}.txt")
         if not files:
             raise DatasetError(
                 f"no split file in {lists}: expected <class>_test_split{fold}.txt for every class; check the path"
@@ -60,7 +70,7 @@ class HMDB51(VideoDataset):
         super().__init__(folder, records, faults=faults)
 
 
-def _entries(root: Path, file: Path, fold: int) -> Iterator[Entry]:
+def _entries(root: Place, file: Place, fold: int) -> Iterator[Entry]:
     label = file.name.removesuffix(f"_test_split{fold}.txt")
     for line, text in read_lines(file):
         file_name, _, code = text.rpartition(" ")
@@ -70,4 +80,4 @@ def _entries(root: Path, file: Path, fold: int) -> Iterator[Entry]:
         if split is not None:
             group = f"{label}/{_TAGS.sub('', file_name.strip().rpartition('.')[0])}"
             name = f"{label}/{file_name.strip()}"
-            yield Entry(f"{root}/{name}", label, name, split, group, str(file), line)
+            yield Entry(joined(root, name), label, name, split, group, str(file), line)

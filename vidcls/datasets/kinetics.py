@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal
+from os import PathLike
+from typing import TYPE_CHECKING, Literal
 
 from vidcls.datasets.base import VideoDataset, checked_records
 from vidcls.datasets.checks import Faults, first_few
-from vidcls.datasets.entries import Entry, existing_folder
+from vidcls.datasets.entries import Entry
 from vidcls.datasets.kinetics_lists import clips_in, lists_by_split, split_in
+from vidcls.datasets.places import existing_folder, is_folder, joined, videos_directly_in, visible_folders
 from vidcls.datasets.splits import check_fractions
 from vidcls.errors import DatasetError
 from vidcls.types import SPLITS, Split
-from vidcls.video_files import is_video, visible_folders
+
+if TYPE_CHECKING:
+    from vidcls.remote.places import Place
 
 _log = logging.getLogger(__name__)
 
@@ -47,8 +50,8 @@ class Kinetics(VideoDataset):
 
     def __init__(
         self,
-        root: Path,
-        annotations: Path,
+        root: str | PathLike[str],
+        annotations: str | PathLike[str],
         *,
         missing: Literal["error", "skip"] = "error",
         val_fraction: float = 0.05,
@@ -97,7 +100,7 @@ class Kinetics(VideoDataset):
         super().__init__(folder, records, faults=faults)
 
 
-def _entries(root: Path, file: Path, split: Split, absent: list[str], looked_in: dict[str, None]) -> list[Entry]:
+def _entries(root: Place, file: Place, split: Split, absent: list[str], looked_in: dict[str, None]) -> list[Entry]:
     folders = _folders(root, split)
     clips = _Clips(folders)
     entries: list[Entry] = []
@@ -107,12 +110,12 @@ def _entries(root: Path, file: Path, split: Split, absent: list[str], looked_in:
             absent.append(f"{file}:{clip.line} -> {clip.stem}")
             looked_in.update((f"{folder.name}/" if folder != root else "./", None) for folder in folders)
         else:
-            name = path[len(str(root)) + 1 :].replace(os.sep, "/")
+            name = path[len(joined(root, "")) :].replace(os.sep, "/")
             entries.append(Entry(path, clip.label, name, split, clip.youtube_id, str(file), clip.line))
     return entries
 
 
-def _folders(root: Path, split: Split) -> list[Path]:
+def _folders(root: Place, split: Split) -> list[Place]:
     """The folders with a name for the split, the plainest first; the root itself where there is none."""
     names = [name for name in visible_folders(root) if split_in(name) == split]
     return [root / name for name in sorted(names, key=lambda name: (len(name), name))] or [root]
@@ -121,9 +124,9 @@ def _folders(root: Path, split: Split) -> list[Path]:
 class _Clips:
     """Finds clips by class and file name without suffix; lists each folder once."""
 
-    def __init__(self, parts: Sequence[Path]) -> None:
+    def __init__(self, parts: Sequence[Place]) -> None:
         self._parts = parts
-        self._listings: dict[Path, dict[str, str]] = {}
+        self._listings: dict[Place, dict[str, str]] = {}
 
     def find(self, label: str, stem: str) -> str | None:
         for part in self._parts:
@@ -132,13 +135,9 @@ class _Clips:
                     return listing[stem]
         return None
 
-    def _listing(self, folder: Path) -> dict[str, str]:
+    def _listing(self, folder: Place) -> dict[str, str]:
         if folder not in self._listings:
-            found: dict[str, str] = {}
-            if folder.is_dir():
-                with os.scandir(folder) as items:
-                    found = {
-                        Path(item.name).stem: item.path for item in items if is_video(item.name) and item.is_file()
-                    }
+            names = videos_directly_in(folder) if is_folder(folder) else []
+            found = {name.rpartition(".")[0]: joined(folder, name) for name in names}
             self._listings[folder] = found
         return self._listings[folder]

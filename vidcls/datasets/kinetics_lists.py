@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidcls.datasets.checks import first_few
 from vidcls.datasets.entries import read_lines
+from vidcls.datasets.places import files_in
 from vidcls.datasets.split_words import splits_of
 from vidcls.datasets.text_table import read_csv
 from vidcls.errors import DatasetError
 from vidcls.types import Split
+
+if TYPE_CHECKING:
+    from vidcls.remote.places import Place
 
 _WORD = re.compile(r"(?<![a-z])(training|train|validation|validate|valid|val|testing|test)(?![a-z])")
 _SECONDS = re.compile(r"_\d{6}_\d{6}$")
@@ -41,7 +45,7 @@ def split_in(name: str) -> Split | None:
     return splits_of([words[-1]])[words[-1]] if words else None
 
 
-def lists_by_split(folder: Path) -> dict[Split, Path]:
+def lists_by_split(folder: Place) -> dict[Split, Place]:
     """The official csv files; where there is none to train on, MMAction2's lists.
 
     Raises:
@@ -49,8 +53,8 @@ def lists_by_split(folder: Path) -> dict[Split, Path]:
     """
     patterns = ("*.csv", "*list*.txt")
     for pattern in patterns:
-        files: dict[Split, Path] = {}
-        for file in sorted(folder.glob(pattern)):
+        files: dict[Split, Place] = {}
+        for file in files_in(folder, pattern):
             split = split_in(file.stem)
             if split is None or "rawframes" in file.stem:
                 continue
@@ -59,14 +63,14 @@ def lists_by_split(folder: Path) -> dict[Split, Path]:
             files[split] = file
         if "train" in files:
             return files
-    found = first_few(sorted(path.name for path in folder.iterdir())) or "nothing"
+    found = first_few(path.name for path in files_in(folder, "*")) or "nothing"
     raise DatasetError(
         f"no training list in {folder}: looked for *train*.csv, as train.csv or kinetics_train.csv, and "
         f"*train*list*.txt, as kinetics400_train_list_videos.txt; found {found}; check the path"
     )
 
 
-def clips_in(file: Path, split: Split) -> Iterator[ListedClip]:
+def clips_in(file: Place, split: Split) -> Iterator[ListedClip]:
     """The clips of one list, in order; none where it is that of a test without labels.
 
     Raises:
@@ -75,7 +79,7 @@ def clips_in(file: Path, split: Split) -> Iterator[ListedClip]:
     return _of_csv(file, split) if file.suffix.lower() == ".csv" else _of_mmaction(file)
 
 
-def _of_csv(file: Path, split: Split) -> Iterator[ListedClip]:
+def _of_csv(file: Place, split: Split) -> Iterator[ListedClip]:
     rows = read_csv(file)
     _, header = next(rows, (1, []))
     needed = ("youtube_id", "time_start", "time_end")
@@ -97,7 +101,7 @@ def _of_csv(file: Path, split: Split) -> Iterator[ListedClip]:
         yield ListedClip(label, stem, youtube_id, line)
 
 
-def _of_mmaction(file: Path) -> Iterator[ListedClip]:
+def _of_mmaction(file: Place) -> Iterator[ListedClip]:
     """Lines such as ``air_drumming/0347ZoDXyP0_000095_000105.mp4 3``: the folder is the class."""
     number_of: dict[str, str] = {}
     for line, text in read_lines(file):

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from vidcls.datasets.checks import first_few
+from vidcls.datasets.class_columns import take_classes, take_intervals
+from vidcls.datasets.list_layout import CellsOf, Layout, cells_of_text
+from vidcls.datasets.part_columns import PART_COLUMNS, UNITS
 from vidcls.datasets.split_words import splits_of
 from vidcls.datasets.text_table import COMMA, LAST_BLANK, SEPARATORS, rows
 from vidcls.errors import DatasetError
-from vidcls.video_files import is_address, is_video
+from vidcls.remote import is_address
+from vidcls.video_files import is_video
 
-KNOWN_COLUMNS = ("path", "label", "split", "group")
+if TYPE_CHECKING:
+    from vidcls.remote.places import Place
+
+KNOWN_COLUMNS = ("path", "label", "split", "group", *PART_COLUMNS)
 # What others call these; a column of the very name counts more. Names of splits are checked by what is below them.
 _ALIASES = {
     "path": (
@@ -26,41 +32,16 @@ _ALIASES = {
     ),
     "split": ("subset", "partition", "set", "part"),
 }  # fmt: skip
-_NAMES = frozenset({*KNOWN_COLUMNS, *(alias for aliases in _ALIASES.values() for alias in aliases)})
+_NAMES = frozenset({*KNOWN_COLUMNS[:4], *(alias for aliases in _ALIASES.values() for alias in aliases)})
 HINT = "add a header such as path,label,split, or name the columns: --data.dataset.columns '{path: 0, label: 2}'"
+NAMES_HINT = "name the columns: --data.dataset.columns '{path: NAME, label: NAME}'"
 
 Columns = Mapping[str, str | int]
 
 
-@dataclass(slots=True)
-class Layout:
-    """How a list is to be read.
-
-    Args:
-        separator: one of `SEPARATORS`.
-        num_skipped: lines before the first row: comments.
-        has_header: whether the first row names the columns.
-        columns: which of `KNOWN_COLUMNS` stands at which position.
-        extra: the other columns of a header, by name.
-        notes: what was understood that is not the plain form, a line each.
-    """
-
-    separator: str
-    num_skipped: int
-    has_header: bool
-    columns: dict[str, int]
-    extra: dict[str, int] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    def rows(self, text: str, file: Path) -> Iterator[tuple[int, list[str]]]:
-        """The rows with videos."""
-        found = rows(text, file, self.separator, num_skipped=self.num_skipped)
-        if self.has_header:
-            next(found)
-        return found
-
-
-def layout_of(text: str, file: Path, root: str, wanted: Columns | None = None) -> Layout:
+def layout_of(
+    text: str, file: Place, root: str, wanted: Columns | None = None, *, cells_of: CellsOf | None = None
+) -> Layout:
     """How the list is to be read.
 
     Args:
@@ -68,11 +49,13 @@ def layout_of(text: str, file: Path, root: str, wanted: Columns | None = None) -
         file: its path.
         root: the folder that paths are relative to.
         wanted: the columns by name, or by position from 0 where there is no header; those left out are found by name.
+        cells_of: the different cells of a column; by default those of the text, which must then be whole.
 
     Raises:
         DatasetError: there are no columns path and label, or they could be several.
     """
     _check_wanted(wanted or {})
+    cells_of = cells_of or cells_of_text(text, file)
     num_skipped, declared = _lines_before(text)
     separators = [declared] if declared else [each for each in SEPARATORS if each != LAST_BLANK]
     firsts: dict[str, tuple[int, list[str]]] = {}
@@ -88,24 +71,53 @@ def layout_of(text: str, file: Path, root: str, wanted: Columns | None = None) -
         at, extra = _named(header, wanted or {}, f"{file}:{line}")
         if "path" in at and "label" in at:
             layout = Layout(separator, num_skipped, True, at, extra)
-            _take_split(layout, text, file)
+            take_intervals(layout, _uncommented(header), cells_of)
+            _take_split(layout, header, cells_of)
+            layout.notes += _note(layout, header)
+            return layout
+    for separator, (line, header) in firsts.items():
+        layout = Layout(separator, num_skipped, True, _named(header, wanted or {}, f"{file}:{line}")[0])
+        if take_classes(layout, _uncommented(header), wanted or {}, f"{file}:{line}", cells_of):
+            _take_split(layout, header, cells_of)
             layout.notes += _note(layout, header)
             return layout
     for separator in (*firsts, LAST_BLANK):
         line, cells = firsts.get(separator) or _first_row(text, file, separator, num_skipped)
         if len(cells) >= 2 and (_by_position(wanted) or _is_path(cells[0], root)):
             layout = Layout(separator, num_skipped, False, {})
-            layout.columns = _by_position(wanted) or _guessed(layout, text, file, len(cells))
+            layout.columns = _by_position(wanted) or _guessed(layout, file, len(cells), cells_of)
             if max(layout.columns.values()) >= len(cells):
                 continue
             layout.notes += _note(layout, [])
             return layout
     candidates = [(_named(header, wanted or {}, f"{file}:{line}")[0], line, header) for line, header in firsts.values()]
     at, line, header = max(candidates, key=lambda candidate: len(candidate[0]))
-    absent = [str((wanted or {}).get(name, name)) for name in ("path", "label") if name not in at]
-    raise DatasetError(
-        f"{file}:{line}: no column {' or '.join(absent)}; found {first_few(header) or 'nothing'}; {HINT}"
-    )
+    raise _without_columns(at, wanted or {}, f"{file}:{line}", header)
+
+
+def named_layout(header: list[str], file: Place | str, wanted: Columns | None, cells_of: CellsOf) -> Layout:
+    """How a table is to be read whose columns have names.
+
+    Raises:
+        DatasetError: there are no columns path and label, or they could be several.
+    """
+    _check_wanted(wanted or {})
+    if _by_position(wanted):
+        raise DatasetError(f"{file}: its columns have names ({first_few(header)}), not positions: name them in columns")
+    at, extra = _named(header, wanted or {}, str(file))
+    layout = Layout(COMMA, 0, True, at, extra)
+    if not {"path", "label"} <= at.keys() and not take_classes(layout, header, wanted or {}, str(file), cells_of):
+        raise _without_columns(at, wanted or {}, str(file), header, NAMES_HINT)
+    _take_split(layout, header, cells_of)
+    layout.notes += _note(layout, header)
+    return layout
+
+
+def _without_columns(
+    at: Mapping[str, int], wanted: Columns, place: str, header: list[str], hint: str = HINT
+) -> DatasetError:
+    absent = [str(wanted.get(name, name)) for name in ("path", "label") if name not in at]
+    return DatasetError(f"{place}: no column {' or '.join(absent)}; found {first_few(header) or 'nothing'}; {hint}")
 
 
 def _check_wanted(wanted: Columns) -> None:
@@ -140,7 +152,7 @@ def _lines_before(text: str) -> tuple[int, str | None]:
     return number, None
 
 
-def _first_row(text: str, file: Path, separator: str, num_skipped: int) -> tuple[int, list[str]]:
+def _first_row(text: str, file: Place, separator: str, num_skipped: int) -> tuple[int, list[str]]:
     return next(rows(text, file, separator, num_skipped=num_skipped), (num_skipped + 1, []))
 
 
@@ -170,11 +182,28 @@ def _named(header: list[str], wanted: Columns, place: str) -> tuple[dict[str, in
             )
         if at:
             found[column] = at[0]
+    _take_parts(found, wanted, place)
     if "path" not in found or "label" not in found:
         return found, {}
     if len({*names}) < len(names):
         raise DatasetError(f"{place}: two columns of the same name among {', '.join(header)}; rename one")
     return found, {name: k for k, name in enumerate(names) if k not in found.values()}
+
+
+def _take_parts(found: dict[str, int], wanted: Columns, place: str) -> None:
+    """Parts need both columns of a unit, and are taken in seconds where both units are there; others are left alone."""
+    for unit, (start, end) in UNITS.items():
+        present = found.keys() & {start, end}
+        is_second = unit == "frames" and "start" in found
+        if len(present) == 2 and not is_second:
+            continue
+        if asked := sorted(present & wanted.keys()):
+            raise DatasetError(
+                f"{place}: columns: {asked[0]} is named, but "
+                + ("parts are in seconds, too: name one unit" if is_second else f"a part needs {start} and {end}")
+            )
+        for name in present:
+            del found[name]
 
 
 def _uncommented(header: list[str]) -> list[str]:
@@ -186,18 +215,17 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s-]+", "_", name.lower())
 
 
-def _take_split(layout: Layout, text: str, file: Path) -> None:
+def _take_split(layout: Layout, header: list[str], cells_of: CellsOf) -> None:
     """A column such as ``subset`` is the split where it holds names of splits, and a further column otherwise."""
     at = layout.columns.get("split")
     if at is None:
         return
-    header = _first_row(text, file, layout.separator, layout.num_skipped)[1]
-    if _plain(header[at]) in _ALIASES["split"] and not _all_cells(layout, text, file, at, _names_splits):
+    if _plain(header[at]) in _ALIASES["split"] and not _names_splits(cells_of(layout, at)):
         del layout.columns["split"]
         layout.extra[header[at]] = at
 
 
-def _guessed(layout: Layout, text: str, file: Path, num_cells: int) -> dict[str, int]:
+def _guessed(layout: Layout, file: Place, num_cells: int, cells_of: CellsOf) -> dict[str, int]:
     """The columns of a list without a header, by the forms that are in use.
 
     ``path label`` (SlowFast, PyTorchVideo, VideoMAE), ``path num_frames label`` (TSN, MMAction2, VideoMAE) and
@@ -205,18 +233,14 @@ def _guessed(layout: Layout, text: str, file: Path, num_cells: int) -> dict[str,
     """
     if num_cells == 2:
         return {"path": 0, "label": 1}
-    if num_cells == 3 and _all_cells(layout, text, file, 2, _names_splits):
+    if num_cells == 3 and _names_splits(cells_of(layout, 2)):
         return {"path": 0, "label": 1, "split": 2}
-    is_whole = [_all_cells(layout, text, file, at, _are_numbers) for at in (1, 2)]
+    is_whole = [_are_numbers(cells_of(layout, at)) for at in (1, 2)]
     if num_cells == 3 and layout.separator != COMMA and all(is_whole):
         return {"path": 0, "label": 2}
     raise DatasetError(
         f"{file}:{layout.num_skipped + 1}: no header, and its {num_cells} columns could mean several things; {HINT}"
     )
-
-
-def _all_cells(layout: Layout, text: str, file: Path, at: int, holds: Callable[[set[str]], bool]) -> bool:
-    return holds({cells[at] for _, cells in layout.rows(text, file)})
 
 
 def _names_splits(values: set[str]) -> bool:
@@ -243,4 +267,10 @@ def _note(layout: Layout, header: list[str]) -> list[str]:
         parts.append(f"no header: columns read as {', '.join(named)}")
     elif renamed := [name for name in ordered if header[layout.columns[name]].lower() != name]:
         parts.append("columns: " + ", ".join(f"{header[layout.columns[name]]} read as {name}" for name in renamed))
+    if "start" in layout.columns:
+        parts.append("parts of videos, in seconds")
+    if "start_frame" in layout.columns:
+        parts.append("parts of videos, in frames from 0, end_frame left out")
+    if layout.class_columns:
+        parts.append("classes, by columns of 0 and 1: " + first_few(layout.class_columns))
     return ["; ".join(parts)] if parts else []

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
+from os import PathLike
+from typing import TYPE_CHECKING
 
 from vidcls.datasets.base import VideoDataset, checked_records
 from vidcls.datasets.checks import Faults, first_few
-from vidcls.datasets.entries import Entry, existing_folder
+from vidcls.datasets.entries import Entry
+from vidcls.datasets.places import existing_folder, is_file, joined
 from vidcls.datasets.splits import check_fractions
 from vidcls.errors import DatasetError
+from vidcls.remote import local_copy
 from vidcls.settings_file import read_json
 from vidcls.types import Split
+
+if TYPE_CHECKING:
+    from vidcls.remote.places import Place
 
 _PREFIX = "something-something-v2-"  # of the first release; the later one calls the files labels.json, train.json, ...
 
@@ -36,7 +42,9 @@ class SomethingSomething(VideoDataset):
         DatasetError: a file is missing or not as described, or a template is not in labels.json.
     """
 
-    def __init__(self, root: Path, annotations: Path, *, val_fraction: float = 0.05, seed: int = 0) -> None:
+    def __init__(
+        self, root: str | PathLike[str], annotations: str | PathLike[str], *, val_fraction: float = 0.05, seed: int = 0
+    ) -> None:
         check_fractions(val_fraction)
         folder = existing_folder(root, what="folder of the videos")
         lists = existing_folder(annotations, what="folder of the json files")
@@ -53,12 +61,13 @@ class SomethingSomething(VideoDataset):
         super().__init__(folder, records, faults=faults)
 
 
-def _read(lists: Path, stem: str) -> tuple[Path, object]:
+def _read(lists: Place, stem: str) -> tuple[Place, object]:
     candidates = [lists / f"{_PREFIX}{stem}.json", lists / f"{stem}.json"]
     for file in candidates:
-        if file.is_file():
+        if is_file(file):
             try:
-                return file, read_json(file, object_of=partial(_unique, file))
+                with local_copy(file) as local:
+                    return file, read_json(local, object_of=partial(_unique, file))
             except ValueError as error:  # not json, or not UTF-8
                 raise DatasetError(f"{file}: not valid json: {error}; download it again") from error
     raise DatasetError(
@@ -66,7 +75,7 @@ def _read(lists: Path, stem: str) -> tuple[Path, object]:
     )
 
 
-def _unique(file: Path, pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _unique(file: Place, pairs: list[tuple[str, object]]) -> dict[str, object]:
     """A json object; json itself would let the last of two equal names win."""
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -76,7 +85,7 @@ def _unique(file: Path, pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _entries(root: Path, lists: Path, stem: str, split: Split, known: set[str]) -> list[Entry]:
+def _entries(root: Place, lists: Place, stem: str, split: Split, known: set[str]) -> list[Entry]:
     file, items = _read(lists, stem)
     if not isinstance(items, list):
         raise DatasetError(f"{file}: expected a list of videos, as in the official {stem}.json")
@@ -94,5 +103,5 @@ def _entries(root: Path, lists: Path, stem: str, split: Split, known: set[str]) 
                 f"{file}: item {number} has the unknown label {label!r}; labels.json has {first_few(sorted(known))}"
             )
         name = f"{item['id']}.webm"
-        entries.append(Entry(f"{root}/{name}", label, name, split, source=f"{file} item", line=number))
+        entries.append(Entry(joined(root, name), label, name, split, source=f"{file} item", line=number))
     return entries

@@ -8,13 +8,16 @@ leaves the split of all other classes as it was.
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections import Counter
-from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vidcls.datasets.checks import first_few
-from vidcls.datasets.entries import Entry
+from vidcls.datasets.entry_table import EntryTable, hashes
+from vidcls.datasets.records import CODES
+from vidcls.datasets.unit_choice import chosen_units, rank, ranks_of
+from vidcls.datasets.video_columns import Rows, encoded
 from vidcls.errors import DatasetError
 from vidcls.types import Split
 
@@ -30,19 +33,18 @@ def check_fractions(val_fraction: float, test_fraction: float = 0.0) -> None:
         )
 
 
-def cut(entries: Sequence[Entry], *, val_fraction: float, test_fraction: float, seed: int, source: str) -> None:
+def cut(entries: EntryTable, *, val_fraction: float, test_fraction: float, seed: int, source: str) -> None:
     """Give every entry a split, whole groups together; fractions are shares of all videos.
 
     Raises:
         DatasetError: there are too few groups for a split that was asked for.
     """
-    for entry in entries:
-        entry.split = "train"
+    entries.splits[:] = CODES["train"]
     _move(entries, "test", fraction=test_fraction, seed=seed, source=source)
     _move(entries, "val", fraction=val_fraction / (1 - test_fraction), seed=seed, source=source)
 
 
-def cut_validation(entries: Sequence[Entry], *, val_fraction: float, seed: int, source: str) -> None:
+def cut_validation(entries: EntryTable, *, val_fraction: float, seed: int, source: str) -> None:
     """Move a share of the training entries, whole groups together, to validation; the test split is not touched.
 
     Raises:
@@ -51,82 +53,61 @@ def cut_validation(entries: Sequence[Entry], *, val_fraction: float, seed: int, 
     _move(entries, "val", fraction=val_fraction, seed=seed, source=source)
 
 
-def class_units(classes: Sequence[Sequence[str]], units: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Videos with their classes -> a class and the unit of its video for each, as :func:`choose_units` counts them.
-
-    Videos without a class count as a class of their own.
-    """
-    pairs = [(name, unit) for names, unit in zip(classes, units, strict=True) for name in names or ("",)]
-    return [name for name, _ in pairs], [unit for _, unit in pairs]
-
-
-def choose_units(labels: Sequence[str], units: Sequence[str], *, fraction: float, salt: str) -> set[str]:
-    """Some of the units, so that they hold about ``fraction`` of every class's videos, and at least one unit per class.
-
-    A unit (a group, or a single video) is taken only where every class that it holds keeps a video outside; a class
-    of one unit therefore gives none.
-    """
-    sizes: dict[str, dict[str, int]] = {}  # unit -> class -> videos
-    units_of: dict[str, list[str]] = {}  # class -> units
-    for label, unit in zip(labels, units, strict=True):
-        in_unit = sizes.setdefault(unit, {})
-        if label not in in_unit:
-            units_of.setdefault(label, []).append(unit)
-        in_unit[label] = in_unit.get(label, 0) + 1
-    total = Counter(labels)
-    left = Counter(labels)
-    missing = {label: fraction * num_videos for label, num_videos in total.items()}
-    chosen: set[str] = set()
-
-    def cost(unit: str) -> float:
-        """How much further from their shares the classes of the unit would be with it: negative where nearer."""
-        return sum(num * (num - 2 * missing[label]) / total[label] for label, num in sizes[unit].items())
-
-    def take(unit: str) -> bool:
-        if unit in chosen or any(left[label] == num_videos for label, num_videos in sizes[unit].items()):
-            return False
-        chosen.add(unit)
-        for label, num_videos in sizes[unit].items():
-            left[label] -= num_videos
-            missing[label] -= num_videos
-        return True
-
-    for label in sorted(units_of, key=lambda label: (len(units_of[label]), label)):  # the rarest class chooses first
-        ranked = sorted(units_of[label], key=lambda unit: _rank(unit, salt))
-        for unit in ranked:
-            if missing[label] <= 0:
-                break
-            if cost(unit) < 0:
-                take(unit)
-        if fraction > 0 and chosen.isdisjoint(ranked):  # every unit is too big for the share: the least bad one
-            any(take(unit) for unit in sorted(ranked, key=cost))
-    return chosen
-
-
-def _move(entries: Sequence[Entry], split: Split, *, fraction: float, seed: int, source: str) -> None:
+def _move(entries: EntryTable, split: Split, *, fraction: float, seed: int, source: str) -> None:
     if fraction == 0:
         return
-    pool = [entry for entry in entries if entry.split == "train"]
-    units = [entry.unit for entry in pool]
-    chosen = choose_units(
-        *class_units([entry.classes for entry in pool], units), fraction=fraction, salt=f"{seed}/{split}"
+    pool = np.flatnonzero(entries.splits == CODES["train"])
+    names: list[str] = [*entries.columns.labels, ""]  # a video without a class counts as one of a class of its own
+    units, firsts = _units(entries, pool)
+    labels, at = _classes(entries, pool)
+    chosen = chosen_units(
+        names, labels, units[at], ranks=_ranks(entries, pool[firsts], f"{seed}/{split}"), fraction=fraction
     )
-    if pool and not chosen:
+    if len(pool) and not chosen.any():
         raise DatasetError(
-            f"too few videos to cut a {split} split from {source}: {len(pool)} videos in {len(set(units))} groups, and "
+            f"too few videos to cut a {split} split from {source}: {len(pool)} videos in {len(firsts)} groups, and "
             f"every class must keep one for training; add videos, or set {split}_fraction to 0"
         )
-    for entry, unit in zip(pool, units, strict=True):
-        if unit in chosen:
-            entry.split = split
-    lacking = sorted(_class_names(pool) - _class_names([entry for entry in pool if entry.split == split]))
-    if lacking:
-        _log.warning("the %s split cut from %s has no video of: %s", split, source, first_few(lacking))
+    entries.splits[pool[chosen[units]]] = CODES[split]
+    has_class = labels < len(names) - 1
+    lacking = np.setdiff1d(labels[has_class], labels[has_class & chosen[units[at]]])
+    if len(lacking):
+        missing = sorted(names[code] for code in lacking.tolist())
+        _log.warning("the %s split cut from %s has no video of: %s", split, source, first_few(missing))
 
 
-def _class_names(entries: Sequence[Entry]) -> set[str]:
-    return {name for entry in entries for name in entry.classes}
+def _units(entries: EntryTable, pool: Rows) -> tuple[Rows, Rows]:
+    """The number of each video's unit, and the first video of each unit, by place in the pool.
+
+    Units are told apart by two numbers of 64 bits, made of their names.
+    """
+    first, second = (hashes(entries.units(pool, salt), len(pool)) for salt in (b"", b"/"))
+    _, firsts, units = np.unique(first, return_index=True, return_inverse=True)
+    if (second != second[firsts][units]).any():  # once in a million runs over ten million videos
+        both = np.stack([first, second], axis=1)
+        _, firsts, units = np.unique(both, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(firsts)  # in the order in which they come
+    number = np.empty_like(order)
+    number[order] = np.arange(len(order))
+    return number[units.reshape(-1)], firsts[order]
 
 
-def _rank(unit: str, salt: str) -> bytes:
-    return hashlib.blake2b(f"{salt}/{unit}".encode("utf-8", "surrogateescape"), digest_size=8).digest()
+def _classes(entries: EntryTable, pool: Rows) -> tuple[NDArray[np.int32], Rows]:
+    """The classes of the videos of the pool and the places of these in it, ``(P,)`` both."""
+    rows, codes = entries.class_pairs
+    if len(rows) == len(entries) and not entries.columns.has("several"):
+        return codes[pool], np.arange(len(pool))
+    place = np.full(len(entries), -1)
+    place[pool] = np.arange(len(pool))
+    is_inside = place[rows] >= 0
+    at, codes = place[rows[is_inside]], codes[is_inside]
+    none = np.setdiff1d(np.arange(len(pool)), at)
+    at = np.concatenate([at, none])
+    codes = np.concatenate([codes, np.full(len(none), len(entries.columns.labels), codes.dtype)])
+    order = np.argsort(at, kind="stable")
+    return codes[order], at[order]
+
+
+def _ranks(entries: EntryTable, rows: Rows, salt: str) -> NDArray[np.uint64]:
+    start = encoded(f"{salt}/")
+    return ranks_of(rank(start + unit) for unit in entries.units(rows))

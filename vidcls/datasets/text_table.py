@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vidcls.errors import DatasetError, MissingDataError
+from vidcls.datasets.places import content_of
+from vidcls.errors import DatasetError
+
+if TYPE_CHECKING:
+    from vidcls.remote.places import Place
 
 _BYTE_ORDER_MARKS = {
     b"\xff\xfe\x00\x00": "utf-32",
@@ -20,7 +24,7 @@ LAST_BLANK = "last blank"  # the label behind the last blank; paths may have bla
 SEPARATORS = {COMMA: "commas", "\t": "tabs", ";": "semicolons", "|": "bars", " ": "blanks", LAST_BLANK: "blanks"}
 
 
-def read_text(file: Path) -> str:
+def read_text(file: Place) -> str:
     """The text of a file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
 
     Bytes that are not UTF-8 become lone surrogates (``surrogateescape``), as Python has them in file names; see
@@ -29,11 +33,7 @@ def read_text(file: Path) -> str:
     Raises:
         DatasetError: the file cannot be read, is cut off, or has a NUL byte; the message has the line number.
     """
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        kind = MissingDataError if isinstance(error, FileNotFoundError) else DatasetError
-        raise kind(f"cannot read the annotation {file}: {error.strerror}; check the path") from error
+    raw = content_of(file)
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if raw.startswith(mark)), "utf-8-sig")
     try:
         text = raw.decode(encoding, "surrogateescape" if encoding == "utf-8-sig" else "strict")
@@ -51,7 +51,7 @@ def check_unicode(text: str, place: str) -> None:
         raise DatasetError(f"{place}: not UTF-8 text; save the file as UTF-8")
 
 
-def rows(text: str, file: Path, separator: str = COMMA, *, num_skipped: int = 0) -> Iterator[tuple[int, list[str]]]:
+def rows(text: str, file: Place, separator: str = COMMA, *, num_skipped: int = 0) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not blank, cells stripped, each with its line number; all have as many cells as the first.
 
     Args:
@@ -79,7 +79,7 @@ def rows(text: str, file: Path, separator: str = COMMA, *, num_skipped: int = 0)
         yield line, [cell.strip() for cell in cells]
 
 
-def read_csv(file: Path) -> Iterator[tuple[int, list[str]]]:
+def read_csv(file: Place) -> Iterator[tuple[int, list[str]]]:
     """The rows of a csv file with commas that are not blank, each with its line number; the header is the first.
 
     Raises:
@@ -92,7 +92,7 @@ def read_csv(file: Path) -> Iterator[tuple[int, list[str]]]:
         yield line, cells
 
 
-def _split(lines: io.StringIO, file: Path, separator: str, num_skipped: int) -> Iterator[tuple[int, list[str]]]:
+def _split(lines: io.StringIO, file: Place, separator: str, num_skipped: int) -> Iterator[tuple[int, list[str]]]:
     if separator == LAST_BLANK:
         for line, text in enumerate(lines, start=num_skipped + 1):
             yield line, text.strip().rsplit(maxsplit=1)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Literal
+from os import PathLike
+from typing import TYPE_CHECKING, Literal
 
 from vidcls.datasets.base import VideoDataset, checked_records
 from vidcls.datasets.checks import Faults, first_few
-from vidcls.datasets.entries import Entry, existing_folder, read_lines
+from vidcls.datasets.entries import Entry, read_lines
+from vidcls.datasets.places import existing_folder, joined
 from vidcls.datasets.splits import check_fractions
 from vidcls.errors import DatasetError
 from vidcls.types import Split
+
+if TYPE_CHECKING:
+    from vidcls.remote.places import Place
 
 _GROUP = re.compile(r"(v_.+_g\d+)_c\d+$")
 
@@ -41,8 +45,8 @@ class UCF101(VideoDataset):
 
     def __init__(
         self,
-        root: Path,
-        annotations: Path,
+        root: str | PathLike[str],
+        annotations: str | PathLike[str],
         *,
         fold: Literal[1, 2, 3] = 1,
         val_fraction: float = 0.1,
@@ -64,7 +68,7 @@ class UCF101(VideoDataset):
             self.class_names.sort(key=lambda name: int(classes[name]))
 
 
-def _classes(file: Path) -> dict[str, str]:
+def _classes(file: Place) -> dict[str, str]:
     """Class name -> its official number; the lines read ``1 ApplyEyeMakeup``."""
     classes: dict[str, str] = {}
     for line, text in read_lines(file):
@@ -81,7 +85,7 @@ def _classes(file: Path) -> dict[str, str]:
     return classes
 
 
-def _entries(root: Path, file: Path, split: Split, classes: dict[str, str]) -> Iterator[Entry]:
+def _entries(root: Place, file: Place, split: Split, classes: dict[str, str]) -> Iterator[Entry]:
     """The lines read ``ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 1``; test lists have no number."""
     for line, text in read_lines(file):
         name, _, number = text.partition(" ")
@@ -93,4 +97,4 @@ def _entries(root: Path, file: Path, split: Split, classes: dict[str, str]) -> I
             raise DatasetError(f"{file}:{line}: unknown label {label!r}; classInd.txt has {first_few(classes)}")
         if number.strip() not in ("", classes[label]):
             raise DatasetError(f"{file}:{line}: {label} has the number {number}, but {classes[label]} in classInd.txt")
-        yield Entry(f"{root}/{name}", label, name, split, match.group(1), str(file), line)
+        yield Entry(joined(root, name), label, name, split, match.group(1), str(file), line)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from os import PathLike
+from typing import TYPE_CHECKING
 
 from vidcls.datasets.base import VideoDataset, checked_records
 from vidcls.datasets.checks import Faults
-from vidcls.datasets.entries import Entry, existing_folder
+from vidcls.datasets.entries import Entry
 from vidcls.datasets.folder_layout import ClassFolder, class_folders
 from vidcls.datasets.group_pattern import compiled_group_pattern, group_in
+from vidcls.datasets.places import existing_folder, files_in, joined, listed_below
 from vidcls.datasets.splits import check_fractions
 from vidcls.errors import DatasetError
-from vidcls.video_files import described, listed_below
+from vidcls.video_files import described
+
+if TYPE_CHECKING:
+    from vidcls.remote.places import Place
 
 
 class VideoFolder(VideoDataset):
@@ -50,7 +55,7 @@ class VideoFolder(VideoDataset):
 
     def __init__(
         self,
-        root: Path,
+        root: str | PathLike[str],
         *,
         val_fraction: float = 0.15,
         test_fraction: float = 0.15,
@@ -64,7 +69,7 @@ class VideoFolder(VideoDataset):
         faults = Faults()
         found, notes = class_folders(folder, classes, faults)
         passed_over: Counter[str] = Counter()
-        entries = [entry for each in found for entry in _entries(folder, each, pattern, passed_over, faults)]
+        entries = (entry for each in found for entry in _entries(folder, each, pattern, passed_over, faults))
         records = checked_records(
             entries,
             source=str(folder),
@@ -78,9 +83,9 @@ class VideoFolder(VideoDataset):
         super().__init__(folder, records, notes=notes, faults=faults)
 
 
-def _lists_beside(folder: Path) -> list[str]:
+def _lists_beside(folder: Place) -> list[str]:
     """A line where a csv file lies in the folder, which may know groups and splits that folders do not tell."""
-    lists = sorted(file.name for file in folder.glob("*.csv"))
+    lists = [file.name for file in files_in(folder, "*.csv")]
     if not lists:
         return []
     return [
@@ -89,9 +94,10 @@ def _lists_beside(folder: Path) -> list[str]:
 
 
 def _entries(
-    root: Path, folder: ClassFolder, pattern: re.Pattern[str] | None, passed_over: Counter[str], faults: Faults
+    root: Place, folder: ClassFolder, pattern: re.Pattern[str] | None, passed_over: Counter[str], faults: Faults
 ) -> Iterator[Entry]:
-    listing = listed_below(root / folder.name)
+    below = root / folder.name
+    listing = listed_below(below)
     passed_over.update(listing.passed_over)
     if not listing.videos:
         with faults.noted():
@@ -101,4 +107,4 @@ def _entries(
             )
     for name in listing.videos:
         group = None if pattern is None else group_in(pattern, f"{folder.label}/{name}", root / folder.name / name)
-        yield Entry(f"{root}/{folder.name}/{name}", folder.label, f"{folder.name}/{name}", folder.split, group)
+        yield Entry(joined(below, name), folder.label, f"{folder.name}/{name}", folder.split, group)

@@ -7,12 +7,26 @@ from typing import Generic, TypeVar
 
 from pebble import ProcessExpired
 
-from vidcls.errors import DatasetError, VidclsError
+from vidcls.errors import DatasetError, UnreachableError, VidclsError
 from vidcls.files import FULL_DISK
 from vidcls.types import VideoRecord
 from vidcls.video.fault import VideoFault, crash_of, hang_of
 
 Result = TypeVar("Result")
+
+
+class LostWorkerError(Exception):
+    """The workers that did a job were lost, each time that it was tried; the message says in which way at last.
+
+    Args:
+        how: what became of the last one, as in "its node was lost".
+        tries: how many were lost.
+    """
+
+    def __init__(self, how: str, tries: int) -> None:
+        super().__init__(how, tries)
+        self.how = how
+        self.tries = tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +36,8 @@ class Outcome(Generic[Result]):
     Args:
         record: the video.
         result: what the job returned; None where it failed.
-        error: what it raised; ProcessExpired, with its ``exitcode``, where its process died; TimeoutError where that
-            was ended for taking too long.
+        error: what it raised; ProcessExpired, with its ``exitcode``, where its process died; LostWorkerError where
+            workers of a cluster were lost with it; TimeoutError where that was ended for taking too long.
     """
 
     record: VideoRecord
@@ -53,9 +67,13 @@ def fault_of(outcome: Outcome[Result]) -> VideoFault:
     error = outcome.error
     if isinstance(error, ProcessExpired):
         return crash_of(error.exitcode)
+    if isinstance(error, LostWorkerError):
+        return VideoFault("crash", f"each of the {error.tries} workers that tried it was lost; of the last {error.how}")
     if isinstance(error, TimeoutError):
         seconds = next((part for part in error.args if isinstance(part, int | float)), None)
         return hang_of(seconds)
+    if isinstance(error, UnreachableError):
+        return VideoFault("unreachable", str(error).removeprefix(f"{outcome.record.source}: "))
     if isinstance(error, VidclsError | OSError | ValueError):
         return VideoFault("undecodable", str(error).removeprefix(f"{outcome.record.source}: "))
     return VideoFault("undecodable", f"{type(error).__name__}: {error}")

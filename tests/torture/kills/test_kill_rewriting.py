@@ -35,7 +35,7 @@ def _is_of_one_number(file: Path, job: str) -> bool:
     return bool((filled == filled[0, 0]).all())
 
 
-@pytest.mark.parametrize("job", ["checkpoints", "texts"])
+@pytest.mark.parametrize("job", ["checkpoints", pytest.param("texts", marks=pytest.mark.slow)])
 def test_a_file_that_is_written_anew_is_the_old_or_the_new_one(
     children: Any, kills: Callable[[int], Any], tmp_path: Path, is_full: bool, tally: Callable[..., None], job: str
 ) -> None:
