@@ -18,6 +18,7 @@ import vidcls
 from vidcls.clips.settings import FlowOn
 from vidcls.datasets.video_csv import VideoCsv
 from vidcls.errors import CheckpointError, ConfigurationError, DatasetError, DecodeError, FlowError
+from vidcls.export.export import graph_of
 from vidcls.flow import FlowSettings
 from vidcls.flow.precompute import store_video
 from vidcls.flow.store_writer import FlowStoreWriter
@@ -31,6 +32,7 @@ from vidcls.training.fusion import fixed_fusions
 from vidcls.transforms import TransformSettings
 from vidcls.types import RGB, ScoreRule, StreamKind, VideoInfo
 from vidcls.video import DecoderFallbackWarning, FramesInMemory, VideoReader, open_video, reader, write_video
+from vidcls.video.video_reader import Frames
 
 STEPS_PX = {"down": (2, 0), "right": (0, 2), "still": (0, 0)}
 CLASSES = tuple(STEPS_PX)
@@ -219,7 +221,7 @@ def test_a_checkpoint_of_version_01_which_does_not_say_what_is_averaged_means_pr
     assert predictor.input_settings == data.input_settings
     scores = [predictor(record.path).scores for record in data.split("test")]
     torch.testing.assert_close(torch.tensor(scores), expected, rtol=0, atol=1e-5)
-    with pytest.raises(CheckpointError, match=r"not understood .*settings.score"):
+    with pytest.raises(CheckpointError, match=r"not understood .*score is"):
         Predictor(changed(tmp_path / "a.ckpt", tmp_path / "b.ckpt", {"score": "sums"}))
 
 
@@ -338,9 +340,9 @@ def test_a_timeline_opens_the_video_once_and_decodes_each_frame_once(
             opened.append(path)
             super().__init__(path)
 
-        def frames(self, indices: Sequence[int]) -> Tensor:
+        def pixels(self, indices: Sequence[int]) -> Frames:
             asked.extend(indices)
-            return super().frames(indices)
+            return super().pixels(indices)
 
         @property
         def info(self) -> VideoInfo:
@@ -409,6 +411,13 @@ def test_a_file_that_is_missing_or_no_video_is_named(rgb_checkpoint: Path, tmp_p
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(DecodeError, match=r"text\.mp4: cannot be decoded"):
         predictor(tmp_path / "text.mp4")
+
+
+def test_settings_that_are_not_understood_are_one_line_for_export_too(rgb_checkpoint: Path, tmp_path: Path) -> None:
+    hostile = changed(rgb_checkpoint, tmp_path / "a.ckpt", {"test_clips": 10**9})
+    for use in (Predictor, graph_of):
+        with pytest.raises(CheckpointError, match=r"a\.ckpt: what it says of its input .* in 1 to 10000, got 10"):
+            use(hostile)
 
 
 def changed(checkpoint: Path, target: Path, change: dict[str, object] | None) -> Path:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import pytest
 import torch
+from encoding import encode
 from torch import Tensor
 
 from vidcls.video import write_video
@@ -52,34 +52,6 @@ def grainy_frames(num_frames: int = NUM_FRAMES, height: int = 120, width: int = 
     """The same with grain that takes a codec many bytes."""
     grain = torch.randint(-12, 13, (num_frames, 1, height, width), generator=torch.Generator().manual_seed(0))
     return (ramp_frames(num_frames, height, width) + grain).clamp(0, 255).byte()
-
-
-def encode(
-    path: Path,
-    frames: Tensor,
-    *,
-    codec: str = "libx264",
-    options: dict[str, str] | None = None,
-    pts: list[int] | None = None,
-    clock: Fraction = Fraction(1, 25),
-    rotation: int = 0,
-    container_format: str | None = None,
-) -> None:
-    """Encode with settings that ``write_video`` does not offer."""
-    av = pytest.importorskip("av")
-    with av.open(str(path), "w", format=container_format) as container:
-        stream = container.add_stream(codec, rate=25, options={"threads": "1"} | (options or {}))
-        stream.width, stream.height, stream.pix_fmt = frames.shape[3], frames.shape[2], "yuv420p"
-        stream.codec_context.time_base = clock
-        if rotation:
-            if not hasattr(stream, "set_display_rotation"):
-                pytest.skip("this PyAV cannot write rotation tags")
-            stream.set_display_rotation(rotation)
-        for t, rgb in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(rgb.permute(1, 2, 0).contiguous().numpy(), format="rgb24")
-            frame.pts, frame.time_base = (t if pts is None else pts[t]), clock
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
 
 
 def cut_without_encoding(source: Path, path: Path, first_shown: int, *, first_key: int = 0) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 from vidcls.video import LocalFile, MemoryReader, write_video
 from vidcls.video.in_order import in_order, open_in_order, open_to_share, shared
+from vidcls.video.video_reader import Frames
 
 NUM_FRAMES = 240
 
@@ -24,9 +24,9 @@ class CountingReader(MemoryReader):
         super().__init__(frames)
         self.asked: list[int] = []
 
-    def frames(self, indices: Sequence[int]) -> Tensor:
+    def pixels(self, indices: Sequence[int]) -> Frames:
         self.asked += indices
-        return super().frames(indices)
+        return super().pixels(indices)
 
 
 def spread(first: int, window_len: int) -> list[int]:

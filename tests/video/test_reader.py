@@ -10,6 +10,7 @@ import warnings
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -28,7 +29,7 @@ class FailsToRead(MemoryReader):
     def __init__(self, _: Path) -> None:
         super().__init__(torch.zeros(10, 3, 4, 4, dtype=torch.uint8), fps=10)
 
-    def frames(self, indices):
+    def pixels(self, indices):
         raise DecodeError("will not read")
 
 
@@ -38,8 +39,8 @@ class IsMissing(MemoryReader):
 
 
 class GivesFewer(FailsToRead):
-    def frames(self, indices):
-        return torch.zeros(len(indices) - 1, 3, 4, 4, dtype=torch.uint8)
+    def pixels(self, indices):
+        return np.zeros((len(indices) - 1, 3, 4, 4), dtype=np.uint8)
 
 
 class Works(MemoryReader):
@@ -128,10 +129,10 @@ def test_all_failing_is_one_error_with_the_file_and_each_reason(backends, path) 
 
 def test_after_a_failure_of_all_other_frames_can_still_be_read(backends, path) -> None:
     class FailsFromFive(Works):
-        def frames(self, indices):
+        def pixels(self, indices):
             if max(indices) >= 5:
                 raise DecodeError("damaged")
-            return super().frames(indices)
+            return super().pixels(indices)
 
     backends(FailsFromFive, FailsFromFive, FailsFromFive)
     with open_video(path) as video:
@@ -254,7 +255,7 @@ def test_a_file_that_no_decoder_reads_is_an_error_that_says_what_to_do(tmp_path:
         open_video(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: cannot be decoded (decord: ")
-    assert message.endswith(f"; re-encode it with `ffmpeg -i '{path}' out.mp4`, or leave it out")
+    assert message.endswith(f"; re-encode it with `ffmpeg -i '{path}' out.mp4`, or remove it from the data set")
     assert str(path) not in caught.value.reason
     assert "re-encode" not in caught.value.reason
     assert str(pickle.loads(pickle.dumps(caught.value))) == message

@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from object_servers import Fault, S3Server
 
-from vidcls.errors import SourceError
+from vidcls.errors import SourceError, UnreachableError
+from vidcls.video import RemoteFile
 from vidcls.video.source_identity import SourceIdentity
 
 
@@ -35,3 +37,13 @@ def test_a_large_video_is_known_by_its_size_and_three_parts(tmp_path: Path) -> N
 def test_a_video_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"gone\.mp4 cannot be read .*put it back"):
         SourceIdentity.of(tmp_path / "gone.mp4")
+
+
+def test_a_video_that_its_server_does_not_give_today_is_told_from_a_missing_one(s3: S3Server) -> None:
+    address = s3.put("identity/a.mp4", b"video")
+    s3.proxy.faults = [Fault(status=503, times=99, method="")]
+    with pytest.raises(UnreachableError, match=f"^{address}: cannot be read: "):
+        SourceIdentity.of(RemoteFile(address))
+    s3.proxy.reset()
+    with pytest.raises(SourceError, match=r"gone\.mp4 cannot be read"):
+        SourceIdentity.of(RemoteFile(address.replace("/a.", "/gone.")))

@@ -13,8 +13,7 @@ from vidcls.inference.features import LayerFeatures
 from vidcls.inference.network import HasParts, Network
 from vidcls.inference.network_input import NetworkInput
 from vidcls.inference.view_scores import video_scores, view_scores
-from vidcls.training.results import MODEL_ROW
-from vidcls.types import ScoreRule
+from vidcls.types import MODEL_ROW, ScoreRule
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import shutil
 import tempfile
@@ -16,19 +17,9 @@ from vidcls.hub_files import PREFIX as HUB_PREFIX
 from vidcls.layers.backbones.own_class import own_class
 from vidcls.models.checkpoint import FACTS_KEY, CheckpointFacts, read_checkpoint
 from vidcls.packed_file import unpacking
+from vidcls.predict.without_folders import without_folders
 from vidcls.runs.estimates import estimates
-from vidcls.runs.folder import (
-    CHECKPOINTS,
-    CONFIG_FILE,
-    CONFUSION_FIGURE,
-    CONFUSION_PAIRS_FILE,
-    CURVES_FILE,
-    METRICS_FILE,
-    REPORT_FILE,
-    RUN_FILE,
-    SCORES_FILE,
-    SUMMARY_FILE,
-)
+from vidcls.runs.folder import CHECKPOINTS, CONFIG_FILE, HANDED_OVER
 from vidcls.runs.reading import reading
 from vidcls.runs.run import read_run
 from vidcls.runs.summary import tested_checkpoint
@@ -42,10 +33,6 @@ NEEDED = (FACTS_KEY, "hyper_parameters", "state_dict", "global_step", "epoch", "
 """What using a network takes of its checkpoint: neither the optimiser nor where the training was."""
 BACKBONES = ("backbone", "spatial", "temporal")
 """Arguments of the models that name one."""
-RESULTS = (
-    CONFIG_FILE, METRICS_FILE, CURVES_FILE, RUN_FILE, SUMMARY_FILE, SCORES_FILE, CONFUSION_FIGURE, CONFUSION_PAIRS_FILE,
-    REPORT_FILE,
-)  # fmt: skip
 
 
 def hand_over(checkpoint: Path, run: Path | None, output: Path, *, say: Callable[[str], object]) -> None:
@@ -70,8 +57,11 @@ def hand_over(checkpoint: Path, run: Path | None, output: Path, *, say: Callable
         folder = Path(made) / name
         (folder / CHECKPOINTS).mkdir(parents=True)
         packed = folder / CHECKPOINTS / checkpoint.name
-        _write_weights(checkpoint, packed)
-        files = [packed, *(_copied(run / file, folder / file) for file in RESULTS if run and (run / file).is_file())]
+        write_weights(checkpoint, packed)
+        files = [
+            packed,
+            *(_copied(run / file, folder / file) for file in HANDED_OVER if run and (run / file).is_file()),
+        ]
         files.append(folder / README)
         files[-1].write_text(_readme(facts, run, name), encoding="utf-8")
         if output.suffix == ".zip":
@@ -87,10 +77,17 @@ def hand_over(checkpoint: Path, run: Path | None, output: Path, *, say: Callable
         say(f"to use it, {unpacking(output)}: unpacked it is used like a run, as its {README} says")
 
 
-def _write_weights(checkpoint: Path, packed: Path) -> None:
+def write_weights(checkpoint: Path, packed: Path, *, with_folders: bool = True) -> None:
+    """Write a checkpoint without the state of its training, and without the folders of its machine where asked."""
     content = read_weights_file(checkpoint)
     assert isinstance(content, dict)
-    torch.save({key: content[key] for key in NEEDED if key in content}, packed)
+    written = {key: content[key] for key in NEEDED if key in content}
+    if not with_folders:
+        told = {key: value for key, value in written.items() if key != "state_dict"}
+        written |= without_folders(told)
+    content = io.BytesIO()  # where the disk is full, PyTorch's writer of files ends the process in place of raising
+    torch.save(written, content)
+    packed.write_bytes(content.getbuffer())
 
 
 def _copied(file: Path, target: Path) -> Path:
@@ -99,24 +96,16 @@ def _copied(file: Path, target: Path) -> Path:
 
 
 def _readme(facts: CheckpointFacts, run: Path | None, name: str) -> str:
-    settings = facts.input_settings or {}
-    flow = settings.get("flow_settings")
     lines = [
         f"{facts.class_path.rpartition('.')[2]}, a video classifier of {len(facts.class_names)} classes",
         "",
         f"Classes: {', '.join(facts.class_names)}",
-        f"Input: {_input(facts)}"
-        + (f"; optical flow by {flow['method']}, computed while predicting" if isinstance(flow, dict) else ""),
+        f"Input: {input_text(facts)}",
         "",
         "Install (Python 3.11 to 3.13):",
-        f"    pip install .   in a clone of vidcls; packed by {_this_version()}",
+        *(f"    {line}" for line in install_lines(facts)),
     ]
-    if any(str(value).startswith("timm/") for value in facts.model_arguments.values()):
-        lines.append("    pip install timm")
-    if any(str(value).startswith(HUB_PREFIX) for value in facts.model_arguments.values()):
-        lines.append("    pip install transformers")
-    own = _own_classes(facts)
-    lines += [f"    and the package {path.partition('.')[0]}, which defines {path}" for path in own]
+    own = own_classes(facts)
     allowed = "".join(f" {OPTION} {package}" for package in dict.fromkeys(path.partition(".")[0] for path in own))
     stem = "" if facts.path.stem == "best" else f"/{CHECKPOINTS}/{facts.path.name}"
     place = shlex.quote(f"{name}{stem}")
@@ -136,14 +125,31 @@ def _readme(facts: CheckpointFacts, run: Path | None, name: str) -> str:
     return "\n".join(lines)
 
 
-def _own_classes(facts: CheckpointFacts) -> list[str]:
+def install_lines(facts: CheckpointFacts) -> list[str]:
+    """What to install to use a model, a line for each."""
+    lines = [f"pip install .   in a clone of vidcls; written by {_this_version()}"]
+    if any(str(value).startswith("timm/") for value in facts.model_arguments.values()):
+        lines.append("pip install timm")
+    if any(str(value).startswith(HUB_PREFIX) for value in facts.model_arguments.values()):
+        lines.append("pip install transformers")
+    return lines + [f"and the package {path.partition('.')[0]}, which defines {path}" for path in own_classes(facts)]
+
+
+def own_classes(facts: CheckpointFacts) -> list[str]:
     """The classes that the model needs and that are of other packages: its own, and those of its backbones."""
     backbones = (own_class(str(facts.model_arguments.get(name))) for name in BACKBONES)
     paths = [facts.class_path, *(backbone.class_path for backbone in backbones if backbone is not None)]
     return [path for path in paths if not is_trusted(path)]
 
 
-def _input(facts: CheckpointFacts) -> str:
+def input_text(facts: CheckpointFacts) -> str:
+    """What a model sees of a video, in words."""
+    flow = (facts.input_settings or {}).get("flow_settings")
+    by = f"; optical flow by {flow['method']}, computed while predicting" if isinstance(flow, dict) else ""
+    return _clips(facts) + by
+
+
+def _clips(facts: CheckpointFacts) -> str:
     clip = facts.clip
     if clip.num_snippets > 1:
         each = "" if clip.clip_len == 1 else f", {clip.clip_len} frames each"

@@ -5,19 +5,24 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from vidcls.errors import DatasetError
-from vidcls.video_files import is_video, videos_below
+from vidcls.remote import check_allowed, is_address, is_web, listed, object_exists, shown
+from vidcls.remote.addresses import normal
+from vidcls.remote.live_addresses import shown_stream
+from vidcls.video_files import is_video, listing_of, videos_below
 
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
 LIST_SUFFIXES = (".txt", ".lst", ".list", ".csv", ".tsv", ".json", ".m3u", ".m3u8")
+LIVE = ("rtsp", "rtmp", "rtp", "udp", "tcp", "srt")
 POSSIBLE = "predict reads video files, folders of them and patterns such as 'clips/*.mp4'"
 
 
-def find_videos(wanted: Sequence[str]) -> list[Path]:
+def find_videos(wanted: Sequence[str]) -> list[Path | str]:
     """The videos that are meant, in the order given, each once.
 
+    An address is one video where it ends as a video does, or is of a web server; else it is a folder of them.
     A file is taken whatever its suffix. A folder gives every video below it, sorted; a pattern such as ``clips/*.mp4``
     or ``clips/**/*.mp4`` gives the videos and folders that match, for shells that do not expand it.
 
@@ -25,30 +30,43 @@ def find_videos(wanted: Sequence[str]) -> list[Path]:
         DatasetError: something is not there, is no file (an address, standard input, a pipe, a camera, a list of files,
             a folder of frames), or a folder or pattern has no video.
     """
-    found: dict[str, Path] = {}  # by real path, so that a link and its target count once
+    found: dict[str, Path | str] = {}  # by real path, so that a link and its target count once
     for name in wanted:
-        for path in _videos_of(name):
-            found.setdefault(os.path.realpath(path), path)
+        for video in _videos_at(name) if is_address(name) and not Path(name).exists() else _videos_of(name):
+            found.setdefault(os.path.realpath(video) if isinstance(video, Path) else video, video)
     return list(found.values())
 
 
-def names_below_common_folder(paths: Sequence[Path]) -> list[str]:
+def local_files(videos: Sequence[Path | str]) -> list[Path]:
+    """Those that are files of this machine."""
+    return [video for video in videos if isinstance(video, Path)]
+
+
+def names_below_common_folder(videos: Sequence[Path | str]) -> list[str]:
     """A relative name for each file, with forward slashes, that no two of them share.
 
     >>> names_below_common_folder([Path("clips/a/x.mp4"), Path("clips/b/x.mp4")])
     ['a/x.mp4', 'b/x.mp4']
     """
-    absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - resolves `..` but not links
+    absolute = [os.path.abspath(_place(video)) for video in videos]  # noqa: PTH100 - resolves `..` but not links
     common = os.path.commonpath([os.path.dirname(path) for path in absolute])  # noqa: PTH120
     return [Path(os.path.relpath(path, common)).as_posix() for path in absolute]
 
 
-def video_file(name: str) -> Path:
+def _place(video: Path | str) -> str:
+    """As a path: an address as if its host, or its bucket, were a folder of this machine."""
+    return str(video) if isinstance(video, Path) else "/" + shown(video).partition("://")[2].partition("?")[0]
+
+
+def video_file(name: str) -> Path | str:
     """The one file that is meant.
 
     Raises:
         DatasetError: it is not a file, as in :func:`find_videos`, or a folder.
+        ConfigurationError: an address that may not be read.
     """
+    if is_address(name) and not Path(name).exists():
+        return _remote(name)
     path = Path(name).expanduser()
     if path.is_dir():
         raise DatasetError(f"{name}: is a folder; name one video in it")
@@ -63,23 +81,46 @@ def video_file(name: str) -> Path:
 def _why_no_file(name: str) -> str | None:
     """What a name is that stands for no file, and how to get one from it; None for a file, or a path to nowhere."""
     path = Path(name).expanduser()
-    scheme, is_address, _ = name.partition("://")
-    if is_address and scheme.replace("+", "").replace("-", "").isalnum() and not path.exists():
-        if scheme.lower() == "file":
-            return "is an address; pass the path after file:// alone"
-        if scheme.lower() in ("rtsp", "rtmp", "rtp", "udp", "srt"):
-            return f"is a live stream; {POSSIBLE}: record it first (ffmpeg -i ADDRESS -t 60 -c copy clip.mp4)"
-        return f"is an address; {POSSIBLE}: download it first (curl -O ADDRESS)"
     if name == "-" or (path.exists() and not path.is_file() and not path.is_dir()):
         what = "means standard input" if name == "-" else "is a pipe or a device"
         return f"{what}; {POSSIBLE}: write the video to a file first (cat > clip.mp4)"
     if name.isdecimal() and not path.exists():
         return (
-            f"looks like the number of a camera; {POSSIBLE}: record it first (ffmpeg -f v4l2 -i /dev/video0 clip.mp4)"
+            f"looks like the number of a camera; {POSSIBLE}: pass --source {name} --live, or record it first "
+            "(ffmpeg -f v4l2 -i /dev/video0 clip.mp4)"
         )
     if name.startswith("@") and not path.exists():
         return f'looks like a list of files; {POSSIBLE}: pass the names in it (vidcls predict CKPT $(cat "{name[1:]}"))'
     return None
+
+
+def _remote(address: str) -> str:
+    """The address of one video, which may be read.
+
+    Raises:
+        DatasetError: it is a live stream.
+        ConfigurationError: its protocol is not read, or was not allowed.
+    """
+    if address.partition("://")[0].lower() in LIVE:
+        raise DatasetError(
+            f"{shown_stream(address)}: is a live stream; {POSSIBLE}: pass --source ADDRESS --live, or record it first "
+            "(ffmpeg -i ADDRESS -t 60 -c copy clip.mp4)"
+        )
+    check_allowed(address)
+    return normal(address)
+
+
+def _videos_at(address: str) -> Iterator[str]:
+    video = _remote(address)
+    if glob.has_magic(address) and not is_web(address) and not object_exists(address):
+        raise DatasetError(f"{shown(video)}: patterns are not read at addresses: name the folder, or each video")
+    if is_video(PurePosixPath(address).name) or is_web(address):
+        yield video
+        return
+    names = listing_of(one.name for one in listed(address) if not one.is_folder).videos
+    if not names and not object_exists(address):
+        raise DatasetError(f"{shown(video)}: there is no object, and no video below it; check the address")
+    yield from [f"{address.rstrip('/')}/{name}" for name in names] or [video]
 
 
 def _why_no_video(folder: Path) -> str:

@@ -17,6 +17,7 @@ from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.outputs import check_place
 from vidcls.predict.prediction import Prediction
 from vidcls.runs.results import SCORE_PREFIX
+from vidcls.tasks.decision import UNKNOWN
 
 
 def check_output(path: Path, inputs: Sequence[Path] = ()) -> None:
@@ -29,8 +30,6 @@ def check_output(path: Path, inputs: Sequence[Path] = ()) -> None:
     if path.suffix.lower() not in WRITERS:
         raise ConfigurationError(f"--output {path}: suffix is {path.suffix!r}; allowed are {' and '.join(WRITERS)}")
     for place in (path, partial_path(path)):
-        if place.is_dir():
-            raise ConfigurationError(f"--output {place}: this is a folder; pass a file in it")
         check_place(place, inputs, option="--output")
 
 
@@ -51,7 +50,7 @@ class PredictionFile:
 
     Args:
         path: the file; an older one is replaced as a whole in the end. Nothing is made before there is a row.
-        checkpoint: the file that was asked.
+        checkpoint: the file that was asked, or its address.
         class_names: K names in the order of the scores.
         top_k: number of best classes to name.
 
@@ -59,7 +58,7 @@ class PredictionFile:
         VidclsError: by any method, where the file cannot be written; an older one of that name is untouched.
     """
 
-    def __init__(self, path: Path, checkpoint: Path, class_names: Sequence[str], *, top_k: int) -> None:
+    def __init__(self, path: Path, checkpoint: Path | str, class_names: Sequence[str], *, top_k: int) -> None:
         self.path = path
         self.partial = partial_path(path)
         self.num_rows = 0
@@ -89,7 +88,7 @@ class PredictionFile:
             self._file.flush()
         self.num_rows += 1
 
-    def finish(self, failures: Sequence[tuple[Path, str]] = ()) -> None:
+    def finish(self, failures: Sequence[tuple[Path | str, str]] = ()) -> None:
         """Give the file its name, where there is a row; ``failures`` are videos with the reason of each."""
         if self._file is None:
             return
@@ -116,12 +115,26 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.partial{path.suffix}")
 
 
-def table_line(prediction: Prediction, *, top_k: int, path_width: int, with_time: bool) -> str:
-    """One line: the file, its seconds where asked for, and the best classes, each with its score, in columns."""
+def table_line(
+    prediction: Prediction, *, top_k: int, path_width: int, with_time: bool, with_answer: bool = False
+) -> str:
+    """One line: the file, its seconds where asked for, and the best classes, each with its score, in columns.
+
+    Args:
+        prediction: to show.
+        top_k: number of best classes.
+        path_width: of the column of files.
+        with_time: whether the seconds are shown.
+        with_answer: whether the classes that it is given stand before, where these may be several or none.
+    """
     words = [f"{visible(str(prediction.path)):<{path_width}}"]
     if with_time:
         words.append(f"{prediction.start_seconds:7.2f} to {prediction.end_seconds:7.2f} s")
     class_width = max(len(visible(name)) for name in prediction.class_names)
+    if prediction.is_unknown:
+        words.append(f"{UNKNOWN}:")
+    elif with_answer:
+        words.append(f"{visible(prediction.answer)}:")
     words += [f"{visible(name):<{class_width}} {score:.3f}" for name, score in prediction.top(top_k)]
     return "  ".join(words)
 
@@ -129,7 +142,7 @@ def table_line(prediction: Prediction, *, top_k: int, path_width: int, with_time
 class _Csv:
     """A header, a line for each prediction, and no word of failures."""
 
-    def __init__(self, checkpoint: Path, class_names: Sequence[str], top_k: int) -> None:  # noqa: ARG002
+    def __init__(self, checkpoint: Path | str, class_names: Sequence[str], top_k: int) -> None:  # noqa: ARG002
         self.class_names = class_names
 
     def head(self) -> str:
@@ -140,14 +153,14 @@ class _Csv:
         times = prediction.start_seconds, prediction.end_seconds
         return _csv_line([prediction.path, *times, prediction.label, *prediction.scores])
 
-    def tail(self, failures: Sequence[tuple[Path, str]]) -> str:  # noqa: ARG002
+    def tail(self, failures: Sequence[tuple[Path | str, str]]) -> str:  # noqa: ARG002
         return ""
 
 
 class _Json:
     """One object, indented by two, whose list of predictions grows."""
 
-    def __init__(self, checkpoint: Path, class_names: Sequence[str], top_k: int) -> None:
+    def __init__(self, checkpoint: Path | str, class_names: Sequence[str], top_k: int) -> None:
         self.checkpoint, self.class_names, self.top_k = checkpoint, class_names, top_k
 
     def head(self) -> str:
@@ -165,7 +178,7 @@ class _Json:
         }
         return ("" if is_first else ",") + "\n    " + _indented(content, "    ")
 
-    def tail(self, failures: Sequence[tuple[Path, str]]) -> str:
+    def tail(self, failures: Sequence[tuple[Path | str, str]]) -> str:
         content = [{"path": str(path), "reason": reason} for path, reason in failures]
         return '\n  ],\n  "failures": ' + _indented(content, "  ") + "\n}\n"
 

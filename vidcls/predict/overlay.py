@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from vidcls.outputs import named_output
 from vidcls.predict.prediction import Prediction
@@ -20,7 +20,6 @@ from vidcls.video.source import AnyVideo
 from vidcls.video.timing import frame_times
 from vidcls.video.writer import DEFAULT_FPS
 
-OVERLAY_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv")
 _CHUNK_BYTES = 32 * 2**20
 _DIMMED = 0.4  # brightness of the picture behind the letters
 
@@ -54,30 +53,30 @@ def overlay_path(folder: Path, name: str) -> Path:
     return folder / (name if name.lower().endswith(".mp4") else f"{name}.mp4")
 
 
-def draw_caption(frames: Tensor, letters: Tensor) -> Tensor:
+def draw_caption(frames: NDArray[np.uint8], letters: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Frames ``(T, 3, H, W)`` uint8 with the caption ``(h, W)`` over their upper edge, the picture shining through."""
     height_px = len(letters)
-    behind = (frames[:, :, :height_px] * _DIMMED).to(torch.uint8)
-    return torch.cat([torch.maximum(behind, letters), frames[:, :, height_px:]], dim=2)
+    behind = (frames[:, :, :height_px] * np.float32(_DIMMED)).astype(np.uint8)
+    return np.concatenate([np.maximum(behind, letters), frames[:, :, height_px:]], axis=2)
 
 
-def _captioned(video: VideoReader, predictions: Sequence[Prediction]) -> Iterator[Tensor]:
+def _captioned(video: VideoReader, predictions: Sequence[Prediction]) -> Iterator[NDArray[np.uint8]]:
     """All frames of a video in order, ``(3, H, W)`` uint8 each, with the caption of their moment."""
     middles = [(p.start_seconds + p.end_seconds) / 2 for p in predictions]
     borders = [(before + after) / 2 for before, after in pairwise(middles)]
     shown_at = frame_times(video).starts if borders else [0.0] * video.num_frames
-    shown, letters = -1, torch.empty(0)
+    shown, letters = -1, np.empty((0, 0), dtype=np.uint8)
     for seconds, frame in zip(shown_at, _all_frames(video), strict=True):
         wanted = bisect_right(borders, seconds)
         if wanted != shown:
-            shown, letters = wanted, caption(predictions[wanted].caption, *frame.shape[1:])
+            shown, letters = wanted, caption(predictions[wanted].caption, frame.shape[1], frame.shape[2])
         yield draw_caption(frame[None], letters)[0]
 
 
-def _all_frames(video: VideoReader) -> Iterator[Tensor]:
+def _all_frames(video: VideoReader) -> Iterator[NDArray[np.uint8]]:
     start, chunk_len = 0, 1
     while start < video.num_frames:
-        frames = video.frames(range(start, min(start + chunk_len, video.num_frames)))
+        frames = video.pixels(range(start, min(start + chunk_len, video.num_frames)))
         yield from frames
         start += len(frames)
-        chunk_len = max(1, _CHUNK_BYTES // frames[0].numel())
+        chunk_len = max(1, _CHUNK_BYTES // frames[0].size)

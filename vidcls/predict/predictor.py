@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 from argparse import ArgumentError
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
-from torch import Tensor
 
 from vidcls.clips import InputSettings
-from vidcls.clips.indices import ClipIndices
 from vidcls.clips.reader import ClipReader
 from vidcls.clips.views import stack_views, views_of
-from vidcls.errors import CheckpointError, ConfigurationError, FlowError, first_line
+from vidcls.errors import CheckpointError, ConfigurationError, EnsembleFileError, FlowError, first_line
 from vidcls.flow.estimators import estimate_by
 from vidcls.inference import Scorer
-from vidcls.models import VideoClassifier, load_classifier
-from vidcls.predict.one_video import record_of
-from vidcls.predict.prediction import Prediction
+from vidcls.models import VideoClassifier
+from vidcls.models.build import build_classifier
+from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
+from vidcls.predict.clip_scorer import ClipScorer, Scores
+from vidcls.predict.ensemble_predictor import EnsemblePredictor
+from vidcls.predict.open_model import Device, open_ensemble
 from vidcls.runs.trained_model import checkpoint_of
-from vidcls.training.results import MODEL_ROW
 from vidcls.transforms import ClipPixels
-from vidcls.video import Video, open_video
-from vidcls.video.in_order import in_order, open_in_order, open_to_share
-from vidcls.video.source import AnyVideo, VideoSource
-from vidcls.video.timing import frame_times
-
-Device = Literal["auto", "cpu", "cuda"]
 
 
-class Predictor:
+class Predictor(ClipScorer[ClipPixels]):
     """Scores any video with the clips, crops, normalisation and flow of the checkpoint's own test.
 
     For a file that was tested the scores are those of the test, to 1e-5, with the same best class. Flow is computed
@@ -49,6 +41,7 @@ class Predictor:
             training), the folder of a run (its best), or a checkpoint file; see :mod:`vidcls.runs.trained_model`.
         device: where the network runs; ``auto`` takes a CUDA GPU where there is one.
         batch_views: views (clips x crops of a video) that go through the network at once.
+        facts: what was read of the checkpoint already; None reads it.
 
     Raises:
         CheckpointError: the checkpoint is missing, is not one of vidcls, or does not say how a video becomes its input.
@@ -57,157 +50,38 @@ class Predictor:
         MissingExtraError: its flow method needs a package that is not installed.
     """
 
-    def __init__(self, path: str | PathLike[str], *, device: Device = "auto", batch_views: int = 32) -> None:
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        device: Device = "auto",
+        batch_views: int = 32,
+        facts: CheckpointFacts | None = None,
+    ) -> None:
         if batch_views < 1:
             raise ValueError(f"batch_views is {batch_views}; it must be 1 or more")
         self.device = _torch_device(device)
-        self.path = checkpoint_of(path)
-        self.model = load_classifier(self.path).to(self.device)
-        self.class_names = self.model.class_names
-        self.input_settings = _input_settings(self.path, self.model.input_settings)
+        checkpoint = checkpoint_of(path) if facts is None else facts.path
+        self.model = build_classifier(facts or read_checkpoint(checkpoint)).to(self.device)
+        settings = input_settings_of(checkpoint, self.model.input_settings)
+        super().__init__(checkpoint, self.model.task, settings, self.model.decision, ClipReader(settings))
         self.batch_views = batch_views
-        self.scorer = Scorer.of(self.model, self.input_settings)
-        self._reader = ClipReader(self.input_settings)
-        _check_input(self.path, self.model, self.input_settings)
+        self.scorer = Scorer.of(self.model, settings)
+        _check_input(checkpoint, self.model, settings)
 
-    def open(self, video: AnyVideo) -> AbstractContextManager[Video | VideoSource]:
-        """A video to be passed on, several times, in place of its source, so that it is opened once.
+    @property
+    def device_text(self) -> str:
+        """Where the network runs, in words."""
+        return f"cuda ({torch.cuda.get_device_name(self.device)})" if self.device.type == "cuda" else "cpu"
 
-        Where its decoder would fill the memory meanwhile, it is the source.
-
-        Raises:
-            DecodeError: the video is missing or cannot be read.
-        """
-        return open_to_share(video, self.input_settings.decoder)
-
-    def __call__(self, video: AnyVideo | Video) -> Prediction:
-        """The scores of a whole video.
-
-        Args:
-            video: the path of a file, the bytes of one, an open binary file, frames ``(T, H, W, 3)`` uint8 RGB (at 25
-                per second; :class:`vidcls.video.FramesInMemory` takes another rate), or an open video.
-
-        Raises:
-            DecodeError: the video is missing or cannot be read.
-            ValueError: frames have another shape or type.
-            DatasetError: it is too short for a clip and the checkpoint was trained to refuse such videos.
-            CheckpointError: the network answers with NaN or infinity.
-        """
-        with self._opened(video) as opened:
-            record = record_of(opened)
-            clips = self._reader.pixels(opened, record, self._reader.test_indices(opened, record))
-            end_seconds = frame_times(opened).end_seconds if opened.fps else 0.0
-            name = Path(opened.name)
-        return self.prediction_of(name, clips, end_seconds=end_seconds)
-
-    def scores_by_row(self, video: AnyVideo | Video) -> dict[str, tuple[float, ...]]:
-        """K probabilities by row of the test's table: ``model``, then its parts (``spatial``) and its fusions.
-
-        Raises:
-            DecodeError, DatasetError, CheckpointError: as in calling it.
-        """
-        record = record_of(video)
-        clips = self._reader.test_clips(record)
-        return {row: tuple(scores.tolist()) for row, scores in self._scores(record.path, clips).items()}
-
-    def prediction_of(
-        self, path: Path, clips: Sequence[ClipPixels], *, start_seconds: float = 0.0, end_seconds: float = 0.0
-    ) -> Prediction:
-        """The scores of clips that were read from a video by the settings of the checkpoint.
-
-        Raises:
-            CheckpointError: the network answers with NaN or infinity.
-        """
-        scores = self._scores(path, clips)[MODEL_ROW]
-        classes = self.model.task.answer(scores)
-        return Prediction(path, self.class_names, tuple(scores.tolist()), start_seconds, end_seconds, classes)
-
-    def timeline(
-        self, video: AnyVideo | Video, window_seconds: float, hop_seconds: float | None = None
-    ) -> list[Prediction]:
-        """The scores of each window of a long video, in order of time; see :meth:`each_window`."""
-        return list(self.each_window(video, window_seconds, hop_seconds))
-
-    def each_window(
-        self,
-        video: AnyVideo | Video,
-        window_seconds: float,
-        hop_seconds: float | None = None,
-        *,
-        progress: Callable[[int], object] = int,
-    ) -> Iterator[Prediction]:
-        """The scores of each window of a long video as they come, in order of time.
-
-        A window is scored like a video of its own, except that flow at its ends may look at the frames beside it. Only
-        the last one is moved back to end with the video, so that all are equally long (a shorter video is one window)::
-
-            0    2    4    6    8    10   11 s          window_seconds=4, hop_seconds=4
-            |---------|---------|                       0-4, 4-8 and
-                                  |---------|           7-11
-
-        The video is opened once and decoded in order, so that memory does not depend on its length. Seconds are those
-        at which its frames are shown, whatever their rate.
-
-        Args:
-            video: the file, or what :meth:`open` gives.
-            window_seconds: length of a window, rounded to frames where these are shown evenly.
-            hop_seconds: from the start of one window to that of the next, at most ``window_seconds``; None puts them
-                end to end.
-            progress: is told the number of windows before the first one is scored.
-
-        Raises:
-            DecodeError: as in calling it, or the file states neither a frame rate nor the times of its frames.
-            DatasetError, CheckpointError: as in calling it.
-        """
-        hop_seconds = window_seconds if hop_seconds is None else hop_seconds
-        if not 0 < hop_seconds <= window_seconds < float("inf"):
-            raise ValueError(
-                f"window_seconds is {window_seconds:g} and hop_seconds {hop_seconds:g}; both must be above 0 and the "
-                "hop not longer than the window, or frames are left out"
-            )
-        return self._each_window(video, window_seconds, hop_seconds, progress)
-
-    def _each_window(
-        self, video: AnyVideo | Video, window_seconds: float, hop_seconds: float, progress: Callable[[int], object]
-    ) -> Iterator[Prediction]:
-        reader = self._reader
-        with self._opened(video, in_order=True) as opened:
-            record, name = record_of(opened), Path(opened.name)
-            windows = frame_times(opened).windows(window_seconds, hop_seconds)
-            progress(len(windows))
-            planned: deque[list[ClipIndices]] = deque()  # of the windows whose frames were asked for
-
-            def needed() -> Iterator[set[int]]:
-                for window in windows:
-                    planned.append(reader.test_indices(opened, record, frame_range=(window.first, window.stop)))
-                    yield reader.frames_of(planned[-1])
-
-            for window, held in zip(windows, in_order(opened, needed()), strict=True):
-                clips = reader.pixels(held, record, planned.popleft())
-                yield self.prediction_of(
-                    name, clips, start_seconds=window.start_seconds, end_seconds=window.end_seconds
-                )
-
-    def _opened(self, video: AnyVideo | Video, *, in_order: bool = False) -> AbstractContextManager[Video]:
-        """The video that is open already, which stays open; any other is opened, and closed in the end."""
-        if isinstance(video, Video):
-            return nullcontext(video)
-        return (open_in_order if in_order else open_video)(video, self.input_settings.decoder)
-
-    def _scores(self, path: Path, clips: Sequence[ClipPixels]) -> dict[str, Tensor]:
-        """Probabilities ``(K,)`` by row, of all views together."""
+    def _scores_of(self, clips: Sequence[ClipPixels]) -> Scores:
         views = stack_views(views_of(clips, self.input_settings))  # (V, C, T, H, W) each
         with torch.inference_mode():
             of_video = self.scorer.video(views, batch_views=self.batch_views)
-        if not all(bool(scores.isfinite().all()) for scores in of_video.values()):
-            raise CheckpointError(
-                f"{self.path}: its scores of {path} are NaN or infinite, so that they mean nothing; use a checkpoint "
-                "from before the training diverged, or train again with a smaller learning rate"
-            )
-        return of_video
+        return {row: tuple(scores.tolist()) for row, scores in of_video.items()}
 
 
-def load(path: str | PathLike[str] = "best", *, device: Device = "auto") -> Predictor:
+def load(path: str | PathLike[str] = "best", *, device: Device = "auto") -> Predictor | EnsemblePredictor:
     """A trained model that scores videos: ``vidcls.load("best")("new.mp4").label``.
 
     Args:
@@ -218,7 +92,10 @@ def load(path: str | PathLike[str] = "best", *, device: Device = "auto") -> Pred
     Raises:
         CheckpointError, ConfigurationError, FlowError, MissingExtraError: as :class:`Predictor`.
     """
-    return Predictor(path, device=device)
+    try:
+        return Predictor(path, device=device)
+    except EnsembleFileError:
+        return open_ensemble(path, device=device)
 
 
 def _torch_device(device: Device) -> torch.device:
@@ -230,7 +107,12 @@ def _torch_device(device: Device) -> torch.device:
     return torch.device("cuda" if has_cuda and device != "cpu" else "cpu")
 
 
-def _input_settings(path: Path, plain: dict[str, object] | None) -> InputSettings:
+def input_settings_of(path: Path, plain: dict[str, object] | None) -> InputSettings:
+    """How a video becomes the input of a network, as its checkpoint keeps it.
+
+    Raises:
+        CheckpointError: it does not say so, or not in a way that is understood; names the file.
+    """
     if plain is None:
         raise CheckpointError(
             f"{path}: does not say how a video becomes its input, for it was trained without the data module of "

@@ -2,6 +2,7 @@
 
 from vidcls.video.memory_reader import MemoryReader
 from vidcls.video.reader import BACKENDS, Backend, DecoderFallbackWarning, Video, open_video
+from vidcls.video.remote_file import RemoteFile
 from vidcls.video.sampling import (
     ShortPolicy,
     flow_window,
@@ -11,7 +12,7 @@ from vidcls.video.sampling import (
     uniform_views,
     windows,
 )
-from vidcls.video.source import BytesInMemory, FramesInMemory, LocalFile, VideoSource, source_of
+from vidcls.video.source import BytesInMemory, FramesInMemory, LocalFile, VideoSource, source_at, source_of
 from vidcls.video.video_reader import VideoReader
 from vidcls.video.writer import VideoCodec, write_video
 
@@ -23,6 +24,7 @@ __all__ = [
     "FramesInMemory",
     "LocalFile",
     "MemoryReader",
+    "RemoteFile",
     "ShortPolicy",
     "Video",
     "VideoCodec",
@@ -32,6 +34,7 @@ __all__ = [
     "open_video",
     "random_clip",
     "segment_clips",
+    "source_at",
     "source_of",
     "stride_frames",
     "uniform_views",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
-from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _READABLE_FONT_PX, _SMALLEST_FONT_PX = 11, 6
 LEAST_PANEL_PX = 128  # the shorter side of a panel: less is a stamp on a screen
@@ -17,7 +19,7 @@ _NAME_PX = 20
 GAP_PX = 4  # black, between two panels: grey beside grey would be one picture
 
 
-def caption(text: str, height_px: int, width_px: int) -> Tensor:
+def caption(text: str, height_px: int, width_px: int) -> NDArray[np.uint8]:
     """White letters on black, ``(h, width_px)`` uint8 with h at most ``height_px``: as large as fits, or cut short."""
     font_px = max(_READABLE_FONT_PX, height_px // 14)
     while font_px > _SMALLEST_FONT_PX and _text_width(text, font_px) > width_px:
@@ -27,7 +29,7 @@ def caption(text: str, height_px: int, width_px: int) -> Tensor:
         shown = shown.removesuffix("…")[:-1] + "…"
     strip = Image.new("L", (width_px, min(height_px, font_px * 3 // 2)))
     ImageDraw.Draw(strip).text((font_px // 3, 0), shown, fill=255, font=ImageFont.load_default(font_px))
-    return torch.from_numpy(np.array(strip))
+    return np.array(strip)
 
 
 def named_panels(panels: Sequence[tuple[Sequence[str], Tensor]]) -> Tensor:
@@ -39,6 +41,9 @@ def named_panels(panels: Sequence[tuple[Sequence[str], Tensor]]) -> Tensor:
     Args:
         panels: the lines, as many for each, and the picture, all of one size.
     """
+    import torch
+    from torch.nn import functional as F
+
     H, W = panels[0][1].shape[1:]
     zoom = math.ceil(LEAST_PANEL_PX / min(H, W)) if min(H, W) < LEAST_PANEL_PX else 1
     columns = []
@@ -52,8 +57,10 @@ def named_panels(panels: Sequence[tuple[Sequence[str], Tensor]]) -> Tensor:
 
 def _name(line: str, width_px: int) -> Tensor:
     """A line on black, ``(3, 20, width_px)``."""
+    import torch
+
     strip = torch.zeros(3, _NAME_PX, width_px, dtype=torch.uint8)
-    letters = caption(line, _NAME_PX, width_px)
+    letters = torch.from_numpy(caption(line, _NAME_PX, width_px))
     strip[:, : len(letters)] = letters
     return strip
 

@@ -31,8 +31,10 @@ _OTHER_FORMATS = (
     "bmp_pipe dds_pipe exr_pipe gif_pipe j2k_pipe jpegls_pipe jpegxl_pipe pbm_pipe pcx_pipe pgm_pipe png_pipe ppm_pipe "
     "psd_pipe qoi_pipe sgi_pipe sunrast_pipe tiff_pipe webp_pipe"
 )
+FORMATS = ",".join(f"{_VIDEO_FORMATS} {_OTHER_FORMATS}".split())
+"""What FFmpeg may open, as its ``format_whitelist`` has it."""
 _OPEN_OPTIONS = {
-    "format_whitelist": ",".join(f"{_VIDEO_FORMATS} {_OTHER_FORMATS}".split()),
+    "format_whitelist": FORMATS,
     "protocol_whitelist": "file",
 }
 

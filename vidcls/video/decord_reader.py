@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import ctypes
 import re
+import sys
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from vidcls.errors import DecodeError, MissingExtraError, first_line
 from vidcls.types import VideoInfo
 from vidcls.video.containers import utf8_file_name
 from vidcls.video.packets import list_packets, stream_facts
+from vidcls.video.video_reader import Frames, GivesTensors
 
 LEAP_LEN = 16  # frames that decord is told to skip at a time: it writes a line to stderr wherever it gives up
 MOST_VAIN_LEAPS = 20  # without a frame, before the decoder is taken to have no more
@@ -27,7 +28,7 @@ _WITHOUT_INDEX = {"mpeg": "MPEG program streams", "mpegts": "MPEG-TS"}
 MOST_STATED = 1000  # frames in the header to each in the file; intact files have 1
 
 
-class DecordReader:
+class DecordReader(GivesTensors):
     """Reads with decord on one thread, which is what a loader's worker wants; applies rotation tags by itself.
 
     decord counts frames from the key frame before, which gives the wrong frame in some files, without a word. Those are
@@ -64,7 +65,7 @@ class DecordReader:
     @property
     def info(self) -> VideoInfo:
         """All facts; decodes the first frame for its upright size."""
-        height_px, width_px = self.frames([0]).shape[-2:]
+        height_px, width_px = self.pixels([0]).shape[-2:]
         return VideoInfo(self.num_frames, self.fps, height_px, width_px, self._facts.codec)
 
     @property
@@ -72,13 +73,13 @@ class DecordReader:
         """When each frame is shown; lists the packets of the file."""
         return list_packets(self._path).frame_seconds
 
-    def frames(self, indices: Sequence[int]) -> Tensor:
+    def pixels(self, indices: Sequence[int]) -> Frames:
         """The frames at ``indices``, ``(T, 3, H, W)`` uint8."""
         try:
             picture_of = {i: self._picture(i) for i in sorted(set(indices))}
         except self._errors as error:
             raise DecodeError(_reason(error)) from error
-        return torch.from_numpy(np.stack([picture_of[i] for i in indices])).permute(0, 3, 1, 2)
+        return np.stack([picture_of[i] for i in indices]).transpose(0, 3, 1, 2)
 
     def close(self) -> None:
         """Free the decoder's memory, which decord ties to the life of its object."""
@@ -155,13 +156,30 @@ def _import_decord() -> ModuleType:
     global_flag = ctypes.RTLD_GLOBAL
     vars(ctypes)["RTLD_GLOBAL"] = ctypes.RTLD_LOCAL
     try:
-        import decord
+        try:
+            with _without_cuda_libraries():
+                import decord
+        except OSError:  # a build that decodes on GPUs
+            import decord
     except (ImportError, OSError) as error:
         raise MissingExtraError(f"decord cannot be imported ({error}); run: pip install decord2") from error
     finally:
         vars(ctypes)["RTLD_GLOBAL"] = global_flag
     decord.logging.set_level(decord.logging.QUIET)
     return decord
+
+
+@contextmanager
+def _without_cuda_libraries() -> Iterator[None]:
+    """Hide the CUDA libraries of torch: decord2 3.4 loads them all in 0.8 s, for a build that PyPI does not have."""
+    if "nvidia" in sys.modules:
+        yield
+        return
+    sys.modules["nvidia"] = None  # type: ignore[assignment]  # as the import system marks what is not there
+    try:
+        yield
+    finally:
+        del sys.modules["nvidia"]
 
 
 def _reason(error: Exception) -> str:

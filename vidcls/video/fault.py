@@ -6,8 +6,8 @@ import signal
 from dataclasses import dataclass
 from typing import Literal
 
-FaultKind = Literal["missing", "empty", "no video", "undecodable", "damaged", "crash", "hang"]
-Fault = Literal["", "missing", "empty", "no video", "undecodable", "damaged", "crash", "hang"]
+FaultKind = Literal["missing", "empty", "no video", "undecodable", "damaged", "crash", "hang", "unreachable"]
+Fault = Literal["", "missing", "empty", "no video", "undecodable", "damaged", "crash", "hang", "unreachable"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from vidcls.errors import DecodeError
+from vidcls.errors import DecodeError, UnreachableError
 from vidcls.video.container_facts import container_facts
 from vidcls.video.fault import Fault
 from vidcls.video.packets import list_packets
 from vidcls.video.picture_hash import PictureHashes
 from vidcls.video.picture_statistics import PictureStatistics
 from vidcls.video.reader import Backend, Video, open_video
+from vidcls.video.remote_file import RemoteFile
 from vidcls.video.source import AnyVideo, FramesInMemory, LocalFile, VideoSource, source_of
 
 CHUNK_BYTES = 64 * 2**20  # of frames in memory at a time
@@ -99,6 +100,8 @@ def missing(source: VideoSource) -> Health:
 def examine(video: AnyVideo, *, decoder: Backend | None = None, most_seconds: float = float("inf")) -> Health:
     """Read a whole video; what is wrong with it is in the result, and nothing of that is raised.
 
+    A disk that cannot keep a video of a server is an ``OSError``, since it says nothing of the video.
+
     Args:
         video: as for :func:`vidcls.open_video`.
         decoder: the one to use; None tries them in turn, as a training does.
@@ -106,7 +109,10 @@ def examine(video: AnyVideo, *, decoder: Backend | None = None, most_seconds: fl
             they can be had within half of that.
     """
     source = source_of(video)
-    stamp = source.stamp()
+    try:
+        stamp = source.stamp()
+    except UnreachableError as error:
+        return Health("unreachable", _without_name(error, source))
     if stamp is None:
         return missing(source)
     num_bytes, _ = stamp
@@ -114,17 +120,25 @@ def examine(video: AnyVideo, *, decoder: Backend | None = None, most_seconds: fl
         return _decoded(source, Health(num_bytes=num_bytes), decoder, 0, math.inf)
     if num_bytes == 0:
         return Health("empty", "the file is empty")
-    try:
-        with source.open() as file:
-            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()  # type: ignore[arg-type]  # any open file has readinto
-    except OSError as error:
-        return Health("undecodable", error.strerror or str(error), num_bytes)
-    health = Health(num_bytes=num_bytes, digest=digest)
+    health = Health(num_bytes=num_bytes)
     try:
         with source.local_file() as path:
-            return _examined(path, health, decoder, most_seconds)
+            try:
+                with path.open("rb") as file:
+                    digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+            except OSError as error:
+                if isinstance(source, RemoteFile):
+                    raise  # the disk of the cache, which says nothing of the video
+                return replace(health, fault="undecodable", reason=error.strerror or str(error))
+            return _examined(path, replace(health, digest=digest), decoder, most_seconds)
+    except UnreachableError as error:
+        return replace(health, fault="unreachable", reason=_without_name(error, source))
     except DecodeError as error:
         return replace(health, fault="undecodable", reason=str(error))
+
+
+def _without_name(error: DecodeError, source: VideoSource) -> str:
+    return str(error).removeprefix(f"{source.name}: ")
 
 
 def _examined(path: Path, health: Health, decoder: Backend | None, most_seconds: float) -> Health:

@@ -6,18 +6,20 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from vidcls.errors import DecodeError
 from vidcls.types import VideoInfo
 from vidcls.video.reader import Backend, Video, open_video
+from vidcls.video.shared_fields import SharedFields, shared_fields_of
 from vidcls.video.source import AnyVideo, VideoSource, source_of
-from vidcls.video.video_reader import VideoReader
+from vidcls.video.video_reader import Frames, GivesTensors, VideoReader
 
 MOST_AHEAD_BYTES = 512 * 2**20  # of frames that only later windows need
 MOST_DECODED_BYTES = 2**30  # of all frames of a video, for which decord may be left to decode ahead
 _IN_ORDER: tuple[Backend, ...] = ("pyav", "torchcodec", "decord")
+_NONE: Frames = np.empty((0, 3, 0, 0), dtype=np.uint8)
 
 
 def open_in_order(source: AnyVideo, backend: Backend | None = None) -> Video:
@@ -82,7 +84,7 @@ def shared(video: Video | AnyVideo, open_source: Callable[[VideoSource], Video])
         yield opened
 
 
-class HeldFrames:
+class HeldFrames(GivesTensors):
     """Some frames of an open video, in memory, behind the protocol of the decoders.
 
     Args:
@@ -91,8 +93,10 @@ class HeldFrames:
 
     def __init__(self, video: VideoReader) -> None:
         self._video = video
-        self._last: tuple[dict[int, int], Tensor] = ({}, torch.empty(0))  # places in what was decoded last, and that
-        self._by_index: dict[int, Tensor] = {}
+        self.shared_fields = shared_fields_of(video)
+        """The flow that windows of the video have in common; None where it is computed for each."""
+        self._last: tuple[dict[int, int], Frames] = ({}, _NONE)  # places in what was decoded last, and that
+        self._by_index: dict[int, NDArray[np.uint8]] = {}  # (3, H, W) each
 
     @property
     def num_frames(self) -> int:
@@ -119,21 +123,21 @@ class HeldFrames:
         """The indices of the frames that are in memory."""
         return self._by_index.keys()
 
-    def frames(self, indices: Sequence[int]) -> Tensor:
+    def pixels(self, indices: Sequence[int]) -> Frames:
         """The frames at ``indices``, ``(T, 3, H, W)`` uint8; all of them must be held."""
         places, frames = self._last
         if all(index in places for index in indices):  # in the memory layout in which the decoder gave them
             return frames[[places[index] for index in indices]]
-        return torch.stack([self._by_index[index] for index in indices])
+        return np.stack([self._by_index[index] for index in indices])
 
     def close(self) -> None:
         """Let go of the frames; the video stays open."""
-        self._last = ({}, torch.empty(0))
+        self._last = ({}, _NONE)
         self._by_index.clear()
 
     def decode(self, indices: Sequence[int]) -> None:
         """Take more frames from the video, in rising order."""
-        frames = self._video.frames(indices)
+        frames = self._video.pixels(indices)
         self._last = ({index: place for place, index in enumerate(indices)}, frames)
         self._by_index.update(zip(indices, frames, strict=True))
 
@@ -162,6 +166,7 @@ def in_order(
     coming = iter(needed)
     ahead: deque[frozenset[int]] = deque()
     held = HeldFrames(video)
+    held.shared_fields = SharedFields()
     frame_bytes = 0
     while True:
         if not ahead:

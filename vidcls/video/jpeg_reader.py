@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from vidcls.errors import DecodeError, first_line
 from vidcls.types import VideoInfo
 from vidcls.video.packets import even_seconds
+from vidcls.video.video_reader import Frames, GivesTensors
 
 SUFFIX = ".jpeg.avi"
 """Files of this name are tried with this reader first; ``vidcls data prepare`` writes them."""
@@ -35,7 +34,7 @@ class AviFacts(NamedTuple):
     movie_start: int
 
 
-class JpegReader:
+class JpegReader(GivesTensors):
     """Reads Motion JPEG in AVI (the RIFF form with one index, up to 1 GB) by the index at the end of the file.
 
     Of the frames that are asked for, and of no others, bytes are read. An ordinary Motion JPEG file, which every
@@ -73,7 +72,7 @@ class JpegReader:
         """When each frame is shown: evenly."""
         return even_seconds(self.num_frames, self.fps)
 
-    def frames(self, indices: Sequence[int]) -> Tensor:
+    def pixels(self, indices: Sequence[int]) -> Frames:
         """The frames at ``indices``, ``(T, 3, H, W)`` uint8."""
         import cv2  # its libjpeg gives the numbers of torchvision's in two thirds of the time
 
@@ -92,11 +91,11 @@ class JpegReader:
                 pictures = np.empty((len(distinct), *picture.shape), dtype=np.uint8)
             pictures[k] = picture
         assert pictures is not None, "callers ask for at least one frame"
-        frames = torch.from_numpy(pictures).permute(0, 3, 1, 2)
+        frames = pictures.transpose(0, 3, 1, 2)
         if list(indices) == distinct:
             return frames
         place = {index: k for k, index in enumerate(distinct)}
-        return frames[[place[index] for index in indices]]
+        return pictures[[place[index] for index in indices]].transpose(0, 3, 1, 2)
 
     def encoded(self, index: int) -> bytes:
         """Frame ``index`` as it lies in the file, a whole JPEG picture."""

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from vidcls.errors import DecodeError, first_line
 from vidcls.types import VideoInfo
 from vidcls.video.containers import import_av, open_best_stream
 from vidcls.video.packets import list_packets
+from vidcls.video.video_reader import Frames, GivesTensors
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _SKIPPING_CODECS = ("h264", "hevc")
 
 
-class PyavReader:
+class PyavReader(GivesTensors):
     """Reads with PyAV on one thread; index i is the i-th frame in presentation order.
 
     A frame is reached from the key frame before it and known by its timestamp; where timestamps are unknown, by
@@ -59,7 +60,7 @@ class PyavReader:
     @property
     def info(self) -> VideoInfo:
         """All facts; decodes the first frame, which carries the rotation tag."""
-        height_px, width_px = self.frames([0]).shape[-2:]
+        height_px, width_px = self.pixels([0]).shape[-2:]
         return VideoInfo(self.num_frames, self.fps, height_px, width_px, self._facts.codec)
 
     @property
@@ -67,14 +68,14 @@ class PyavReader:
         """When each frame is shown."""
         return self._packets.frame_seconds
 
-    def frames(self, indices: Sequence[int]) -> Tensor:
+    def pixels(self, indices: Sequence[int]) -> Frames:
         """The frames at ``indices``, ``(T, 3, H, W)`` uint8."""
         self._need(set(indices))
         try:
             picture_of = {i: self._picture(i) for i in sorted(set(indices))}
         except self._av.FFmpegError as error:
             raise DecodeError(first_line(error)) from error
-        return torch.stack([picture_of[i] for i in indices])
+        return np.stack([picture_of[i] for i in indices]).transpose(0, 3, 1, 2)
 
     def close(self) -> None:
         """Close the file, and end the converter's threads at once: in a forked child that would wait for ever."""
@@ -98,8 +99,8 @@ class PyavReader:
         if self._pts and self._facts.codec in _SKIPPING_CODECS and not goes_on:
             self._needed.update(self._pts[index] for index in indices)
 
-    def _picture(self, index: int) -> Tensor:
-        """Frame ``index`` as ``(3, H, W)`` uint8, upright."""
+    def _picture(self, index: int) -> NDArray[np.uint8]:
+        """Frame ``index`` as ``(H, W, 3)`` uint8, upright."""
         key_frame = self._key_frames[bisect_right(self._key_frames, index) - 1]
         if not key_frame <= self._next_index <= index:
             self._start_at(key_frame)
@@ -143,8 +144,8 @@ class PyavReader:
         self._decoded = _decode(self._container, self._stream, self._needed, num_forgiven)
         self._next_index = index
 
-    def _upright_rgb(self, frame: VideoFrame) -> Tensor:
-        """A decoded frame as ``(3, H, W)`` uint8, turned by its rotation tag, which PyAV leaves to the caller.
+    def _upright_rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        """A decoded frame as ``(H, W, 3)`` uint8, turned by its rotation tag, which PyAV leaves to the caller.
 
         Colours are converted by a filter graph as in the other decoders; ``VideoFrame.to_ndarray`` differs from them by
         2 of 255 where the video is interlaced or has 10 bits.
@@ -158,10 +159,10 @@ class PyavReader:
                 graph.add("buffersink"),
             ).configure()
         graph.vpush(frame)
-        rgb = torch.from_numpy(graph.vpull().to_ndarray())  # (H, W, 3)
+        rgb = graph.vpull().to_ndarray()  # (H, W, 3)
         if frame.rotation % 90:
             raise DecodeError(f"has a rotation tag of {frame.rotation} degrees; only multiples of 90 are known")
-        return torch.rot90(rgb, frame.rotation // 90, dims=(0, 1)).permute(2, 0, 1)
+        return np.rot90(rgb, frame.rotation // 90)
 
 
 def _decode(

@@ -22,8 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, TypeVar, get_args
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from vidcls.errors import DecodeError, MissingExtraError, NotAVideoError
 from vidcls.types import VideoInfo
@@ -31,9 +30,10 @@ from vidcls.video.decord_reader import DecordReader
 from vidcls.video.jpeg_reader import SUFFIX as JPEG_SUFFIX
 from vidcls.video.jpeg_reader import JpegReader
 from vidcls.video.pyav_reader import PyavReader
+from vidcls.video.remote_file import RemoteFile
 from vidcls.video.source import AnyVideo, FramesInMemory, LocalFile, VideoSource, source_of
 from vidcls.video.torchcodec_reader import TorchcodecReader
-from vidcls.video.video_reader import VideoReader
+from vidcls.video.video_reader import Frames, GivesTensors, VideoReader
 
 Backend = Literal["decord", "torchcodec", "pyav", "jpeg"]
 
@@ -59,7 +59,7 @@ class DecoderFallbackWarning(UserWarning):
     """A video was read, but not by the decoder that comes first."""
 
 
-class Video:
+class Video(GivesTensors):
     """One open video file, read by the first of several decoders that can; made by ``open_video``.
 
     Args:
@@ -121,10 +121,11 @@ class Video:
         """
         return self._attempt(lambda reader: reader.frame_seconds)
 
-    def frames(self, indices: Sequence[int]) -> Tensor:
-        """The frames at ``indices``, in the order asked, ``(T, 3, H, W)`` uint8 RGB, upright.
+    def pixels(self, indices: Sequence[int]) -> Frames:
+        """The frames at ``indices``, in the order asked, as an array ``(T, 3, H, W)`` uint8 RGB, upright.
 
         Indices may repeat and need not be sorted; nothing is promised about the memory layout of the result.
+        :meth:`frames` gives the same as a tensor.
 
         Raises:
             ValueError: no index is given.
@@ -222,14 +223,16 @@ def open_video(source: AnyVideo, backend: Backend | None = None) -> Video:
 
 
 def _advice(source: VideoSource) -> str:
-    if _is_text(source):
+    if is_text(source):
         return "it is text, not a video: check the path, or download it again"
+    if isinstance(source, RemoteFile):
+        return "upload it again, or remove it from the data set"
     if not isinstance(source, LocalFile):
         return "re-encode it with ffmpeg"
-    return f"re-encode it with `ffmpeg -i {shlex.quote(source.name)} out.mp4`, or leave it out"
+    return f"re-encode it with `ffmpeg -i {shlex.quote(source.name)} out.mp4`, or remove it from the data set"
 
 
-def _is_text(source: VideoSource) -> bool:
+def is_text(source: VideoSource) -> bool:
     """Whether a file begins as no video does, with readable characters alone, such as a page in place of a download."""
     try:
         with source.open() as file:
@@ -239,11 +242,11 @@ def _is_text(source: VideoSource) -> bool:
     return bool(start) and all(byte in TEXT for byte in start)
 
 
-def _checked_frames(reader: VideoReader, wanted: list[int]) -> Tensor:
+def _checked_frames(reader: VideoReader, wanted: list[int]) -> Frames:
     """The frames of one reader, or a DecodeError where it has fewer or hands back something else."""
     if max(wanted) >= reader.num_frames:
         raise DecodeError(f"finds {reader.num_frames} frames only, frame {max(wanted)} was asked for")
-    frames = reader.frames(wanted)  # (T, 3, H, W)
-    if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[:2] != (len(wanted), 3):
+    frames = reader.pixels(wanted)  # (T, 3, H, W)
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[:2] != (len(wanted), 3):
         raise DecodeError(f"gave {tuple(frames.shape)} {frames.dtype} for {len(wanted)} RGB frames")
     return frames

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Literal
-
-import torch
+from typing import TYPE_CHECKING, Literal
 
 from vidcls.errors import DatasetError
+
+if TYPE_CHECKING:
+    import torch
 
 ShortPolicy = Literal["loop", "last", "error"]
 """What stands where a video has fewer frames than a clip spans: it starts again, its last frame stays, or an error."""
@@ -113,7 +114,14 @@ def uniform_views(
     return [_clip(start, num_frames, clip_len, stride, short) for start in starts]
 
 
-def flow_window(middle_frame: int, flow_len: int, num_frames: int, *, short: ShortPolicy = "loop") -> list[int | None]:
+def flow_window(
+    middle_frame: int,
+    flow_len: int,
+    num_frames: int,
+    *,
+    short: ShortPolicy = "loop",
+    step: Fraction | int = 1,
+) -> list[int | None]:
     """The indices of ``flow_len`` neighbouring flow fields around an RGB frame; None stands for a field of zeros.
 
     Field t leads from frame t to frame t + 1, so N frames have N - 1 fields. A window of even length is centred on the
@@ -125,7 +133,8 @@ def flow_window(middle_frame: int, flow_len: int, num_frames: int, *, short: Sho
         flow_len 1                        |---5---|
 
     At the ends of the video the window moves inward. With fewer fields than ``flow_len`` the policy ``short`` goes over
-    the fields, from field 0 on. One frame alone has no field: all are None.
+    the fields, from field 0 on. One frame alone has no field: all are None. ``step`` is the distance in fields from one
+    to the next, other than 1 in a video that is played at another speed.
 
     >>> flow_window(5, 4, 20), flow_window(0, 4, 20), flow_window(19, 4, 20)
     ([3, 4, 5, 6], [0, 1, 2, 3], [15, 16, 17, 18])
@@ -139,16 +148,19 @@ def flow_window(middle_frame: int, flow_len: int, num_frames: int, *, short: Sho
         raise ValueError(f"flow_len is {flow_len}; it must be 1 or more")
     if not 0 <= middle_frame < num_frames:
         raise ValueError(f"middle_frame is {middle_frame}; the video has the frames 0 to {num_frames - 1}")
+    if step <= 0:
+        raise ValueError(f"step is {step} fields; it must be above 0")
     num_fields = num_frames - 1
-    if num_fields < flow_len and short == "error":
+    span = int((flow_len - 1) * step) + 1
+    if num_fields < span and short == "error":
         raise DatasetError(
-            f"the video has {num_fields} flow fields, {flow_len} are needed; "
+            f"the video has {num_fields} flow fields, {span} are needed; "
             "use a shorter flow_len, or short_videos (--data.short_videos) loop or last"
         )
     if num_fields == 0:
         return [None] * flow_len
-    start = min(max(middle_frame - flow_len // 2, 0), max(num_fields - flow_len, 0))
-    return [_WRAPS[short](start + k, num_fields) for k in range(flow_len)]
+    start = min(max(middle_frame - int(flow_len // 2 * step), 0), max(num_fields - span, 0))
+    return [_WRAPS[short](start + int(k * step), num_fields) for k in range(flow_len)]
 
 
 def windows(num_frames: int, window_len: int, hop: int) -> list[tuple[int, int]]:
@@ -201,6 +213,8 @@ def _check_num_frames(num_frames: int) -> None:
 
 
 def _draw(low: int, stop: int, generator: torch.Generator) -> int:
+    import torch  # whoever draws has imported it to make the generator
+
     return int(torch.randint(low, stop, (), generator=generator))
 
 

@@ -4,6 +4,7 @@ A decoder needs a file, and is checked against what a file may hold. So bytes in
 for others while they are read::
 
     open_video("clip.mp4")                              a file
+    open_video("s3://bucket/clip.mp4")                  an object, after vidcls.allow_remote("s3")
     open_video(response.content)                        bytes
     open_video(upload.file)                             an open file, read from where it stands
     open_video(frames)                                  frames of a program, (T, H, W, 3) uint8, at 25 per second
@@ -22,15 +23,22 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vidcls.errors import DecodeError
+from vidcls.remote.addresses import is_address, normal
+from vidcls.remote.permission import check_allowed
+from vidcls.remote.places import as_text
 from vidcls.video.memory_reader import MemoryReader
+from vidcls.video.remote_file import RemoteFile
+from vidcls.video.shared_fields import SharedFields
+from vidcls.video.video_reader import is_tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Stamp = tuple[int, int]
 """The size of a video in bytes, and a number that is another one when the video has changed (a file's date in ns)."""
@@ -66,6 +74,15 @@ class VideoSource(Protocol):
         """
 
 
+def file_stamp(path: str | Path) -> Stamp | None:
+    """The stamp of a file of this machine, see :meth:`VideoSource.stamp`."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - half the time of Path.stat, for millions of files
+    except OSError:
+        return None
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+
+
 @dataclass(frozen=True, slots=True)
 class LocalFile:
     """A file of this machine.
@@ -92,11 +109,7 @@ class LocalFile:
 
     def stamp(self) -> Stamp | None:
         """See :meth:`VideoSource.stamp`."""
-        try:
-            status = os.stat(self.path)  # noqa: PTH116 - half the time of Path.stat, for hundreds of thousands of files
-        except OSError:
-            return None
-        return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+        return file_stamp(self.path)
 
     def open(self) -> BinaryIO:
         """See :meth:`VideoSource.open`."""
@@ -161,14 +174,16 @@ class FramesInMemory:
     """Frames of a program, which need no decoder.
 
     Args:
-        frames: ``(T, 3, H, W)`` uint8 RGB.
+        frames: ``(T, 3, H, W)`` uint8 RGB, a tensor or an array.
         fps: frames per second.
         name: what messages call it.
+        shared_fields: the flow that they have in common with the window of a stream before them; None shares none.
     """
 
-    frames: Tensor
+    frames: Tensor | NDArray[np.uint8]
     fps: float = 25.0
     name: str = "(frames in memory)"
+    shared_fields: SharedFields | None = None
 
     def __str__(self) -> str:
         """The name."""
@@ -200,25 +215,48 @@ class FramesInMemory:
         raise DecodeError(f"{self.name}: are frames, for which there is no file; write them with vidcls.write_video")
 
 
-AnyVideo = str | PathLike[str] | bytes | BinaryIO | VideoSource | NDArray[np.uint8] | Tensor
-"""A path, the bytes of a file, an open binary file, frames ``(T, H, W, 3)`` uint8 RGB, or a :class:`VideoSource`."""
+def source_at(text: str, *, asks: bool = True) -> VideoSource:
+    """The video at a path of this machine, or at an address.
+
+    Args:
+        text: the path, or the address.
+        asks: whether permission is asked for; not where whoever keeps the address has asked before.
+
+    Raises:
+        ConfigurationError: an address whose protocol is not read or was not allowed; the message names the option.
+    """
+    if not is_address(text):
+        return LocalFile(Path(text))
+    if asks:
+        check_allowed(text)
+    return RemoteFile(normal(text))
+
+
+def path_or_name(source: VideoSource) -> Path | str:
+    """What a result says of a video: the path of a file, or the address of an object as it may be shown."""
+    return source.name if isinstance(source, RemoteFile) else Path(source.name)
+
+
+AnyVideo: TypeAlias = "str | PathLike[str] | bytes | BinaryIO | VideoSource | NDArray[np.uint8] | Tensor"
+"""A path or address, bytes of a file, an open binary file, frames ``(T, H, W, 3)`` uint8 RGB, or a `VideoSource`."""
 
 
 def source_of(video: AnyVideo) -> VideoSource:
     """What a path, bytes, an open file or an array of frames mean; a source is what it is.
 
     Raises:
+        ConfigurationError: an address that may not be read.
         TypeError: it is none of them.
         ValueError: frames have another shape or type.
     """
     if isinstance(video, str | PathLike):
-        return LocalFile(Path(video))
+        return source_at(as_text(video))
     if isinstance(video, bytes | bytearray | memoryview):
         return BytesInMemory(bytes(video))
     if isinstance(video, VideoSource):
         return video
-    if isinstance(video, np.ndarray | Tensor):
-        return _frames(torch.as_tensor(video))
+    if isinstance(video, np.ndarray) or is_tensor(video):
+        return _frames(video)
     if hasattr(video, "read"):
         name = getattr(video, "name", None)
         content = video.read()
@@ -233,10 +271,16 @@ def source_of(video: AnyVideo) -> VideoSource:
     )
 
 
-def _frames(frames: Tensor) -> FramesInMemory:
-    if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or len(frames) == 0:
+def _frames(frames: Tensor | NDArray[np.uint8]) -> FramesInMemory:
+    if (
+        str(frames.dtype).removeprefix("torch.") != "uint8"
+        or frames.ndim != 4
+        or frames.shape[-1] != 3
+        or len(frames) == 0
+    ):
         raise ValueError(
             f"frames are {tuple(frames.shape)} {frames.dtype}; expected (T, H, W, 3) uint8 RGB with T >= 1; for "
             "(T, 3, H, W), or another rate than 25 frames per second, use vidcls.video.FramesInMemory"
         )
-    return FramesInMemory(frames.permute(0, 3, 1, 2))  # (T, 3, H, W)
+    upright = frames.permute(0, 3, 1, 2) if is_tensor(frames) else np.moveaxis(np.asarray(frames), -1, 1)
+    return FramesInMemory(upright)  # (T, 3, H, W)

@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 
-from vidcls.errors import SourceError
+from vidcls.errors import RemoteError, SourceError, UnreachableError
 from vidcls.video.source import AnyVideo, LocalFile, source_of
 
 _PART_BYTES = 32 * 1024
@@ -30,6 +30,7 @@ class SourceIdentity:
 
         Raises:
             SourceError: the file cannot be read.
+            UnreachableError: its server does not give it.
         """
         source, digest = source_of(video), hashlib.blake2b(digest_size=16)
         try:
@@ -43,6 +44,8 @@ class SourceIdentity:
                         file.seek(start)
                         digest.update(file.read(_PART_BYTES))
         except OSError as error:
+            if isinstance(error.__cause__, RemoteError) and not error.__cause__.is_missing:
+                raise UnreachableError(str(error.__cause__)) from error
             advice = ": put it back" if isinstance(source, LocalFile) else ""
             raise SourceError(f"the video {source.name} cannot be read ({error.strerror}){advice}") from error
         return cls(num_bytes, digest.hexdigest())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
+from vidcls.errors import DatasetError
 from vidcls.video.sampling import windows
 from vidcls.video.video_reader import VideoReader
+from vidcls.video_part import VideoPart, number_text
 
+ROUNDED_END_SECONDS = 1.0  # an end that is so little beyond that of the video was rounded to whole seconds
 _ROUNDING_SECONDS = 1e-6  # sums of floats; far below the tick of any container's clock
 
 
@@ -48,6 +52,26 @@ class FrameTimes:
         """
         first = max(0, bisect_right(self.starts, start_seconds + _ROUNDING_SECONDS) - 1)
         return first, max(first + 1, bisect_left(self.starts, end_seconds - _ROUNDING_SECONDS))
+
+    def within(self, part: VideoPart) -> tuple[int, int]:
+        """The frames ``[first, stop)`` of a part in seconds: those whose time stamps lie in it.
+
+        An end of up to a second beyond that of the video is taken as that, since lists have whole seconds.
+
+        Raises:
+            DatasetError: the part is beyond the end of the video, or has no frame.
+        """
+        is_beyond = part.start >= self.end_seconds - _ROUNDING_SECONDS
+        if is_beyond or self.end_seconds + ROUNDED_END_SECONDS < part.end < math.inf:
+            raise DatasetError(
+                f"the part {part.text} is beyond the end of the video, which lasts {number_text(self.end_seconds)} s: "
+                "correct the list"
+            )
+        first = bisect_left(self.starts, part.start - _ROUNDING_SECONDS)
+        stop = bisect_left(self.starts, part.end - _ROUNDING_SECONDS)
+        if stop <= first:
+            raise DatasetError(f"the part {part.text} has no frame: no time stamp of the video lies in it; lengthen it")
+        return first, stop
 
     def windows(self, window_seconds: float, hop_seconds: float) -> list[Window]:
         """The windows of a video in order of time; the last one is moved back to end with the video.
@@ -89,6 +113,64 @@ class FrameTimes:
         share = (end - start) / num_frames
         shown = [bisect_right(self.starts, start + (i + 0.5) * share) - 1 for i in range(num_frames)]
         return shown, 1 / share
+
+
+def seconds_of(video: VideoReader, part: VideoPart | None) -> tuple[float, float]:
+    """When a part of a video, or all of it, begins and ends, in seconds; zeros where the video states no rate."""
+    if not video.fps:
+        return 0.0, 0.0
+    times = frame_times(video)
+    if part is None:
+        return 0.0, times.end_seconds
+    if part.unit == "seconds":
+        return part.start, min(part.end, times.end_seconds)
+    first, stop = frames_of_part(part, video.num_frames, lambda: times)
+    return times.starts[first], times.starts[stop] if stop < video.num_frames else times.end_seconds
+
+
+class EvenStarts(Sequence[float]):
+    """When the frames of a video of an even rate are shown, computed and not kept.
+
+    >>> [*EvenStarts(3, 2.0)]
+    [0.0, 0.5, 1.0]
+    """
+
+    def __init__(self, num_frames: int, fps: float) -> None:
+        self._num_frames, self._fps = num_frames, fps
+
+    def __len__(self) -> int:
+        return self._num_frames
+
+    @overload
+    def __getitem__(self, at: int) -> float: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[float]: ...
+    def __getitem__(self, at: int | slice) -> float | list[float]:
+        found = range(self._num_frames)[at]
+        return found / self._fps if isinstance(found, int) else [i / self._fps for i in found]
+
+
+def frames_of_part(part: VideoPart, num_frames: int, times: Callable[[], FrameTimes]) -> tuple[int, int]:
+    """The frames ``[first, stop)`` of a part of a video.
+
+    Args:
+        part: in seconds or in frames.
+        num_frames: of the video.
+        times: gives the times of its frames, where they are needed.
+
+    Raises:
+        DatasetError: the part is beyond the end of the video, or has no frame.
+    """
+    if part.frames is not None:
+        return part.frames
+    if part.unit == "seconds":
+        return times().within(part)
+    stop = num_frames if math.isinf(part.end) else int(part.end)
+    if part.start >= num_frames or stop > num_frames:
+        raise DatasetError(
+            f"the part {part.text} is beyond the end of the video, which has {num_frames} frames: correct the list"
+        )
+    return int(part.start), stop
 
 
 def frame_times(video: VideoReader) -> FrameTimes:

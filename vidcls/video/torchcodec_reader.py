@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from torch import Tensor
-
 from vidcls.errors import DecodeError, MissingExtraError, first_line
 from vidcls.types import VideoInfo
 from vidcls.video.containers import utf8_file_name
 from vidcls.video.packets import list_packets, stream_facts
+from vidcls.video.video_reader import Frames, GivesTensors
 
 INSTALL = "run: pip install 'vidcls[torchcodec]', and install FFmpeg's libraries (Debian, Ubuntu: apt install ffmpeg)"
 
 
-class TorchcodecReader:
+class TorchcodecReader(GivesTensors):
     """Reads with torchcodec on one thread, every index found exactly by a scan of the file; applies rotation tags.
 
     Args:
@@ -48,7 +47,7 @@ class TorchcodecReader:
     @property
     def info(self) -> VideoInfo:
         """All facts; decodes the first frame, whose size is the upright one."""
-        height_px, width_px = self.frames([0]).shape[-2:]
+        height_px, width_px = self.pixels([0]).shape[-2:]
         return VideoInfo(self.num_frames, self.fps, height_px, width_px, self._facts.codec)
 
     @property
@@ -56,10 +55,10 @@ class TorchcodecReader:
         """When each frame is shown; lists the packets of the file."""
         return list_packets(self._path).frame_seconds
 
-    def frames(self, indices: Sequence[int]) -> Tensor:
+    def pixels(self, indices: Sequence[int]) -> Frames:
         """The frames at ``indices``, ``(T, 3, H, W)`` uint8."""
         try:
-            batch: Tensor = self._decoder.get_frames_at(indices=list(indices)).data
+            batch: Frames = self._decoder.get_frames_at(indices=list(indices)).data.numpy()
         except (RuntimeError, ValueError, IndexError) as error:
             raise DecodeError(_reason(error)) from error
         return batch

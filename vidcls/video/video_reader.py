@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeGuard
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from vidcls.types import VideoInfo
+
+if TYPE_CHECKING:  # torch takes seconds to import, and who has no need of tensors does without
+    from torch import Tensor
+
+Frames = NDArray[np.uint8]
+"""Frames ``(T, 3, H, W)`` uint8 RGB, upright; the colours of a pixel usually lie side by side in memory."""
 
 
 class VideoReader(Protocol):
@@ -33,12 +41,40 @@ class VideoReader(Protocol):
             DecodeError: the file states neither times nor a frame rate; says so, but not of which file.
         """
 
-    def frames(self, indices: Sequence[int]) -> Tensor:
+    def pixels(self, indices: Sequence[int]) -> Frames:
         """The frames at ``indices`` in the order asked, ``(T, 3, H, W)`` uint8 RGB, upright.
 
         Raises:
             DecodeError: a frame cannot be had; says why, but not of which file. The reader can then only be closed.
         """
 
+    def frames(self, indices: Sequence[int]) -> Tensor:
+        """The same as a tensor, which shares their memory; see :class:`GivesTensors`."""
+
     def close(self) -> None:
         """Release the file and the decoder; allowed more than once."""
+
+
+class GivesTensors:
+    """The frames of a reader as tensors."""
+
+    def pixels(self, indices: Sequence[int]) -> Frames:
+        """See :meth:`VideoReader.pixels`."""
+        raise NotImplementedError
+
+    def frames(self, indices: Sequence[int]) -> Tensor:
+        """The frames at ``indices`` in the order asked, ``(T, 3, H, W)`` uint8; errors as of :meth:`pixels`."""
+        import torch
+
+        return torch.from_numpy(self.pixels(indices))
+
+
+def is_tensor(value: object) -> TypeGuard[Tensor]:
+    """Whether a value is a tensor; where torch was not imported, none can be."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def array_of(frames: Tensor | NDArray[np.generic]) -> NDArray[np.generic]:
+    """An array as it is, and a tensor as an array that shares its memory where that is of this machine."""
+    return frames.cpu().numpy() if is_tensor(frames) else np.asarray(frames)

@@ -8,18 +8,24 @@ from fractions import Fraction
 from itertools import chain
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from vidcls.files import atomic_write
 from vidcls.video.containers import import_av
+from vidcls.video.video_reader import array_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DEFAULT_FPS = 25.0
 """Frames per second where a file states none."""
 
 VideoCodec = Literal["h264", "mpeg4", "mjpeg", "ffv1"]
+Frame: TypeAlias = "Tensor | NDArray[np.uint8]"
+"""One picture ``(3, H, W)`` uint8 RGB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ _CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".avi": "avi", ".mkv": "matroska"}
 
 def write_video(
     path: str | PathLike[str],
-    frames: Iterable[Tensor],
+    frames: Iterable[Frame],
     *,
     fps: float = DEFAULT_FPS,
     codec: VideoCodec = "h264",
@@ -62,7 +68,7 @@ def write_video(
 
     Args:
         path: the file to write.
-        frames: ``(T, 3, H, W)`` uint8 RGB, or any iterable of ``(3, H, W)`` frames of one size.
+        frames: ``(T, 3, H, W)`` uint8 RGB, a tensor or an array, or any iterable of ``(3, H, W)`` frames of one size.
         fps: frames per second.
         codec: h264 and mpeg4 are small, mjpeg has key frames only, ffv1 is lossless (.avi and .mkv only).
         quality: the codec's own scale, smaller is better: 0 to 51 for h264 (CRF, 18 where None), 1 to 31 for mpeg4 and
@@ -85,7 +91,7 @@ def write_video(
         _encode(temporary, _checked_frames(frames), codec, rate, options)
 
 
-def _encode(path: Path, frames: Iterator[Tensor], codec: VideoCodec, rate: Fraction, options: dict[str, str]) -> None:
+def _encode(path: Path, frames: Iterator[Frame], codec: VideoCodec, rate: Fraction, options: dict[str, str]) -> None:
     av = import_av()
     first = next(frames)
     H, W = first.shape[1:]
@@ -96,7 +102,8 @@ def _encode(path: Path, frames: Iterator[Tensor], codec: VideoCodec, rate: Fract
         stream.pix_fmt = encoder.pixel_format_odd_size if H % 2 or W % 2 else encoder.pixel_format
         stream.codec_context.thread_count = 1
         for index, rgb in enumerate(chain([first], frames)):
-            frame = av.VideoFrame.from_ndarray(rgb.permute(1, 2, 0).contiguous().cpu().numpy(), format="rgb24")
+            pixels = np.ascontiguousarray(array_of(rgb).transpose(1, 2, 0))  # (H, W, 3)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = index, 1 / rate
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -136,11 +143,11 @@ def _check_names(path: Path, codec: str) -> None:
         raise ValueError(f"{path}: codec ffv1 does not go into {path.suffix}; use .mkv or .avi")
 
 
-def _checked_frames(frames: Iterable[Tensor]) -> Iterator[Tensor]:
+def _checked_frames(frames: Iterable[Frame]) -> Iterator[Frame]:
     """The frames one by one; an error where there is none, or one is no RGB frame or of another size."""
     shape = None
     for index, frame in enumerate(frames):
-        if frame.dtype != torch.uint8 or frame.ndim != 3 or frame.shape[0] != 3:
+        if str(frame.dtype).removeprefix("torch.") != "uint8" or frame.ndim != 3 or frame.shape[0] != 3:
             raise ValueError(f"frame {index} is {tuple(frame.shape)} {frame.dtype}; it must be (3, H, W) uint8")
         shape = shape or frame.shape
         if frame.shape != shape:
