@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing vidcls and what it needs into $(VENV): a few minutes, some 7 GB."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install $(PIP_SAYS) --upgrade pip
-	@$(BIN)/python -m pip install $(PIP_SAYS) -c constraints.txt -e '.[dev,torchcodec,timm,transformers,imagenet,tensorboard,mlflow]'
+	@$(BIN)/python -m pip install $(PIP_SAYS) -c constraints.txt -e '.[dev,torchcodec,timm,transformers,imagenet,tensorboard,mlflow,sweep,ray,remote,hub,export,serve]'
 	@$(BIN)/python scripts/check_opencv.py
 	@touch $(STAMP)
 	@echo "Installed. Next: make demo"
@@ -27,7 +27,7 @@ demo: setup
 	$(BIN)/vidcls demo
 
 test: setup
-	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --durations=10 $(TESTS)
+	$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --durations=40 $(TESTS)
 
 # Some tests of every package, in less than a minute.
 test-quick: setup
@@ -59,7 +59,7 @@ constraints:
 	rm -rf $(VENV)-fresh
 	$(PYTHON) -m venv $(VENV)-fresh
 	$(VENV)-fresh/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)-fresh/bin/python -m pip install --quiet -e '.[dev,torchcodec,timm,transformers,imagenet]'
+	$(VENV)-fresh/bin/python -m pip install --quiet -e '.[dev,torchcodec,timm,transformers,imagenet,tensorboard,mlflow,sweep,ray,remote,hub,export,serve]'
 	(echo '# Made by: make constraints'; $(VENV)-fresh/bin/python -m pip freeze --exclude-editable) > constraints.txt
 	rm -rf $(VENV)-fresh
 

@@ -41,7 +41,8 @@ from vidcls.explain.feature_pictures import write_embeddings
 from vidcls.explain.features import Features
 from vidcls.models import SingleFrame
 from vidcls.tasks.accuracies import confusion_counts
-from vidcls.training.results import MODEL_ROW, VideoScores
+from vidcls.types import MODEL_ROW
+from vidcls.training.results import VideoScores
 from vidcls.types import ClipSettings
 torch.set_num_threads(1)
 

@@ -5,16 +5,12 @@ Whole processes, alternately. Usage: python benchmarks/start_up.py [--quick] [--
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from clips import FPS, source_frames
-from lightning.pytorch import Trainer
 from measuring import paired, parser, report
+from whole_commands import VIDCLS, saved, seconds
 
 from vidcls.clips import InputSettings
 from vidcls.models import SingleFrame
@@ -23,38 +19,24 @@ from vidcls.types import ClipSettings
 from vidcls.video import write_video
 
 
-def seconds(*words: str) -> Callable[[], float]:
-    program = [sys.executable, *words]
-
-    def measure() -> float:
-        start = time.perf_counter()
-        subprocess.run(program, check=True, capture_output=True)
-        return time.perf_counter() - start
-
-    return measure
-
-
 def main() -> None:
     options = parser(__doc__).parse_args()
-    vidcls = ("-c", "from vidcls.cli import entry; entry()")
     with tempfile.TemporaryDirectory() as folder:
-        clip, checkpoint = Path(folder, "clip.mp4"), Path(folder, "small.ckpt")
+        clip = Path(folder, "clip.mp4")
         write_video(clip, source_frames(60), fps=FPS)
         settings = ClipSettings(clip_len=1)
         model = SingleFrame(class_names=["a", "b"], clip=settings, backbone="small")
-        model.input_settings = InputSettings(("rgb",), settings, transform=TransformSettings(crop_px=112)).to_dict()
-        trainer = Trainer(max_epochs=0, logger=False, accelerator="cpu", enable_checkpointing=False)
-        trainer.strategy.connect(model)
-        trainer.save_checkpoint(checkpoint)
+        rgb = InputSettings(("rgb",), settings, transform=TransformSettings(crop_px=112))
+        checkpoint = saved(model, rgb, Path(folder, "small.ckpt"))
         jobs = {
             "python, nothing": seconds("-c", "pass"),
             "python, import torch": seconds("-c", "import torch"),
             "python, import torch, torchvision, lightning": seconds(
                 "-c", "import torch, torchvision, lightning.pytorch"
             ),
-            "vidcls --help": seconds(*vidcls, "--help"),
-            "vidcls fit --help": seconds(*vidcls, "fit", "--help"),
-            "vidcls predict, one clip": seconds(*vidcls, "predict", str(checkpoint), str(clip)),
+            "vidcls --help": seconds(*VIDCLS, "--help"),
+            "vidcls fit --help": seconds(*VIDCLS, "fit", "--help"),
+            "vidcls predict, one clip": seconds(*VIDCLS, "predict", str(checkpoint), str(clip)),
         }
         if options.quick:
             jobs = {name: job for name, job in jobs.items() if name in ("python, nothing", "vidcls --help")}

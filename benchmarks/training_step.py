@@ -30,11 +30,14 @@ from vidcls.callbacks import MetricsLog, RunFacts, SkippedVideos
 from vidcls.flow import FlowMethod, FlowSettings
 from vidcls.inference.network_input import flow_between
 from vidcls.models import (
+    TSM,
+    X3D,
     Conv3D,
     EarlyFusion,
     LateFusion,
     RecurrentConv,
     SingleFrame,
+    SlowFast,
     SlowFusion,
     TwoStream,
     TwoStreamFusion,
@@ -58,6 +61,9 @@ def models(clip: ClipSettings, backbone: str, backbone_3d: str) -> dict[str, Cal
         "slow_fusion": lambda: SlowFusion(backbone=backbone, extents=[2, 2, 2], **common),  # type: ignore[arg-type]
         "conv3d": lambda: Conv3D(backbone=backbone_3d, **common),  # type: ignore[arg-type]
         "recurrent_conv": lambda: RecurrentConv(backbone=backbone, **common),  # type: ignore[arg-type]
+        "tsm": lambda: TSM(backbone=backbone, **common),  # type: ignore[arg-type]
+        "slowfast": lambda: SlowFast(depth=14, width=16, **common),  # type: ignore[arg-type]
+        "x3d": lambda: X3D(form="tiny", **common),  # type: ignore[arg-type]
         "two_stream": lambda: TwoStream(spatial=backbone, temporal=backbone, **common),  # type: ignore[arg-type]
         "two_stream_fusion": lambda: TwoStreamFusion(spatial=backbone, temporal=backbone, **common),  # type: ignore[arg-type]
     }

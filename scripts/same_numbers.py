@@ -28,6 +28,9 @@ CONFIGS = (
     "slow_fusion",
     "conv3d",
     "recurrent_conv",
+    "tsm",
+    "slowfast",
+    "x3d",
     "two_stream",
     "two_stream_fusion",
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -14,12 +16,22 @@ from torch import Tensor
 from vidcls.datasets import VideoFolder
 from vidcls.video import write_video
 
+if TYPE_CHECKING:
+    from object_servers import S3Server, WebServer
+
 hypothesis.settings.register_profile("vidcls", deadline=None)  # machines are noisy: no test fails for being slow
 hypothesis.settings.load_profile("vidcls")
 
 CLIP_CLASSES = ("left", "right", "still")
 CLIP_NUM_FRAMES = 8
 CLIP_HEIGHT_PX, CLIP_WIDTH_PX = 32, 40
+OF_LAUNCHERS = (
+    *("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"),
+    "VIDCLS_RUN_FOLDER",
+)
+# Ray reads it when it is first imported, and otherwise ends the tests with a head that is silent for a minute.
+os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "300")
+REMOTE_LIMITS = {"VIDCLS_REMOTE_TIMEOUT": "2", "VIDCLS_REMOTE_RETRIES": "3", "no_proxy": "*"}
 CLIPS_PER_CLASS = {"train": (4, 4, 4), "val": (1, 1, 1), "test": (3, 2, 2)}
 
 
@@ -31,9 +43,12 @@ def moving_square(step_px: int, start_px: int, *, num_frames: int = CLIP_NUM_FRA
     return torch.stack([frame.roll(start_px + step_px * t, dims=-1) for t in range(num_frames)]).to(torch.uint8)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def one_thread() -> None:
-    """Tensors of tests are tiny: a second thread costs more than it brings, above all on a busy machine."""
+    """Tensors of tests are tiny: a second thread costs more than it brings, above all on a busy machine.
+
+    Set before each test: the number of threads changes the order in which floats are added, and so trained weights.
+    """
     torch.set_num_threads(1)
 
 
@@ -62,3 +77,66 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clip_dataset(clip_folder: Path) -> VideoFolder:
     """The clips of ``clip_folder`` as a data set."""
     return VideoFolder(clip_folder)
+
+
+@pytest.fixture(autouse=True)
+def environment_as_before() -> Iterator[None]:
+    """Lightning and launchers note the number of a process in its environment, where the next test would find it."""
+    before = {name: os.environ.get(name) for name in OF_LAUNCHERS}
+    yield
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server of this machine, behind a proxy that can disturb it; one for all tests."""
+    pytest.importorskip("moto.server", reason="needs moto[server]")
+    pytest.importorskip("s3fs", reason="needs the extra remote")
+    from object_servers import S3Server
+
+    server = S3Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[S3Server]:
+    """The same with nothing disturbed, allowed, short limits of time, and a cache of this test alone."""
+    from vidcls.remote.permission import allow_remote, permission_ends
+
+    for name, value in {**s3_server.environment, **REMOTE_LIMITS, "XDG_CACHE_HOME": str(tmp_path / "cache")}.items():
+        monkeypatch.setenv(name, value)
+    s3_server.proxy.reset()
+    with permission_ends():
+        allow_remote("s3")
+        yield s3_server
+    s3_server.proxy.reset()
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[WebServer]:
+    """A web server of this machine, allowed, with short limits of time, and a cache of this test alone."""
+    pytest.importorskip("upath", reason="needs the extra remote")
+    from object_servers import WebServer
+
+    from vidcls.remote.permission import allow_remote, permission_ends
+
+    for name, value in {**REMOTE_LIMITS, "XDG_CACHE_HOME": str(tmp_path / "cache")}.items():
+        monkeypatch.setenv(name, value)
+    server = WebServer()
+    with permission_ends():
+        allow_remote("http", "memory")
+        yield server
+    server.close()
+
+
+@pytest.fixture
+def other_web(web: WebServer) -> Iterator[WebServer]:
+    """A second one, where a first may lead."""
+    server = type(web)()
+    yield server
+    server.close()

@@ -15,7 +15,7 @@ class Plain(VideoClassifier):
     def __init__(self, *, class_names: list[str], depth: int = 3) -> None: ...
 
 
-COMMON = ["class_names", "clip", "task", "optimization", "loss", "transfer"]
+COMMON = ["class_names", "clip", "task", "optimization", "loss", "transfer", "decision"]
 
 
 @pytest.mark.parametrize("name", ["SingleFrame", "TwoStream", "Conv3D"])

@@ -47,6 +47,19 @@ def test_an_error_on_the_way_leaves_the_old_file_and_nothing_else(tmp_path: Path
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_folders_that_were_made_for_a_file_that_failed_are_removed_and_others_kept(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+
+    def write_and_fail(file: Path) -> None:
+        with atomic_write(file):
+            raise ValueError
+
+    for folder in ("new/deep", "mine/new", "mine"):
+        with pytest.raises(ValueError):
+            write_and_fail(tmp_path / folder / "a.txt")
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine"]
+
+
 def test_the_old_file_stands_until_the_new_one_is_complete(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_text("old")

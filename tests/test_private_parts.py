@@ -20,6 +20,7 @@ from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from torch import nn
 from torch.utils.data import DataLoader, get_worker_info
+from torchmetrics import Metric
 
 import vidcls
 from vidcls.video.decord_reader import DecordReader
@@ -45,14 +46,19 @@ def is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__")
 
 
-OF_PYTHON = {"_exit"}
+OF_PYTHON = {"_exit", "_fields"}
 """Documented, whatever it is called."""
 
 TAKEN = {
     "callbacks/speed_up.py": {"_compiled_call_impl"},
     "cli/training.py": {"_prepare_subcommand_kwargs"},
+    "jobs/ray_session.py": {"_private", "_worker_logs_enabled"},
     "loading/process_checks.py": {"_accelerator_connector", "_layer_sync"},
     "loading/sturdy_loader.py": {"_iterator", "_shutdown_workers", "_workers"},
+    "remote/listing.py": {"_call_s3", "_strip_protocol"},
+    "remote/requests.py": {"_call_s3", "_cat_file", "_info"},  # fsspec documents the coroutines of its file systems
+    "remote/transfer.py": {"_put_file"},
+    "tasks/multilabel_metrics.py": {"_sync_dist"},
     "training/svm_fusion.py": {"_load_from_state_dict"},  # documented for modules that change their state
     "video/decord_reader.py": {"_CAPI_VideoReaderGetCurrentPosition", "_handle"},
 }
@@ -65,6 +71,21 @@ def test_each_is_taken_in_the_file_that_says_so_and_nowhere_else() -> None:
         if (names := {name for name in used(path) if is_private(name)} - OF_PYTHON)
     }
     assert found == TAKEN
+
+
+def test_file_systems_of_object_stores_have_coroutines_and_one_way_to_ask_s3() -> None:
+    s3fs = pytest.importorskip("s3fs")
+    for name in ("_call_s3", "_cat_file", "_info", "_put_file", "_strip_protocol"):
+        assert callable(getattr(s3fs.S3FileSystem, name))
+
+
+def test_ray_says_whether_it_prints_what_its_workers_print() -> None:
+    worker = pytest.importorskip("ray._private.worker")
+    assert isinstance(worker._worker_logs_enabled, bool)
+
+
+def test_a_metric_is_gathered_from_all_processes_in_one_place() -> None:
+    assert callable(Metric._sync_dist)
 
 
 def test_a_module_says_whether_it_is_compiled() -> None:

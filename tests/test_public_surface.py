@@ -50,10 +50,10 @@ def test_the_package_itself_offers_a_flat_list_of_names_and_nothing_else() -> No
     assert vidcls.__all__ == sorted(vidcls.__all__)
     assert set(vidcls.__all__) == {
         "__version__",
-        *("datasets", "VideoRecord", "open_video", "write_video"),
+        *("datasets", "VideoPart", "VideoRecord", "open_video", "write_video"),
         *("FlowSettings", "FlowStore", "VideoDataModule"),
         *("models", "VideoClassifier", "build_backbone", "load_classifier"),
-        *("Predictor", "Prediction", "Explainer", "load"),
+        *("Predictor", "Prediction", "Explainer", "load", "allow_remote"),
     }
     for name in vidcls.__all__:
         assert getattr(vidcls, name) is not None

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from vidcls.models import VideoClassifier, load_classifier
     from vidcls.predict import Predictor, load
     from vidcls.predict.prediction import Prediction
+    from vidcls.remote import allow_remote
     from vidcls.types import VideoRecord
     from vidcls.video import open_video, write_video
+    from vidcls.video_part import VideoPart
 
 __version__ = "0.1.0"
 
@@ -35,8 +37,10 @@ __all__ = [
     "Predictor",
     "VideoClassifier",
     "VideoDataModule",
+    "VideoPart",
     "VideoRecord",
     "__version__",
+    "allow_remote",
     "build_backbone",
     "datasets",
     "load",
@@ -57,7 +61,9 @@ _HOMES = {
     "Predictor": "vidcls.predict",
     "VideoClassifier": "vidcls.models",
     "VideoDataModule": "vidcls.loading",
+    "VideoPart": "vidcls.video_part",
     "VideoRecord": "vidcls.types",
+    "allow_remote": "vidcls.remote",
     "build_backbone": "vidcls.layers",
     "load": "vidcls.predict",
     "load_classifier": "vidcls.models",

@@ -33,6 +33,10 @@ class DecodeError(VidclsError):
         self.reason = message if reason is None else reason
 
 
+class UnreachableError(DecodeError):
+    """A video at an address could not be read from its server, which says nothing of the video."""
+
+
 class NotAVideoError(DecodeError):
     """A file that no decoder is to read: a playlist that names other files, an image, audio with a cover picture."""
 
@@ -61,6 +65,21 @@ class MissingFeaturesError(FeatureError):
     """A store has no features of one video; the message names the video."""
 
 
+class RemoteError(VidclsError):
+    """An object at an address cannot be read or written; the message names it and says what to do.
+
+    Args:
+        message: as a user reads it.
+        is_missing: there is no such object.
+        is_denied: it may be there, but may not be asked for.
+    """
+
+    def __init__(self, message: str, *, is_missing: bool = False, is_denied: bool = False) -> None:
+        super().__init__(message)
+        self.is_missing = is_missing
+        self.is_denied = is_denied
+
+
 class SourceError(VidclsError):
     """The video that something is, or was, made from cannot be read; the message names its file."""
 
@@ -71,6 +90,14 @@ class LoaderError(VidclsError):
 
 class CheckpointError(VidclsError):
     """A checkpoint is missing, of another kind, unsafe to load, or contradicts what was asked of it."""
+
+
+class EnsembleFileError(CheckpointError):
+    """A checkpoint holds several networks that answer together, where one network was asked for."""
+
+
+class ExportError(VidclsError):
+    """A network cannot be exported, or the exported file does not answer like it; the message says what to do."""
 
 
 class DivergedError(VidclsError):

@@ -9,7 +9,7 @@ import io
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,25 +24,41 @@ ODD_NAMES = {"escaped": "backslashreplace", "kept": "surrogateescape"}
 def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to; it takes its place when the block ends well, else it is removed.
 
+    Folders are made as needed, and removed with it.
+
     The content is on the disk before the name changes, so that after a power cut there is the old file or the new one.
     What a kill leaves begins with a dot and is nobody's input; see :func:`remove_leftovers`.
 
     Raises:
         OSError: it cannot be written; where the disk is full, the error names ``path``.
     """
+    with _folder_for(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            with naming(path):
+                yield temporary
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _folder_for(path: Path) -> Iterator[None]:
+    """Make the folders that a file lies in; where the block ends badly, those that were made and are empty go again."""
+    made = [folder for folder in path.parents if not folder.exists()]  # the deepest first
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
     try:
-        with naming(path):
-            yield temporary
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except BaseException:
+        with suppress(OSError):  # another program has put something there
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 @contextmanager

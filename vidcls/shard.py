@@ -44,9 +44,9 @@ class Shard:
         """Whether there is only one."""
         return self.num_shards == 1
 
-    def of(self, items: Sequence[Item]) -> list[Item]:
+    def of(self, items: Sequence[Item]) -> Sequence[Item]:
         """Those of the list that are in this shard, in order."""
-        return list(items[self.number - 1 :: self.num_shards])
+        return items[self.number - 1 :: self.num_shards]
 
     def __str__(self) -> str:
         return f"{self.number}/{self.num_shards}"

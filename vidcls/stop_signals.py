@@ -11,6 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 ENDING = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
+_received: list[int] = []
 
 
 class Interrupt:
@@ -43,6 +44,11 @@ def raise_on_signals() -> None:
         os.register_at_fork(after_in_child=_as_before)
 
 
+def ending_status() -> int | None:
+    """The exit status for the signal that ends this program; None where none came."""
+    return 128 + _received[0] if _received else None
+
+
 def end_quietly() -> None:
     """At the end of the program: Ctrl+C is too late and would leave a traceback; the others end it without one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -68,6 +74,7 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
         signal.signal(ending, signal.SIG_IGN)  # once is enough
     if number != signal.SIGTERM:
         drop_terminal()
+    _received.append(number)
     raise SystemExit(128 + number)
 
 

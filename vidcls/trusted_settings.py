@@ -22,6 +22,7 @@ import torch
 
 from vidcls.class_arguments import arguments_of
 from vidcls.errors import ConfigurationError
+from vidcls.remote.permission import check_allowed
 from vidcls.trusted_classes import HOMES, NEVER_ALLOWED, OPTION, PACKAGES, is_allowed, is_trusted, refusal
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ KINDS = frozenset(
     }
 )
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, date, timedelta, Enum, os.PathLike, torch.dtype)
+# Of settings whose protocol was allowed: where videos and their data are, and where a run is copied to.
+MAY_BE_ADDRESSES = ("data.", "dataset.", "copy_run", "features")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://|\w+::)")
 
 
@@ -90,7 +93,12 @@ def _check(value: object, key: str, *, by_user: bool) -> None:
             _check(item, key, by_user=by_user)
     elif isinstance(value, str):
         if not by_user and _ADDRESS.match(value):
-            raise ConfigurationError(f"{key}: {value!r} is an address, which no setting fetches: pass a local path")
+            if not key.startswith(MAY_BE_ADDRESSES):
+                raise ConfigurationError(f"{key}: {value!r} is an address, which no setting fetches: pass a local path")
+            try:
+                check_allowed(value)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{key}: {error}") from error
     elif isinstance(value, type):
         _check_class(value, _home(value), key)
     elif not isinstance(value, _PLAIN) and not hasattr(value, "__fspath__"):

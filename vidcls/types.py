@@ -16,14 +16,17 @@ a test sample           ``(V, C, T, H, W)``    one video
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypedDict, runtime_checkable
 
+from vidcls.video_part import VideoPart
+
 if TYPE_CHECKING:
     from torch import Tensor  # commands name splits and streams before they import it, which takes seconds
 
+    from vidcls.transforms import Augmentation
     from vidcls.video.source import VideoSource
 
 Split = Literal["train", "val", "test"]
@@ -38,24 +41,29 @@ LoadedKind = Literal["rgb", "flow", "frame_pairs"]
 Target: TypeAlias = "int | Tensor"
 """What a sample has for a label: the number of a class, or a tensor ``(K,)``; a task (``vidcls.tasks``) makes it."""
 
+MODEL_ROW = "model"
+"""The row of scores that is the answer of the model; others are its parts and their fusions."""
+
 ScoreRule = Literal["probabilities", "logits"]
 """What is averaged over the views of a video: ``probabilities`` after softmax, or ``logits`` before it (TSN, I3D)."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoRecord:
-    """One video of a data set: where it is and what it is called, never its pixels.
+    """One video of a data set, or a part of one: where it is and what it is called, never its pixels.
 
     Args:
-        source: where the video is, such as ``vidcls.video.LocalFile(path)``.
+        source: where the video is, such as ``vidcls.video.LocalFile(path)`` or ``vidcls.video.source_at(address)``.
         label: the class name, or the text that names several classes.
         split: the split of the data set that it belongs to.
         name: the path relative to the data set's root with forward slashes, unique in the data set and never
-            leaving it (no ``..``, not absolute). Names the video in the flow store and in result files.
+            leaving it (no ``..``, not absolute). Names the video in the flow store and in result files. That of a part
+            ends in its ``fragment``: ``a.mp4#t=1.5,3``.
         group: videos of one group (a person, a session, a source video) must not be spread over splits; None where
             nothing is known.
         extra: further columns of the annotation file, as text.
         several: the classes of a video that has another number of them than one; None where ``label`` is its class.
+        part: from when to when of the video it lasts; None for the whole video.
     """
 
     source: VideoSource
@@ -65,9 +73,12 @@ class VideoRecord:
     group: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
     several: tuple[str, ...] | None = None
+    part: VideoPart | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a path in place of a source, which would fail where it is read."""
+        """Refuse a path in place of a source, which would fail where it is read, and a part without its name."""
+        if self.part is not None and not self.name.endswith(self.part.fragment):
+            raise ValueError(f"the name {self.name!r} of a part must end in {self.part.fragment}")
         if isinstance(self.source, str | PathLike | bytes):
             raise TypeError(
                 f"source is {self.source!r}; expected a VideoSource, such as vidcls.video.LocalFile(Path(...))"
@@ -79,8 +90,17 @@ class VideoRecord:
         return (self.label,) if self.several is None else self.several
 
     @property
+    def video_name(self) -> str:
+        """The name of the whole video, which all its parts share."""
+        return self.name if self.part is None else self.name.removesuffix(self.part.fragment)
+
+    def with_part(self, part: VideoPart | None) -> VideoRecord:
+        """The same with another part of the video, or all of it, named accordingly."""
+        return replace(self, part=part, name=self.video_name + (part.fragment if part is not None else ""))
+
+    @property
     def path(self) -> Path:
-        """The path of the video; of one that is no file of this machine, its name."""
+        """The path of a file of this machine; of another video use ``source``, whose name may be an address."""
         return Path(self.source.name)
 
 
@@ -93,6 +113,10 @@ class VideoInfo:
     height_px: int
     width_px: int
     codec: str
+
+
+MOST_FRAMES = 100_000
+"""Of a clip: more than any network sees, and few enough to be counted; settings may come from a stranger's file."""
 
 
 @dataclass(frozen=True)
@@ -112,10 +136,13 @@ class ClipSettings:
     flow_len: int = 10
 
     def __post_init__(self) -> None:
-        """Refuse what is below one."""
+        """Refuse what is below one, and what no memory holds."""
         for name in ("num_snippets", "clip_len", "stride", "flow_len"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("num_snippets", "clip_len", "flow_len"):
+            if getattr(self, name) > MOST_FRAMES:
+                raise ValueError(f"{name} must lie in 1 to {MOST_FRAMES}, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,14 +224,13 @@ class Sample(TypedDict, total=False):
 
     ``streams`` are ``(C, T, H, W)`` by name while training, ``(V, C, T, H, W)`` in a test: RGB uint8 and flow float32
     in pixels until the batch is normalised on the device; of flow that is estimated there the two frames of each field,
-    ``(3, 2F, H, W)`` uint8. ``flipped`` and ``color`` say what is still to be done to a training clip there.
+    ``(3, 2F, H, W)`` uint8. ``augmentation`` says what is still to be done to a training clip there.
     """
 
     streams: dict[str, Tensor]
     label: Target
     index: int
-    flipped: bool
-    color: tuple[float, ...]
+    augmentation: Augmentation
 
 
 class Batch(TypedDict, total=False):
@@ -212,9 +238,9 @@ class Batch(TypedDict, total=False):
 
     ``index`` is the position in the list of videos of that split; ``skipped`` names files that were left out;
     ``unread`` has number, target (None where it is not to be counted) and reason of test videos that could not be read;
-    ``target`` ``(B, K)`` float32 says how much of which class is in each clip, where clips were mixed. ``flipped``,
-    ``color`` and ``mixing_seed`` are what is still to be done to training clips on the device: plain values, since the
-    processor would wait for a GPU to hand them back.
+    ``target`` ``(B, K)`` float32 says how much of which class is in each clip, where clips were mixed. ``augmentation``
+    and ``mixing_seed`` are what is still to be done to training clips on the device: plain values, since the processor
+    would wait for a GPU to hand them back.
     """
 
     streams: dict[str, Tensor]
@@ -223,8 +249,7 @@ class Batch(TypedDict, total=False):
     skipped: list[str]
     unread: list[tuple[int, Target | None, str]]
     target: Tensor
-    flipped: list[bool]
-    color: list[tuple[float, ...]]
+    augmentation: list[Augmentation]
     mixing_seed: int
 
 

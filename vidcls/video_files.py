@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+OVERLAY_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv")
+"""Of the videos that are written."""
 # What the libraries of mime types call video and what FFmpeg's demuxers of video list as theirs; without the scripts
 # and playlists that refer to other files (.m3u8, .ffconcat, .mpd, .avs) and without suffixes that mean something else
 # more often (.dat, .bin, .ogg, .str).
@@ -29,7 +30,8 @@ SYSTEM_FOLDERS = frozenset({
     "RECYCLER", "System Volume Information",
 })
 # fmt: on
-LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".lst", ".list")
+PARQUET = ".parquet"
+LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".lst", ".list", PARQUET)
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
 
 
@@ -47,17 +49,12 @@ class Listing:
     passed_over: Counter[str] = field(default_factory=Counter)
 
 
-def is_address(path: str) -> bool:
-    """Whether a path is an address such as ``https://example.org/a.mp4``."""
-    return "://" in path and re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path) is not None
-
-
 def is_video(file_name: str) -> bool:
     """Whether a file name looks like a video: a known suffix in any case, and not hidden."""
     return not file_name.startswith(".") and os.path.splitext(file_name)[1].lower() in VIDEO_SUFFIXES  # noqa: PTH122
 
 
-def _is(test: Callable[[], bool]) -> bool:
+def holds(test: Callable[[], bool]) -> bool:
     """The answer; no where a link leads round in a circle."""
     try:
         return test()
@@ -68,13 +65,13 @@ def _is(test: Callable[[], bool]) -> bool:
 def visible_folders(folder: Path) -> list[str]:
     """Names of the sub-folders that are neither hidden nor a system's own, sorted; links are followed."""
     with os.scandir(folder) as listing:
-        return sorted(item.name for item in listing if _is_visible(item.name) and _is(item.is_dir))
+        return sorted(item.name for item in listing if is_visible(item.name) and holds(item.is_dir))
 
 
 def videos_directly_in(folder: Path) -> list[str]:
     """Names of the video files that lie in the folder itself, sorted."""
     with os.scandir(folder) as listing:
-        return sorted(item.name for item in listing if is_video(item.name) and _is(item.is_file))
+        return sorted(item.name for item in listing if is_video(item.name) and holds(item.is_file))
 
 
 def videos_below(folder: Path) -> list[str]:
@@ -97,15 +94,32 @@ def listed_below(folder: Path) -> Listing:
             for item in listing:
                 if item.name.startswith("."):
                     continue
-                if _is(item.is_dir):
-                    if _is_visible(item.name):
+                if holds(item.is_dir):
+                    if is_visible(item.name):
                         todo.append((item.path, f"{prefix}{item.name}/"))
                     else:
                         found.passed_over[f"{item.name}/"] += 1
-                elif is_video(item.name) and _is(item.is_file):
+                elif is_video(item.name) and holds(item.is_file):
                     found.videos.append(prefix + item.name)
                 elif item.name.lower() not in _SYSTEM_FILES:
                     found.passed_over[os.path.splitext(item.name)[1].lower() or "no suffix"] += 1  # noqa: PTH122
+    found.videos.sort()
+    return found
+
+
+def listing_of(names: Iterable[str]) -> Listing:
+    """The same for names below a folder that a server has told, which knows no folders."""
+    found = Listing()
+    for name in names:
+        *folders, file = name.split("/")
+        hidden = next((folder for folder in folders if not is_visible(folder)), None)
+        if hidden is not None:
+            if not hidden.startswith("."):
+                found.passed_over[f"{hidden}/"] += 1
+        elif is_video(file):
+            found.videos.append(name)
+        elif not file.startswith(".") and file.lower() not in _SYSTEM_FILES:
+            found.passed_over[os.path.splitext(file)[1].lower() or "no suffix"] += 1  # noqa: PTH122
     found.videos.sort()
     return found
 
@@ -129,24 +143,6 @@ def _counts(counter: Counter[str]) -> str:
     return ", ".join(f"{name} ({number})" for name, number in most) + (f" and {more} more kinds" if more else "")
 
 
-def _is_visible(folder_name: str) -> bool:
+def is_visible(folder_name: str) -> bool:
+    """Whether a folder is neither hidden nor a system's own."""
     return not folder_name.startswith(".") and folder_name not in SYSTEM_FOLDERS
-
-
-def missing_files(paths: Iterable[str]) -> set[str]:
-    """Those paths at which no file lies; each folder is listed once, whatever the number of paths."""
-    wanted: dict[str, set[str]] = {}
-    for path in paths:
-        folder, name = os.path.split(path)
-        wanted.setdefault(folder, set()).add(name)
-    missing: set[str] = set()
-    for folder, names in wanted.items():
-        try:
-            with os.scandir(folder) as listing:
-                absent = names.difference(item.name for item in listing if item.name in names and _is(item.is_file))
-        except OSError:  # no such folder, or one that may be entered but not listed
-            absent = names
-        candidates = (os.path.join(folder, name) for name in absent)  # noqa: PTH118
-        # A second look: a file system may know the name in another case or another Unicode form than it lists.
-        missing.update(path for path in candidates if not os.path.isfile(path))  # noqa: PTH113
-    return missing

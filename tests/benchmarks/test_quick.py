@@ -12,24 +12,26 @@ import pytest
 from decoders import skip_if_missing
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-SHARED = ("measuring", "clips")
+SHARED = ("measuring", "clips", "whole_commands")
 BENCHMARKS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in SHARED)
+SLOW = (  # a quarter of a minute or more
+    *("cold_start", "engines", "features", "gpu", "growth", "loader", "long_video", "many_classes", "recipes"),
+    *("remote", "serving"),
+)
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in BENCHMARKS]
+)
 def test_a_benchmark_runs_and_writes_its_numbers(name: str, tmp_path: Path) -> None:
     if name == "loader":
         skip_if_missing("torchcodec")  # it compares the loaders by each decoder
     output = tmp_path / "numbers.json"
     environment = {key: value for key, value in os.environ.items() if key != "VIDCLS_REAL_DATA"}
     more = ["--raft-weights"] if name == "flow_methods" else []
-    subprocess.run(
-        [sys.executable, str(FOLDER / f"{name}.py"), "--quick", "--output", str(output), *more],
-        check=True,
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-    )
+    command = [sys.executable, str(FOLDER / f"{name}.py"), "--quick", "--output", str(output), *more]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     assert json.loads(output.read_text())
 
 

@@ -6,11 +6,18 @@ from dataclasses import replace
 
 from every_model import small
 
-from vidcls.callbacks.first_lines import input_lines, left_out_lines, length_lines, network_lines, starts_from_scratch
+from vidcls.callbacks.first_lines import (
+    input_lines,
+    left_out_lines,
+    length_lines,
+    network_lines,
+    repeat_lines,
+    starts_from_scratch,
+)
 from vidcls.checks.clip_lengths import ClipLengths, Length
 from vidcls.clips.settings import InputSettings
 from vidcls.flow import FlowSettings
-from vidcls.models import SingleFrame, TwoStream
+from vidcls.models import X3D, SingleFrame, TwoStream
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings, as_streams
 
@@ -58,6 +65,10 @@ def test_a_network_is_told_with_where_its_weights_come_from() -> None:
     ]
     model.hparams["weights"] = "DEFAULT"
     assert list(network_lines(model, None))[1] == "  backbone: small, pretrained weights DEFAULT"
+    whole = small(X3D, ["a", "b"], ClipSettings(clip_len=4))  # which is not built on a backbone by name
+    assert list(network_lines(whole, None))[1:] == ["  from scratch"]
+    whole.hparams["weights"] = "X3D_S.pyth"
+    assert list(network_lines(whole, None))[1:] == ["  pretrained weights X3D_S.pyth"]
     assert list(network_lines(model, "runs/a/last.ckpt"))[1:] == ["  weights: of runs/a/last.ckpt"]
     both = small(TwoStream, ["a", "b"], ClipSettings())
     both.hparams["temporal_checkpoint"] = "runs/b/best.ckpt"
@@ -82,3 +93,9 @@ def test_a_training_from_scratch_continues_nothing_and_has_no_pretrained_network
     assert not starts_from_scratch(model, "last.ckpt")
     model.hparams["weights"] = "DEFAULT"
     assert not starts_from_scratch(model, None)
+
+
+def test_what_repeats_do_to_an_epoch_is_said() -> None:
+    assert list(repeat_lines(1)) == []
+    (line,) = repeat_lines(2)
+    assert "2 clips of each video that is opened, so that an epoch has 2 times the clips and steps" in line

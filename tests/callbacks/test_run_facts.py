@@ -32,13 +32,13 @@ class Slow(Callback):
 
 def slow_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the loader one that is waited for."""
-    read = ClipReader.train_clip
+    read = ClipReader.train_clips
 
-    def slow(self: ClipReader, record: VideoRecord, generator: torch.Generator) -> ClipPixels:
+    def slow(self: ClipReader, record: VideoRecord, *given: object) -> list[ClipPixels]:
         time.sleep(PAUSE_SECONDS)
-        return read(self, record, generator)
+        return read(self, record, *given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ClipReader, "train_clip", slow)
+    monkeypatch.setattr(ClipReader, "train_clips", slow)
 
 
 def fit(

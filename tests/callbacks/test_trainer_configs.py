@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from jsonargparse import Namespace
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -68,6 +68,32 @@ def train(
     trainer = make_trainer(run, callbacks=[averaging()], max_epochs=max_epochs)
     trainer.fit(model, data, ckpt_path=ckpt_path, weights_only=True)
     return model
+
+
+class Weights(Callback):
+    """The weights of a network after each step."""
+
+    def __init__(self) -> None:
+        self.after: list[torch.Tensor] = []
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+        self.after.append(torch.cat([parameter.detach().flatten() for parameter in pl_module.parameters()]))
+
+
+def test_the_average_is_that_of_the_weights_of_all_steps_with_shares_that_fall_by_the_decay(
+    tmp_path: Path, clip_dataset: VideoFolder, small_data: MakeData, small_trainer: MakeTrainer
+) -> None:
+    weights = Weights()
+    data = small_data(clip_dataset)
+    torch.manual_seed(0)
+    model = SingleFrame(class_names=data.class_names, clip=data.clip, backbone="small")
+    small_trainer(tmp_path, callbacks=[averaging(), weights], max_epochs=1).fit(model, data)
+    average = weights.after[0]
+    for later in weights.after[1:]:
+        average = 0.99 * average + 0.01 * later
+    found = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+    assert len(weights.after) > 2
+    assert torch.allclose(found, average, atol=1e-6)
 
 
 def test_checkpoints_hold_the_average_of_the_weights_and_a_resumed_training_ends_bit_equal(

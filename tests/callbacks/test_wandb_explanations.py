@@ -89,7 +89,7 @@ def test_a_video_without_a_picture_is_named(
     before = len([p for p in media(tmp_path)["images"] if "val/heat" in p.as_posix()])
     record = data.split("val")[0]
     gone = type(record)(LocalFile(tmp_path / "gone.avi"), record.label, "val", record.name)
-    data.records = [gone if one is record else one for one in data.records]  # the list belongs to all tests
+    data.records = [gone if one == record else one for one in data.records]  # the list belongs to all tests
     with pytest.warns(UserWarning, match=r"no heat map in W&B: .*gone\.avi"):
         looks.teardown(trainer, model, "fit")
     assert before == 3

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from object_servers import WebServer
 
 from vidcls.checks.cache import CheckCache
 from vidcls.checks.files import allowed_seconds, check_files
-from vidcls.errors import MissingExtraError
-from vidcls.jobs import local_pool
+from vidcls.errors import DatasetError, MissingExtraError
+from vidcls.jobs import InThisProcess, local_pool
 from vidcls.types import VideoRecord
-from vidcls.video import LocalFile
+from vidcls.video import LocalFile, RemoteFile
 
 JOBS = """
 import os
@@ -21,7 +24,7 @@ import signal
 import time
 from pathlib import Path
 
-from vidcls.errors import MissingExtraError
+from vidcls.errors import DatasetError, MissingExtraError
 from vidcls.checks.examined import Examined
 from vidcls.video.health import Health
 
@@ -152,3 +155,25 @@ def test_a_decoder_that_is_not_installed_is_no_fault_of_the_files(tmp_path: Path
 def test_a_large_file_is_given_the_time_in_which_a_slow_disk_gives_its_bytes() -> None:
     assert allowed_seconds(60, 2_000) == pytest.approx(60, abs=0.01)
     assert allowed_seconds(60, 6_000_000_000) == pytest.approx(360)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO])
+def test_a_disk_that_cannot_keep_an_object_is_no_fault_of_the_video(
+    number: int, web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(number, os.strerror(number), "/cache/a.mp4")
+
+    web.files["/a.mp4"] = b"x"
+    source = RemoteFile(f"{web.url}/a.mp4")
+    records = [VideoRecord(source=source, label="", split="train", name="a.mp4")]
+    cache = CheckCache(tmp_path / "checks")
+    monkeypatch.setattr("vidcls.remote.object_cache._write", fails)
+    if number == errno.ENOSPC:
+        with pytest.raises(DatasetError, match=r"objects/.*\.mp4: the disk is full"):
+            check_files(records, cache, pool=InThisProcess(), most_seconds=60)
+    else:
+        found = check_files(records, cache, pool=InThisProcess(), most_seconds=60).by_source[source].health
+        assert found.fault == "unreachable"
+        assert "/cache/a.mp4" in found.reason
+    assert cache.find(source) is None

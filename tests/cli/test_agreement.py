@@ -43,6 +43,8 @@ def test_what_contradicts_the_checkpoint_is_refused(
         "curves.png",
         "run.json",
         "checkpoints",
+        "validation.csv",
+        "validation.json",
     }
 
 

@@ -13,6 +13,7 @@ from vidcls.clips import InputSettings
 from vidcls.types import VideoRecord
 from vidcls.video import LocalFile
 from vidcls.video.health import Health
+from vidcls.video_part import VideoPart
 
 
 def report(names: dict[str, Health]) -> None:
@@ -44,3 +45,14 @@ def test_names_of_strangers_make_no_lines_and_no_escape_sequences(capsys: pytest
     lines = capsys.readouterr().out.splitlines()
     assert "    a\\nb\\x1b[2J.mp4: the file is empty" in lines
     assert "    caf\\udce9.mp4: gone" in lines
+
+
+def test_parts_count_by_their_own_frames_and_files_once(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = VideoRecord(LocalFile(Path("a.mp4")), "walk", "train", "a.mp4")
+    records = [whole.with_part(part) for part in (VideoPart(0, 1), VideoPart(1, 2), VideoPart(50, 60, "frames"))]
+    known = {whole.source: CheckedVideo(9, 9, health(num_bytes=1_000_000))}
+    data = CheckedData(records, known, InputSettings(streams=("rgb",)), has_labels=False)
+    print_report(data, findings(data), [], num_opened=1, seconds=1.0, most_lines=10)
+    lines = capsys.readouterr().out.splitlines()
+    assert "  frames    60; 10 to 25 in a part; a clip spans 1" in lines
+    assert "  length    0.0 minutes, 1.0 MB" in lines

@@ -73,10 +73,15 @@ def test_no_command_takes_an_option_that_it_does_not_know(vidcls: Command, comma
         "summary": ["two_stream"],
         "predict": ["a", "b"],
         "pack": ["a", "b"],
+        "push": ["a", "b/c"],
+        "pull": ["a/b"],
+        "export": ["a", "b.onnx"],
+        "serve": ["a"],
         "flow show": ["a"],
         "data check": ["single_frame"],
         "data browse": ["single_frame"],
         "data prepare": ["single_frame", "b"],
+        "data export": ["single_frame", "b", "--format", "cvat"],
         "flow": ["--output", "x", "--folder", "."],
     }
     line = vidcls(*command.split(), *words.get(command, []), "--no-such-option", "3").refusal()

@@ -10,7 +10,8 @@ from factories import saved_run, video_data
 from vidcls.cli import main
 from vidcls.cli.explain import METHOD_NAMES
 from vidcls.datasets import VideoFolder
-from vidcls.explain import METHODS
+from vidcls.explain import METHODS, Explainer
+from vidcls.video_part import VideoPart
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +100,13 @@ def test_a_video_is_not_overwritten_by_its_own_heat(
     assert explain(run_folder, copy, "--output", copy) == 2
     assert copy.read_bytes() == video.read_bytes()
     assert "is one of the inputs" in capsys.readouterr().err
+
+
+def test_a_part_of_a_video_is_explained_by_its_own_frames(
+    run_folder: Path, video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--class", "right", "--output", tmp_path / "heat.png", "--over_time", tmp_path / "time.png")
+    assert explain(run_folder, video, "--start", 0.08, "--end", 0.2, *words) == 0
+    explanation = Explainer(run_folder, device="cpu")(video, class_name="right", part=VideoPart(0.08, 0.2))
+    assert {frame for clip in explanation.clips for frame in clip.frames["rgb"]} <= {2, 3, 4}
+    assert f"right {explanation.score:.4f}" in capsys.readouterr().out

@@ -70,6 +70,13 @@ def test_a_layer_that_is_not_there_is_refused_with_those_that_are(vidcls: Comman
     assert "spatial block1" in vidcls("features", run, "--layer", "block9", "--num_workers", 0).refusal()
 
 
+@pytest.mark.parametrize("words", [("-1",), ("0", "--engine", "ray")])
+def test_a_number_of_workers_that_means_nothing_is_refused(vidcls: Command, run: Path, words: tuple[str, ...]) -> None:
+    if "ray" in words:
+        pytest.importorskip("ray")
+    assert "--num_workers" in vidcls("features", run, "--num_workers", *words).refusal()
+
+
 def test_a_checkpoint_without_its_run_does_not_say_what_its_videos_are(
     vidcls: Command, run: Path, tmp_path: Path
 ) -> None:

@@ -56,9 +56,11 @@ WEIGHTS_COMMANDS = {
     "temporal weights": "fit --config C --model.temporal_weights F",
     **{
         model: f"fit --config C --model {model} --model.backbone small --model.weights F --data.clip_len 8"
-        for model in ("SingleFrame", "EarlyFusion", "LateFusion", "SlowFusion", "RecurrentConv")
+        for model in ("SingleFrame", "EarlyFusion", "LateFusion", "SlowFusion", "RecurrentConv", "TSM")
     },
     "Conv3D": "fit --config C --model Conv3D --model.backbone small_3d --model.weights F --data.clip_len 8",
+    "SlowFast": "fit --config C --model SlowFast --model.depth 14 --model.width 8 --model.weights F --data.clip_len 8",
+    "X3D": "fit --config C --model X3D --model.form tiny --model.weights F --data.clip_len 8",
     "a large backbone": "fit --config C --model SingleFrame --model.backbone resnet18 --model.weights F",
     "flow in training": "fit --config C --data.flow_settings.method raft --data.flow_settings.weights F",
     "flow": "flow --folder D --output flow --method raft --weights F",

@@ -33,6 +33,10 @@ def test_tensorboard_has_the_metrics_of_all_epochs_and_of_the_test(
     events.Reload()
     assert len(events.Scalars("val/top1")) == 3
     assert len(events.Scalars("test/top1")) == 1
+    assert {"curves", "test/confusion"} <= set(events.Tags()["images"])
+    assert events.Images("test/confusion")[0].width > 100
+    (text,) = events.Tensors("test/results/text_summary")
+    assert b"| spatial |" in text.tensor_proto.string_val[0]
     assert (Path("run") / "tensorboard" / "hparams.yaml").is_file()
     assert not Path("lightning_logs").exists()
 
@@ -53,6 +57,8 @@ def test_mlflow_has_one_run_with_the_metrics_of_all_epochs_and_of_the_test(
     assert len(client.get_metric_history(found.info.run_id, "val/top1")) == 3
     assert 0 <= found.data.metrics["test/top1"] <= 1
     assert found.data.params["trainer/max_epochs"] == "2"
+    files = {file.path for file in client.list_artifacts(found.info.run_id)}
+    assert {"curves.png", "test_confusion.png", "test.csv", "test.json", "test_worst_confusions.csv"} <= files
     assert not Path("mlruns").exists()
 
 

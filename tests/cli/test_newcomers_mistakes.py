@@ -39,6 +39,7 @@ MISTAKES = (
         "for your own videos: --data video_folder --data.dataset.root",
     ),
     ("train", "unknown command 'train': did you mean fit?"),
+    ("--allow-remote s3 flow", "a command comes first, and its options behind it: vidcls COMMAND --allow-remote"),
     (f"{FIT} --model Resnet3D", "model: there is no class 'Resnet3D'"),
     (f"{FIT} --model nomodule.Net", "model: nomodule.Net cannot be used: No module named 'nomodule'"),
     (

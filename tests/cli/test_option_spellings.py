@@ -18,7 +18,7 @@ Command = Callable[..., object]
 def test_no_command_has_an_option_with_dashes(vidcls: Command, command: str) -> None:
     options = set(re.findall(r"(?<![\w-])--[\w.-]+", vidcls(*command.split(), "--help").out))  # type: ignore[attr-defined]
     odd = {option for option in options if "-" in option[2:]}
-    assert odd <= {"--allow-class"}
+    assert odd <= {"--allow-class", "--allow-remote"}
     assert not options & {former for former in FORMER if FORMER[former] in options}
 
 

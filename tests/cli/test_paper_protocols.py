@@ -44,6 +44,7 @@ KARPATHY = Protocol(
     "Karpathy et al. 2014: 20 clips x 4 crops and flips, averaged over the video; that they are random: not checked",
     named=("20 clips", "4 crops and mirror images", "20 clips are evenly spaced, with 10 crops"),
 )
+X3D = "Feichtenhofer 2020, section 4: 10 clips, 3 crops; the sizes of the crops: the authors' code"
 PROTOCOLS = {
     "c3d_ucf101": Protocol(
         10,
@@ -68,6 +69,19 @@ PROTOCOLS = {
     "late_fusion_sports1m": KARPATHY,
     "single_frame_sports1m": KARPATHY,
     "slow_fusion_sports1m": KARPATHY,
+    "slowfast_kinetics400": Protocol(
+        10,
+        3,
+        "Feichtenhofer et al. 2019, section 4: 10 clips, 3 crops of 256x256, softmax scores averaged",
+        named=("three crops of\n256x256, here they are of 224x224",),
+    ),
+    "tsm_something_something": Protocol(
+        1,
+        1,
+        "Lin et al. 2019: 8 frames, one clip and the centre crop where cost is compared; section 5.1",
+        named=("one clip of 8 evenly spaced frames, centre crop",),
+        num_snippets=8,
+    ),
     "tsn_two_stream_ucf101": Protocol(
         8,
         10,
@@ -92,6 +106,8 @@ PROTOCOLS = {
         "Simonyan and Zisserman 2014: 25 frames x 10 crops, averaged; fusion by the mean of softmax scores",
         fusion="mean",
     ),
+    "x3d_m_kinetics400": Protocol(10, 3, X3D, named=("three crops of 256x256, here they are of 224x224",)),
+    "x3d_s_kinetics400": Protocol(10, 3, X3D, named=("three crops of 182x182, here they are of 160x160",)),
 }
 
 

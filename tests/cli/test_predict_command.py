@@ -21,6 +21,7 @@ from vidcls.datasets import VideoFolder
 from vidcls.predict import Predictor
 from vidcls.predict.prediction import Prediction
 from vidcls.video import open_video, write_video
+from vidcls.video_part import VideoPart
 
 
 @pytest.fixture(scope="module")
@@ -287,3 +288,22 @@ def test_odd_files_are_predicted_or_listed(run_folder: Path, capsys: pytest.Capt
     assert [Path(line.split()[0]).name for line in captured.out.splitlines()] == list(readable)
     failed = captured.err.partition("4 of 10 videos failed:\n")[2].splitlines()
     assert [Path(line.split(":")[0].strip()).name for line in failed] == list(broken)
+
+
+def test_a_part_of_a_video_is_scored_as_in_python(
+    run_folder: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video, output = videos / "a.avi", tmp_path / "scores.csv"
+    assert predict(run_folder, video, "--start", 0.4, "--end", 0.9, "--output", output) == 0
+    assert "0.40 to    0.90 s" in capsys.readouterr().out
+    with output.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    expected = Predictor(run_folder, device="cpu")(video, part=VideoPart(0.4, 0.9))
+    assert tuple(float(row[f"p_{name}"]) for name in expected.class_names) == expected.scores
+    for words, reason in (
+        (("--start", 1, "--end", 0.5), "is reversed"),
+        (("--start", 5), "is beyond the end of the video, which lasts 1.2 s"),
+        (("--start", 0.2, "--window_seconds", 1), "remove --window_seconds"),
+    ):
+        assert predict(run_folder, video, *words) == 2
+        assert reason in capsys.readouterr().err

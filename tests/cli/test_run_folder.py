@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from vidcls.launched import RUN_OF_PARENT
 from vidcls.runs.folder import new_run
 from vidcls.runs.run import read_run
 from vidcls.runs.trained_model import run_named
@@ -17,6 +19,10 @@ from vidcls.runs.trained_model import run_named
 Command = Callable[..., object]
 Rows = Callable[[Path], list[dict[str, str]]]
 QUICK = ("--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1", "--trainer.limit_val_batches", "1")
+FILES_OF_A_TRAINING = {
+    *("config.yaml", "metrics.csv", "curves.png", "run.json", "checkpoints"),
+    *("validation.csv", "validation.json"),
+}
 FILES_OF_A_TEST = {
     "test.csv",
     "test.json",
@@ -33,7 +39,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_a_training_leaves_configuration_log_curves_and_two_checkpoints(trained: Path, rows_of: Rows) -> None:
-    assert names(trained) == {"config.yaml", "metrics.csv", "curves.png", "run.json", "checkpoints"}
+    assert names(trained) == FILES_OF_A_TRAINING
     assert names(trained / "checkpoints") == {"best.ckpt", "last.ckpt"}
     config = yaml.safe_load((trained / "config.yaml").read_text())
     assert (config["trainer"]["max_epochs"], config["seed_everything"], config["name"]) == (2, 1, "tiny")
@@ -84,6 +90,17 @@ def test_the_configuration_that_a_run_keeps_gives_the_same_run_again(
     assert again == kept
 
 
+def test_a_launched_process_trains_in_the_folder_that_it_was_given_whatever_an_earlier_training_left(
+    vidcls: Command, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert vidcls("fit", "--config", tiny, *QUICK, "--run", "first").status == 0
+    assert RUN_OF_PARENT not in os.environ
+    monkeypatch.setenv("NODE_RANK", "0")
+    monkeypatch.setenv(RUN_OF_PARENT, "first")
+    assert vidcls("fit", "--config", tiny, *QUICK, "--run", "second").status == 0
+    assert "last.ckpt" in names(tmp_path / "second" / "checkpoints")
+
+
 def test_two_runs_of_one_second_get_two_folders(tmp_path: Path) -> None:
     folders = [new_run(tmp_path, "mine") for _ in range(5)]
     assert len(set(folders)) == 5
@@ -98,7 +115,7 @@ def test_a_test_writes_the_scores_of_every_video_into_the_run(
     wanted = run / "checkpoints" / "best.ckpt" if which == "FILE" else which
     outcome = vidcls("test", "--config", tiny, "--ckpt_path", wanted)
     assert outcome.status == 0
-    assert names(run) == {"config.yaml", "metrics.csv", "curves.png", "run.json", "checkpoints"} | FILES_OF_A_TEST
+    assert names(run) == FILES_OF_A_TRAINING | FILES_OF_A_TEST
     assert {path: path.read_bytes() for path in before} == before
     content = json.loads((run / "test.json").read_text())
     assert Path(content["checkpoint"]).name == ("last.ckpt" if which == "last" else "best.ckpt")
@@ -190,7 +207,7 @@ def test_a_validation_of_the_run_gives_what_the_training_logged(
     assert outcome.status == 0
     (last,) = [row for row in rows_of(run / "metrics.csv") if row["val/loss"] and row["step"] == "5"]
     assert f"loss {float(last['val/loss']):.4f}" in outcome.out.splitlines()
-    assert names(run) == {"config.yaml", "metrics.csv", "curves.png", "run.json", "checkpoints"}
+    assert names(run) == FILES_OF_A_TRAINING
 
 
 @pytest.mark.parametrize("command", ["test", "validate"])

@@ -56,6 +56,7 @@ def test_a_training_on_two_processes_has_one_folder_and_is_tested_and_resumed_th
         "curves.png",
         "checkpoints",
         "run.json",
+        "validation.csv",
     }
     steps = [row["step"] for row in rows_of(run / "metrics.csv") if row["train/loss"]]
     assert steps == list("012345")

@@ -38,6 +38,11 @@ def test_an_option_has_the_word_behind_it_or_what_follows_its_sign() -> None:
     assert words.without("--a", "--c").as_given == ["--b=2", "--flag", "rest"]
 
 
+def test_the_task_may_be_given_without_its_section() -> None:
+    for words in (["--task", "multi_label"], ["--task=multi_label"], ["--data.task", "multi_label"]):
+        assert Words(words).last("--data.task") == "multi_label"
+
+
 def test_a_configuration_is_a_shipped_name_a_file_or_text(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text("data: {clip_len: 3}\n")
     words = Words(["--config", "two_stream", "-c", str(tmp_path / "own.yaml"), "--data", '{"stride": 2}'])

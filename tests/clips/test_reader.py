@@ -18,6 +18,8 @@ from vidcls.flow import FlowSettings, flow_as_stored
 from vidcls.transforms import ClipPixels
 from vidcls.types import FLOW, RGB, ClipSettings, Stream, VideoRecord
 from vidcls.video import LocalFile, MemoryReader
+from vidcls.video.video_reader import Frames
+from vidcls.video_part import VideoPart
 
 RECORD = VideoRecord(source=LocalFile(Path("clip.mp4")), label="walk", split="train", name="clip.mp4")
 
@@ -189,9 +191,9 @@ def test_all_streams_of_all_clips_come_from_one_decode_of_the_frames_that_any_of
     asked: list[list[int]] = []
 
     class Counted(MemoryReader):
-        def frames(self, indices: Sequence[int]) -> Tensor:
+        def pixels(self, indices: Sequence[int]) -> Frames:
             asked.append(list(indices))
-            return super().frames(indices)
+            return super().pixels(indices)
 
     @contextmanager
     def opened(_path: Path, _backend: str | None) -> Iterator[MemoryReader]:
@@ -308,3 +310,45 @@ def test_a_video_is_closed_before_its_flow_is_computed(
     clips = reader.test_clips(RECORD) if is_test else [reader.train_clip(RECORD, torch.Generator())]
     assert events[:2] == ["closed", "flow"]
     assert all(list(clip) == ["rgb", "flow"] for clip in clips)
+
+
+def part(start: float, end: float, unit: str = "seconds") -> VideoRecord:
+    return RECORD.with_part(VideoPart(start, end, unit))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("record", [part(0.4, 0.8), part(10, 20, "frames")], ids=["seconds", "frames"])
+def test_clips_of_a_part_have_its_frames_and_its_fields_alone(reader_of: OfVideo, record: VideoRecord) -> None:
+    reader = reader_of(30, clip=ClipSettings(clip_len=3, stride=2, flow_len=4), test_clips=3)
+    seen = [values(reader.train_clip(record, generator(seed))) for seed in range(60)]
+    seen += [values(clip) for clip in reader.test_clips(record)]
+    assert {frame for frames, _ in seen for frame in frames} == set(range(10, 20))
+    assert {field for _, fields in seen for field in fields} == set(range(10, 19))
+
+
+def test_a_part_shorter_than_a_clip_starts_again_within_itself(reader_of: OfVideo) -> None:
+    reader = reader_of(30, clip=ClipSettings(clip_len=6, flow_len=4))
+    assert values(reader.test_clips(part(12, 15, "frames"))[0]) == ([12, 13, 14, 12, 13, 14], [12, 13, 12, 13])
+    with pytest.raises(DatasetError, match="has 3 frames"):
+        reader_of(30, clip=ClipSettings(clip_len=6), short_videos="error").test_clips(part(12, 15, "frames"))
+
+
+BEYOND = {
+    "from 1.2 to 1.3 s is beyond the end of the video, which lasts 1.2 s": part(1.2, 1.3),
+    "from 0.4 to 9 s is beyond the end": part(0.4, 9),
+    "from frame 20 to 31 is beyond the end of the video, which has 30 frames": part(20, 31, "frames"),
+    "from 0.41 to 0.43 s has no frame": part(0.41, 0.43),
+}
+
+
+@pytest.mark.parametrize("words", BEYOND)
+def test_a_part_that_is_not_in_the_video_is_refused_in_one_line(reader_of: OfVideo, words: str) -> None:
+    with pytest.raises(DatasetError, match=rf"^clip\.mp4: the part {words}"):
+        reader_of(30).test_clips(BEYOND[words])
+
+
+def test_the_flow_of_a_part_is_that_of_the_store_bit_for_bit(reader_of: OfVideo) -> None:
+    frames = torch.randint(0, 256, (12, 3, 32, 40), dtype=torch.uint8, generator=generator(0))
+    settings = FlowSettings(method="farneback")
+    reader = reader_of(frames=frames, stored=False, flow_settings=settings, clip=ClipSettings(clip_len=2, flow_len=3))
+    found = reader.test_clips(part(4, 9, "frames"))[0]["flow"]
+    assert torch.equal(found, flow_as_stored(frames, settings)[[5, 6, 7]])

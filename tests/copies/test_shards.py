@@ -30,7 +30,7 @@ class Counting:
         self.num_started = 0
         self.most = most
 
-    def each(self, job, records, *, seconds_each=None) -> Iterator[Outcome]:  # type: ignore[no-untyped-def]
+    def each(self, job, records, *, seconds_each=None, output=None) -> Iterator[Outcome]:  # type: ignore[no-untyped-def]
         for record in records:
             if self.num_started == self.most:
                 raise KeyboardInterrupt

@@ -74,10 +74,14 @@ def test_the_demo_ends_with_commands_about_its_own_run_that_can_be_pasted(
     root = tmp_path / "all runs"
     assert main_job.run(root=root) == 0
     lines = capsys.readouterr().out.splitlines()
-    commands = [shlex.split(line) for line in lines[lines.index(main_job.OWN) + 1 :][:2]]
+    commands = [shlex.split(line) for line in lines[lines.index(main_job.OWN) + 1 :][:3]]
     (run,) = (root / "demo").iterdir()
     assert commands[0] == ["vidcls", "report", str(run)]
     assert commands[1] == ["vidcls", "explain", str(run), said[2][2], "--output", "heat.mp4"]
+    assert commands[2] == ["vidcls", "serve", str(run), "--page"]
+    assert len(said) == 3
+    assert main_job.run(root=root / "other", page=True) == 0
+    assert said[-1][0] == "serve"
 
 
 def test_an_unknown_option_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,8 @@ import csv
 import importlib.util
 import re
 import shlex
+import socket
+import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
@@ -15,14 +17,29 @@ import pytest
 import torch
 
 import vidcls.models
-from vidcls.cli import COMMANDS, compare, main
+from vidcls.cli import COMMANDS, compare, main, serve
 from vidcls.compare.cost import Cost, CostRequest
 from vidcls.video import write_video
 
 ROOT = Path(__file__).parents[2]
 README = "README.md"
-PAGES = [README, *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs" / "guide").glob("*.md"))]
-RUN_ELSEWHERE = {"vidcls demo": "tests/demo/test_main_job.py", "vidcls doctor": "tests/cli/test_doctor.py"}
+NEEDS = {  # packages of an extra, by page
+    "docs/guide/serve.md": ("fastapi", "uvicorn", "python_multipart"),
+    "docs/export.md": ("onnx", "onnxscript", "onnxruntime"),
+    "docs/guide/sweeps.md": ("optuna",),
+    "docs/guide/recipes.md": ("onnx", "onnxscript", "onnxruntime"),
+}
+PAGES = [
+    README,
+    "docs/export.md",
+    *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs" / "guide").glob("*.md")),
+]
+RUN_ELSEWHERE = {
+    "vidcls sweep": "tests/cli/test_sweep_command.py",
+    "vidcls demo": "tests/demo/test_main_job.py",
+    "vidcls doctor": "tests/cli/test_doctor.py",
+}
+RUN_ELSEWHERE |= dict.fromkeys(("vidcls push", "vidcls pull"), "tests/cli/test_hub_commands.py")  # on a server
 SMALL_DATA = "--data.num_workers 0 --data.batch_size 2 --data.test_batch_size 2"
 SMALL_TRAINER = (
     "--trainer.limit_train_batches 1 --trainer.limit_val_batches 1 --trainer.accelerator cpu --trainer.precision 32 "
@@ -32,11 +49,17 @@ SMALL_TRAINER = (
 SMALLER = {
     "vidcls fit": f"{SMALL_TRAINER} {SMALL_DATA} --trainer.max_epochs 1",
     "vidcls fit --run": "--trainer.max_epochs 2",
+    "vidcls fit --config multi_label": " ".join(f"--data.dataset.num_{part} 49" for part in ("train", "val", "test")),
+    "vidcls fit --config single_frame --data video_folder --data.dataset.root s3": "--run remote",  # not the newest
     "vidcls compare --config": f"{SMALL_TRAINER} {SMALL_DATA} --max_epochs 1 --seeds 0",
     "vidcls flow --": "--num_workers 1",
     "vidcls data check": "--num_workers 1",
     "vidcls data prepare": "--num_workers 1",
+    "vidcls serve": "--port 0 --num_workers 1",
     "vidcls features": "--num_workers 0",
+    "vidcls export best m": "--no_timing",
+    "vidcls export best half": "--no_timing",
+    "vidcls export best small": "--no_timing --force",  # of a network that was hardly trained
     "vidcls probe": "--num_workers 0 --data.num_snippets 3 --data.transform.crop_px [64,64] --model.choice.num_folds 2 "
     "--model.choice.scales [none] --model.choice.strengths [0.01]",
     "python scripts/precompute_flow.py": "--num_workers 1",
@@ -45,6 +68,16 @@ SMALLER = {
 REPLACED = {
     "--model.spatial_weights DEFAULT": "",
     "--model.temporal_weights DEFAULT": "",
+    "--engine ray --num_workers 2": "",  # tests/torture/kills/test_kill_cluster_nodes.py runs them on a cluster
+    "--engine ray": "",
+    "--source 0": "--source new_video.mp4",  # there is neither a camera nor a screen
+    "--source rtsp://camera/live": "--source new_video.mp4",
+    "--overlay window": "",
+    "--live --allow-remote rtsp": "--live",
+    "runs/both": "both",  # `best` is the newest below runs, for the pages that come later
+    "runs/weighted": "weighted",
+    "runs/frozen": "frozen",
+    "runs/motion": "motion",
     "resize_px 256": "resize_px 64",
     "crop_px 224": "crop_px 64",
     "hf/facebook/dinov2-small --model.weights DEFAULT": "small",
@@ -102,6 +135,8 @@ class Shell:
             return 0 if words[:2] == ["install", "-c"] and (ROOT / words[2]).is_file() else 2
         if program == "python":
             return script_main(words[0])(words[1:])
+        if words[0] == "serve":
+            return serve.main(words[1:], run=answered_once)
         if words[0] == "compare":
             return compare.main(words[1:], execute=executed_here, measure=free_of_charge)
         return main(words) if program == "vidcls" else 2
@@ -126,6 +161,15 @@ def executed_here(words: Sequence[str], log: Path) -> int:
     return status
 
 
+def answered_once(app: object, listener: socket.socket, *, grace_seconds: float, started: Callable[[], object]) -> None:
+    """A server that answers once, in place of one that answers until a signal."""
+    started()
+    from vidcls.serve.server import running
+
+    with running(app, listener, grace_seconds=grace_seconds) as url, urllib.request.urlopen(f"{url}/health") as answer:  # type: ignore[arg-type]
+        assert answer.status == 200
+
+
 def free_of_charge(request: CostRequest) -> Cost:
     assert Path(request.checkpoint).is_file()
     return COST
@@ -148,6 +192,9 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
         writer = csv.DictWriter(file, fieldnames=["path", "label", "group"])
         writer.writeheader()
         writer.writerows(rows)
+    several = {"clap": "clap|sit", "wave": "wave", "none": ""}
+    lines = [f"{row['path']},{several['none' if n % 6 == 5 else str(row['label'])]}" for n, row in enumerate(rows)]
+    (folder / "labels.csv").write_text("\n".join(["path,label", *lines, ""]))
     return Shell(folder)
 
 
@@ -161,12 +208,31 @@ def here(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
     return shell
 
 
+@pytest.fixture
+def bucket(here: Shell, request: pytest.FixtureRequest) -> None:
+    """For the page about addresses: what the others have in the folder, on a server."""
+    page = request.node.callspec.params["page"]
+    if "s3://my-bucket" not in text_of(page):
+        return
+    s3 = request.getfixturevalue("s3")
+    client = s3.client()
+    client.create_bucket(Bucket="my-bucket")
+    checkpoint = max(here.folder.glob("runs/**/best.ckpt"), key=lambda file: file.stat().st_mtime)
+    for file in (here.folder / "my_videos").rglob("*.mp4"):
+        client.upload_file(str(file), "my-bucket", file.relative_to(here.folder).as_posix())
+    client.upload_file(str(checkpoint), "my-bucket", "best.ckpt")
+
+
+@pytest.mark.usefixtures("bucket")
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_runs(page: str, here: Shell) -> None:
+    for package in NEEDS.get(page, ()):
+        pytest.importorskip(package, reason="needs the extra of the page")
     for command in commands(page):
         assert here(command) == 0, command
 
 
+@pytest.mark.usefixtures("bucket")
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
 def test_every_python_example_runs(page: str, here: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     for example in blocks(page, "python"):
@@ -183,7 +249,9 @@ def test_a_command_within_a_sentence_has_no_arguments_and_exists(page: str) -> N
     for command in re.findall(r"`(vidcls [^`]*)`", prose):
         words = command.split()[1:]
         assert words[0] in COMMANDS, command
-        assert words[1:] in ([], ["--help"], ["--config"], ["show"], ["check"], ["browse"], ["prepare"]), command
+        assert words[1:] in ([], ["--help"], ["--config"], ["show"], ["check"], ["browse"], ["prepare"], ["export"]), (
+            command
+        )
 
 
 def test_together_they_show_every_command() -> None:
@@ -193,7 +261,7 @@ def test_together_they_show_every_command() -> None:
 
 def test_what_is_run_by_another_test_has_one() -> None:
     for command, test in RUN_ELSEWHERE.items():
-        assert command in commands(README)
+        assert any(each.startswith(command) for page in PAGES for each in commands(page))
         assert command.split()[1] in (ROOT / test).read_text(encoding="utf-8")
 
 

@@ -13,6 +13,7 @@ from vidcls.errors import ConfigurationError
 from vidcls.explain import METHODS, heat_maps
 from vidcls.explain.heat import Method, find_layer
 from vidcls.models import (
+    TSM,
     Conv3D,
     EarlyFusion,
     LateFusion,
@@ -34,6 +35,7 @@ ENDS_IN_AVERAGE: dict[str, Build] = {
     "early": lambda: EarlyFusion(class_names=CLASSES, clip=CLIP, backbone="small"),
     "late": lambda: LateFusion(class_names=CLASSES, clip=CLIP, backbone="small"),
     "slow": lambda: SlowFusion(class_names=CLASSES, clip=CLIP, backbone="small", extents=[2, 2], strides=[1, 1]),
+    "tsm": lambda: TSM(class_names=CLASSES, clip=CLIP, backbone="small"),
     "conv3d": lambda: Conv3D(class_names=CLASSES, clip=CLIP, backbone="small_3d"),
     "two_stream": lambda: TwoStream(class_names=CLASSES, clip=CLIP, spatial="small", temporal="small"),
 }

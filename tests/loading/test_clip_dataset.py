@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from object_servers import Fault, S3Server
 from torch import Tensor
 
 from vidcls.clips import InputSettings
 from vidcls.clips.reader import ClipReader
 from vidcls.datasets import VideoFolder
-from vidcls.errors import DecodeError, FlowError, MissingFlowError
+from vidcls.errors import DecodeError, FlowError, MissingFlowError, UnreachableError
 from vidcls.flow import FlowSettings
 from vidcls.loading.batches import collate
 from vidcls.loading.clip_dataset import ClipKey, OrderedVideos, TrainClips
 from vidcls.tasks import SingleLabel
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings, VideoRecord
-from vidcls.video import LocalFile
+from vidcls.video import LocalFile, RemoteFile
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -156,3 +158,21 @@ def test_a_video_without_stored_flow_counts_as_bad_while_training_but_other_flow
 def test_a_bad_video_in_a_test_is_an_error(with_a_bad_one: list[VideoRecord]) -> None:
     with pytest.raises(DecodeError, match=r"bad\.avi"):
         OrderedVideos(with_a_bad_one, SingleLabel(["left", "right", "still"]), reader())[1]
+
+
+def test_a_video_that_its_server_does_not_give_is_neither_skipped_nor_counted(
+    s3: S3Server, clip_dataset: VideoFolder
+) -> None:
+    first = clip_dataset.split("train")[0]
+    address = s3.put("outage/a.avi", Path(first.source.name).read_bytes())
+    records, task = [replace(first, source=RemoteFile(address))], SingleLabel(clip_dataset.class_names)
+    s3.proxy.faults = [Fault(status=503, times=99, method="")]
+    with pytest.raises(UnreachableError, match=f"^{address}: cannot be read: "):
+        TrainClips(records, task, reader(), bad_videos="skip")[ClipKey(0, 0, 0)]
+    for way in ("wrong", "leave_out"):
+        with pytest.raises(UnreachableError, match=f"^{address}: cannot be read: "):
+            OrderedVideos(records, task, reader(), bad_videos=way)[0]  # type: ignore[arg-type]
+    s3.proxy.reset()
+    s3.client().delete_object(Bucket="videos", Key="outage/a.avi")
+    gone = TrainClips(records, task, reader(), bad_videos="skip")  # as a file that was removed
+    assert gone[ClipKey(0, 0, 0)] == {"skipped": address}

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch import Trainer
-from torch import Tensor
 
 from vidcls.clips import InputSettings
 from vidcls.datasets import VideoFolder
@@ -24,6 +23,7 @@ from vidcls.transforms import TransformSettings
 from vidcls.types import Batch, DescribesInput, VideoRecord
 from vidcls.video import BACKENDS, Backend, LocalFile
 from vidcls.video.pyav_reader import PyavReader
+from vidcls.video.video_reader import Frames
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -94,8 +94,8 @@ def mirroring_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
     """PyAV whose frames are mirrored, so that flow shows which decoder it is of."""
 
     class Mirroring(PyavReader):
-        def frames(self, indices: Sequence[int]) -> Tensor:
-            return super().frames(indices).flip(-1)
+        def pixels(self, indices: Sequence[int]) -> Frames:
+            return super().pixels(indices)[..., ::-1].copy()
 
     monkeypatch.setitem(BACKENDS, "pyav", Mirroring)
 

@@ -144,7 +144,7 @@ def test_bad_alphas_are_refused(clip_dataset: VideoFolder) -> None:
 
 
 @pytest.mark.parametrize("streams", [("rgb", "flow"), ("rgb",), ("flow",)])
-def test_clips_are_mirrored_and_coloured_alike_in_the_worker_and_on_the_device(
+def test_clips_are_augmented_alike_in_the_worker_and_on_the_device(
     streams: tuple[str, ...], clip_dataset: VideoFolder
 ) -> None:
     def batches(augment_on: str) -> list[Batch]:
@@ -159,6 +159,9 @@ def test_clips_are_mirrored_and_coloured_alike_in_the_worker_and_on_the_device(
                 flip_probability=0.5,
                 color_jitter=0.5,
                 flip_label_swaps={"left": "right"},
+                rotation_degrees=20,
+                rand_augment=2,
+                erasing_probability=0.5,
             ),
             batch_size=4,
             num_workers=0,

@@ -61,7 +61,7 @@ def test_training_clips_are_mirrored_coloured_normalised_and_mixed_without_waiti
     assert (batch["streams"]["rgb"].shape, batch["streams"]["rgb"].dtype) == ((4, 3, 2, 32, 40), torch.float32)
     assert (batch["streams"]["flow"].shape, batch["streams"]["flow"].dtype) == ((4, 2, 3, 32, 40), torch.float32)
     assert ("target" in batch) is bool(mixup_alpha or cutmix_alpha)
-    assert not {"flipped", "color", "mixing_seed"} & set(batch)
+    assert not {"augmentation", "mixing_seed"} & set(batch)
 
 
 def test_validation_clips_are_normalised_without_waiting(clip_dataset: VideoFolder) -> None:

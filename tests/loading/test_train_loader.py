@@ -34,7 +34,7 @@ class Keys(Dataset):
 def state(epoch: int, num_batches: int) -> dict[str, int]:
     """The state of a loader as :func:`loader` makes it."""
     position = {"epoch": epoch, "num_batches": num_batches, "num_batches_of_epoch": 3}
-    return {**position, "seed": 4, "videos_per_step": 3}
+    return {**position, "seed": 4, "videos_per_step": 3, "num_repeats": 1}
 
 
 def loader(*, batch_size: int = 3, seed: int = 4, world_size: int = 1) -> TrainLoader:
@@ -97,6 +97,12 @@ def test_a_position_within_an_epoch_means_nothing_for_batches_of_another_size() 
             other.load_state_dict(state(2, 1))
         other.load_state_dict(state(2, 3))  # at the end of an epoch any size may go on
     loader(batch_size=1, world_size=3).load_state_dict(state(2, 1))
+
+
+def test_a_checkpoint_from_before_there_were_repeats_goes_on() -> None:
+    resumed = loader()
+    resumed.load_state_dict({name: value for name, value in state(2, 1).items() if name != "num_repeats"})
+    assert batches_of(resumed, 2) == batches_of(loader(), 2)[1:]
 
 
 def test_a_loader_that_is_dropped_is_gone_at_once() -> None:

@@ -163,7 +163,7 @@ def test_what_is_left_of_the_videos_is_no_batch_of_one(clip_dataset: VideoFolder
     """13 videos in batches of 4 would leave one: it waits for the next epoch, and another one is left out there."""
     dataset = VideoFolder(clip_dataset.root)
     (extra,) = [record for record in dataset.records if record.split == "test"][:1]
-    dataset.records.append(dataclasses.replace(extra, split="train"))
+    dataset.records = [*dataset.records, dataclasses.replace(extra, split="train")]
     found = seen(dataset, tmp_path)
     assert all([len(batch) for batch in epoch] == [4, 4, 4] for epoch in found.train)
     assert len({tuple(videos_of(epoch)) for epoch in found.train}) > 1

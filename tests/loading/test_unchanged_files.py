@@ -13,6 +13,7 @@ from vidcls.errors import DatasetError, DecodeError
 from vidcls.loading import VideoDataModule
 from vidcls.loading.unchanged_files import UnchangedFiles
 from vidcls.transforms import TransformSettings
+from vidcls.types import VideoRecord
 from vidcls.video import LocalFile
 
 
@@ -72,7 +73,7 @@ def test_half_of_a_new_file_is_said_to_be_another_and_not_to_be_damaged(data_of)
 
 def test_a_file_that_is_gone_or_was_never_there_is_left_to_whoever_opens_it(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
-    files = UnchangedFiles([LocalFile(tmp_path / name) for name in "ab"])
+    files = UnchangedFiles([VideoRecord(LocalFile(tmp_path / name), "a", "train", name) for name in "ab"])
     (tmp_path / "a").unlink()
     for index, name in enumerate("ab"):
         with pytest.raises(DecodeError, match="no such file"), files.reading(index, LocalFile(tmp_path / name)):

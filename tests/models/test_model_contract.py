@@ -17,6 +17,7 @@ from vidcls.errors import ConfigurationError
 from vidcls.explain import heat_maps
 from vidcls.models import HasParts, VideoClassifier, load_classifier
 from vidcls.models.input_shapes import input_shapes
+from vidcls.tasks import TASKS
 from vidcls.training.losses import LossSettings
 from vidcls.types import Batch, ClipSettings
 
@@ -193,6 +194,32 @@ def test_a_saved_model_comes_back_with_the_same_logits(
     assert torch.equal(loaded(*streams), model.eval()(*streams))
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_with_every_task_it_learns_scores_videos_and_comes_back(
+    model_class: type[VideoClassifier], task: str, train_on: TrainOn, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = small(model_class, CLASSES, CLIP, task=task)
+    batch = batch_of(model)
+    batch["label"] = model.task.random_targets(4, torch.Generator().manual_seed(0))
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    trainer = train_on(model, [batch], tmp_path)
+    moved = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
+    assert moved == {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    trainer.save_checkpoint(tmp_path / "model.ckpt")
+    loaded = load_classifier(tmp_path / "model.ckpt")
+    assert loaded.task.name == task
+    streams = streams_of(model, num_videos=6)
+    assert torch.equal(loaded(*streams), model.eval()(*streams))
+    views = {name: stream.unflatten(0, (2, 3)) for name, stream in zip(names_of(model), streams, strict=True)}
+    for row, scores in model.scorer.videos(views).items():
+        assert scores.shape == (2, 3)
+        assert bool(((scores >= 0) & (scores <= 1)).all()), row
+    by_view = [model(*(stream[3 * v : 3 * v + 3] for stream in streams)) for v in range(2)]
+    expected = torch.stack([model.task.probabilities(logits).mean(0) for logits in by_view])
+    torch.testing.assert_close(model.scorer.videos(views)["model"], expected, atol=1e-5, rtol=1e-4)
+
+
 def test_the_compiled_model_gives_the_same_logits(model: VideoClassifier) -> None:
     model.eval()
     streams = streams_of(model)
@@ -317,11 +344,12 @@ def test_the_loss_is_smoothed_and_weighted_by_class(model: VideoClassifier) -> N
     soft = torch.full((2, 3), 0.2 / 3)
     soft[[0, 1], targets] += 0.8
     expected = -(soft * log_p * weights).sum() / weights[targets].sum()
-    assert float(other._loss(logits, targets)) == pytest.approx(float(expected), abs=1e-6)
+    assert float(other._loss(logits, {"label": targets})) == pytest.approx(float(expected), abs=1e-6)
 
 
 def test_class_weights_that_are_all_alike_change_no_loss_of_plain_or_mixed_labels(model: VideoClassifier) -> None:
     doubled = small(type(model), CLASSES, CLIP, loss=LossSettings(class_weights=dict.fromkeys(CLASSES, 2.0)))
     logits = torch.tensor([[1.0, 0.0, 2.0], [0.5, 0.5, 0.0]])
     for targets in (torch.tensor([0, 1]), torch.tensor([[0.3, 0.7, 0.0], [0.0, 0.5, 0.5]])):
-        assert float(doubled._loss(logits, targets)) == pytest.approx(float(model._loss(logits, targets)), rel=1e-6)
+        batch: Batch = {"label": targets}
+        assert float(doubled._loss(logits, batch)) == pytest.approx(float(model._loss(logits, batch)), rel=1e-6)

@@ -17,6 +17,13 @@ def test_sampling_sizes_and_augmentation_are_said(clip_dataset: VideoFolder) -> 
         flip_probability=0.5,
         color_jitter=0.25,
         test_crops=3,
+        rotation_degrees=15,
+        scale_range=(0.8, 1.2),
+        rand_augment=2,
+        erasing_probability=0.25,
+        reverse_probability=0.5,
+        reverse_labels={"left": "right"},
+        speed_range=(0.5, 2.0),
     )
     data = video_data(
         clip_dataset, streams=("rgb", "flow"), clip_len=4, stride=2, flow_len=5, test_clips=2, transform=transform
@@ -27,7 +34,9 @@ def test_sampling_sizes_and_augmentation_are_said(clip_dataset: VideoFolder) -> 
     )
     assert "a short side of 128 px, of which the network sees 112x96 px" in words
     assert "random size (from 30 % of the frame)" in words
-    assert "mirrored in 50 % of the samples, colours changed by up to 25 %" in words
+    assert "mirrored in 50 % of the samples, colours changed by up to 25 %, turned by up to 15 degrees, " in words
+    assert "scaled to 80 to 120 %, 2 operations of RandAugment of magnitude 9, " in words
+    assert "played backwards in 50 %, at 0.5 to 2 times the speed, a box erased in 25 %. Test" in words
     assert "Test: 2 clips x 3 crops" in words
 
 

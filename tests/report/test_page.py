@@ -76,6 +76,7 @@ def test_all_that_is_known_of_the_run_stands_in_it(folder: Path, page: str) -> N
     for word in ("calibration error", "left", "right", "still", "views of each video", "waiting for data", "torch"):
         assert word in page
     assert "crop_px: 32" in page
+    page = page.partition('<h2 id="labels">')[0]  # below it are those whose labels are probably wrong
     assert page.count('class="clip"') == test["num_videos"]  # 7, of which no more than 12 are wrong or right
     assert page.count("data:image/webp;base64,") == 2 * test["num_videos"]
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vidcls.report.statistics import calibration, class_rows, weakest
+from vidcls.report.statistics import class_rows, weakest
+from vidcls.runs.calibration import calibration
 from vidcls.runs.results import ScoredVideos
 
 RNG = np.random.default_rng(0)

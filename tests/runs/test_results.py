@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from vidcls.files import write_csv
 from vidcls.runs.results import ScoredVideos, joined, read_scores, score_rows, write_scores
 from vidcls.tasks.accuracies import is_among_best
+from vidcls.video_part import VideoPart
 
 
 def scored(
@@ -127,3 +129,22 @@ def test_tests_are_joined_by_the_names_of_their_classes() -> None:
     assert both.paths == ("1", "2", "3", "4")
     assert both.labels.tolist() == both.predictions.tolist() == [0, 1, 1, 2]
     assert both.scores == pytest.approx(np.array([[0.9, 0.1, 0], [0.2, 0.8, 0], [0, 0.7, 0.3], [0, 0.4, 0.6]]))
+
+
+def test_parts_of_videos_have_columns_of_their_own_and_read_back_equal(tmp_path: Path) -> None:
+    parts = (VideoPart(1.5, 3), VideoPart(3), VideoPart(10, 20, "frames"), None)
+    paths = [f"a.avi{part.fragment}" if part else "b.avi" for part in parts]
+    videos = replace(scored([0] * 4, [[1.0, 0.0]] * 4, paths=paths), parts=parts)
+    write_scores(tmp_path / "test.csv", videos, unread={paths[1]})
+    lines = (tmp_path / "test.csv").read_text().splitlines()
+    assert lines[0] == "path,start,end,start_frame,end_frame,label,group,prediction,p_a,p_b"
+    assert [line.partition(",a,")[0] for line in lines[1:]] == [
+        "a.avi,1.5,3,,",
+        "a.avi,3,,,",
+        "a.avi,,,10,20",
+        "b.avi,,,,",
+    ]
+    read = read_scores(tmp_path / "test.csv", "ab")
+    assert (read.paths, read.parts) == (tuple(paths), parts)
+    both = joined([read, scored([0], [[1.0, 0.0]], paths=["c.avi"])])
+    assert both.parts == (*parts, None)

@@ -18,7 +18,9 @@ CHEAP: dict[str, dict[str, object]] = {  # arguments that make a net small; a mo
     "Probe": {"backbone": "small", "weights": None, "train_on": "clips"},
     "RecurrentConv": {"backbone": "small", "levels": ["block3", "block4"], "widths": [4, 6]},
     "SingleFrame": {"backbone": "small"},
+    "SlowFast": {"depth": 14, "width": 16, "alpha": 2},
     "SlowFusion": {"backbone": "small", "extents": [2, 2], "strides": [1, 1]},
+    "TSM": {"backbone": "small"},
     "TwoStream": {"spatial": "small", "temporal": "small"},
     "TwoStreamFusion": {"spatial": "small", "temporal": "small"},
     "TwoStreamProbe": {
@@ -28,6 +30,7 @@ CHEAP: dict[str, dict[str, object]] = {  # arguments that make a net small; a mo
         "flow_weights": None,
         "train_on": "clips",
     },
+    "X3D": {"form": "tiny"},
 }
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from torch import Tensor
 
 from vidcls.video import VideoReader, reader
 from vidcls.video.reader import Backend
+from vidcls.video.video_reader import Frames
 
 
 def watch_decoders(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
@@ -35,13 +35,13 @@ def watch_frames(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, list[int]]
     def watched(decoder: Callable[[Path], VideoReader]) -> Callable[[Path], VideoReader]:
         def open_file(path: Path) -> VideoReader:
             video = decoder(path)
-            decode = video.frames
+            decode = video.pixels
 
-            def frames(indices: Sequence[int]) -> Tensor:
+            def pixels(indices: Sequence[int]) -> Frames:
                 asked.append((path, list(indices)))
                 return decode(indices)
 
-            monkeypatch.setattr(video, "frames", frames)
+            monkeypatch.setattr(video, "pixels", pixels)
             return video
 
         return open_file

@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 from torch.nn import functional as F
+from torchvision.ops import sigmoid_focal_loss
 
-from vidcls.tasks.losses import weighted_cross_entropy
+from vidcls.tasks.losses import weighted_binary_cross_entropy, weighted_cross_entropy
 
 
 def test_torchs_label_smoothing_is_the_formula_of_the_docstring() -> None:
@@ -66,3 +67,33 @@ def test_a_batch_of_classes_that_weigh_nothing_has_no_loss_and_no_gradient() -> 
         assert float(loss.detach()) == 0.0
         assert logits.grad is not None
         assert not logits.grad.any()
+
+
+def test_the_focal_loss_of_one_class_for_each_clip_weighs_each_term_by_what_is_missing_to_certainty() -> None:
+    logits, labels = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 1, 2, 0, 1])
+    weights = torch.tensor([0.5, 2.0, 3.0])
+    p = logits.softmax(dim=1)[torch.arange(6), labels]
+    expected = (-weights[labels] * (1 - p) ** 2 * p.log()).sum() / weights[labels].sum()
+    for targets in (labels, F.one_hot(labels).float()):
+        torch.testing.assert_close(weighted_cross_entropy(logits, targets, weights, focal_gamma=2.0), expected)
+    nearly = weighted_cross_entropy(logits, labels, weights, label_smoothing=0.2, focal_gamma=1e-9)
+    torch.testing.assert_close(nearly, weighted_cross_entropy(logits, labels, weights, label_smoothing=0.2))
+
+
+def test_the_binary_loss_is_torchs_with_weights_of_positives_and_its_focal_form_torchvisions() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits, targets = 4 * torch.randn(5, 3, generator=generator), torch.randint(2, (5, 3), generator=generator).float()
+    weights = torch.tensor([0.5, 2.0, 3.0])
+    torch.testing.assert_close(
+        weighted_binary_cross_entropy(logits, targets, weights, label_smoothing=0.2),
+        F.binary_cross_entropy_with_logits(logits, 0.8 * targets + 0.1, pos_weight=weights),
+    )
+    ones, alpha = torch.ones(3), 0.25
+    focal = weighted_binary_cross_entropy(logits, targets, ones, focal_gamma=2.0)
+    torch.testing.assert_close(focal, sigmoid_focal_loss(logits, targets, alpha=-1, gamma=2.0, reduction="mean"))
+    as_weight = weighted_binary_cross_entropy(logits, targets, ones * alpha / (1 - alpha), focal_gamma=2.0)
+    theirs = sigmoid_focal_loss(logits, targets, alpha=alpha, gamma=2.0, reduction="mean")
+    torch.testing.assert_close((1 - alpha) * as_weight, theirs)
+    far = torch.tensor([[200.0, -200.0, 0.0]], requires_grad=True)
+    weighted_binary_cross_entropy(far, torch.tensor([[0.0, 1.0, 1.0]]), ones, focal_gamma=2.0).backward()
+    assert bool(far.grad.isfinite().all())  # type: ignore[union-attr]

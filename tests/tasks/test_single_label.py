@@ -37,6 +37,14 @@ def test_a_video_that_could_not_be_read_is_wrong_by_every_metric() -> None:
     assert set(TASK.measured(scores, targets, at_once=2).values()) == {0.0}
 
 
+def test_balanced_weights_are_inverse_to_the_counts_with_a_mean_of_one_over_videos() -> None:
+    counts = [8, 2, 0, 2]
+    weights = SingleLabel("abcd").balanced_weights(counts, 12)
+    # 12 videos of 3 classes: 4 in the mean, so 4/8, 4/2, 4/2
+    assert weights == [0.5, 2.0, 0.0, 2.0]
+    assert sum(w * n for w, n in zip(weights, counts, strict=True)) == sum(counts)
+
+
 def test_the_mean_without_weights_is_that_of_equal_weights() -> None:
     logits = torch.randn(3, 4, 3, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(TASK.mean_of_probabilities(logits), TASK.mean_of_probabilities(logits, torch.ones(3)))

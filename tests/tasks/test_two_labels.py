@@ -1,20 +1,13 @@
-"""A task that the package does not know, in which a video has two labels or none, goes the whole way of a clip."""
+"""Videos that have two labels or none go the whole way of a clip."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
-from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
-from torchmetrics import MetricCollection
-from torchmetrics.classification import MultilabelExactMatch, MultilabelF1Score
 
 from vidcls.callbacks import FitFiles, MetricsLog, ResultFiles
 from vidcls.datasets import VideoDataset
@@ -27,82 +20,18 @@ from vidcls.predict import Predictor
 from vidcls.report import write_report
 from vidcls.runs.run import read_run
 from vidcls.runs.summary import by_views
-from vidcls.tasks import TASKS, SingleLabel, Task
-from vidcls.tasks.task import Array, Measure, MetricName
-from vidcls.types import Batch, ClipSettings, Target
+from vidcls.tasks import TASKS, MultiLabel, SingleLabel
+from vidcls.types import Batch, ClipSettings
 
-NAME = "two_labels"
+NAME = "multi_label"
 LABELS = {"left": ("moves", "to the left"), "right": ("moves",), "still": ()}  # of the clips of the tests, by folder
 CLASS_NAMES = ("moves", "to the left")
 
 
-class TwoLabels(Task):
-    """Each class is there or not: sigmoid, binary cross entropy, F1, and a threshold of one half."""
+class TwoLabels(MultiLabel):
+    """A task that the package does not know, which means the same."""
 
-    name = NAME
-    has_one_class = False
-    main_metric = "f1"
-    hit_metric = "exact_match"
-    headline = ("f1", "exact_match")
-    quality = "F1"
-    chance = None
-    metric_names = (MetricName("f1", "F1", "F1"), MetricName("exact_match", "exact match", "exact"))
-
-    def target(self, classes: Sequence[str]) -> Tensor:
-        return torch.tensor([float(name in classes) for name in self.class_names])
-
-    def classes_of(self, target: Target | np.integer | NDArray[np.generic]) -> tuple[str, ...]:
-        return tuple(name for name, there in zip(self.class_names, target, strict=True) if there)
-
-    def classes_in(self, text: str) -> tuple[str, ...]:
-        return tuple(filter(None, text.split("|")))
-
-    def random_targets(self, num_videos: int, generator: torch.Generator) -> Tensor:
-        return torch.randint(2, (num_videos, self.num_classes), generator=generator).float()
-
-    def loss(self, logits: Tensor, targets: Tensor, *, weights: Tensor, label_smoothing: float) -> Tensor:
-        del label_smoothing
-        return F.binary_cross_entropy_with_logits(logits, targets, weights)
-
-    def loss_by_video(self, logits: Tensor, targets: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(dim=-1)
-
-    def probabilities(self, logits: Tensor) -> Tensor:
-        return logits.float().sigmoid()
-
-    def mean_of_probabilities(self, logits: Tensor, weights: Tensor | None = None) -> Tensor:
-        shares = torch.ones(len(logits)) if weights is None else weights
-        return ((logits.sigmoid() * shares.view(-1, 1, 1)).sum(dim=0) / shares.sum()).logit()
-
-    def product_of_probabilities(self, logits: Tensor, weights: Tensor) -> Tensor:
-        return (logits * weights.view(-1, 1, 1)).sum(dim=0) / weights.sum()
-
-    def metrics(self, prefix: str, *, over_processes: bool = True) -> MetricCollection:
-        K = self.num_classes
-        f1 = MultilabelF1Score(K, sync_on_compute=over_processes)
-        exact = MultilabelExactMatch(K, sync_on_compute=over_processes)
-        return MetricCollection({"f1": f1, "exact_match": exact}, prefix=prefix)
-
-    def count(self, metrics: MetricCollection, logits: Tensor, targets: Tensor) -> None:
-        metrics.update(self.probabilities(logits), targets.int())
-
-    def predicted(self, scores: Array) -> Array:
-        return (scores > 0.5) * 1
-
-    def confidence(self, scores: NDArray[np.floating]) -> NDArray[np.floating]:
-        return np.maximum(scores, 1 - scores).min(axis=1)
-
-    def wrong_scores(self, targets: Tensor) -> Tensor:
-        return 1 - targets
-
-    def measures(self, scores: NDArray[np.floating], targets: NDArray[np.generic]) -> Mapping[str, Measure]:
-        from sklearn.metrics import f1_score
-
-        predictions, is_right = self.predicted(scores), self.is_correct(scores, targets)
-        return {
-            "f1": lambda w: float(f1_score(targets, predictions, average="macro", sample_weight=w, zero_division=0)),
-            "exact_match": lambda w: float(np.average(is_right, weights=w)),
-        }
+    name = "two_labels"
 
 
 class Clips(VideoDataset):
@@ -118,16 +47,11 @@ class Clips(VideoDataset):
         super().__init__(root, checked_records(entries, source=str(root), val_fraction=0.0))
 
 
-@pytest.fixture(autouse=True)
-def _task(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TASKS, NAME, TwoLabels)
-
-
 @pytest.fixture
 def data(clip_folder: Path) -> VideoDataModule:
     return VideoDataModule(
         Clips(clip_folder),
-        task=NAME,  # type: ignore[arg-type]
+        task=NAME,
         clip_len=2,
         test_clips=2,
         batch_size=12,
@@ -166,13 +90,13 @@ def test_videos_with_two_labels_or_none_are_trained_on_tested_reported_and_predi
     fit = trainer_in(tmp_path, max_epochs=1, callbacks=[FitFiles(tmp_path)], enable_checkpointing=False)
     fit.fit(model, datamodule=data)
     assert any(not torch.equal(weight, before[name]) for name, weight in model.named_parameters())
-    assert {"val/f1", "val/exact_match", "val/loss"} <= fit.callback_metrics.keys()
+    assert {"val/map", "val/exact_match", "val/loss"} <= fit.callback_metrics.keys()
     assert (tmp_path / "curves.png").is_file()
     checkpoint = tmp_path / "two.ckpt"
     fit.save_checkpoint(checkpoint)
 
     loaded = load_classifier(checkpoint)
-    assert isinstance(loaded.task, TwoLabels)
+    assert isinstance(loaded.task, MultiLabel)
     with torch.no_grad():
         head = loaded.head[1]  # what is certain: everything moves, and nothing to the left
         head.weight.zero_()
@@ -191,7 +115,7 @@ def test_videos_with_two_labels_or_none_are_trained_on_tested_reported_and_predi
     assert run.videos.labels.shape == (7, 2)
     assert run.videos.measured("exact_match") == pytest.approx(2 / 7)  # those that move to the right
     assert run.summary["table"]["model"]["exact_match"] == pytest.approx(2 / 7)
-    assert run.summary["table"]["model"]["f1"] == pytest.approx(run.videos.measured("f1"))
+    assert run.summary["table"]["model"]["map"] == pytest.approx(run.videos.measured("map"))
     assert by_views(run.summary, "exact_match") == pytest.approx([2 / 7, 2 / 7])
     assert not (tmp_path / "test_confusion.png").exists()
     files = write_report(run, tmp_path / "report.html", explainer=None, path_of=lambda _: None)
@@ -223,7 +147,7 @@ def test_a_network_of_two_streams_learns_and_counts_two_labels() -> None:
 
 
 def test_what_needs_one_class_for_each_video_is_refused() -> None:
-    with pytest.raises(ValueError, match="fusion svm needs one class for each video, which two_labels has not"):
+    with pytest.raises(ValueError, match="fusion svm needs one class for each video, which multi_label has not"):
         TwoStream(class_names=list(CLASS_NAMES), clip=ClipSettings(), task=NAME, fusion="svm")  # type: ignore[arg-type]
     with pytest.raises(DatasetError, match=r"a video has 2 labels \(moves\|to the left\), but the task single_label"):
         SingleLabel(CLASS_NAMES).target(CLASS_NAMES)
@@ -231,16 +155,18 @@ def test_what_needs_one_class_for_each_video_is_refused() -> None:
 
 def test_a_model_and_data_of_two_tasks_are_refused(data: VideoDataModule, tmp_path: Path) -> None:
     model = SingleFrame(class_names=data.class_names, clip=data.clip, backbone="small")
-    with pytest.raises(ConfigurationError, match="the data has the task two_labels, SingleFrame was built for single"):
+    with pytest.raises(ConfigurationError, match="the data has the task multi_label, SingleFrame was built for single"):
         trainer_in(tmp_path, max_steps=1, enable_checkpointing=False).fit(model, datamodule=data)
 
 
 def test_a_checkpoint_of_a_task_that_is_not_there_is_refused_by_name(
-    data: VideoDataModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = trainer_in(tmp_path, enable_checkpointing=False)
-    trainer.strategy.connect(model_of(data))
-    trainer.save_checkpoint(tmp_path / "two.ckpt")
-    monkeypatch.delitem(TASKS, NAME)
-    with pytest.raises(CheckpointError, match="there is no task 'two_labels': use single_label"):
+    with monkeypatch.context() as known:
+        known.setitem(TASKS, TwoLabels.name, TwoLabels)
+        data = VideoDataModule(Clips(clip_folder), task=TwoLabels.name, clip_len=2)  # type: ignore[arg-type]
+        trainer = trainer_in(tmp_path, enable_checkpointing=False)
+        trainer.strategy.connect(model_of(data))
+        trainer.save_checkpoint(tmp_path / "two.ckpt")
+    with pytest.raises(CheckpointError, match="there is no task 'two_labels': use single_label, multi_label"):
         load_classifier(tmp_path / "two.ckpt")

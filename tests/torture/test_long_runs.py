@@ -117,13 +117,13 @@ def train(dataset_root: Path, decoder: Backend, num_workers: int, num_epochs: in
 
 def plant(kind: Planted) -> None:
     """Make every reader keep something of each video."""
-    sound, kept = ClipReader.train_clip, []
+    sound, kept = ClipReader.train_clips, []
 
-    def leaking(reader: ClipReader, record: object, generator: torch.Generator) -> object:
+    def leaking(reader: ClipReader, record: object, *given: object) -> object:
         kept.append(os.urandom(PLANTED_BYTES) if kind == "memory" else Path(os.devnull).open())  # noqa: SIM115
-        return sound(reader, record, generator)  # type: ignore[arg-type]
+        return sound(reader, record, *given)  # type: ignore[arg-type]
 
-    ClipReader.train_clip = leaking  # type: ignore[assignment]
+    ClipReader.train_clips = leaking  # type: ignore[assignment]
 
 
 def growth_of(rows: Sequence[Taken]) -> Taken:

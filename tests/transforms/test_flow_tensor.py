@@ -12,6 +12,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 from torchvision.transforms.v2.functional._utils import _KERNEL_REGISTRY
 
+from vidcls.flow import estimate
 from vidcls.transforms import FlowField
 from vidcls.transforms.flow_tensor import REFUSED
 
@@ -27,14 +28,14 @@ EXPECTED: dict[str, tuple[tuple[object, ...], tuple[int, int], tuple[float, floa
     "center_crop": (([4, 6],), (4, 6), (3, 1)),
     "resized_crop": ((0, 0, 4, 6, [8, 18]), (8, 18), (9, 2)),
     "pad": (([1, 2],), (12, 14), (3, 1)),
+    "rotate": ((90.0,), (8, 12), (1, -3)),  # counterclockwise: what moved right moves up
+    "affine": ((90.0, [0, 0], 2.0, [0.0, 0.0]), (8, 12), (-2, 6)),  # clockwise, and twice as large
 }
 SEVERAL: dict[str, list[tuple[float, float]]] = {
     "five_crop": [(3, 1)] * 5,
     "ten_crop": [(3, 1)] * 5 + [(-3, 1)] * 5,
 }
 ARGUMENTS_OF_REFUSED: dict[str, tuple[object, ...]] = {
-    "rotate": (30.0,),
-    "affine": (30.0, [1, 1], 1.0, [0.0, 0.0]),
     "perspective": ([[0, 0], [11, 0], [11, 7], [0, 7]], [[1, 1], [11, 0], [11, 7], [0, 7]]),
     "elastic": (torch.zeros(1, 8, 12, 2),),
 }
@@ -104,6 +105,72 @@ def test_a_vertical_flip_mirrors_the_rows_and_negates_y_only() -> None:
 def test_a_flip_twice_is_the_identity(flip: Callable[[Tensor], Tensor]) -> None:
     flow = FlowField.wrap(torch.randn(5, 2, 8, 12, generator=torch.Generator().manual_seed(0)))
     assert torch.equal(flip(flip(flow)), flow)
+
+
+AFFINE = [
+    pytest.param(F.rotate, {"angle": 35.0}, id="rotate"),
+    pytest.param(F.affine, {"angle": -20.0, "translate": [4, -3], "scale": 1.3, "shear": [12.0, -8.0]}, id="affine"),
+    pytest.param(
+        F.affine, {"angle": 0.0, "translate": [0, 0], "scale": 1.0, "shear": [25.0, 0.0], "center": [0, 0]}, id="shear"
+    ),
+]
+
+
+@pytest.mark.parametrize(("functional", "arguments"), AFFINE)
+def test_a_known_displacement_is_that_between_the_transformed_places(
+    functional: Callable[..., Tensor], arguments: dict[str, object]
+) -> None:
+    """Where each pixel of the second picture came from is painted on it: the flow of the transformed leads there."""
+    H, W = 64, 80
+    y, x = torch.meshgrid(torch.arange(H).double(), torch.arange(W).double(), indexing="ij")
+    places = torch.stack([x, y])  # (2, H, W)
+    linear = torch.tensor([[0.06, -0.03], [0.02, 0.05]], dtype=torch.float64)
+    flow = torch.einsum("ij,jhw->ihw", linear, places) + torch.tensor([1.5, -2.0], dtype=torch.float64).view(2, 1, 1)
+    bilinear = {"interpolation": F.InterpolationMode.BILINEAR}
+    origins = functional(places[None], **arguments, **bilinear)[0]  # of the transformed picture, in that before
+    inside = functional(torch.ones(1, 1, H, W).double(), **arguments, **bilinear)[0, 0] > 0.999
+    moved = functional(FlowField.wrap(flow[None]), **arguments).as_subclass(Tensor)[0]
+    # A place q of the transformed shows p(q); p is affine: p(q + d) = p(q) + P d, so d = P^-1 flow(p(q)).
+    P = torch.stack([origins[:, 32, 42] - origins[:, 32, 41], origins[:, 33, 41] - origins[:, 32, 41]], dim=1)
+    there = torch.einsum("ij,jhw->ihw", linear, origins) + torch.tensor([1.5, -2.0], dtype=torch.float64).view(2, 1, 1)
+    expected = torch.einsum("ij,jhw->ihw", torch.linalg.inv(P), there)
+    assert inside.float().mean() > 0.3
+    assert (moved - expected)[:, inside].abs().max() < 1e-3
+
+
+@pytest.mark.parametrize(("functional", "arguments"), AFFINE)
+def test_transformed_flow_is_the_flow_of_the_transformed_video(
+    functional: Callable[..., Tensor], arguments: dict[str, object]
+) -> None:
+    """DIS on a texture that glides and grows; estimated before and after the transform."""
+    frames = gliding_texture()
+    bilinear = {"interpolation": F.InterpolationMode.BILINEAR}
+    computed = estimate(functional(tv_tensors.Video(frames), **arguments, **bilinear).as_subclass(Tensor))
+    flow = functional(FlowField.wrap(estimate(frames)), **arguments).as_subclass(Tensor)
+    inside = functional(torch.ones(1, 1, *frames.shape[-2:]), **arguments, **bilinear)[0, 0] > 0.999
+    inside = -torch.nn.functional.max_pool2d(-inside[None, None].float(), 25, 1, 12)[0, 0] > 0.5  # no border in sight
+    assert inside.float().mean() > 0.1
+    error_px = torch.linalg.vector_norm(flow - computed, dim=1)[:, inside].mean()
+    size_px = torch.linalg.vector_norm(computed, dim=1)[:, inside].mean()
+    unturned_px = torch.linalg.vector_norm(functional(estimate(frames), **arguments, **bilinear) - computed, dim=1)[
+        :, inside
+    ].mean()
+    assert size_px > 2
+    assert error_px < 0.1 * size_px
+    assert unturned_px > 2.5 * error_px  # what a plain warp of the values would give
+
+
+def gliding_texture(num_frames: int = 3) -> Tensor:
+    """A smooth texture that moves (3, 1) px a frame and grows by 2 %: ``(T, 3, 96, 128)`` uint8."""
+    noise = torch.rand(1, 1, 24, 32, generator=torch.Generator().manual_seed(2))
+    texture = torch.nn.functional.interpolate(noise, size=(192, 256), mode="bicubic").clamp(0, 1)
+    y, x = torch.meshgrid(torch.arange(96.0), torch.arange(128.0), indexing="ij")
+    frames = []
+    for t in range(num_frames):
+        shown = torch.stack([(x - 64) / 1.02**t - 3 * t, (y - 48) / 1.02**t - t], dim=-1)
+        grid = shown / torch.tensor([128.0, 96.0])
+        frames.append(torch.nn.functional.grid_sample(texture, grid[None], align_corners=False)[0])
+    return (torch.stack(frames).repeat(1, 3, 1, 1) * 255).to(torch.uint8)
 
 
 def test_what_lies_beyond_the_picture_does_not_move() -> None:

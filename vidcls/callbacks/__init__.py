@@ -2,17 +2,24 @@
 
 from vidcls.callbacks.best_epoch import BestEpoch
 from vidcls.callbacks.callback_checks import CallbackChecks
+from vidcls.callbacks.decision_fit import DecisionFit
+from vidcls.callbacks.distillation import Distillation
 from vidcls.callbacks.fit_files import FitFiles
 from vidcls.callbacks.flow_bound import FlowBound
+from vidcls.callbacks.held_out_scores import HeldOutScores
 from vidcls.callbacks.layer_statistics import LayerStatistics
+from vidcls.callbacks.left_out_scores import LeftOutScores
 from vidcls.callbacks.local_loggers import MlflowRun, TensorBoardRun
+from vidcls.callbacks.local_media import LocalMedia
 from vidcls.callbacks.metrics_log import MetricsLog
 from vidcls.callbacks.probe_fit import ProbeFit
 from vidcls.callbacks.process_watchdog import ProcessWatchdog
 from vidcls.callbacks.progress_line import ProgressLine
 from vidcls.callbacks.result_files import ResultFiles
 from vidcls.callbacks.run_checkpoints import BestCheckpoint, last_checkpoints
+from vidcls.callbacks.run_copied import RunCopied
 from vidcls.callbacks.run_facts import RunFacts
+from vidcls.callbacks.shared_folder import SharedFolder
 from vidcls.callbacks.skipped_videos import SkippedVideos
 from vidcls.callbacks.speed_up import SpeedUp
 from vidcls.callbacks.stop_at_batch import StopAtBatch
@@ -29,17 +36,24 @@ __all__ = [
     "BestCheckpoint",
     "BestEpoch",
     "CallbackChecks",
+    "DecisionFit",
+    "Distillation",
     "Fast",
     "FitFiles",
     "FlowBound",
+    "HeldOutScores",
     "LayerStatistics",
+    "LeftOutScores",
+    "LocalMedia",
     "MetricsLog",
     "MlflowRun",
     "ProbeFit",
     "ProcessWatchdog",
     "ProgressLine",
     "ResultFiles",
+    "RunCopied",
     "RunFacts",
+    "SharedFolder",
     "SkippedVideos",
     "SpeedUp",
     "StopAtBatch",

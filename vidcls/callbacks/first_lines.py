@@ -20,9 +20,10 @@ from pathlib import Path
 import torch
 from lightning.pytorch import LightningModule, Trainer
 
-from vidcls.callbacks.pretrained_input import pretrained_input_lines
+from vidcls.callbacks.pretrained_input import pretrained_input_lines, published_input_lines
 from vidcls.checks.clip_lengths import ClipLengths, clip_lengths
 from vidcls.clips.settings import InputSettings
+from vidcls.datasets.record_facts import split_counts
 from vidcls.loading import VideoDataModule
 from vidcls.training.machine import this_machine
 from vidcls.types import sees
@@ -51,10 +52,13 @@ def first_lines(trainer: Trainer, model: LightningModule, run: Path) -> list[str
         lines += [*length_lines(lengths), *input_lines(data.input_settings)]
         has_batches = not getattr(model, "fits_features", False)  # heads on features see all videos at once
         if has_batches and not data.class_balanced:
-            num_videos = sum(record.split == "train" for record in data.records)
-            lines += left_out_lines(num_videos, data.batch_size * trainer.world_size)
+            num_videos = split_counts(data.records)["train"]
+            lines += left_out_lines(num_videos, data.batch_size // data.num_repeats * trainer.world_size)
+        if has_batches:
+            lines += repeat_lines(data.num_repeats)
         if trainer.ckpt_path is None:
             lines += pretrained_input_lines(pretrained_networks(model), data.input_settings)
+            lines += published_input_lines(getattr(model, "published", None), data.input_settings)
     lines += [f"run folder: {run}", *network_lines(model, trainer.ckpt_path)]
     return [*lines, *device_lines(trainer, getattr(data, "num_workers", None))]
 
@@ -102,6 +106,15 @@ def input_lines(settings: InputSettings) -> Iterator[str]:
     yield f"normalisation: {'; '.join(norms)}"
 
 
+def repeat_lines(num_repeats: int) -> Iterator[str]:
+    """What repeated augmentation does to an epoch."""
+    if num_repeats > 1:
+        yield (
+            f"repeats: {num_repeats} clips of each video that is opened, so that an epoch has {num_repeats} times the "
+            f"clips and steps (divide --trainer.max_epochs by {num_repeats} for as many as without)"
+        )
+
+
 def left_out_lines(num_videos: int, per_step: int) -> Iterator[str]:
     """How many training videos each epoch leaves out, where these are more than a twentieth.
 
@@ -136,7 +149,8 @@ def network_lines(model: LightningModule, checkpoint: object) -> Iterator[str]:
         given = {argument: arguments.get(argument) for argument in named if _network_of(argument) == name}
         origin = next((value for value in given.values() if value is not None), None)
         weights = "from scratch" if origin is None else f"pretrained weights {origin}"
-        yield f"  {name}: {arguments.get(name)}, {weights}"
+        network = arguments.get(name)
+        yield f"  {weights}" if network is None else f"  {name}: {network}, {weights}"
 
 
 def pretrained_networks(model: LightningModule) -> dict[str, tuple[str, str | None]]:

@@ -22,6 +22,8 @@ from vidcls.callbacks.best_epoch import best_checkpoint, best_epoch, best_of
 from vidcls.callbacks.progress_text import short_number
 from vidcls.callbacks.validation_reading import validation_reading
 from vidcls.loading import VideoDataModule
+from vidcls.remote.permission import OPTION as REMOTE_OPTION
+from vidcls.remote.permission import allowed_remote
 from vidcls.runs.folder import BEST, LAST, checkpoint_in
 from vidcls.trusted_classes import OPTION, allowed_classes
 
@@ -67,8 +69,10 @@ def next_command(command: str, run: Path, *words: str) -> str:
 
 
 def command_about(command: str, *words: str | Path) -> str:
-    """A command that a shell takes as it is, with the classes that were allowed for this one."""
+    """A command that a shell takes as it is, with the classes and the protocols that were allowed for this one."""
     allowed = [word for prefix in allowed_classes() for word in (OPTION, prefix)]
+    if protocols := allowed_remote():
+        allowed += [REMOTE_OPTION, *protocols]
     return shlex.join(["vidcls", command, *map(str, words), *allowed])
 
 

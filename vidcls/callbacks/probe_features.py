@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,15 +13,18 @@ from torch import Tensor, nn
 
 from vidcls.clips.settings import InputSettings
 from vidcls.console import say
-from vidcls.errors import DecodeError, FeatureError, first_line
+from vidcls.errors import DecodeError, FeatureError, UnreachableError, first_line
 from vidcls.features import FeatureKey, FeatureStore, compute_features, default_root
 from vidcls.features.encoding import Device
 from vidcls.features.key import input_facts
-from vidcls.jobs import local_pool
+from vidcls.jobs import AllReachable, Pool, is_here, local_pool
 from vidcls.layers.weights_digest import weights_digest
 from vidcls.loading import VideoDataModule
 from vidcls.models.probe import Probe, prefix_of
 from vidcls.models.stream_encoder import EncoderPlan
+from vidcls.remote.places import Place, is_remote
+from vidcls.remote.transfer import upload
+from vidcls.remote.whole_files import remove_file
 from vidcls.types import Stream, VideoRecord
 from vidcls.video import open_video
 
@@ -46,9 +50,10 @@ def probe_features(
     model: Probe,
     data: VideoDataModule,
     records: Sequence[VideoRecord],
-    root: Path | None,
+    root: Place | None,
     *,
     device: Device = "cpu",
+    pool: Pool | None = None,
 ) -> ProbeFeatures:
     """The features of all levels of all networks of a probe; what the store lacks is computed.
 
@@ -58,6 +63,7 @@ def probe_features(
         records: the videos.
         root: of the store; None for one in the cache, by data set.
         device: where the networks run.
+        pool: who computes; None for so many processes of this machine as load.
 
     Raises:
         FeatureError: the store holds something else, values of it are damaged, or the disk lacks room.
@@ -74,8 +80,9 @@ def probe_features(
         settings = _of_stream(data.input_settings, stream)
         store = FeatureStore(root, _key(model, stream, settings))
         stores.append((stream, store))
-        if not all(store.has(record) for record in readable):
-            failures |= _compute(model, data, stream, store, settings, readable, device=device)
+        if store.missing_of(readable):
+            workers = pool or local_pool(data.num_workers)
+            failures |= _compute(model, data, stream, store, settings, readable, device=device, pool=workers)
     kept = [record for record in records if record.name not in failures]
     tokens: list[dict[str, Tensor]] = []
     for record in kept:
@@ -95,6 +102,8 @@ def _not_opened(records: Sequence[VideoRecord], data: VideoDataModule) -> dict[s
         try:
             with open_video(record.source, data.input_settings.decoder):
                 pass
+        except UnreachableError:
+            raise
         except DecodeError as error:
             found[record.name] = error.reason
     return found
@@ -131,10 +140,11 @@ def _compute(
     records: Sequence[VideoRecord],
     *,
     device: Device,
+    pool: Pool,
 ) -> dict[str, str]:
     """Keep what is missing; returns the videos that failed with the reasons."""
     encoder = model.encoders[stream.name]
-    with tempfile.TemporaryDirectory(prefix="vidcls_probe_") as folder:
+    with _kept_weights(encoder.network, store, pool) as state_file:
         plan = EncoderPlan(
             backbone=model.hparams[NAME_OF[stream.name]],
             in_channels=encoder.network.input_shape[0],
@@ -143,21 +153,45 @@ def _compute(
             num_snippets=encoder.encoder.num_snippets,
             fed_as=encoder.fed_as,
             bound_px=encoder.bound_px,
-            state_file=Path(folder) / "weights.pt",
+            state_file=state_file,
             travelling={name: dict(settings) for name, settings in encoder.network.travelling.items()},
         )
-        _save_weights(encoder.network, plan.state_file)
         report = compute_features(
             records,
             store,
             plan.build,
             settings,
-            pool=local_pool(data.num_workers),
+            pool=AllReachable(pool),
             flow_source=data.flow_source if stream.kind == "flow" else None,
             device=device,
             tell=say,
         )
     return dict(report.failures)
+
+
+@contextmanager
+def _kept_weights(network: nn.Module, store: FeatureStore, pool: Pool) -> Iterator[Place]:
+    """A file of the weights where the workers see it, as long as the block lasts.
+
+    Workers on other machines see the store, and not the folder of temporary files of this one.
+    """
+    is_sent = not is_here(pool) and is_remote(store.folder)
+    shared = None
+    if not is_here(pool) and isinstance(store.folder, Path):
+        store.folder.mkdir(parents=True, exist_ok=True)
+        shared = store.folder
+    with tempfile.TemporaryDirectory(prefix=".vidcls_probe_", dir=shared) as folder:
+        file = Path(folder) / "weights.pt"
+        _save_weights(network, file)
+        if not is_sent:
+            yield file
+            return
+        place = store.folder / f"{Path(folder).name}.pt"
+        upload(file, place)
+        try:
+            yield place
+        finally:
+            remove_file(place)
 
 
 def _save_weights(network: nn.Module, file: Path) -> None:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
@@ -18,11 +20,13 @@ from vidcls.callbacks.probe_report import choice_lines, write_choice
 from vidcls.console import duration, say
 from vidcls.errors import ConfigurationError, DecodeError
 from vidcls.features.encoding import Device
+from vidcls.jobs import Pool, RayCluster
 from vidcls.loading import VideoDataModule
 from vidcls.loading.clip_dataset import WAY_OUT
 from vidcls.models.fitted_heads import FittedHeads
 from vidcls.models.probe import Probe
 from vidcls.probe import Choice, choose_heads
+from vidcls.remote.places import Place
 from vidcls.runs.folder import PROBE_FILE
 from vidcls.types import VideoRecord
 
@@ -42,11 +46,13 @@ class ProbeFit(Callback):
     Args:
         run: the run folder.
         features: the folder of the feature store; None for one in the cache.
+        pool: who computes features; None for so many processes of this machine as load.
     """
 
-    def __init__(self, run: Path, features: Path | None = None) -> None:
+    def __init__(self, run: Path, features: Place | None = None, *, pool: Pool | None = None) -> None:
         self.run = run
         self.features = features
+        self.pool = pool
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Say that the heads are not trained by gradients.
@@ -81,7 +87,9 @@ class ProbeFit(Callback):
             return
         records = [*data.split("train"), *(data.split("val") if pl_module.use_val else ())]
         device: Device = "cuda" if trainer.strategy.root_device.type == "cuda" else "cpu"
-        found = probe_features(pl_module, data, records, self.features, device=device)
+        if isinstance(self.pool, RayCluster):
+            device = "cuda" if self.pool.num_gpus else "cpu"
+        found = probe_features(pl_module, data, records, self.features, device=device, pool=self.pool)
         if found.failures and data.bad_videos == "error":
             name, reason = found.failures[0]
             raise DecodeError(
@@ -90,12 +98,12 @@ class ProbeFit(Callback):
                 reason=reason,
             )
         kept = found.records
-        targets = [int(pl_module.task.target(record.classes)) for record in kept]
+        targets = np.array([np.asarray(pl_module.task.target(record.classes)) for record in kept])  # (N,) or (N, K)
         choice = self._choose(found.tokens, kept, targets, pl_module, data)
         pl_module.take_heads(choice.head)
         skipped = [name for name, _ in found.failures]
-        pl_module.fitted = FittedHeads(torch.from_numpy(choice.probabilities), torch.tensor(targets), skipped)
-        write_choice(choice, self.run)
+        pl_module.fitted = FittedHeads(torch.from_numpy(choice.probabilities), torch.from_numpy(targets), skipped)
+        write_choice(choice, self.run, pl_module.task)
         for line in choice_lines(choice, kept, targets, pl_module.task):
             say(line)
 
@@ -103,7 +111,7 @@ class ProbeFit(Callback):
         self,
         tokens: Sequence[dict[str, Tensor]],
         records: Sequence[VideoRecord],
-        targets: Sequence[int],
+        targets: NDArray[np.generic],
         model: Probe,
         data: VideoDataModule,
     ) -> Choice:
@@ -112,7 +120,7 @@ class ProbeFit(Callback):
         with tqdm(desc="choosing heads", leave=False, disable=None, **settings) as bar:
             choice = choose_heads(
                 tokens,
-                targets,
+                targets.astype(np.intp),
                 [record.group for record in records],
                 model.choice,
                 class_names=data.class_names,

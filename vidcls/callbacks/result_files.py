@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from vidcls.callbacks.last_lines import command_about
 from vidcls.callbacks.pictures import draw_confusion_matrix
+from vidcls.class_names import label_text
 from vidcls.console import say
+from vidcls.datasets.record_facts import known_groups
 from vidcls.files import printable, write_csv
 from vidcls.inference import HasParts
 from vidcls.loading import VideoDataModule
 from vidcls.models.classifier import VideoClassifier
+from vidcls.runs.calibration import before_and_after
 from vidcls.runs.confusions import CONFUSION_COLUMNS, worst_confusions
 from vidcls.runs.estimates import estimates
 from vidcls.runs.folder import (
     CONFUSION_FIGURE,
     CONFUSION_PAIRS_FILE,
+    LEFT_OUT_FILE,
     OTHER_TESTS,
     SCORES_FILE,
     SUMMARY_FILE,
     scores_name,
 )
 from vidcls.runs.reading import reading
-from vidcls.runs.results import ScoredVideos, write_scores
+from vidcls.runs.results import ScoredVideos, score_rows, write_scores
+from vidcls.runs.selective import UnknownTest, unknown_test
 from vidcls.runs.summary import Summary, write_summary
 from vidcls.tasks.single_label import TOP5
-from vidcls.training.results import MODEL_ROW, VideoScores
-from vidcls.types import VideoRecord
+from vidcls.training.results import VideoScores, read_alone
+from vidcls.types import MODEL_ROW, VideoRecord
 
 FEW_GROUPS, NUM_FOLDS = 10, 5
 TOP5_SHOWN_CLASSES = 20
@@ -93,25 +98,82 @@ class ResultFiles(Callback):
             "baselines": {b.answer: b.values for b in scores.task.baselines(videos.labels)},
             "table": table,
         }
+        if scores.task.thresholds is not None:
+            summary["thresholds"] = scores.task.thresholds.tolist()
+        if scores.untempered is not None:
+            summary["temperature"] = {row: pl_module.decision.temperature.get(row, 1.0) for row in scores.scores}
+            summary["calibration"] = _calibrations(read_alone(scores), records)
+        unknown = self._unknown(pl_module, data, videos)
+        if unknown is not None:
+            summary["unknown"] = unknown.to_dict()
         write_summary(self.run, summary, {scores.task.hit_metric: scores.hits_by_views()})
-        confusion = videos.confusion()
-        if confusion is not None:
-            draw_confusion_matrix(confusion, scores.class_names, self.run / CONFUSION_FIGURE)
-            worst = worst_confusions(confusion, scores.class_names)
-            write_csv(self.run / CONFUSION_PAIRS_FILE, [CONFUSION_COLUMNS, *map(astuple, worst)])
-        num_known = len({record.group for record in data.records if record.group})
+        confusion_files = write_confusion(self.run, videos)
+        num_known = known_groups(data.records).num_groups
         advice = few_groups(videos.num_groups, num_known, is_folded=data.num_folds is not None)
         print(table_text(table, fusion=fusion, num_videos=len(videos), num_classes=len(scores.class_names)))
         print("\n".join(map(printable, [*reading(videos, found), *advice])))
+        if calibrations := summary.get("calibration"):
+            say(calibration_line(pl_module.decision.temperature[MODEL_ROW], calibrations[MODEL_ROW]))
+        if unknown is not None:
+            say(printable(unknown.line))
         for video in scores.unread:
             say(f"{'counted as wrong' if video.counts else 'not counted'}: {video.reason}")
-        written = [SCORES_FILE, *map(scores_name, scores.parts), SUMMARY_FILE]
-        if confusion is not None:
-            table_file = Path(CONFUSION_FIGURE).with_suffix(".csv").name
-            written += [CONFUSION_FIGURE, table_file, CONFUSION_PAIRS_FILE]
+        written = [SCORES_FILE, *map(scores_name, scores.parts), SUMMARY_FILE, *confusion_files]
         say(f"written to {self.run}: {', '.join(written)}")
         if self.run.parent.name != OTHER_TESTS:
             say(f"next: {command_about('report', self.run)}")
+
+    def _unknown(self, model: VideoClassifier, data: VideoDataModule, videos: ScoredVideos) -> UnknownTest | None:
+        found, confidence = model.left_out_scores, None
+        if found is not None:
+            write_csv(self.run / LEFT_OUT_FILE, _left_out_rows(found, data.left_out))
+            confidence = scored_videos(found, data.left_out).confidence
+        if not model.task.has_one_class:
+            return None
+        return unknown_test(videos, model.decision.unknown_below, confidence, data.left_out_classes)
+
+
+def _left_out_rows(scores: VideoScores, records: Sequence[VideoRecord]) -> list[list[str]]:
+    """The table of videos of no class: as ``test.csv``, with the labels that the network does not know."""
+    videos = scored_videos(scores, records)
+    header, *rows = score_rows(videos)
+    labels = [label_text(records[int(index)].classes) for index in scores.indices]
+    return [header, *([row[0], label, *row[2:]] for row, label in zip(rows, labels, strict=True))]
+
+
+def calibration_line(temperature: float, found: Mapping[str, Mapping[str, float]]) -> str:
+    """What a temperature changed in a test."""
+    before, after = found["before"], found["after"]
+    changes = [
+        f"{name} {before[key]:.3f} -> {after[key]:.3f}"
+        for key, name in (("ece", "calibration error"), ("nll", "negative log-likelihood"), ("brier", "Brier score"))
+    ]
+    return f"temperature {temperature:.3f}, fitted on held-out videos: {', '.join(changes)}"
+
+
+def _calibrations(scores: VideoScores, records: Sequence[VideoRecord]) -> dict[str, dict[str, dict[str, float]]]:
+    """Of each row, before and after its temperature; none where no video was read."""
+    if scores.untempered is None or not len(scores.indices):
+        return {}
+    before = replace(scores, scores=scores.untempered)
+    return {
+        row: before_and_after(scored_videos(before, records, row), scored_videos(scores, records, row))
+        for row in scores.scores
+    }
+
+
+def write_confusion(folder: Path, videos: ScoredVideos) -> list[str]:
+    """Write what was taken for what, as a figure and as csv files; the names of the files.
+
+    None where a video may have several classes.
+    """
+    counts = videos.confusion()
+    if counts is None:
+        return []
+    draw_confusion_matrix(counts, videos.class_names, folder / CONFUSION_FIGURE)
+    worst = worst_confusions(counts, videos.class_names)
+    write_csv(folder / CONFUSION_PAIRS_FILE, [CONFUSION_COLUMNS, *map(astuple, worst)])
+    return [CONFUSION_FIGURE, Path(CONFUSION_FIGURE).with_suffix(".csv").name, CONFUSION_PAIRS_FILE]
 
 
 def few_groups(num_tested: int | None, num_known: int, *, is_folded: bool) -> list[str]:
@@ -147,6 +209,8 @@ def scored_videos(scores: VideoScores, records: Sequence[VideoRecord], row: str 
         groups=tuple(record.group or "" for record in tested),
         scores=scores.scores[row].numpy(),
         task_name=scores.task.name,
+        thresholds=scores.task.thresholds,
+        parts=tuple(record.part for record in tested) if any(record.part for record in tested) else (),
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 
-from vidcls.datasets.groups import KnownGroups
+from vidcls.datasets.record_facts import known_groups
 from vidcls.loading import VideoDataModule
 from vidcls.loading.training_copies import AUTO
 from vidcls.runs.trainings import read_trainings, write_trainings
@@ -104,10 +104,13 @@ class RunFacts(Callback):
             "prepared": _prepared(trainer),
         }
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note where the training begins: by now a checkpoint has been restored."""
         self._from_epoch = trainer.current_epoch
         self._facts |= {"from_step": trainer.global_step, "from_epoch": trainer.current_epoch}
+        scaled = getattr(pl_module, "scaled_lr", None)
+        if scaled is not None:
+            self._facts["learning_rate"] = scaled.to_dict()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """The wait for the first batch is one for the workers to start."""
@@ -183,7 +186,7 @@ def _known_groups(trainer: Trainer) -> dict[str, int] | None:
     data = trainer.datamodule  # type: ignore[attr-defined]
     if not isinstance(data, VideoDataModule):
         return None
-    return KnownGroups.of(record.group for record in data.records).to_dict()
+    return known_groups(data.records).to_dict()
 
 
 def _prepared(trainer: Trainer) -> dict[str, object] | None:

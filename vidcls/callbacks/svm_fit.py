@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import Tensor
 from tqdm import tqdm
 
@@ -15,6 +16,7 @@ from vidcls.callbacks.whole_checkpoints import write_checkpoint
 from vidcls.console import say
 from vidcls.inference import HasParts, Scorer
 from vidcls.loading import VideoDataModule
+from vidcls.models.build import load_classifier
 from vidcls.models.classifier import VideoClassifier
 from vidcls.training.svm_fusion import SvmFusion
 
@@ -59,11 +61,13 @@ class SvmFit(Callback):
             return
         if trainer.is_global_zero and any(file.is_file() for file in self.checkpoints):
             say(ANNOUNCEMENT)
-        pl_module.to(trainer.strategy.root_device)  # Lightning has put it on the CPU by now
+        is_sharded = isinstance(trainer.strategy, ModelParallelStrategy)
         for file in self.checkpoints:
             if trainer.strategy.broadcast(file.is_file()):
-                _complete(file, trainer, pl_module, svm, data)
-        pl_module.cpu()
+                model = load_classifier(file) if is_sharded else pl_module  # a process has a share of the weights
+                model.to(trainer.strategy.root_device)  # Lightning has put it on the CPU by now
+                _complete(file, trainer, model, getattr(model, "svm"), data)  # noqa: B009 - the kind was looked at
+                model.cpu()
 
 
 def _complete(file: Path, trainer: Trainer, model: VideoClassifier, svm: SvmFusion, data: VideoDataModule) -> None:

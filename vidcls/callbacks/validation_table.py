@@ -9,7 +9,7 @@ from vidcls.callbacks.validation_reading import validation_reading
 from vidcls.inference import HasParts
 from vidcls.loading import VideoDataModule
 from vidcls.tasks import HasTask
-from vidcls.training.results import MODEL_ROW
+from vidcls.types import MODEL_ROW
 
 
 class ValidationTable(Callback):

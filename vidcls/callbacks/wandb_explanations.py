@@ -72,7 +72,7 @@ class WandbExplanations(Callback):
 
         run = read_run(self.run)
         explainer = _explainer(run.checkpoint, device) if run.checkpoint is not None else None
-        paths = {record.name: record.path for record in data.records}
+        paths = {record.name: record.source for record in data.records}
         with TemporaryDirectory() as folder:
             page = Path(folder) / "report.html"
             write_report(
@@ -113,7 +113,7 @@ def _log_looks(logger: WandbRun, explainer: Explainer, records: list[VideoRecord
     heat: list[wandb.Image] = []
     for number, record in enumerate(_bar(records)):
         try:
-            explanation = explainer(record.source)
+            explanation = explainer(record.source, part=record.part)
             picture = folder / f"heat_{number}.png"
             write_heat(explanation, picture)
         except VidclsError as error:

@@ -24,7 +24,7 @@ from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.report.choice import evenly
 from vidcls.runs.confusions import CONFUSION_COLUMNS, worst_confusions
 from vidcls.runs.folder import BEST
-from vidcls.training.results import MODEL_ROW
+from vidcls.types import MODEL_ROW
 
 MOST_WORST = 100  # rows in the table of the most frequent confusions
 

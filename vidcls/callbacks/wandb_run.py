@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shlex
 import tempfile
 from argparse import Namespace
@@ -120,6 +121,15 @@ class WandbRun(WandbLogger):
                 f"W&B could not start the run ({first_line(error)}): "
                 "set WANDB_MODE=offline to train without it and upload later"
             ) from error
+
+
+def one_run(environment: Mapping[str, str]) -> dict[str, str]:
+    """What makes processes that are started again one after the other go on with one run, before a checkpoint names it.
+
+    Args:
+        environment: theirs; a run that it names already stays.
+    """
+    return {} if "WANDB_RUN_ID" in environment else {"WANDB_RUN_ID": secrets.token_hex(4), "WANDB_RESUME": "allow"}
 
 
 def sync_command(run: Run) -> str:

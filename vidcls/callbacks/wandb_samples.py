@@ -20,8 +20,8 @@ from vidcls.loading.batches import collate
 from vidcls.loading.clip_dataset import OrderedVideos
 from vidcls.models import VideoClassifier
 from vidcls.tasks import Task
-from vidcls.training.results import MODEL_ROW, collated_targets
-from vidcls.types import VideoRecord
+from vidcls.training.results import collated_targets
+from vidcls.types import MODEL_ROW, VideoRecord
 from vidcls.video import open_video, write_video
 from vidcls.video.reader import Backend
 from vidcls.video.source import VideoSource

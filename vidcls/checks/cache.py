@@ -13,11 +13,13 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from vidcls.datasets.record_facts import at_places, folders_of
+from vidcls.datasets.records import RecordTable
 from vidcls.files import cache_folder
 from vidcls.settings_file import parse_json
 from vidcls.types import VideoRecord
@@ -35,6 +37,8 @@ _TABLE = """CREATE TABLE IF NOT EXISTS videos (
 ) WITHOUT ROWID"""
 _FIND = """SELECT name, num_bytes, mtime_ns, source_digest, most_seconds, health FROM videos
     WHERE folder = ? AND decoder = ? AND versions = ?"""
+_FIND_FAULTY = """SELECT name FROM videos WHERE folder = ? AND decoder = ? AND versions = ? AND health NOT LIKE ?"""
+_NO_FAULT = '%"fault": "",%'  # a health is written as JSON; what else looks like it is looked at once more
 _KEEP = "INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _OTHER_TABLES = sqlite3.SQLITE_ERROR  # of a reader: or none yet, while another process makes them
@@ -99,6 +103,24 @@ class CheckCache:
             known = self._beside(folder).get(name)
             if known is not None and known.health.fault and self.find(source) is not None:
                 found[source] = known.health.reason
+        return found
+
+    def faulty_files(self, folders: Iterable[str]) -> set[str]:
+        """The files of these folders in which a fault was found, whether or not they have changed since."""
+        file = None if self.folder is None else self.folder / FILE_NAME
+        if file is None or not file.is_file():
+            return set()
+        found: set[str] = set()
+        try:
+            with closing(_connected(file)) as database:
+                for folder in folders:
+                    wanted = (os.fsencode(folder), self.decoder or "", json.dumps(decoder_versions()), _NO_FAULT)
+                    names = [os.fsdecode(name) for (name,) in database.execute(_FIND_FAULTY, wanted)]
+                    found.update(os.path.join(folder, name) for name in names)  # noqa: PTH118
+        except sqlite3.DatabaseError as error:
+            if _is_one_of(error, *_DAMAGED):
+                self._start_again(file, error)
+            return set()
         return found
 
     def add(self, video: AnyVideo, checked: CheckedVideo) -> None:
@@ -183,7 +205,7 @@ def default_folder() -> Path:
     return cache_folder() / "checked"
 
 
-def known_bad(records: Iterable[VideoRecord], *, decoder: Backend | None = None) -> dict[VideoSource, str]:
+def known_bad(records: Sequence[VideoRecord], *, decoder: Backend | None = None) -> dict[VideoSource, str]:
     """The files that a check found to be unreadable and that have not changed since, each with the reason.
 
     Opens no video. Files that were never checked are not in it, nor those that were checked with other decoders.
@@ -195,7 +217,10 @@ def known_bad(records: Iterable[VideoRecord], *, decoder: Backend | None = None)
     folder = default_folder()
     if not folder.is_dir():
         return {}
-    return CheckCache(folder, decoder=decoder).known_faults(record.source for record in records)
+    cache = CheckCache(folder, decoder=decoder)
+    if isinstance(records, RecordTable):
+        records = at_places(records, faulty) if (faulty := cache.faulty_files(folders_of(records))) else ()
+    return cache.known_faults(record.source for record in records)
 
 
 def _connected(file: Path) -> sqlite3.Connection:

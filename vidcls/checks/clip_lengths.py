@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from vidcls.checks.cache import CheckCache, default_folder
+from vidcls.checks.parts import num_frames_of
 from vidcls.clips.settings import InputSettings
 from vidcls.errors import VidclsError
 from vidcls.types import VideoRecord
 from vidcls.video import open_video
+from vidcls.video.health import Health
 from vidcls.video.reader import Backend
 from vidcls.video.source import LocalFile, VideoSource
 
@@ -89,24 +91,25 @@ def clip_lengths(
     """
     drawn = random.Random(0).sample(records, min(len(records), MOST_REMEMBERED))
     cache = CheckCache(default_folder(), decoder=settings.decoder)
-    lengths, unknown = [], []
+    lengths: list[Length] = []
+    unknown: list[VideoRecord] = []
     for record in drawn:
         checked = cache.find(record.source)
         if checked is not None and not checked.health.fault:
-            lengths.append(Length(checked.health.num_frames, checked.health.fps))
+            lengths.append(Length(num_frames_of(record.part, checked.health), checked.health.fps))
         elif checked is None and isinstance(record.source, LocalFile) and record.source not in (unusable or {}):
-            unknown.append(record.source)
+            unknown.append(record)
     lengths += _opened(unknown[:most_opened], settings.decoder, most_seconds)
     return ClipLengths(lengths, len(records), settings)
 
 
-def _opened(sources: Sequence[LocalFile], decoder: Backend | None, most_seconds: float) -> list[Length]:
+def _opened(records: Sequence[VideoRecord], decoder: Backend | None, most_seconds: float) -> list[Length]:
     """The lengths of those that can be opened in time; of none where a process cannot be started at once."""
-    if not sources or sys.platform != "linux":
+    if not records or sys.platform != "linux":
         return []
     context = multiprocessing.get_context("fork")  # as loaders start theirs; any other start takes seconds
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_open_all, args=(sources, decoder, sender), daemon=True)
+    process = context.Process(target=_open_all, args=(records, decoder, sender), daemon=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which the process does not use
         process.start()
@@ -127,15 +130,16 @@ def _opened(sources: Sequence[LocalFile], decoder: Backend | None, most_seconds:
     return found
 
 
-def _open_all(sources: Sequence[LocalFile], decoder: Backend | None, sender: Connection) -> None:
+def _open_all(records: Sequence[VideoRecord], decoder: Backend | None, sender: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what decoders say of single files
     warnings.simplefilter("ignore")
-    for source in sources:
+    for record in records:
         try:
-            with open_video(source, backend=decoder) as video:
-                sender.send(Length(video.num_frames, video.fps))
+            with open_video(record.source, backend=decoder) as video:
+                health = Health(num_frames=video.num_frames, fps=video.fps)
+            sender.send(Length(num_frames_of(record.part, health), health.fps))
         except (VidclsError, OSError):  # the training says which file it cannot read
             continue
     sender.close()

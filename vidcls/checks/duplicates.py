@@ -15,13 +15,14 @@ _UCF_GROUP = re.compile(r"(v_.+_g\d+)_c\d+$")
 
 
 def copies(records: Sequence[VideoRecord], known: Mapping[VideoSource, CheckedVideo]) -> list[list[VideoRecord]]:
-    """The videos that are the same one: the same file, the same bytes, or the same pictures in another container."""
+    """The videos, or parts, that are the same one: the same file, the same bytes, or the same pictures."""
     group_of: dict[str, list[VideoRecord]] = {}
     for record in records:
         health = known[record.source].health
-        keys = [f"path {record.source}"]
-        keys += [f"bytes {health.digest}"] if health.digest else []
-        keys += [f"content {health.content_digest}"] if health.content_digest and not health.num_unread else []
+        part = "" if record.part is None else record.part.fragment  # other parts of a video are other samples
+        keys = [f"path {record.source}{part}"]
+        keys += [f"bytes {health.digest}{part}"] if health.digest else []
+        keys += [f"content {health.content_digest}{part}"] if health.content_digest and not health.num_unread else []
         together = next((group_of[key] for key in keys if key in group_of), [])
         together.append(record)
         for key in keys:

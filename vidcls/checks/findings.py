@@ -10,8 +10,10 @@ from vidcls.checks.duplicates import duplicate_findings, group_findings
 from vidcls.checks.finding import Finding
 from vidcls.checks.labels import imbalance, label_typos, lacking_classes
 from vidcls.checks.near_duplicates import near_duplicate_findings
+from vidcls.checks.parts import num_frames_of, part_findings
 from vidcls.checks.unknown_groups import unknown_group_findings
 from vidcls.clips.settings import InputSettings
+from vidcls.datasets.record_facts import whole_videos
 from vidcls.errors import FlowError
 from vidcls.flow import FlowSettings, FlowSource
 from vidcls.flow.flow_check import flow_fault, flow_saturation
@@ -34,6 +36,7 @@ FAULTS: dict[Fault, tuple[str, str]] = {
     "damaged": ("damaged: frames from some point on cannot be decoded", "copy or download them again, or cut them"),
     "crash": ("crashing the process that reads them", "remove them, or encode them again"),
     "hang": ("not read within the time limit", "set a longer --time_limit; if that does not help, remove them"),
+    "unreachable": ("not readable from their server", "check the network and the credentials, and check again"),
 }
 
 
@@ -73,10 +76,20 @@ class CheckedData:
         """The videos of which every frame can be had."""
         return [record for record in self.examined if not self.health(record).fault]
 
+    @property
+    def files(self) -> Sequence[VideoRecord]:
+        """The whole videos of whose files something is known, each once."""
+        return whole_videos(self.examined)
+
+    @property
+    def sound_files(self) -> Sequence[VideoRecord]:
+        """Those of them of which every frame can be had."""
+        return whole_videos(self.sound)
+
 
 def findings(data: CheckedData) -> list[Finding]:
     """What was found, problems first."""
-    found = [*_faults(data), *_pictures(data), *_short(data), *_flow(data)]
+    found = [*_faults(data), *_pictures(data), *part_findings(data.sound, data.known), *_short(data), *_flow(data)]
     found += duplicate_findings(data.examined, data.known)
     if data.has_labels:
         found += near_duplicate_findings(data.examined, data.known)
@@ -91,7 +104,7 @@ def findings(data: CheckedData) -> list[Finding]:
 
 def _faults(data: CheckedData) -> Iterator[Finding]:
     for fault, (title, remedy) in FAULTS.items():
-        lines = [f"{r.name}: {_with_count(data.health(r))}" for r in data.examined if data.health(r).fault == fault]
+        lines = [f"{r.name}: {_with_count(data.health(r))}" for r in data.files if data.health(r).fault == fault]
         yield from _finding(fault, True, title, lines, remedy)
 
 
@@ -102,7 +115,7 @@ def _with_count(health: Health) -> str:
 
 
 def _pictures(data: CheckedData) -> Iterator[Finding]:
-    healths = [(r.name, data.health(r)) for r in data.sound]
+    healths = [(r.name, data.health(r)) for r in data.sound_files]
     cut = [f"{n}: {h.num_frames} frames of the {h.num_promised} stated" for n, h in healths if h.is_cut_off]
     yield from _finding("truncated", True, "cut off, though what is left can be read", cut, "copy them again")
     black = [f"{n}: {h.num_frames} frames" for n, h in healths if h.is_black]
@@ -116,9 +129,9 @@ def _short(data: CheckedData) -> Iterator[Finding]:
     lines = []
     for record in data.sound:
         health = data.health(record)
-        span = data.settings.span_frames(health.fps)
-        if health.num_frames < span:
-            lines.append(f"{record.name}: {health.num_frames} frames, {data.settings.span_text(str(span))}")
+        span, num_frames = data.settings.span_frames(health.fps), num_frames_of(record.part, health)
+        if 0 < num_frames < span:
+            lines.append(f"{record.name}: {num_frames} frames, {data.settings.span_text(str(span))}")
     remedy = f"short_videos: {policy} decides what stands in the place of the frames they lack; or shorten the clips"
     yield from _finding("short", policy == "error", "shorter than a clip", lines, remedy)
 
@@ -128,7 +141,7 @@ def _flow(data: CheckedData) -> Iterator[Finding]:
         return
     lines: dict[str, list[str]] = {"missing": [], "stale": []}
     cut: list[tuple[str, Saturation]] = []
-    for record in data.sound:
+    for record in data.sound_files:
         checked = data.known[record.source]
         identity = SourceIdentity(checked.num_bytes, checked.source_digest)
         fault = flow_fault(data.flow_source, record, identity=identity, num_frames=checked.health.num_frames)
@@ -159,7 +172,7 @@ def _saturated(counted: Sequence[tuple[str, Saturation]], settings: FlowSettings
 
 
 def _rates(data: CheckedData) -> Iterator[Finding]:
-    healths = [(record.name, data.health(record)) for record in data.sound]
+    healths = [(record.name, data.health(record)) for record in data.sound_files]
     timeless = [name for name, health in healths if health.fps <= 0]
     remedy = "nothing in seconds can be said of them"
     yield from _finding("no rate", False, "without a frame rate", timeless, remedy)
@@ -171,7 +184,7 @@ def _rates(data: CheckedData) -> Iterator[Finding]:
 
 
 def _notes(data: CheckedData) -> Iterator[Finding]:
-    healths = [(r.name, data.health(r)) for r in data.sound]
+    healths = [(r.name, data.health(r)) for r in data.sound_files]
     uneven = [f"{n}: {h.fps:.4g} frames per second on average" for n, h in healths if h.is_variable_rate]
     remedy = "clips of a fixed stride see time stretched in them; frames are numbered, not timed"
     yield from _finding("variable rate", False, "of a variable frame rate", uneven, remedy)

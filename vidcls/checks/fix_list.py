@@ -8,14 +8,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidcls.checks.cache import CheckedVideo
 from vidcls.checks.duplicates import copies, group_of, spread_groups
 from vidcls.datasets import VideoCsv
+from vidcls.datasets.record_facts import labels_of
 from vidcls.errors import DatasetError
 from vidcls.files import write_csv
+from vidcls.remote.addresses import is_signed
 from vidcls.types import SPLITS, Split, VideoRecord
+from vidcls.video.remote_file import RemoteFile
 from vidcls.video.source import LocalFile, VideoSource
+from vidcls.video_part import PART_COLUMNS, part_cells, part_units
+
+if TYPE_CHECKING:
+    from vidcls.remote.places import Place
 
 KEPT_FIRST: tuple[Split, ...] = ("test", "val", "train")
 
@@ -48,6 +56,7 @@ def fix_list(records: Sequence[VideoRecord], known: Mapping[VideoSource, Checked
       would lose more than half of its videos that way, as when splits were drawn without regard to groups, the list
       has groups and no splits, so that `VideoCsv` cuts them by group.
     """
+    records = list(records)  # told apart by identity: one file may be listed twice
     left_out = {
         id(r): f"{known[r.source].health.fault}: {known[r.source].health.reason}" for r in records if _bad(r, known)
     }
@@ -76,7 +85,7 @@ def fix_list(records: Sequence[VideoRecord], known: Mapping[VideoSource, Checked
     return FixList(placed, listed, moved)
 
 
-def write_fix_list(fixed: FixList, output: Path, root: Path) -> None:
+def write_fix_list(fixed: FixList, output: Path, root: Place) -> None:
     """Write the csv file, whole or not at all; it is read back as a data set before it gets its name.
 
     Paths are relative where the file lies in the folder of the data set, else absolute.
@@ -88,13 +97,18 @@ def write_fix_list(fixed: FixList, output: Path, root: Path) -> None:
         raise DatasetError(f"--fix_list {output}: already exists, and a list is never overwritten: pass another name")
     if not fixed.kept:
         raise DatasetError(f"--fix_list {output}: no video can be used, so that there is nothing to list")
+    signed = next(
+        (r.source for r in fixed.kept if isinstance(r.source, RemoteFile) and is_signed(r.source.address)), None
+    )
+    if signed is not None:
+        raise DatasetError(f"--fix_list {output}: would hold the signed address {signed}: list plain addresses")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem}-") as folder:
         draft = Path(folder) / output.name
-        rows = _rows(fixed, is_beside=output.parent.resolve() == root.resolve())
+        rows = _rows(fixed, is_beside=isinstance(root, Path) and output.parent.resolve() == root.resolve())
         write_csv(draft, rows, odd_names="kept")
         try:
-            VideoCsv(draft, root=output.parent)
+            VideoCsv(draft, root=output.parent, labels=labels_of(fixed.kept))
         except DatasetError as error:
             reason = str(error).replace(str(draft), "it")
             raise DatasetError(f"--fix_list {output}: what can be used is not a data set: {reason}") from error
@@ -106,15 +120,19 @@ def _rows(fixed: FixList, *, is_beside: bool) -> list[list[str]]:
     extras = list(kept[0].extra)
     has_extras = all(list(record.extra) == extras for record in kept)
     has_groups = any(record.group is not None for record in kept)
-    columns = ["path", "label", *([] if fixed.is_recut else ["split"]), *(["group"] if has_groups else [])]
+    units = part_units(record.part for record in kept)
+    part_columns = [column for unit in units for column in PART_COLUMNS[unit]]
+    columns = ["path", *part_columns, "label", *([] if fixed.is_recut else ["split"])]
+    columns += ["group"] if has_groups else []
     rows = [[*columns, *(extras if has_extras else [])]]
     for record in kept:
         is_inside = is_beside and not record.name.startswith("outside/")
         cells = {
-            "path": record.name if is_inside else _address(record.source),
+            "path": record.video_name if is_inside else _address(record.source),
+            **dict(zip(part_columns, part_cells(record.part, units), strict=True)),
             "label": record.label,
             "split": record.split,
-            "group": record.group or record.name,
+            "group": record.group or record.video_name,
         }
         rows.append([cells[column] for column in columns] + (list(record.extra.values()) if has_extras else []))
     return rows

@@ -10,6 +10,7 @@ from vidcls.checks.finding import Finding
 from vidcls.checks.near_duplicates import near_duplicate_title, near_duplicates
 from vidcls.datasets.group_guess import guessed_group_pattern
 from vidcls.datasets.groups import KnownGroups
+from vidcls.datasets.record_facts import known_groups, split_counts
 from vidcls.types import VideoRecord
 from vidcls.video.reader import Backend
 from vidcls.video.source import VideoSource
@@ -64,8 +65,8 @@ def groups_text(records: Sequence[VideoRecord], *, decoder: Backend | None = Non
         records: of all splits.
         decoder: the one that they are read with; None for all in turn.
     """
-    known = KnownGroups.of(record.group for record in records)
-    if known.num_grouped or {record.split for record in records} <= {"train"}:
+    known = known_groups(records)
+    if known.num_grouped or split_counts(records).keys() <= {"train"}:
         return known.text
     pairs = near_duplicates(records, examined_before(records, decoder=decoder))
     return f"{known.text}; {near_duplicate_title(records, pairs)}" if pairs else f"{known.text}: {RISK}"

@@ -7,13 +7,15 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import resolve_name
 
 from vidcls import __version__
 from vidcls.console import say, tolerate_any_text, visible
-from vidcls.errors import ConfigurationError, VidclsError
+from vidcls.errors import ConfigurationError, MissingExtraError, VidclsError
 from vidcls.files import FULL_DISK, cache_folder
+from vidcls.launched import is_first_process
 from vidcls.spelling import closest, did_you_mean
 from vidcls.stop_signals import end_quietly, raise_on_signals
 
@@ -24,16 +26,22 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
 
   demo       the whole way on built-in data: flow, training, test, prediction
   flow       compute optical flow once and store it; or look at it:  vidcls flow show VIDEO
-  data       check a data set, look at it, or make a copy that loads fast:  vidcls data check|browse|prepare ...
+  data       check a data set, look at it, or make a copy that loads fast:  vidcls data check|browse|prepare|export ...
   probe      the best answer from a few hundred clips, in minutes:  vidcls probe my_videos
   fit        train:                   vidcls fit --config two_stream
   validate   score the validation split
   test       score the test split:    vidcls test --config two_stream --ckpt_path best
   predict    label new videos:        vidcls predict best VIDEO|FOLDER|GLOB ...
+  serve      answer videos over HTTP, with a page for people:  vidcls serve best --page
   explain    where and when a model looks:  vidcls explain best VIDEO --output heat.mp4
   features   what each layer knows:   vidcls features best
   report     one page about a tested run:  vidcls report best
   pack       a trained model for a colleague:  vidcls pack best model.zip
+  push       a trained model for the Hugging Face Hub:  vidcls push best USER/NAME
+  pull       a model from there:  vidcls pull USER/NAME
+  export     one file for other programs:  vidcls export best model.onnx
+  ensemble   several runs that answer together:  vidcls ensemble RUN RUN --run runs/both
+  sweep      settings tried on validation, the best tested once:  vidcls sweep CONFIG --trials N --run DIR
   summary    layers and cost of a model:  vidcls summary two_stream
   compare    train several models alike and set them side by side
   models     the models, with configurations, sizes and papers
@@ -45,8 +53,12 @@ usage: vidcls COMMAND [options]       vidcls COMMAND --help shows a command's op
   --allow-class PACKAGE
              behind any command: configurations and checkpoints may name classes of this package of yours, which runs
              its code; classes that you type yourself, as in --model mypackage.Net, need no such option
+  --allow-remote PROTOCOL ...
+             behind any command: addresses of these protocols (s3, gs, az, hf, https, http) may be read, such as
+             s3://bucket/clips.csv; without it none is, whoever names it
   --version  the version"""
 
+ONLY_RUNTIME = "this is vidcls-runtime: install vidcls to train; it uses .onnx files of vidcls export alone"
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 BAD_INPUT = 2
@@ -89,20 +101,53 @@ def _run(arguments: list[str]) -> int:
         print(__version__, flush=True)
         return 0
     command, rest = arguments[0], arguments[1:]
+    if command.startswith("-"):
+        return _fail(f"{command}: a command comes first, and its options behind it: vidcls COMMAND {command} ...")
     if command not in COMMANDS or " " in command:
         names = [name for name in COMMANDS if " " not in name]
         meant = closest(command, [*names, *MEANT])
         meant = MEANT.get(meant or "", meant)
         hint = f"did you mean {meant}? " if meant else ""
         return _fail(f"unknown command {arguments[0]!r}: {hint}use one of {', '.join(names)}")
-    from vidcls.cli.own_classes import trust
+    from vidcls.remote.permission import permission_ends
 
-    rest = trust(rest)
+    with permission_ends():
+        try:
+            return _run_command(command, rest)
+        except ModuleNotFoundError as error:
+            if find_spec("vidcls.training") is not None:
+                raise
+            raise MissingExtraError(f"{command}: {ONLY_RUNTIME}") from error
+
+
+def _run_command(command: str, rest: list[str]) -> int:
+    from vidcls.cli.remote_option import take_remote_option
+
+    rest = take_remote_option([command, *rest])[1:]
+    if not _names_no_class(command, rest) and find_spec("jsonargparse") is not None:  # which vidcls-runtime lacks
+        from vidcls.cli.own_classes import trust
+
+        rest = trust(rest)
     if rest and (longer := f"{command} {rest[0]}") in COMMANDS:
         command, rest = longer, rest[1:]
     found = COMMANDS[command]
     run: Callable[[list[str]], int] = resolve_name(found) if isinstance(found, str) else found
     return run(rest)
+
+
+def _names_no_class(command: str, words: list[str]) -> bool:
+    """Whether nothing that a command reads can name a class, so that the parser that imports them is not needed."""
+    if command != "predict" or {"-h", "--help"}.intersection(words):
+        return False
+    from vidcls.cli.predict import parsed
+
+    try:
+        options = parsed(words)
+    except ConfigurationError:  # an option of all commands, or a mistake, which is told later
+        return False
+    from vidcls.packed_file import is_exported_ensemble
+
+    return Path(options.checkpoint).suffix.lower() == ".onnx" or is_exported_ensemble(Path(options.checkpoint))
 
 
 def entry() -> None:
@@ -118,6 +163,7 @@ HELP_OF_DATA = """usage: vidcls data COMMAND ...
   check     open every file, and say what is wrong:  vidcls data check FOLDER|CSV|CONFIG|RUN
   browse    one page about a data set:               vidcls data browse FOLDER|CSV|CONFIG|RUN
   prepare   a small copy that loads fast:            vidcls data prepare FOLDER|CSV|CONFIG|RUN OUT
+  export    labels for CVAT or FiftyOne:             vidcls data export FOLDER|CSV|CONFIG|RUN OUT --format cvat
 
 vidcls data COMMAND --help shows a command's options"""
 
@@ -130,15 +176,22 @@ COMMANDS: dict[str, str | Callable[[list[str]], int]] = {
     "data check": "vidcls.cli.data_check:main",
     "data browse": "vidcls.cli.data_browse:main",
     "data prepare": "vidcls.cli.data_prepare:main",
+    "data export": "vidcls.cli.data_export:main",
     "probe": "vidcls.cli.probe:main",
     "fit": "vidcls.cli.trainer_commands:fit",
     "validate": "vidcls.cli.trainer_commands:validate",
     "test": "vidcls.cli.trainer_commands:test",
     "predict": "vidcls.cli.predict:main",
+    "serve": "vidcls.cli.serve:main",
     "explain": "vidcls.cli.explain:main",
     "features": "vidcls.cli.features:main",
     "report": "vidcls.cli.report:main",
     "pack": "vidcls.cli.pack:main",
+    "push": "vidcls.cli.push:main",
+    "pull": "vidcls.cli.pull:main",
+    "export": "vidcls.cli.export:main",
+    "ensemble": "vidcls.cli.ensemble:main",
+    "sweep": "vidcls.cli.sweep:main",
     "summary": "vidcls.cli.summary:main",
     "compare": "vidcls.cli.compare:main",
     "models": "vidcls.cli.models:main",
@@ -165,7 +218,7 @@ def _show_notes(*, verbose: bool) -> None:
 
     The level of the package's own logger says everywhere how much is to be shown: DEBUG is ``--verbose``.
     """
-    if os.environ.get("LOCAL_RANK", "0") == "0" and logging.lastResort is not None:
+    if is_first_process() and logging.lastResort is not None:
         logging.getLogger("vidcls").setLevel(logging.DEBUG if verbose else logging.INFO)
         logging.lastResort.setLevel(logging.DEBUG if verbose else logging.INFO)
         logging.lastResort.setFormatter(_VisibleFormatter())

@@ -87,6 +87,11 @@ def positive_pixels(text: str) -> float:
     return _positive(text, "pixels")
 
 
+def positive_mebibytes(text: str) -> float:
+    """A finite number of MiB above 0."""
+    return _positive(text, "MiB")
+
+
 def _positive(text: str, unit: str) -> float:
     try:
         number = float(text)

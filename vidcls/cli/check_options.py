@@ -73,7 +73,7 @@ def checked_files(
     from vidcls.checks.cache import CheckCache
     from vidcls.checks.files import check_files
 
-    total = len({record.path for record in records})
+    total = len({record.source for record in records})
     with tqdm(total=total, desc="checking", unit="video", disable=None, file=sys.stderr) as bar:
         return check_files(
             records,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vidcls.checks.finding import Finding
 from vidcls.checks.findings import CheckedData
 from vidcls.checks.labels import class_counts
+from vidcls.checks.parts import num_frames_of
 from vidcls.console import say, visible
 from vidcls.loading.loading_speed import LoadingSpeed
 from vidcls.types import SPLITS
@@ -84,6 +85,7 @@ def as_plain(
             "label": record.label,
             "split": record.split,
             "group": record.group,
+            **({} if record.part is None else {"part": record.part.text}),
             **asdict(data.health(record)),
         }
         for record in data.records
@@ -114,9 +116,10 @@ def _listed(found: Sequence[Finding], most_lines: int) -> Iterator[str]:
 
 def _summary(data: CheckedData, loading: Sequence[str]) -> Iterator[tuple[str, str]]:
     healths = [data.health(record) for record in data.sound]
-    num_frames = sum(health.num_frames for health in healths)
-    minutes = sum(health.num_frames / health.fps for health in healths if health.fps > 0) / 60
-    num_bytes = sum(health.num_bytes for health in healths)
+    lengths = [num_frames_of(record.part, data.health(record)) for record in data.sound]
+    rated = [(length, health.fps) for length, health in zip(lengths, healths, strict=True) if health.fps > 0]
+    minutes = sum(length / fps for length, fps in rated) / 60
+    num_bytes = sum(data.health(record).num_bytes for record in data.sound_files)
     num_whole = sum(not health.num_unread for health in healths)
     in_part = (
         f"; {len(healths) - num_whole} read in part, too long for the time allowed" if num_whole < len(healths) else ""
@@ -124,10 +127,10 @@ def _summary(data: CheckedData, loading: Sequence[str]) -> Iterator[tuple[str, s
     yield "videos", f"{len(data.records)}, of which {num_whole} can be read whole{in_part}"
     if not healths:
         return
-    lengths = sorted(health.num_frames for health in healths)
     spans = sorted({data.settings.span_frames(health.fps) for health in healths})
     span = f"{spans[0]}" if len(spans) == 1 else f"{spans[0]} to {spans[-1]}"
-    yield "frames", f"{num_frames}; {lengths[0]} to {lengths[-1]} in a video; {data.settings.span_text(span)}"
+    what = "video" if len(data.sound_files) == len(lengths) else "part"
+    yield "frames", f"{sum(lengths)}; {min(lengths)} to {max(lengths)} in a {what}; {data.settings.span_text(span)}"
     yield "length", f"{minutes:.1f} minutes, {num_bytes / 1e6:.1f} MB"
     yield "sizes", _most_common([f"{health.width_px}x{health.height_px}" for health in healths])
     yield "rates", _most_common([f"{health.fps:.4g}" for health in healths]) + " frames per second"

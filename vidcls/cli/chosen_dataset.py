@@ -17,6 +17,9 @@ CONFIG_OF = {
     "HMDB51": "hmdb51",
     "Kinetics": "kinetics",
     "SomethingSomething": "something_something",
+    "LabelStudio": "label_studio",
+    "CVAT": "cvat",
+    "FiftyOne": "fiftyone",
     "MovingShapes": "moving_shapes",
 }
 DATASET = ("--data.dataset", "--data.dataset.class_path")

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
 from vidcls.cli.check_options import add_check_options, checked_files, chosen_cache_folder
-from vidcls.cli.data_source import DEFAULT_MODEL, SOURCE, SOURCE_HELP, check_source, data_module
-from vidcls.cli.pool_options import add_workers_option
+from vidcls.cli.data_source import DEFAULT_MODEL, SOURCE, SOURCE_HELP, check_source, data_module, is_bare
+from vidcls.cli.pool_options import add_workers_option, check_engine
 from vidcls.console import say
 from vidcls.errors import ConfigurationError
 from vidcls.runs.folder import CONFIG_FILE
-from vidcls.video_files import LIST_SUFFIXES
 
 DESCRIPTION = """One HTML page about a data set before training, which needs no network and no other file: what should
 be looked at first, videos by class and split, lengths, sizes, rates, groups across splits, thumbnails, and clips as the
@@ -72,7 +71,7 @@ def _seen_by(options: Namespace) -> str:
     path = Path(options.source)
     if (path / CONFIG_FILE).is_file():
         return f"the run {options.source}"
-    if path.is_dir() or path.suffix.lower() in LIST_SUFFIXES:
+    if is_bare(options.source):
         return f"{DEFAULT_MODEL} with its own settings, as no configuration was named (--config NAME shows another)"
     return f"the configuration {options.source}"
 
@@ -94,5 +93,6 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
     add_check_options(parser)
     add_workers_option(parser)
     options, others = parser.parse_known_args(argv)
+    check_engine(options)
     check_source(options.source, options.config, others)
     return options, others

@@ -7,23 +7,25 @@ import time
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
 from vidcls.cli.check_options import add_check_options, checked_files, chosen_cache_folder
-from vidcls.cli.data_source import SOURCE, SOURCE_HELP, check_source, data_of
-from vidcls.cli.pool_options import add_pool_options, chosen_shard
+from vidcls.cli.data_source import SOURCE, SOURCE_HELP, check_source, data_of, export_of, is_bare
+from vidcls.cli.pool_options import add_pool_options, check_engine, chosen_shard
 from vidcls.console import say
 from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
 from vidcls.shard import Shard
+from vidcls.video_files import LIST_SUFFIXES
 
 if TYPE_CHECKING:
     from vidcls.checks.finding import Finding
     from vidcls.checks.findings import CheckedData
     from vidcls.checks.fix_list import FixList
     from vidcls.datasets import VideoDataset
+    from vidcls.remote.places import Place
 
 DESCRIPTION = """Open every file of a data set in processes that may crash or hang, decode all of its frames, and say
 what would spoil a training: files that cannot be read, are damaged, cut off, black, frozen or shorter than a clip;
@@ -57,11 +59,12 @@ def main(argv: list[str]) -> int:
     from vidcls.cli.check_report import as_plain, loading_lines, print_report
     from vidcls.cli.forecast import forecast_of
     from vidcls.loading.loading_speed import known_speed
-    from vidcls.outputs import check_place
+    from vidcls.outputs import check_distinct, check_place
 
     for option, file in (("--json", options.json), ("--fix_list", options.fix_list)):
         if file is not None:
             check_place(file, [Path(options.source)], option=option)
+    check_distinct({"--json": [options.json], "--fix_list": [options.fix_list]})
     if options.fix_list is not None and options.fix_list.exists():
         raise ConfigurationError(f"--fix_list {options.fix_list}: already exists: pass another name, or remove it")
     shard = _shard(options)
@@ -132,11 +135,11 @@ def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, VideoData
     """The videos, however much is wrong with them, their data set, and why a training would refuse it."""
     from vidcls.checks.findings import CheckedData
     from vidcls.clips import InputSettings
-    from vidcls.datasets import videos_below
     from vidcls.datasets.base import UnsoundDatasetError
     from vidcls.datasets.group_pattern import takes_group_pattern
+    from vidcls.datasets.places import joined, listed_below
     from vidcls.types import RGB, VideoRecord
-    from vidcls.video import LocalFile
+    from vidcls.video import source_at
 
     refusals: list[str] = []
     try:
@@ -157,11 +160,17 @@ def _data(options: Namespace, others: list[str]) -> tuple[CheckedData, VideoData
             module.dataset,
             refusals,
         )
-    names = videos_below(Path(options.source)) if Path(options.source).is_dir() else []
+    names = listed_below(root).videos if _is_folder(options.source) else []
     if not names:
         raise ConfigurationError(refusals[0] if refusals else f"{options.source}: has no video")
-    records = [VideoRecord(source=LocalFile(root / name), label="", split="train", name=name) for name in names]
+    records = [VideoRecord(source_at(joined(root, name)), label="", split="train", name=name) for name in names]
     return CheckedData(records, {}, InputSettings(streams=(RGB,)), has_labels=False), module.dataset, []
+
+
+def _is_folder(source: str) -> bool:
+    """Whether a data set is named by the folder of its videos."""
+    is_list = PurePath(source).suffix.lower() in LIST_SUFFIXES or export_of(Path(source)) is not None
+    return is_bare(source) and not is_list
 
 
 def _notes_of_data(notes: Sequence[str]) -> list[Finding]:
@@ -171,7 +180,9 @@ def _notes_of_data(notes: Sequence[str]) -> list[Finding]:
     return [Finding("how it was read", False, "how the data set was read", tuple(notes))] if notes else []
 
 
-def _print_fix_list(fixed: FixList, output: Path, root: Path, *, has_flow: bool) -> None:
+def _print_fix_list(fixed: FixList, output: Path, root: Place, *, has_flow: bool) -> None:
+    from vidcls.datasets.record_facts import labels_of
+
     print()
     say(f"wrote {output}: {len(fixed.kept)} videos, {len(fixed.left_out)} left out, {len(fixed.moved)} moved")
     for what, pairs in (("left out", fixed.left_out), ("moved", fixed.moved)):
@@ -180,8 +191,10 @@ def _print_fix_list(fixed: FixList, output: Path, root: Path, *, has_flow: bool)
     if fixed.is_recut:
         print("  it names no splits: groups were spread too widely, so the splits are cut again, by group, on loading")
     words = f"--data video_csv --data.dataset.path {shlex.quote(str(output))}"
-    if has_flow and output.parent.resolve() != root.resolve():
+    if has_flow and (not isinstance(root, Path) or output.parent.resolve() != root.resolve()):
         words += f" --data.dataset.root {shlex.quote(str(root))}"  # the names by which the flow is found
+    if labels_of(fixed.kept) == "several":
+        words += " --task multi_label"
     say(f"train on it with: {words}")
 
 
@@ -200,5 +213,6 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
     )
     add("--max_lines", type=positive_count, default=10, metavar="N", help="lines shown of each problem (default 10)")
     options, others = parser.parse_known_args(argv)
+    check_engine(options)
     check_source(options.source, options.config, others)
     return options, others

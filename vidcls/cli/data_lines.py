@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from vidcls.checks.unknown_groups import groups_text
 from vidcls.datasets.checks import first_few
-from vidcls.datasets.groups import KnownGroups
+from vidcls.datasets.record_facts import class_counts, in_split, known_groups, num_groups
 from vidcls.files import printable
 from vidcls.loading import VideoDataModule
 from vidcls.types import SPLITS, Split, VideoRecord
@@ -20,9 +20,9 @@ def data_lines(data: VideoDataModule, splits: Sequence[Split] = SPLITS) -> list[
         splits: those that the command works on.
     """
     dataset = data.dataset
-    present = {name for record in data.records for name in record.classes}
+    present = class_counts(data.records).keys()
     names = [name for name in data.class_names if name in present]
-    counts = {split: [record for record in data.records if record.split == split] for split in splits}
+    counts = {split: in_split(data.records, split) for split in splits}
     lines = [
         f"data set: {type(dataset).__name__} {dataset.source or dataset.root}",
         f"  {len(data.records):,} videos of {len(names)} classes ({first_few(names)})",
@@ -35,16 +35,16 @@ def data_lines(data: VideoDataModule, splits: Sequence[Split] = SPLITS) -> list[
 
 def _counts(records: Sequence[VideoRecord], num_classes: int) -> str:
     """How many videos, and of how many classes where some are missing."""
-    names = {name for record in records for name in record.classes}
     if not records:
         return "no videos"
+    names = class_counts(records)
     of = "" if len(names) == num_classes else f" of {len(names)} classes"
     return f"{len(records):,} video{'s' if len(records) > 1 else ''}{of}"
 
 
 def _groups(data: VideoDataModule, by_split: Mapping[Split, Sequence[VideoRecord]]) -> str:
-    known = KnownGroups.of(record.group for record in data.records)
+    known = known_groups(data.records)
     if known.num_grouped < known.num_videos:
         return groups_text(data.records, decoder=data.input_settings.decoder)
-    groups = {split: {record.group for record in records} for split, records in by_split.items()}
-    return ", ".join(f"{split} {len(found):,}" for split, found in groups.items() if found)
+    groups = {split: num_groups(records) for split, records in by_split.items()}
+    return ", ".join(f"{split} {number:,}" for split, number in groups.items() if number)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import shlex
 from argparse import Namespace
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
 from vidcls.cli.data_source import SOURCE, SOURCE_HELP, check_source, data_of
 from vidcls.cli.flow_show import METHODS
-from vidcls.cli.pool_options import add_pool_options, chosen_pool, chosen_shard
+from vidcls.cli.pool_options import add_pool_options, check_engine, chosen_pool, chosen_shard
 from vidcls.console import say
 from vidcls.errors import ConfigurationError
+from vidcls.remote import place_of
 from vidcls.shard import Shard
 
 if TYPE_CHECKING:
     from vidcls.copies.preparation import Preparation
+    from vidcls.types import VideoRecord
 
 DESCRIPTION = """A copy of a data set for training: smaller frames, each a JPEG picture of its own, so that a clip is
 loaded in a tenth of the time. It is a data set like any other, and its files are Motion JPEG that every player shows.
@@ -43,6 +46,7 @@ def main(argv: list[str]) -> int:
     from vidcls.copies.preparation import prepare, spreads_groups
     from vidcls.copies.prepared_folder import CLIPS, FAILURES, PrepareSettings
     from vidcls.datasets import VideoCsv
+    from vidcls.datasets.record_facts import labels_of
     from vidcls.flow.estimators import estimate_by
     from vidcls.flow.precompute import FAILURES_NAME as FLOW_FAILURES
     from vidcls.flow.precompute import precompute
@@ -68,9 +72,11 @@ def main(argv: list[str]) -> int:
     is_spread = spreads_groups(source)
     if is_spread:
         words += " --data.dataset.official_split true"
-    copied = done.copies
+    if labels_of(source) == "several":
+        words += " --task multi_label"
+    copied: Sequence[VideoRecord] = done.copies
     if shard.is_whole:
-        copied = VideoCsv(root / CLIPS, official_split=is_spread).records
+        copied = VideoCsv(root / CLIPS, official_split=is_spread, labels=labels_of(source)).records
         left = Counter(record.split for record in copied)
         lost = {record.split for record in source} - left.keys()
         if lost:
@@ -107,11 +113,14 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
     parser = OneLineParser("data prepare", DESCRIPTION)
     add = parser.add_argument
     add("source", metavar=SOURCE, help=SOURCE_HELP)
-    add("output", metavar="OUT", type=Path, help="the folder of the copy")
+    add(
+        "output", metavar="OUT", type=place_of, help="the folder of the copy, or its address, such as s3://bucket/small"
+    )
     add("--short_side", type=positive_count, default=128, metavar="PX", help="length of the shorter side (default 128)")
     add("--quality", type=positive_count, default=3, help="of the JPEG pictures, 1 (best) to 31 (default 3)")
     add("--with_flow", choices=METHODS, help="compute optical flow beside it")
     add_pool_options(parser)
     options, others = parser.parse_known_args(argv)
+    check_engine(options)
     check_source(options.source, None, others)
     return options, others

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from vidcls.errors import ConfigurationError
+from vidcls.remote import check_allowed, is_address
 from vidcls.types import FLOW, RGB, Stream
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 SOURCE = "FOLDER|CSV|CONFIG|RUN"
 SOURCE_HELP = (
-    "a folder of videos by class, a csv file, a configuration by name or file, or a run (best, runs/NAME or its folder)"
+    "a folder of videos by class, a csv file, an export of a label tool (CVAT's .xml, Label Studio's .json, FiftyOne's "
+    "folder), a configuration by name or file, or a run (best, runs/NAME or its folder)"
 )
 DEFAULT_MODEL = "TwoStream"
 DEFAULT_STREAMS: tuple[Stream, ...] = (RGB, FLOW)  # of this model, which takes Lightning to be imported
@@ -127,7 +129,25 @@ def is_bare(source: str) -> bool:
     from vidcls.video_files import LIST_SUFFIXES
 
     path = Path(source)
-    return (path.is_dir() and not (path / CONFIG_FILE).is_file()) or path.suffix.lower() in LIST_SUFFIXES
+    return (
+        is_address(source)
+        or (path.is_dir() and not (path / CONFIG_FILE).is_file())
+        or path.suffix.lower() in LIST_SUFFIXES
+        or export_of(path) is not None
+    )
+
+
+def export_of(path: Path) -> list[str] | None:
+    """The options that read what a label tool exported; None where it is no such export."""
+    if path.suffix.lower() == ".xml" and path.is_file():
+        return ["--data", "cvat", "--data.dataset.path", str(path)]
+    if (path / "labels.json").is_file() and any((path / name).exists() for name in ("data", "data.json")):
+        return ["--data", "fiftyone", "--data.dataset.root", str(path)]
+    if path.suffix.lower() == ".json" and path.is_file():
+        with path.open("rb") as file:
+            is_list = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")  # a configuration is no list
+        return ["--data", "label_studio", "--data.dataset.path", str(path)] if is_list else None
+    return None
 
 
 def check_source(source: str, config: str | None, others: Sequence[str]) -> None:
@@ -149,14 +169,16 @@ def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[s
     from vidcls.cli.words import Words
     from vidcls.runs.folder import CONFIG_FILE, CheckpointName
     from vidcls.runs.trained_model import holds_runs, run_named
-    from vidcls.video_files import is_video
+    from vidcls.video_files import LIST_SUFFIXES, is_video
 
     if not source:
         raise ConfigurationError(f"the name of the data set is empty: pass {SOURCE_HELP}")
+    if is_address(source):
+        check_allowed(source)
     path = Path(source)
     if source in get_args(CheckpointName) or holds_runs(path):
         path = run_named(source)
-    if path.is_file() and is_video(path.name):
+    if (is_address(source) or path.is_file()) and is_video(path.name):
         raise ConfigurationError(f"{source}: is one video, not a data set: pass {SOURCE_HELP}")
     is_run = path.is_dir() and (path / CONFIG_FILE).is_file()
     if not is_bare(source):
@@ -170,9 +192,12 @@ def _arguments(source: str, config: str | None, others: Sequence[str]) -> list[s
             raise ConfigurationError(
                 f"{source}: no such folder or file, and no shipped configuration of that name: pass {SOURCE_HELP}"
             ) from error
-    if path.is_dir():
+    exported = None if is_address(source) else export_of(path)
+    if exported is not None:
+        data = exported
+    elif path.is_dir() or (is_address(source) and path.suffix.lower() not in LIST_SUFFIXES):
         data = ["--data", "video_folder", "--data.dataset.root", source]
-    elif path.is_file():
+    elif path.is_file() or is_address(source):
         data = ["--data", "video_csv", "--data.dataset.path", source]
     else:
         raise ConfigurationError(f"{source}: no such file: pass {SOURCE_HELP}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vidcls.cli.argument_parser import OneLineParser, positive_count
 from vidcls.cli.named_model import MODEL_HELP, checkpoint_for_videos
+from vidcls.cli.part_options import add_part_options, chosen_part
 from vidcls.console import say
 from vidcls.errors import ConfigurationError
 from vidcls.predict.inputs import video_file
@@ -64,10 +65,12 @@ def _explain(explainer: Explainer, video: Video | VideoSource, options: Namespac
         from vidcls.video.slow_motion import slowed_text
         from vidcls.video.writer import DEFAULT_FPS
 
-        explanation = explainer(video, method=options.method, class_name=options.class_name, layer=options.layer)
+        explanation = explainer(
+            video, method=options.method, class_name=options.class_name, layer=options.layer, part=options.part
+        )
         say(
             f"{explanation.video}  {explanation.class_name} {explanation.score:.4f}  "
-            f"(predicted: {explanation.prediction.label})  heat: {', '.join(explanation.titles)}"
+            f"(predicted: {explanation.prediction.answer})  heat: {', '.join(explanation.titles)}"
         )
         heat, numbers = write_heat(explanation, options.output, video)
         is_film = heat.suffix.lower() in FILM_SUFFIXES
@@ -76,7 +79,9 @@ def _explain(explainer: Explainer, video: Video | VideoSource, options: Namespac
     if options.over_time is not None:
         from vidcls.explain.time_picture import write_time_effects
 
-        class_name, effects = explainer.over_time(video, class_name=options.class_name, num_parts=options.num_parts)
+        class_name, effects = explainer.over_time(
+            video, class_name=options.class_name, num_parts=options.num_parts, part=options.part
+        )
         shuffled = sum(effects.shuffled) / len(effects.shuffled)
         say(
             f"{class_name} in the middle clip: {effects.whole:.4f}  reversed {effects.reversed:.4f}  "
@@ -101,11 +106,13 @@ def _parsed(argv: list[str]) -> Namespace:
     )
     add("--over_time", type=Path, metavar="FILE", help="a plot (.png) of the score with parts of time hidden")
     add("--num_parts", type=positive_count, metavar="N", help="parts of time to hide (default: one for each frame)")
+    add_part_options(parser)
     add("--kernels", type=Path, metavar="FILE", help="a picture (.png) of the first kernels, beside hand-made ones")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs (default auto)")
     options = parser.parse_args(argv)
     if options.video is None and (options.kernels is None or options.output or options.over_time):
         parser.error("pass a VIDEO to explain, or --kernels FILE")
+    options.part = chosen_part(parser, options)
     if options.num_parts == 1:
         parser.error("--num_parts 1: the part would be all of time, with nothing to put in its place: pass 2 or more")
     return options
@@ -114,7 +121,7 @@ def _parsed(argv: list[str]) -> Namespace:
 def _check_outputs(options: Namespace) -> None:
     """Refuse what could not be written in the end, before anything is computed."""
     from vidcls.explain.pictures import FILM_SUFFIXES, STRIP_SUFFIXES
-    from vidcls.outputs import check_place
+    from vidcls.outputs import check_distinct, check_place
 
     wanted: list[tuple[str, Path | None, Sequence[str]]] = [
         ("--output", options.output, (*FILM_SUFFIXES, *STRIP_SUFFIXES)),
@@ -127,9 +134,8 @@ def _check_outputs(options: Namespace) -> None:
         if path.suffix.lower() not in suffixes:
             allowed = ", ".join(suffixes)
             raise ConfigurationError(f"{option} {path}: suffix is {path.suffix!r}; allowed are {allowed}")
-        if path.is_dir():
-            raise ConfigurationError(f"{option} {path}: this is a folder; pass a file in it")
         check_place(path, [] if options.video is None else [options.video], option=option)
+    check_distinct({option: [path] for option, path, _ in wanted})
 
 
 def _say(files: Sequence[Path]) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 from vidcls.cli.argument_parser import spelled
 from vidcls.cli.chosen_dataset import CONFIG_OF, DATASET, dataset_of_words, with_one_dataset
 from vidcls.cli.option_names import check_dataset_options, check_videos
+from vidcls.cli.pool_options import ENGINE_OPTIONS, check_engine_words
 from vidcls.cli.words import CONFIG, Words
 from vidcls.errors import ConfigurationError
+from vidcls.remote import check_allowed, is_address
 from vidcls.spelling import did_you_mean
 
 DESCRIPTION = """Compute the optical flow of all videos of a data set or a folder once, and store it.
@@ -40,6 +42,7 @@ OPTIONS = (
     "--weights",
     "--decoder",
     "--num_workers",
+    *ENGINE_OPTIONS,
     "--shard",
     "--device",
     "--verify",
@@ -79,7 +82,10 @@ def _check(words: Words) -> None:
     check_dataset_options(given)
     check_videos(given)
     folder = words.last("--folder")
-    if folder is not None and not Path(folder).is_dir():
+    if folder is not None and is_address(folder):
+        check_allowed(folder)
+    elif folder is not None and not Path(folder).is_dir():
         raise ConfigurationError(f"--folder {folder}: no such folder; check the path")
+    check_engine_words(words)
     if words.last("--output") is None:
         raise ConfigurationError("output is missing: pass --output, the folder of the store")

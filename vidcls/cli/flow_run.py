@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
@@ -17,16 +16,20 @@ from vidcls.cli.flow import DESCRIPTION
 from vidcls.cli.pool_options import add_pool_options, chosen_pool, chosen_shard
 from vidcls.cli.words import CONFIG, Words
 from vidcls.console import say
-from vidcls.datasets import VideoDataset, videos_below
+from vidcls.datasets import VideoDataset
+from vidcls.datasets.places import is_folder, joined, listed_below
+from vidcls.datasets.record_facts import whole_videos
 from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.flow.manifest import MANIFEST_NAME
 from vidcls.flow.precompute import FAILURES_NAME, precompute, verify
 from vidcls.flow.report import Report
 from vidcls.flow.settings import COMPUTED_METHODS, FlowSettings
 from vidcls.flow.store import FlowStore
+from vidcls.remote import place_of
+from vidcls.remote.whole_files import is_file
 from vidcls.trusted_settings import made_from
 from vidcls.types import VideoRecord
-from vidcls.video import LocalFile
+from vidcls.video import source_at
 from vidcls.video.reader import BACKENDS
 
 DATASET_KEY = "data.dataset"
@@ -57,7 +60,7 @@ def main(words: Sequence[str]) -> int:
     return 1 if report.failures else 0
 
 
-def _parsed(words: Sequence[str]) -> tuple[Namespace, FlowSettings, list[VideoRecord]]:
+def _parsed(words: Sequence[str]) -> tuple[Namespace, FlowSettings, Sequence[VideoRecord]]:
     try:
         given = Words(words)
         given.require_values(*CONFIG, "--data", "--folder", "--output")
@@ -88,8 +91,8 @@ def parser_of_flow() -> ArgumentParser:
     add = parser.add_argument
     add("--config", help="a configuration of vidcls fit: its data.dataset and data.flow_settings are used")
     parser.add_subclass_arguments(VideoDataset, DATASET_KEY, required=False, help="the data set and its arguments")
-    add("--folder", type=Path, help="in place of a data set: every video below this folder")
-    add("--output", type=Path, required=True, help="folder of the store")
+    add("--folder", help="in place of a data set: every video below this folder")
+    add("--output", type=place_of, required=True, help="folder of the store, or its address, such as s3://bucket/flow")
     add(
         "--method",
         choices=COMPUTED_METHODS,
@@ -132,7 +135,7 @@ def _settings(options: Namespace, section: Mapping[str, object]) -> FlowSettings
         raise ConfigurationError(f"data.flow_settings is {configured!r}: expected a mapping such as method: dis")
     if configured:
         settings = FlowSettings.from_dict(configured)
-    elif (options.output / MANIFEST_NAME).is_file():
+    elif is_file(options.output / MANIFEST_NAME):
         settings = FlowStore(options.output).settings
     else:
         settings = FlowSettings()
@@ -150,19 +153,20 @@ def _settings(options: Namespace, section: Mapping[str, object]) -> FlowSettings
     return settings
 
 
-def _records(parser: ArgumentParser, options: Namespace) -> list[VideoRecord]:
+def _records(parser: ArgumentParser, options: Namespace) -> Sequence[VideoRecord]:
     if (options.folder is None) == (options.data.dataset is None):
         raise ConfigurationError(f"pass either --{DATASET_KEY} (or a configuration with one) or --folder, and not both")
     if options.folder is None:
         dataset = made_from(parser, options).data.dataset
         dataset.prepare()
-        return list(dataset.records)
-    if not options.folder.is_dir():
+        return whole_videos(dataset.records)
+    folder = place_of(options.folder)
+    if not is_folder(folder):
         raise ConfigurationError(f"--folder {options.folder}: no such folder; check the path")
-    names = videos_below(options.folder)
+    names = listed_below(folder).videos
     if not names:
         raise ConfigurationError(f"--folder {options.folder}: no video below it; check the path and the suffixes")
-    return [VideoRecord(source=LocalFile(options.folder / name), label="", split="train", name=name) for name in names]
+    return [VideoRecord(source_at(joined(folder, name)), label="", split="train", name=name) for name in names]
 
 
 def _tell(report: Report, bound_px: float, *, verified: bool) -> None:

@@ -10,36 +10,13 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from vidcls.cli.address_checks import check_addresses
+from vidcls.cli.health_finding import Finding, Status
 from vidcls.cli.install_hints import install_hint, installed
 from vidcls.cli.moving_square import NUM_FRAMES, STEP_PX, moving_square
 from vidcls.files import cache_folder
-
-Status = Literal["ok", "note", "fail"]
-"""``note`` is for what one can do without, ``fail`` for what one cannot."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found.
-
-    Args:
-        group: what kind of thing it is.
-        name: what was looked at.
-        status: whether it works, and whether that matters.
-        detail: version, size, or the reason why not.
-        fix: the command or the step that mends it; empty where there is nothing to mend.
-    """
-
-    group: str
-    name: str
-    status: Status
-    detail: str
-    fix: str = ""
-
 
 # Module, the packages that bring it, and whether vidcls can do without. Decoders are only tried by decoding.
 _PACKAGES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
@@ -226,6 +203,7 @@ CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "decoders": check_decoders,
     "flow": check_flow,
     "folders": check_folders,
+    "addresses": check_addresses,
     "configurations": check_configs,
 }
 

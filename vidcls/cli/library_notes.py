@@ -24,6 +24,7 @@ ADVICE = (
     "isinstance\\(treespec, LeafSpec\\)",
     "Checkpoint directory .* exists and is not empty",  # as where a training goes on
     "This DataLoader will create",  # vidcls says so itself, once
+    "was called before the ``update`` method",  # of a process that no validation video was dealt to
     "module.s. in eval mode at the start of training",  # frozen ones stay in it
 )
 

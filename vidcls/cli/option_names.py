@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vidcls.cli.chosen_dataset import CONFIG_OF, DATASET, dataset_of_words
+from vidcls.cli.engine import ENGINE, RAY_OPTIONS
 from vidcls.cli.linked import LINKED
 from vidcls.cli.places import model_of
 from vidcls.cli.shipped_configs import config_named, shipped_names
 from vidcls.cli.signatures import arguments_in, classes_of, described, exported
 from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError, DatasetError, listed
+from vidcls.remote import check_allowed, is_address
 from vidcls.spelling import closest, did_you_mean
 from vidcls.video_files import LIST_SUFFIXES
 
@@ -41,7 +43,9 @@ TOP_LEVEL = (
     "monitor",
     "save_every_n_steps",
     "features",
+    "copy_run",
     "seed_everything",
+    *(option.lstrip("-") for option in (ENGINE, *RAY_OPTIONS)),
 )
 # What other tools call an option, without the section that it is in.
 USUAL = {
@@ -115,14 +119,18 @@ def check_videos(words: Words) -> None:
 
     Raises:
         DatasetError: names it.
+        ConfigurationError: an address that may not be read.
     """
     dataset = dataset_of_words(words)
     if dataset not in CONFIG_OF or dataset in WRITES_VIDEOS:
         return
     root, path = (words.last(f"--data.dataset.{name}", f"--data.dataset.init_args.{name}") for name in ("root", "path"))
-    if root is not None and not (folder := Path(root).expanduser()).exists():
+    for address in (root, path):
+        if address is not None and is_address(address):
+            check_allowed(address)
+    if root is not None and not is_address(root) and not (folder := Path(root).expanduser()).exists():
         raise DatasetError(f"expected a folder, but {folder.absolute()} does not exist; check the path")
-    if path is not None and not Path(path).exists():
+    if path is not None and not is_address(path) and not Path(path).exists():
         raise DatasetError(f"no csv file at {path}: expected a file with the columns path,label; check the path")
 
 

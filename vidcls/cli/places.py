@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,18 @@ from pathlib import Path
 from vidcls.cli.linked import refuse_linked
 from vidcls.cli.shipped_configs import shipped_names
 from vidcls.cli.words import CONFIG, Words
+from vidcls.console import say
 from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.launched import is_first_process
 from vidcls.packed_file import why_packed
+from vidcls.remote import place_of
 from vidcls.runs.folder import BEST, DEFAULT_ROOT, LAST, check_name
+from vidcls.runs.run_copy import fetch_run
 from vidcls.runs.trained_model import POSSIBLE, checkpoint_of, holds_runs, run_in
 
 RUN = ("--run", "--run_dir")  # torchrun takes the first as a beginning of its own --run-path
+COPY = "--copy_run"
+SECONDS_TO_FETCH = 1800.0  # that the first process of a training has to bring a run back
 PLACES = ("--ckpt_path", *RUN, "--name", "--trainer.default_root_dir")  # which say where a command works
 
 
@@ -42,7 +49,7 @@ def places_of(command: str, words: Words) -> Places:
         CheckpointError: the checkpoint or the run does not exist, or is no checkpoint.
         ConfigurationError: a file or a value is missing, or the words contradict each other.
     """
-    words.require_values(*CONFIG, "--data", *PLACES)
+    words.require_values(*CONFIG, "--data", *PLACES, COPY)
     refuse_linked(words)
     configs = [word.file for word in words if word.option in CONFIG]
     name: object = words.last("--name")
@@ -59,6 +66,8 @@ def places_of(command: str, words: Words) -> Places:
     if wanted is None and command != "fit" and run is not None:
         wanted = BEST
     if wanted is not None and run is not None:
+        if (copy := words.last(COPY)) is not None and not run.exists():
+            _bring_back(run, copy)
         run = _existing(run)
     checkpoint = None
     if wanted is not None:
@@ -105,6 +114,17 @@ def _existing(run: Path) -> Path:
     if not run.is_dir():
         raise CheckpointError(f"--run {run}: no such folder: pass {POSSIBLE.partition(', last, ')[2]}")
     return run_in(run) if holds_runs(run) else run
+
+
+def _bring_back(run: Path, copy: str) -> None:
+    """Fetch a run from its copy, by the first process of a training; the others wait for it."""
+    place = place_of(copy)
+    if is_first_process():
+        say(f"--run {run}: brought back from {copy}: {fetch_run(place, run)} files")
+        return
+    deadline = time.monotonic() + SECONDS_TO_FETCH
+    while not run.exists() and time.monotonic() < deadline:
+        time.sleep(0.5)
 
 
 def _root_in(words: Words) -> str | None:

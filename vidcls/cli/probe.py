@@ -9,10 +9,13 @@ from typing import get_args
 from vidcls.cli.backbones import known_backbones
 from vidcls.cli.chosen_dataset import is_dataset_named
 from vidcls.cli.class_help import class_help, help_asked
+from vidcls.cli.data_source import export_of
 from vidcls.cli.option_names import check_options
+from vidcls.cli.pool_options import ENGINE_OPTIONS, check_engine_words, cluster_settings
 from vidcls.cli.trainer_commands import check
 from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError
+from vidcls.remote import check_allowed, is_address
 from vidcls.runs.folder import CONFIG_FILE, CheckpointName
 from vidcls.spelling import did_you_mean
 from vidcls.video_files import LIST_SUFFIXES, is_video
@@ -49,6 +52,9 @@ Heads
 Run
   --features DIR              where features are kept (default: a cache folder)
   --num_workers N             processes that compute features (default 2)
+  --engine ray                compute them on a Ray cluster; with it --address,
+                              --cpus_per_worker, --gpus_per_worker and
+                              --memory_per_worker, as for vidcls flow
   --run DIR                   the folder of the run (default: a new one)
   --seed_everything N         same seed, same heads (default 0)
 
@@ -79,6 +85,7 @@ def main(argv: list[str]) -> int:
     if wanted is not None:
         print(class_help(*wanted, Words(["--config", CONFIG])))
         return 0
+    argv, cluster = _without_engine(argv)
     asked = _asked(argv)
     words = Words(asked.words)
     check("fit", words)
@@ -87,7 +94,7 @@ def main(argv: list[str]) -> int:
     from vidcls.cli.training import run
 
     words = Words([*asked.config, *with_input(asked.given, asked.config[-1])])
-    return run("fit", words, check("fit", words))
+    return run("fit", words, check("fit", words), cluster=cluster)
 
 
 @dataclass(frozen=True)
@@ -127,6 +134,20 @@ def _asked(argv: list[str]) -> Asked:
     return Asked(["--config", FLOW_CONFIG if with_flow else CONFIG], [*data, *given])
 
 
+def _without_engine(argv: list[str]) -> tuple[list[str], dict[str, object] | None]:
+    """The words without those of the engine, and the cluster that these ask for."""
+    words = Words(argv)
+    engine = [text for word in words if word.option in ENGINE_OPTIONS for text in word.as_given]
+    options = check_engine_words(Words(engine))
+    others = words.without(*ENGINE_OPTIONS).as_given
+    if options.engine == "local":
+        return others, None
+    num_workers = words.last("--num_workers", "--data.num_workers")
+    if num_workers is not None:
+        options = check_engine_words(Words([*engine, "--num_workers", num_workers]))
+    return others, cluster_settings(options)
+
+
 def _check_backbones(words: Words) -> None:
     """Refuse a network that there is not, or that nobody has trained."""
     known = {row.name: row for row in known_backbones()}
@@ -155,16 +176,20 @@ def _renamed(word: str) -> str:
 
 
 def _dataset_words(source: str) -> list[str]:
+    if is_address(source):
+        check_allowed(source)
     path = Path(source).expanduser()
     if path.is_dir() and (path / CONFIG_FILE).is_file():
         raise ConfigurationError(
             f"{source}: is a run, not a data set: pass its videos, and --backbone {source} for its network"
         )
-    if path.is_dir():
+    if not is_address(source) and (exported := export_of(path)) is not None:
+        return exported
+    if path.is_dir() or (is_address(source) and not is_video(source) and path.suffix.lower() not in LIST_SUFFIXES):
         return ["--data", "video_folder", "--data.dataset.root", source]
     if path.suffix.lower() in LIST_SUFFIXES:
         return ["--data", "video_csv", "--data.dataset.path", source]
-    if path.is_file() and is_video(path.name):
+    if (is_address(source) or path.is_file()) and is_video(path.name):
         raise ConfigurationError(f"{source}: is one video: pass a folder with a folder of videos for each class")
     raise ConfigurationError(
         f"{source}: no such folder or csv file: pass a folder with a folder of videos for each class, or a csv file "

@@ -16,6 +16,7 @@ from vidcls.runs.trained_model import run_named
 
 if TYPE_CHECKING:
     from vidcls.runs.run import RunFolder
+    from vidcls.video import VideoSource
 
 DESCRIPTION = """One HTML page about a tested run, which needs no network and no other file: accuracies with intervals,
 classes, calibration, streams and fusion, the most confident errors and the least confident correct predictions with
@@ -82,7 +83,7 @@ def _write(run: RunFolder, output: Path, options: Namespace) -> None:
     say(f"wrote {output} and {files[1].parent} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
-def _paths(config_text: str, source: Path) -> dict[str, Path]:
+def _paths(config_text: str, source: Path) -> dict[str, VideoSource]:
     """The files of the data set's test videos by name; none where the configuration does not say."""
     from vidcls.errors import DatasetError
     from vidcls.loading.from_config import videos_of
@@ -92,7 +93,7 @@ def _paths(config_text: str, source: Path) -> dict[str, Path]:
         return {}
     try:
         data = section(settings_in(config_text, source), "data", source)
-        return {record.name: record.path for record in videos_of(data)}
+        return {record.name: record.source for record in videos_of(data)}
     except (ConfigurationError, DatasetError) as error:
         say(f"vidcls: warning: {error}: the page has no heat maps", file=sys.stderr)
         return {}

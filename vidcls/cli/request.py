@@ -7,18 +7,34 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidcls.cli.chosen_dataset import with_one_dataset
 from vidcls.cli.places import PLACES, Places, model_of, places_of
 from vidcls.cli.words import CONFIG, Words
 from vidcls.errors import CheckpointError, ConfigurationError
 from vidcls.folder_lock import LOCK_FILES, FolderLock
+from vidcls.launched import RUN_OF_PARENT, is_first_process, is_launched
 from vidcls.models.build import import_model_class
 from vidcls.models.checkpoint import CheckpointFacts, read_checkpoint
-from vidcls.runs.folder import CONFIG_FILE, FIRST_FILES, PROBE_FIGURE, PROBE_FILE, make_folder, new_run
+from vidcls.remote import place_of
+from vidcls.remote.addresses import is_web
+from vidcls.remote.whole_files import is_file
+from vidcls.runs.folder import (
+    CONFIG_FILE,
+    FIRST_FILES,
+    LAST,
+    PROBE_FIGURE,
+    PROBE_FILE,
+    checkpoint_name,
+    make_folder,
+    new_run,
+)
 from vidcls.runs.trained_model import run_of
 
-RUN_OF_PARENT = "VIDCLS_RUN_FOLDER"  # by which the processes of one training agree on the folder
+if TYPE_CHECKING:
+    from vidcls.callbacks import RunCopied
+
 WRITTEN_BY_A_RUN = b"# lightning.pytorch=="  # the first line of its configuration
 
 
@@ -35,6 +51,8 @@ class Request:
         wanted: the folder that was asked for with ``--run``, for a new run.
         facts: the checkpoint to start from.
         facts_written_at: date of its file when it was read, in nanoseconds.
+        cluster: where a probe computes features, as arguments of RayCluster; from the command line alone, as a
+            configuration that named an address could send a command anywhere.
     """
 
     command: str
@@ -45,8 +63,11 @@ class Request:
     wanted: Path | None = None
     facts: CheckpointFacts | None = None
     facts_written_at: int | None = None
+    cluster: dict[str, object] | None = None
     _folder: Path | None = field(default=None, repr=False)
     _lock: FolderLock | None = field(default=None, repr=False)
+    _copied: RunCopied | None = field(default=None, repr=False)
+    _is_told: bool = field(default=False, repr=False)  # whether the processes that this one starts know the folder
 
     @property
     def goes_on(self) -> bool:
@@ -68,6 +89,32 @@ class Request:
         """Let other commands write to the run folder."""
         if self._lock is not None:
             self._lock.release()
+        if self._is_told:  # what this process starts later belongs to another training
+            os.environ.pop(RUN_OF_PARENT, None)
+            self._is_told = False
+
+    def copied_to(self, place: str) -> RunCopied:
+        """What copies the run there while the command works, and when it has ended.
+
+        Raises:
+            ConfigurationError: nothing can be written there, or another run lies there.
+        """
+        from vidcls.callbacks import RunCopied
+
+        there = place_of(place)
+        if is_web(str(there)):
+            raise ConfigurationError(f"--copy_run {there}: nothing can be written to a web server: pass a bucket")
+        if not self.goes_on and is_first_process() and is_file(there / checkpoint_name(LAST)):
+            raise ConfigurationError(
+                f"--copy_run {there}: has the copy of a run: go on in it with --ckpt_path last, or name a new place"
+            )
+        self._copied = RunCopied(self.folder(), there)
+        return self._copied
+
+    def finish(self) -> None:
+        """Copy what the command has left, where the run is copied."""
+        if self._copied is not None:
+            self._copied.finish()
 
     def drop_folder(self, *, with_files: bool) -> None:
         """Remove the folder of a new run in which nothing was written, and those above it that this leaves empty.
@@ -76,7 +123,7 @@ class Request:
             with_files: also where the configuration and the log are in it, but neither a checkpoint nor anything else.
         """
         folder = self._folder
-        if self.existing is not None or folder is None or not folder.is_dir() or _is_launched():
+        if self.existing is not None or folder is None or not folder.is_dir() or is_launched():
             return
         if with_files and {path.name for path in folder.iterdir()} <= {*FIRST_FILES, *LOCK_FILES}:
             for name in FIRST_FILES:
@@ -105,23 +152,26 @@ class Request:
         return folder
 
     def _claim(self, folder: Path) -> None:
-        """Lock the folder, for all processes of this training: its first one does it."""
-        if _is_first_process():
+        """Lock the folder, for all processes of this training: its first one does it, unless what started it has."""
+        if is_launched() and Path(os.environ.get(RUN_OF_PARENT, os.devnull)).absolute() == folder.absolute():
+            return
+        if is_first_process():
             lock = FolderLock(folder)
             lock.acquire()
             self._lock = lock
 
     def _new_folder(self) -> Path:
-        if _is_launched():  # all processes must mean the same folder
-            if RUN_OF_PARENT in os.environ:
-                return Path(os.environ[RUN_OF_PARENT])
+        if is_launched():  # all processes must mean the same folder
+            told = os.environ.get(RUN_OF_PARENT)
+            if told is not None and (self.wanted is None or self.wanted.absolute() == Path(told).absolute()):
+                return Path(told)
             if self.wanted is None:
                 raise ConfigurationError(
                     "started by a launcher or on several nodes: pass --run_dir DIR, the folder of this run"
                 )
             make_folder(self.wanted)
             self._claim(self.wanted)
-            if _is_first_process():  # the others may come when it has written already
+            if is_first_process():  # the others may come when it has written already
                 self._refuse_files_in(self.wanted)
             return self.wanted
         if self.wanted is not None:
@@ -133,6 +183,7 @@ class Request:
             folder = new_run(self.root, self.name)
             self._claim(folder)
         os.environ[RUN_OF_PARENT] = str(folder)
+        self._is_told = True
         return folder
 
 
@@ -195,20 +246,6 @@ def _as_config(facts: CheckpointFacts) -> dict[str, object]:
     return config
 
 
-def _is_launched() -> bool:
-    """Whether Lightning, torchrun, SLURM or a script on several nodes started this process among others."""
-    several_tasks = int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ
-    return several_tasks or any(name in os.environ for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK"))
-
-
 def _written_at_ns(path: Path) -> int | None:
     """The date of a file in nanoseconds; None where there is none."""
     return path.stat().st_mtime_ns if path.is_file() else None
-
-
-def _is_first_process() -> bool:
-    """Whether this process is the only one of its training, or the first of all."""
-    names = ["RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK"]
-    if int(os.environ.get("SLURM_NTASKS", "1")) > 1:
-        names.append("SLURM_PROCID")
-    return all(os.environ.get(name, "0") == "0" for name in names)

@@ -13,8 +13,12 @@ from vidcls.callbacks import (
     BestCheckpoint,
     BestEpoch,
     CallbackChecks,
+    DecisionFit,
     FitFiles,
     FlowBound,
+    HeldOutScores,
+    LeftOutScores,
+    LocalMedia,
     MetricsLog,
     MlflowRun,
     ProbeFit,
@@ -22,6 +26,7 @@ from vidcls.callbacks import (
     ProgressLine,
     ResultFiles,
     RunFacts,
+    SharedFolder,
     SkippedVideos,
     StopAtBatch,
     SvmFit,
@@ -34,12 +39,20 @@ from vidcls.callbacks import (
     last_checkpoints,
 )
 from vidcls.cli.request import Request
+from vidcls.jobs import Pool
+from vidcls.remote import place_of
 from vidcls.runs.folder import BEST, CHECKPOINTS, LAST, checkpoint_in
 from vidcls.runs.results_folder import results_folder
 
 
 def fit_callbacks(
-    run: Path, stop: StopAtBatch, *, monitor: str, save_every_n_steps: int | None, features: str | None = None
+    run: Path,
+    stop: StopAtBatch,
+    *,
+    monitor: str,
+    save_every_n_steps: int | None,
+    features: str | None = None,
+    pool: Pool | None = None,
 ) -> list[Callback]:
     """What every training has.
 
@@ -49,10 +62,12 @@ def fit_callbacks(
         monitor: what the best checkpoint is best at.
         save_every_n_steps: save the last checkpoint after so many optimiser steps too; None saves it after epochs.
         features: the folder where a probe keeps features; None for one in the cache.
+        pool: who computes features of a probe; None for processes of this machine.
     """
     return [
         ProcessWatchdog(),
         stop,
+        SharedFolder(run),
         CallbackChecks(),
         BestEpoch(),
         BestCheckpoint(run / CHECKPOINTS, monitor=monitor),
@@ -61,11 +76,14 @@ def fit_callbacks(
         SkippedVideos(),
         FlowBound(),
         SvmFit([checkpoint_in(run, BEST), checkpoint_in(run, LAST)]),
+        HeldOutScores(run),
+        DecisionFit(run),
         FitFiles(run),
         RunFacts(run),
-        ProbeFit(run, Path(features) if features is not None else None),
+        ProbeFit(run, place_of(features) if features is not None else None, pool=pool),
         WandbMedia(),
         WandbExplanations(run),
+        LocalMedia(run),
     ]
 
 
@@ -80,7 +98,10 @@ def evaluation_callbacks(run: Path, stop: StopAtBatch, *, checkpoint: Path | Non
     """
     results = results_folder(run, dataset)
     files = ResultFiles(results, checkpoint=checkpoint, dataset=dataset)
-    return [ProcessWatchdog(), stop, files, ValidationTable(), FlowBound(), WandbMedia(), WandbExplanations(results)]
+    of_run: list[Callback] = [WandbMedia(), WandbExplanations(results), LocalMedia(results)]
+    if results == run and checkpoint is not None and checkpoint.resolve() == checkpoint_in(run, BEST).resolve():
+        of_run.append(HeldOutScores(run))
+    return [ProcessWatchdog(), stop, LeftOutScores(), files, ValidationTable(), FlowBound(), *of_run]
 
 
 def progress_callbacks(trainer: Namespace) -> list[Callback]:

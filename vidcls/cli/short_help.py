@@ -14,6 +14,7 @@ Data
   --data NAME|FILE            video_folder, video_csv, ucf101 ...
   --data.dataset.root DIR     the videos (--data.dataset.help lists data sets)
   --data.dataset.group_pattern REGEX  what file names share that belong together
+  --task multi_label          a video may have several labels or none
   --data.clip_len N           frames of a clip
   --data.stride N             frames of the video from one to the next
   --data.transform.crop_px N  side of what the network sees
@@ -28,11 +29,13 @@ Model
   --model.weights NAME|FILE   to start from, such as DEFAULT
   --model.optimization.lr X   learning rate
 Training
-  --trainer NAME|FILE         gpu, ddp, fast, wandb, tensorboard ...
+  --trainer NAME|FILE         gpu, ddp, fsdp, fast, wandb, tensorboard ...
   --trainer.max_epochs N      how long to train
   --trainer.accelerator NAME  cpu, gpu or auto
   --monitor NAME              what the best checkpoint is best at, as val/top1
   --seed_everything N         same seed, same training (default 0)
+  --save_every_n_steps N      save within epochs too
+  --engine ray --num_processes N  on a Ray cluster, started again after losses
 Run
   --name NAME                 of the run (default: that of the configuration)
   --run DIR, --run_dir DIR    the folder of the run (default: a new one)

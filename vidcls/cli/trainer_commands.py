@@ -10,10 +10,12 @@ from functools import partial
 
 from vidcls.cli.chosen_dataset import with_one_dataset
 from vidcls.cli.class_help import class_help, help_asked
+from vidcls.cli.engine import engine_of, without_engine
 from vidcls.cli.option_names import check_options, check_videos, refuse_strays
 from vidcls.cli.places import Places, places_of
 from vidcls.cli.short_help import SHORT_HELP
 from vidcls.cli.words import HELP, Words
+from vidcls.launched import end_with_parent
 
 ALL = "all"  # behind --help
 
@@ -24,6 +26,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
     Raises:
         VidclsError: bad input; one line.
     """
+    end_with_parent()
     words = Words(arguments)
     wanted = help_asked(words)
     if wanted is not None:
@@ -34,7 +37,13 @@ def run(command: str, arguments: Sequence[str]) -> int:
         return 0
     if words.asks_for_help:
         words = Words(HELP[:1])
+    engine = engine_of(command, words)
+    words = without_engine(words)
     places = None if words.asks_for_help else check(command, words)
+    if engine is not None and places is not None:
+        from vidcls.cli.ray_fit import fit_on_ray
+
+        return fit_on_ray(words, places, engine)
     from vidcls.cli.training import run as run_trainer
 
     return run_trainer(command, words, places)

@@ -28,9 +28,11 @@ from vidcls.cli.agreement import (
 from vidcls.cli.chosen_dataset import is_dataset_named
 from vidcls.cli.config_file import ConfigFile
 from vidcls.cli.data_lines import data_lines
+from vidcls.cli.engine import ENGINE, ENGINE_HELP, RAY_OPTIONS
 from vidcls.cli.library_notes import quiet_libraries
 from vidcls.cli.links import add_links, check_linked
 from vidcls.cli.messages import own_message, parser_message, refused_by_callback
+from vidcls.cli.nodes import check_number, settle_nodes
 from vidcls.cli.places import Places
 from vidcls.cli.request import Request, read_request
 from vidcls.cli.run_callbacks import (
@@ -43,7 +45,9 @@ from vidcls.cli.run_callbacks import (
 from vidcls.cli.words import Words
 from vidcls.errors import ConfigurationError, DivergedError, MissingDataError, VidclsError
 from vidcls.hub_models import settings_that_travel
+from vidcls.jobs import RayCluster
 from vidcls.loading import VideoDataModule
+from vidcls.loading.from_config import settle_labels
 from vidcls.models import VideoClassifier
 from vidcls.models.build import import_model_class
 from vidcls.tasks import task_class
@@ -57,13 +61,14 @@ MONITOR = "What the best checkpoint is best at; left out: the main metric of the
 set_parsing_settings(config_read_mode_fsspec_enabled=False)
 
 
-def run(command: str, words: Words, places: Places | None) -> int:
+def run(command: str, words: Words, places: Places | None, *, cluster: dict[str, object] | None = None) -> int:
     """Run ``fit``, ``validate`` or ``test``; returns the exit status.
 
     Args:
         command: which of them.
         words: behind it.
         places: where it works; None where only help is wanted.
+        cluster: where a probe computes features; see :class:`Request`.
 
     Raises:
         VidclsError: bad input; one line.
@@ -73,6 +78,7 @@ def run(command: str, words: Words, places: Places | None) -> int:
         VidclsCLI(command, words.arguments, None)
         return 0
     request = read_request(command, words, places)
+    request.cluster = cluster
     stop = StopAtBatch()
     try:
         _run(command, request, stop)
@@ -83,6 +89,7 @@ def run(command: str, words: Words, places: Places | None) -> int:
             raise SystemExit(128 + stop.received) from None
         raise
     finally:
+        request.finish()
         request.release()
     return 0
 
@@ -166,6 +173,10 @@ class VidclsCLI(LightningCLI):
             help="Save the last checkpoint within epochs too.",
         )
         parser.add_argument("--features", type=str | None, default=None, help="Folder where a probe keeps features.")
+        parser.add_argument("--copy_run", type=str | None, default=None, help="Folder or address to copy the run to.")
+        if self.request is None:  # for --help; they are taken from the words before these are parsed
+            for option, text in {ENGINE: ENGINE_HELP, **RAY_OPTIONS}.items():
+                parser.add_argument(option, help=text)
         add_links(parser)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: object) -> None:
@@ -180,6 +191,7 @@ class VidclsCLI(LightningCLI):
             return
         config = self.config[self.config.subcommand]
         facts = self.request.facts
+        settle_nodes(self.request.command, config.trainer)
         check_linked(config.model)
         if facts is None and self.request.command != "fit":
             check_weights_are_given(config.model, self.request.command)
@@ -199,6 +211,7 @@ class VidclsCLI(LightningCLI):
                 if config.data.score is None:
                     config.data.score = facts.input_settings.get("score")  # which version 0.1 did not write
             config.ckpt_path = str(facts.path)
+        settle_labels(config.data.task, config.data.dataset)
         config.monitor = config.monitor or f"val/{task_class(config.data.task).main_metric}"
         config.trainer.default_root_dir = str(self.request.folder())
 
@@ -235,15 +248,19 @@ class VidclsCLI(LightningCLI):
         assert self.request is not None
         config, is_fit = self._get(self.config_init, "trainer"), self.subcommand == "fit"
         callbacks = self._fit_callbacks() if is_fit else self._evaluation_callbacks()
+        if (place := self._get(self.config, "copy_run")) is not None:
+            callbacks.append(self.request.copied_to(place))
         self.trainer_defaults["callbacks"] = [*callbacks, *progress_callbacks(config)]
         if not is_fit:
             kwargs["enable_checkpointing"] = False
         loggers = run_loggers(config.get("logger"), self.request, has_metrics=is_fit)
         plugins = with_whole_checkpoints(config.get("plugins"))
         try:
-            return super().instantiate_trainer(logger=loggers, plugins=plugins, **kwargs)
+            trainer = super().instantiate_trainer(logger=loggers, plugins=plugins, **kwargs)
         except RuntimeError as error:  # two callbacks of one class whose states a checkpoint could not tell apart
             raise ConfigurationError(f"trainer.callbacks: {' '.join(str(error).split())}") from error
+        check_number(trainer)
+        return trainer
 
     def _fit_callbacks(self) -> list[Callback]:
         assert self.request is not None
@@ -253,6 +270,7 @@ class VidclsCLI(LightningCLI):
             monitor=self._get(self.config, "monitor"),
             save_every_n_steps=self._get(self.config, "save_every_n_steps"),
             features=self._get(self.config, "features"),
+            pool=RayCluster(**cluster) if (cluster := self.request.cluster) is not None else None,  # type: ignore[arg-type]
         )
 
     def _evaluation_callbacks(self) -> list[Callback]:

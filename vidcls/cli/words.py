@@ -22,6 +22,8 @@ from vidcls.settings_file import read_settings, settings_in
 
 CONFIG = ("--config", "-c")
 HELP = ("-h", "--help")
+SHORT = {"--task": "--data.task"}
+"""Options that may be given without their section."""
 _OPTION = re.compile(r"--[A-Za-z]|-[ch](=|$)")
 _NO_VALUE = (*HELP, "--print_config", "--verify")
 
@@ -190,6 +192,7 @@ def _read(arguments: Sequence[str] | Sequence[Word]) -> Iterator[Word]:
             yield text
             continue
         option, equals, value = text.partition("=")
+        option = SHORT.get(option, option)
         if _OPTION.match(text) is None:
             yield Word("", text)
         elif equals:

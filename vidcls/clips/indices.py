@@ -3,31 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from vidcls.transforms.time_change import AS_FILMED, TimeChange
 from vidcls.types import ClipSettings, LoadedKind, Stream
 from vidcls.video import flow_window
 from vidcls.video.sampling import ShortPolicy
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ClipIndices = dict[str, list[int | None]]
 """By stream the frames, or the flow fields, that make a clip; None stands for a field of zeros."""
 
 
 def clip_indices(
-    streams: Sequence[Stream], snippets: Sequence[list[int]], num_frames: int, clip: ClipSettings, short: ShortPolicy
+    streams: Sequence[Stream],
+    snippets: Sequence[list[int]],
+    frames: tuple[int, int],
+    clip: ClipSettings,
+    short: ShortPolicy,
+    *,
+    change: TimeChange = AS_FILMED,
 ) -> ClipIndices:
     """Of every stream the frames of all snippets, or for each snippet the fields around its middle frame.
+
+    Fields of a video that is played backwards are named by those of the file that they are made of: of N frames its
+    field t is the negative of field N - 2 - t, which leads between the same two frames. At another speed each stands
+    for those that it leads over. :func:`in_changed_time` makes of them what they stand for.
+
+    Args:
+        streams: of the model.
+        snippets: the frames of each.
+        frames: ``[first, stop)`` between which fields may lie: those of the video, or of its part.
+        clip: how many fields a snippet has.
+        short: what stands where there are too few.
+        change: how the clip is played.
 
     Raises:
         DatasetError: the video has too few fields, and that is refused.
     """
+    first, stop = frames
     found: ClipIndices = {stream.name: [] for stream in streams}
     for stream in streams:
         for snippet in snippets:
             indices: Sequence[int | None] = snippet
             if stream.kind == "flow":
-                indices = flow_window(snippet[len(snippet) // 2], clip.flow_len, num_frames, short=short)
+                middle, last = snippet[len(snippet) // 2] - first, stop - first - 1
+                if change.is_reversed:
+                    middle = last - middle
+                window = flow_window(middle, clip.flow_len, stop - first, short=short, step=change.speed)
+                if change.is_reversed:
+                    window = [None if index is None else last - 1 - index for index in window]
+                indices = [None if index is None else first + index for index in window]
             found[stream.name] += indices[:: stream.every]
     return found
+
+
+def in_changed_time(pixels: Tensor, kind: LoadedKind, change: TimeChange) -> Tensor:
+    """What was read of a stream -> what it shows when the video is played in this way, its frames being in order."""
+    if kind == "flow" and change != AS_FILMED:
+        return pixels * float(-change.speed if change.is_reversed else change.speed)
+    if kind == "frame_pairs" and change.is_reversed:
+        return pixels.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)  # the second frame of each pair comes first
+    return pixels
 
 
 def frames_behind(indices: Sequence[int | None], kind: LoadedKind) -> list[int]:

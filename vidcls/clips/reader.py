@@ -8,12 +8,13 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from vidcls.clips.indices import ClipIndices, clip_indices, frames_behind, runs_of_frames
+from vidcls.clips.indices import ClipIndices, frames_behind, in_changed_time, runs_of_frames
+from vidcls.clips.planning import Choice, ClipPlanner
 from vidcls.clips.settings import InputSettings
-from vidcls.errors import DatasetError, DecodeError, FlowError
+from vidcls.errors import DecodeError, FlowError
 from vidcls.flow import FlowSettings, FlowSource, flow_as_stored
 from vidcls.flow.saturation import Saturation, SaturationTally
-from vidcls.transforms import ClipPixels
+from vidcls.transforms import AS_FILMED, ClipPixels, TimeChange
 from vidcls.types import VideoRecord
 from vidcls.video import (
     Video,
@@ -21,12 +22,10 @@ from vidcls.video import (
     open_video,
     random_clip,
     segment_clips,
-    stride_frames,
-    uniform_views,
 )
 from vidcls.video.in_order import HeldFrames, open_in_order
+from vidcls.video.shared_fields import shared_fields_of
 from vidcls.video.source import VideoSource
-from vidcls.video.timing import FrameTimes, frame_times
 
 
 class ClipReader:
@@ -51,10 +50,38 @@ class ClipReader:
         self.flow_source = flow_source
         self.known_bad = {} if known_bad is None else known_bad
         self.tally = tally
-        self._times: dict[VideoSource, tuple[int, FrameTimes | None]] = {}
+        self.planner = ClipPlanner(settings)
 
     def train_clip(self, record: VideoRecord, generator: torch.Generator) -> ClipPixels:
         """One clip at random (one snippet of each segment where there are several snippets)."""
+        return self.train_clips(record, [generator])[0]
+
+    def train_clips(
+        self,
+        record: VideoRecord,
+        generators: Sequence[torch.Generator],
+        changes: Sequence[TimeChange] | None = None,
+    ) -> list[ClipPixels]:
+        """A random clip for each generator: the video is opened once, and a frame that several share decoded once.
+
+        Args:
+            record: the video.
+            generators: of the draws, one for each clip.
+            changes: how the video is played for each clip; as filmed by default.
+        """
+        played = [AS_FILMED] * len(generators) if changes is None else changes
+
+        def planned(video: VideoReader) -> list[ClipIndices]:
+            draws = zip(generators, played, strict=True)
+            return [self.planner.one_clip(video, record, self._at_random(draw), change) for draw, change in draws]
+
+        kinds, clips = self.settings.loaded_kinds, self._read(record, planned)
+        return [
+            {name: in_changed_time(stream, kinds[name], change) for name, stream in clip.items()}
+            for clip, change in zip(clips, played, strict=True)
+        ]
+
+    def _at_random(self, generator: torch.Generator) -> Choice:
         clip, short = self.settings.clip, self.settings.short_videos
 
         def choose(num_frames: int, stride: Fraction) -> list[list[int]]:
@@ -62,10 +89,7 @@ class ClipReader:
                 return [random_clip(num_frames, clip.clip_len, stride, generator=generator, short=short)]
             return segment_clips(num_frames, clip.num_snippets, clip.clip_len, stride, generator=generator, short=short)
 
-        def planned(video: VideoReader) -> list[ClipIndices]:
-            return [self._indices(video, record, self._chosen(video, record, (0, video.num_frames), choose))]
-
-        return self._read(record, planned)[0]
+        return choose
 
     def test_clips(self, record: VideoRecord, *, frame_range: tuple[int, int] | None = None) -> list[ClipPixels]:
         """The ``test_clips`` evenly spaced clips of a video, or of its frames ``[start, stop)``."""
@@ -116,22 +140,11 @@ class ClipReader:
         Raises:
             DatasetError: the video is too short for a clip, and that is refused.
         """
-        clip, short, num_clips = self.settings.clip, self.settings.short_videos, self.settings.test_clips
-
-        def choose(num_frames: int, stride: Fraction) -> list[list[int]]:
-            if clip.num_snippets > 1 and num_clips == 1:  # the middle of each segment
-                return segment_clips(num_frames, clip.num_snippets, clip.clip_len, stride, generator=None, short=short)
-            return uniform_views(num_frames, num_clips * clip.num_snippets, clip.clip_len, stride, short=short)
-
-        snippets = self._chosen(video, record, frame_range or (0, video.num_frames), choose)
-        return [self._indices(video, record, snippets[k::num_clips]) for k in range(num_clips)]
+        return self.planner.test_indices(video, record, frame_range=frame_range)
 
     def frames_of(self, clips: Sequence[ClipIndices]) -> set[int]:
         """All frames of the video that :meth:`pixels` decodes for these clips."""
-        kinds = self.settings.loaded_kinds
-        decoded = [name for name, kind in kinds.items() if kind != "flow" or self.flow_source is None]
-        found = {index for clip in clips for name in decoded for index in frames_behind(clip[name], kinds[name])}
-        return found or {0}
+        return self.planner.frames_of(clips, has_stored_flow=self.flow_source is not None)
 
     def pixels(self, video: VideoReader, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[ClipPixels]:
         """The clips themselves by stream, read from the open video of a record.
@@ -149,45 +162,6 @@ class ClipReader:
         ]
         found = zip(self._frames(video, frames), self._flow(video, record, fields), strict=True)
         return [{name: {**of_frames, **of_fields}[name] for name in kinds} for of_frames, of_fields in found]
-
-    def _chosen(
-        self,
-        video: VideoReader,
-        record: VideoRecord,
-        frame_range: tuple[int, int],
-        choose: Callable[[int, Fraction], list[list[int]]],
-    ) -> list[list[int]]:
-        """The frames of each snippet, of which ``choose`` says the places among those of the range.
-
-        A stride in seconds counts in the time of the video, which in one of variable rate is not that of its frames.
-        """
-        first, stop = frame_range
-        shown: Sequence[int] = range(first, stop)
-        fps = video.fps
-        try:
-            times = None if self.settings.stride_seconds is None else self._uneven_times(video, record)
-            if times is not None:
-                shown, fps = times.evenly(first, stop)
-            stride = stride_frames(self.settings.clip.stride, self.settings.stride_seconds, fps)
-            return [[shown[place] for place in snippet] for snippet in choose(stop - first, stride)]
-        except DatasetError as error:
-            raise DatasetError(f"{record.source}: {error}") from error
-
-    def _uneven_times(self, video: VideoReader, record: VideoRecord) -> FrameTimes | None:
-        """When the frames of a video are shown; None where they are shown evenly. Kept, for it costs a reading."""
-        num_frames, times = self._times.get(record.source, (-1, None))
-        if num_frames != video.num_frames:
-            found = frame_times(video) if video.fps > 0 else None
-            times = None if found is None or found.is_even else found
-            self._times[record.source] = video.num_frames, times
-        return times
-
-    def _indices(self, video: VideoReader, record: VideoRecord, snippets: Sequence[list[int]]) -> ClipIndices:
-        settings = self.settings
-        try:
-            return clip_indices(settings.streams, snippets, video.num_frames, settings.clip, settings.short_videos)
-        except DatasetError as error:
-            raise DatasetError(f"{record.source}: {error}") from error
 
     def _frames(self, video: VideoReader, clips: Sequence[Mapping[str, list[int]]]) -> list[ClipPixels]:
         """RGB ``(T, 3, H, W)`` by stream, of every clip."""
@@ -235,8 +209,12 @@ class ClipReader:
         return self._computed_of(video, settings, distinct)
 
     def _computed_of(self, video: VideoReader, settings: FlowSettings, distinct: list[int]) -> Tensor:
-        runs = runs_of_frames(distinct)
-        return torch.cat([flow_as_stored(video.frames(run), settings, tally=self.tally) for run in runs])
+        def computed(missing: list[int]) -> Tensor:
+            runs = runs_of_frames(missing)
+            return torch.cat([flow_as_stored(video.frames(run), settings, tally=self.tally) for run in runs])
+
+        shared = shared_fields_of(video) if settings.is_exact_alone else None
+        return computed(distinct) if shared is None else torch.stack(shared.get(distinct, computed))
 
     def _no_motion(self, video: VideoReader, num_fields: int) -> Tensor:
         assert self.settings.flow_settings is not None

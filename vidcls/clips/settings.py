@@ -8,13 +8,15 @@ from fractions import Fraction
 from typing import Literal, get_args
 
 from vidcls.flow.settings import FlowSettings
-from vidcls.transforms import TransformSettings
-from vidcls.trusted_settings import made_from
+from vidcls.plain_settings import settings_from
+from vidcls.transforms.settings import TransformSettings
 from vidcls.types import ClipSettings, LoadedKind, ScoreRule, Stream, as_streams, sees
 from vidcls.video.reader import Backend
 from vidcls.video.sampling import ShortPolicy, stride_frames
 
 FlowOn = Literal["worker", "device"]
+MOST_CLIPS = 10_000
+"""Of a video that is tested: settings may come from a stranger's file."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class InputSettings:
             raise ValueError(f"score is {self.score!r}; allowed are {', '.join(get_args(ScoreRule))}")
         if self.test_clips < 1:
             raise ValueError(f"test_clips must be at least 1, got {self.test_clips}")
+        if self.test_clips > MOST_CLIPS:
+            raise ValueError(f"test_clips must lie in 1 to {MOST_CLIPS}, got {self.test_clips}")
+        if self.stride_seconds is not None and not self.stride_seconds > 0:
+            raise ValueError(f"stride_seconds must be above 0, got {self.stride_seconds:g}")
         if sees(self.streams, "flow") and self.flow_settings is None:
             raise ValueError("a flow stream needs flow_settings")
 
@@ -94,15 +100,16 @@ class InputSettings:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, object]) -> InputSettings:
-        """The inverse of :meth:`to_dict`."""
-        from jsonargparse import ArgumentParser
+        """The inverse of :meth:`to_dict`.
 
+        Raises:
+            KeyError: the streams or the clip are missing.
+            TypeError, ValueError: an entry is unknown, of another type or outside its range.
+        """
         rest = dict(plain)
         rest["streams"] = [asdict(stream) for stream in as_streams(_listed(rest["streams"]))]
         rest["clip"] = {name: rest.pop(name) for name in ("num_snippets", "clip_len", "stride", "flow_len")}
-        parser = ArgumentParser(exit_on_error=False)
-        parser.add_argument("--settings", type=InputSettings)
-        return made_from(parser, parser.parse_object({"settings": rest})).settings
+        return settings_from(cls, rest)
 
 
 def _listed(streams: object) -> Sequence[Mapping[str, object]]:

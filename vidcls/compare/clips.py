@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from vidcls.compare.settings import first_difference
 from vidcls.errors import ConfigurationError
@@ -28,7 +27,7 @@ def check_same_videos(data_by_name: Mapping[str, Mapping[str, object]]) -> None:
         found = _identities(data_by_name[other])
         if found == expected:
             continue
-        keys = ("dataset", "num_folds", "fold", "fold_seed")
+        keys = ("dataset", "num_folds", "fold", "fold_seed", "val_folds", "val_fold")
         one, two = ({key: data_by_name[name].get(key) for key in keys} for name in (first, other))
         where = first_difference(one, two, key="data") or f"{len(expected)} and {len(found)} videos"
         raise ConfigurationError(
@@ -37,5 +36,5 @@ def check_same_videos(data_by_name: Mapping[str, Mapping[str, object]]) -> None:
         )
 
 
-def _identities(data: Mapping[str, object]) -> set[tuple[Path, str, Split]]:
-    return {(record.path, record.label, record.split) for record in videos_of(data)}
+def _identities(data: Mapping[str, object]) -> set[tuple[str, str, Split]]:
+    return {(record.source.name, record.label, record.split) for record in videos_of(data)}

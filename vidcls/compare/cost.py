@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vidcls.compare.memory import CpuMemory, GpuMemory
@@ -113,17 +114,51 @@ def measure_in_process(request: CostRequest) -> Cost:
 
 def measure(request: CostRequest) -> Cost:
     """Measure in this process; see :class:`Cost`."""
+    from vidcls.errors import EnsembleFileError
+    from vidcls.models import load_classifier
+    from vidcls.models.build import build_classifier
+    from vidcls.models.ensemble_file import read_ensemble
+
+    try:
+        return _measure(load_classifier(request.checkpoint), request)
+    except EnsembleFileError:
+        _, members = read_ensemble(Path(request.checkpoint))
+        return one_after_the_other([_measure(build_classifier(facts), request) for facts in members])
+
+
+def one_after_the_other(costs: Sequence[Cost]) -> Cost:
+    """What it costs to run several networks in turn, of which one at a time is trained."""
+    peaks = [cost.training_peak_bytes for cost in costs if cost.training_peak_bytes is not None]
+
+    def summed(times: Sequence[Sequence[float]]) -> list[float]:
+        return [sum(each) for each in zip(*times, strict=False)]
+
+    return Cost(
+        num_parameters=sum(cost.num_parameters for cost in costs),
+        num_multiply_adds=sum(cost.num_multiply_adds for cost in costs),
+        latency_seconds=summed([cost.latency_seconds for cost in costs]),
+        inference_seconds=summed([cost.inference_seconds for cost in costs]),
+        training_seconds=summed([cost.training_seconds for cost in costs]),
+        training_peak_bytes=max(peaks, default=None),
+        clip_shapes={
+            f"{number}.{name}": shape
+            for number, cost in enumerate(costs, start=1)
+            for name, shape in cost.clip_shapes.items()
+        },
+        num_threads=costs[0].num_threads,
+    )
+
+
+def _measure(model: VideoClassifier, request: CostRequest) -> Cost:
     import torch
 
     from vidcls.layers.layer_table import num_multiply_adds, num_parameters
-    from vidcls.models import load_classifier
     from vidcls.models.input_shapes import input_shapes
     from vidcls.training.optimization import build_optimizer
 
     device = torch.device(request.device)
     torch.ones(64, 64, device=device) @ torch.ones(64, 64, device=device)  # its threads and libraries count as there
     memory = GpuMemory() if device.type == "cuda" else CpuMemory()
-    model = load_classifier(request.checkpoint)
     shapes = input_shapes(model.streams, model.clip, _crop_px(model))
     work = num_multiply_adds(model, *shapes)
     model.to(device)

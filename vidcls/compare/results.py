@@ -22,7 +22,7 @@ from vidcls.compare.settings import (
 )
 from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.runs.curves import validation_curve
-from vidcls.runs.folder import BEST, CONFIG_FILE, METRICS_FILE, SCORES_FILE, SUMMARY_FILE, checkpoint_in
+from vidcls.runs.folder import BEST, CONFIG_FILE, ENSEMBLE_FILE, METRICS_FILE, SCORES_FILE, SUMMARY_FILE, checkpoint_in
 from vidcls.runs.results import ScoredVideos, joined, read_scores
 from vidcls.runs.summary import read_summary, tested_checkpoint
 from vidcls.settings_file import read_settings
@@ -98,7 +98,11 @@ class RunResult:
 def found_runs(root: Path) -> tuple[list[RunResult], list[str]]:
     """Every tested run in ``root`` or up to two folders below, and a line for each run that is not tested."""
     configs = [path for pattern in ("", "*/", "*/*/") for path in sorted(root.glob(f"{pattern}{CONFIG_FILE}"))]
-    folders = [config.parent for config in configs if (config.parent / METRICS_FILE).is_file()]
+    folders = [
+        config.parent
+        for config in configs
+        if any((config.parent / name).is_file() for name in (METRICS_FILE, ENSEMBLE_FILE))
+    ]
     tested = [folder for folder in folders if (folder / SUMMARY_FILE).is_file()]
     notes = [
         f"{folder}: not tested, left out: vidcls test --run {folder}" for folder in folders if folder not in tested
@@ -115,10 +119,13 @@ def read_result(folder: Path) -> RunResult:
     try:
         settings = read_settings(folder / CONFIG_FILE)
         summary = read_summary(folder)
-        videos = read_scores(folder / SCORES_FILE, summary["class_names"], summary.get("task"))
+        videos = read_scores(
+            folder / SCORES_FILE, summary["class_names"], summary.get("task"), summary.get("thresholds")
+        )
         if len(videos.not_finite):
             raise ValueError(f"{SCORES_FILE} has scores that are NaN or infinite, since its training diverged")
-        curve = validation_curve(folder / METRICS_FILE, videos.task.main_metric)
+        is_trained = not (folder / ENSEMBLE_FILE).is_file()
+        curve = validation_curve(folder / METRICS_FILE, videos.task.main_metric) if is_trained else ()
         tested = tested_checkpoint(folder)
         record = read_record(folder)
         num_views = int(summary["views_per_video"])
@@ -132,7 +139,7 @@ def read_result(folder: Path) -> RunResult:
         num_views=num_views,
         curve=curve,
         train_seconds=record.train_seconds or None,
-        improving=_improving(settings, curve, num_tested=len(videos)),
+        improving=_improving(settings, curve, num_tested=len(videos)) if is_trained else None,
         checkpoint=checkpoint_in(folder, tested or BEST),
     )
 

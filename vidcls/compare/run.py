@@ -24,12 +24,15 @@ from vidcls.compare.plan import PlannedRun
 from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
 from vidcls.folder_lock import FolderLock
+from vidcls.remote.permission import words_of_permission
 from vidcls.runs.folder import (
     CHECKPOINTS,
     COMPARISON_FILE,
     FIRST_FILES,
     LAST,
     RUN_FILE,
+    VALIDATION_FACTS_FILE,
+    VALIDATION_FILE,
     CheckpointName,
     checkpoint_in,
     log_name,
@@ -46,6 +49,8 @@ LEFT_BY_A_START = (
     COMPARISON_FILE,
     CHECKPOINTS,
     RUN_FILE,
+    VALIDATION_FACTS_FILE,
+    VALIDATION_FILE,
     log_name("fit"),
     log_name("test"),
     "wandb",
@@ -117,7 +122,7 @@ def take(step: Step, run: PlannedRun, execute: Execute) -> str | None:
     try:
         status = execute(step.command, log)
     finally:
-        error = None if status == 0 else _last_error(log, status)
+        error = None if status == 0 else last_error(log, status)
         if run.folder.is_dir():
             if step.is_training:
                 _add(run.folder, seconds=time.monotonic() - started, is_trained=status == 0)
@@ -130,6 +135,7 @@ def take(step: Step, run: PlannedRun, execute: Execute) -> str | None:
 def execute_command(words: Sequence[str], log: Path) -> int:
     """Run ``vidcls`` in a process of its own; after Ctrl+C it is given the time to write its checkpoint."""
     allowed = [f"{OPTION}={prefix}" for prefix in allowed_classes()]
+    allowed += words_of_permission()
     program = [sys.executable, "-P", "-c", "from vidcls.cli import entry; entry()", *words, *allowed]
     with log.open("wb") as file, subprocess.Popen(program, stdout=file, stderr=subprocess.STDOUT) as process:
         try:
@@ -172,7 +178,8 @@ def _move_log(log: Path, target: Path) -> None:
         log.unlink()
 
 
-def _last_error(log: Path, status: int) -> str:
+def last_error(log: Path, status: int) -> str:
+    """What a command that ended with this status said last, by the file of what it printed."""
     if status < 0:
         return f"ended by signal {-status}" + (" (out of memory?)" if status == -signal.SIGKILL else "")
     text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,14 +13,19 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 from tqdm import tqdm
 
+from vidcls.artifacts.remote_writers import writers_at
 from vidcls.artifacts.writers import Writers
 from vidcls.copies.prepared_folder import PreparedFolder, PreparedVideo, PrepareSettings
+from vidcls.datasets.record_facts import whole_videos
 from vidcls.errors import DecodeError
 from vidcls.files import printable
 from vidcls.jobs import Pool, reason_of
+from vidcls.remote.places import Place
+from vidcls.remote.whole_files import atomic_write
 from vidcls.shard import WHOLE, Shard
 from vidcls.types import VideoRecord
-from vidcls.video import LocalFile, Video, open_video, write_video
+from vidcls.video import Video, open_video, write_video
+from vidcls.video.source import source_at
 from vidcls.video.source_identity import SourceIdentity
 from vidcls.video.writer import DEFAULT_FPS
 
@@ -46,7 +51,7 @@ class Preparation:
 
 
 def prepare(
-    records: Sequence[VideoRecord], root: Path, settings: PrepareSettings, *, pool: Pool, shard: Shard = WHOLE
+    records: Sequence[VideoRecord], root: Place, settings: PrepareSettings, *, pool: Pool, shard: Shard = WHOLE
 ) -> Preparation:
     """Write the copy; see :class:`PreparedFolder` for its files.
 
@@ -65,12 +70,12 @@ def prepare(
         FolderInUseError: another command, or the same shard, is writing to it.
         DatasetError: the folder has a copy with other settings or of other videos, or the disk is full.
     """
-    with Writers(root, shard) as writers:
+    with writers_at(root, shard) as writers:
         return _prepare(records, PreparedFolder.open(root, settings, records, writers), pool, writers)
 
 
 def _prepare(records: Sequence[VideoRecord], folder: PreparedFolder, pool: Pool, writers: Writers) -> Preparation:
-    mine = writers.shard.of(records)
+    mine = writers.shard.of(whole_videos(records))
     nameless = [record for record in mine if not _is_text(record.name)]
     failures = [(printable(r.name), f"{printable(r.name)}: its name is not valid text: rename it") for r in nameless]
     found = {record.name: row for record in mine if (row := folder.current(record)) is not None}
@@ -78,7 +83,7 @@ def _prepare(records: Sequence[VideoRecord], folder: PreparedFolder, pool: Pool,
     waiting = [record for record in mine if record.name not in found and _is_text(record.name)]
     bar = tqdm(total=len(waiting), desc="preparing", unit="video", disable=None, file=sys.stderr)
     with bar, folder.journal(writers) as note:
-        for outcome in pool.each(partial(prepare_video, folder), waiting):
+        for outcome in pool.each(partial(prepare_video, folder), waiting, output=folder.root):
             if outcome.result is not None:
                 found[outcome.record.name] = outcome.result
                 note(outcome.result)
@@ -88,7 +93,10 @@ def _prepare(records: Sequence[VideoRecord], folder: PreparedFolder, pool: Pool,
     failures.sort()
     folder.finish(records, found, failures, writers)
     names = [record.name for record in mine if record.name in found]
-    copies = [VideoRecord(LocalFile(folder.copy_of(name)), "", "train", folder.listed_name(name)) for name in names]
+    copies = [
+        VideoRecord(source_at(str(folder.copy_of(name)), asks=False), "", "train", folder.listed_name(name))
+        for name in names
+    ]
     return Preparation([found[name] for name in names], num_kept, failures, copies)
 
 
@@ -105,10 +113,19 @@ def prepare_video(folder: PreparedFolder, record: VideoRecord) -> PreparedVideo:
     with open_video(record.source) as video:
         num_frames = video.num_frames
         chosen = {round(k * (num_frames - 1) / (NUM_COMPARED - 1)) for k in range(NUM_COMPARED)}
-        frames = _small_frames(video, settings.short_side_px, chosen, compared)
-        write_video(place, frames, fps=video.fps or DEFAULT_FPS, codec="mjpeg", quality=settings.quality)
+        frames, fps = _small_frames(video, settings.short_side_px, chosen, compared), video.fps or DEFAULT_FPS
+        with atomic_write(place) as temporary:  # it gets its place when it has been read back
+            write_video(temporary, frames, fps=fps, codec="mjpeg", quality=settings.quality)
+            squared = _read_back(temporary, place, num_frames, compared)
+            num_bytes = temporary.stat().st_size
+    psnr_db = 10 * math.log10(255**2 / squared) if squared else 100.0
+    return PreparedVideo(record.name, source.num_bytes, source.digest, num_frames, num_bytes, round(psnr_db, 2))
+
+
+def _read_back(file: Path, place: Place, num_frames: int, compared: Mapping[int, Tensor]) -> float:
+    """Decode all frames of what was written for a place; returns the mean squared error of those to compare."""
     squared = 0.0
-    with open_video(place, "jpeg") as copy:
+    with open_video(file, "jpeg") as copy:
         if copy.num_frames != num_frames:
             raise DecodeError(f"{place}: has {copy.num_frames} frames where {num_frames} were written")
         chunk = _chunk_len(copy)
@@ -117,10 +134,7 @@ def prepare_video(folder: PreparedFolder, record: VideoRecord) -> PreparedVideo:
             for index, frame in zip(indices, copy.frames(indices), strict=True):
                 if index in compared:
                     squared += float((frame.float() - compared[index].float()).square().mean()) / len(compared)
-    psnr_db = 10 * math.log10(255**2 / squared) if squared else 100.0
-    return PreparedVideo(
-        record.name, source.num_bytes, source.digest, num_frames, place.stat().st_size, round(psnr_db, 2)
-    )
+    return squared
 
 
 def spreads_groups(records: Sequence[VideoRecord]) -> bool:

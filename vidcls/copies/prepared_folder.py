@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import cached_property
+from pathlib import PurePosixPath
 
 from vidcls.artifacts.failures import FAILURES_NAME, Failures, write_failures
 from vidcls.artifacts.places import place_inside
 from vidcls.artifacts.writers import Writers
-from vidcls.copies.journal import HEADER, JOURNAL, PreparedVideo, journals_merged, read_journal, row_of
+from vidcls.copies.journal import JOURNAL, Journal, PreparedVideo, journals_merged, read_journal
+from vidcls.copies.parts_in_frames import parts_in_frames
+from vidcls.datasets.record_facts import whole_videos
 from vidcls.errors import DatasetError
-from vidcls.files import printable, remove_leftovers, write_csv, write_text
-from vidcls.settings_file import read_json
+from vidcls.files import printable, remove_leftovers
+from vidcls.remote.places import Place, is_remote
+from vidcls.remote.whole_files import files_below, holds_files, is_file, num_bytes_of, read_json, write_csv, write_text
 from vidcls.types import VideoRecord
 from vidcls.video.jpeg_reader import SUFFIX
 from vidcls.video.source_identity import SourceIdentity
+from vidcls.video_part import PART_COLUMNS, part_cells, part_units
 
 VIDEOS, CLIPS, MANIFEST, FAILURES = "videos", "clips.csv", "manifest.json", FAILURES_NAME
 FORMAT = 1
@@ -57,13 +61,17 @@ class PreparedFolder:
         done: what the journal had when it was opened, by name.
     """
 
-    root: Path
+    root: Place
     settings: PrepareSettings
     done: dict[str, PreparedVideo]
 
+    def __getstate__(self) -> dict[str, object]:
+        """Without what is done: a job for each of many videos would carry the journal of all."""
+        return {"root": self.root, "settings": self.settings, "done": {}}
+
     @classmethod
     def open(
-        cls, root: Path, settings: PrepareSettings, records: Sequence[VideoRecord], writers: Writers
+        cls, root: Place, settings: PrepareSettings, records: Sequence[VideoRecord], writers: Writers
     ) -> PreparedFolder:
         """Make the folder, or see that it is a copy of these videos with these settings, and remove what a kill left.
 
@@ -73,24 +81,25 @@ class PreparedFolder:
         manifest = root / MANIFEST
         expected = {"format": FORMAT, "settings": asdict(settings)}
         with writers.merging():
-            if manifest.is_file():
+            if is_file(manifest):
                 _check_manifest(manifest, expected)
-            elif root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()):  # a kill leaves such
+            elif holds_files(root):  # hidden ones are what a kill leaves
                 raise DatasetError(f"{root}: is not empty and no prepared copy: pass a new folder")
             else:
                 write_text(manifest, json.dumps(expected, indent=1) + "\n")
             done = journals_merged(root, writers)
-            if done and done.keys().isdisjoint(printable(record.name) for record in records):
+            if done and done.keys().isdisjoint(printable(record.video_name) for record in records):
                 raise DatasetError(f"{root}: has a copy of other videos: pass another folder, or delete it")
-            if not writers.others():  # else some of these are being written
+            if not is_remote(root) and not writers.others():  # else some of these are being written
                 for path in (root / VIDEOS).rglob(".*.avi"):
                     path.unlink()
-            for name in (CLIPS, MANIFEST, JOURNAL, FAILURES):
-                remove_leftovers(root / name)
+            if not is_remote(root):
+                for name in (CLIPS, MANIFEST, JOURNAL, FAILURES):
+                    remove_leftovers(root / name)
         return cls(root, settings, done)
 
     @classmethod
-    def existing(cls, root: Path, settings: PrepareSettings) -> PreparedFolder | None:
+    def existing(cls, root: Place, settings: PrepareSettings) -> PreparedFolder | None:
         """The copy that lies there, only to be read; None where there is none with these settings.
 
         Raises:
@@ -100,9 +109,9 @@ class PreparedFolder:
             _check_manifest(root / MANIFEST, {"format": FORMAT, "settings": asdict(settings)})
         except (OSError, DatasetError):
             return None
-        return cls(root, settings, read_journal(root / JOURNAL) if (root / JOURNAL).is_file() else {})
+        return cls(root, settings, read_journal(root / JOURNAL) if is_file(root / JOURNAL) else {})
 
-    def copy_of(self, name: str) -> Path:
+    def copy_of(self, name: str) -> Place:
         """Where the copy of a video lies.
 
         Raises:
@@ -112,8 +121,8 @@ class PreparedFolder:
 
     def current(self, record: VideoRecord) -> PreparedVideo | None:
         """The copy of a video where it is whole and of the source as it is now."""
-        row = self.done.get(printable(record.name))
-        if row is None or not self._is_whole(row, record.name) or record.source.stamp() is None:
+        row = self.done.get(printable(record.video_name))
+        if row is None or not self._is_whole(row, record.video_name) or record.source.stamp() is None:
             return None
         is_same = SourceIdentity.of(record.source) == SourceIdentity(row.source_bytes, row.source_digest)
         return row if is_same else None
@@ -121,17 +130,10 @@ class PreparedFolder:
     @contextmanager
     def journal(self, writers: Writers) -> Iterator[Callable[[PreparedVideo], None]]:
         """Notes videos as they are done, each at once."""
-        path = writers.own_file(JOURNAL)
-        if not path.is_file():
-            write_csv(path, [HEADER])
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-
-            def note(video: PreparedVideo) -> None:
-                writer.writerow(row_of(video))
-                file.flush()
-
-            yield note
+        with Journal(writers.own_file(JOURNAL)) as journal:
+            yield journal.note
+        if is_remote(self.root):
+            journals_merged(self.root, writers)
 
     def finish(
         self,
@@ -151,39 +153,51 @@ class PreparedFolder:
         with writers.merging():
             if writers.shard.is_whole:
                 write_failures(self.root, failures)
-                self._write_lists([(record, found[record.name]) for record in records if record.name in found])
+                self._write_lists([(r, found[r.video_name]) for r in records if r.video_name in found])
                 return
-            mine = {printable(record.name) for record in writers.shard.of(records)}
+            mine = {printable(record.name) for record in writers.shard.of(whole_videos(records))}
             failed = {name for name, _ in write_failures(self.root, failures, done=mine)}
             done = journals_merged(self.root, writers)
-            rows = [(record, done.get(printable(record.name))) for record in records]
+            rows = [(record, done.get(printable(record.video_name))) for record in records]
             self._write_lists(
                 [
                     (record, row)
                     for record, row in rows
-                    if row is not None and row.name not in failed and self._is_whole(row, record.name)
+                    if row is not None and row.name not in failed and self._is_whole(row, record.video_name)
                 ]
             )
 
     def listed_name(self, name: str) -> str:
         """What the list of the copy calls a video."""
-        return self.copy_of(name).relative_to(self.root).as_posix()
+        self.copy_of(name)  # refuses one that leads out of the folder
+        return PurePosixPath(VIDEOS, name + SUFFIX).as_posix()
 
     def _is_whole(self, row: PreparedVideo, name: str) -> bool:
         place = self.copy_of(name)
-        return place.is_file() and place.stat().st_size == row.num_bytes
+        if is_remote(self.root):
+            return self._sent.get(name + SUFFIX) == row.num_bytes
+        return num_bytes_of(place) == row.num_bytes
+
+    @cached_property
+    def _sent(self) -> dict[str, int]:
+        """Of a copy at an address the sizes of what was there when it was opened, by one listing."""
+        return files_below(self.root / VIDEOS)
 
     def _write_lists(self, videos: Sequence[tuple[VideoRecord, PreparedVideo]]) -> None:
-        records, rows = [record for record, _ in videos], [row for _, row in videos]
+        records = parts_in_frames([record for record, _ in videos])
+        rows = [*{row.name: row for _, row in videos}.values()]
+        units = part_units(record.part for record in records)
         extra = sorted({name for record in records for name in record.extra})
         has_groups = any(record.group is not None for record in records)
-        header = ["path", "label", "split", *(["group"] if has_groups else []), *extra]
+        part_columns = [column for unit in units for column in PART_COLUMNS[unit]]
+        header = ["path", *part_columns, "label", "split", *(["group"] if has_groups else []), *extra]
         lines = [
             [
-                self.listed_name(record.name),
+                self.listed_name(record.video_name),
+                *part_cells(record.part, units),
                 record.label,
                 record.split,
-                *([record.group or record.name] if has_groups else []),
+                *([record.group or record.video_name] if has_groups else []),
                 *(record.extra.get(name, "") for name in extra),
             ]
             for record in records
@@ -202,7 +216,7 @@ class PreparedFolder:
         write_text(self.root / MANIFEST, json.dumps(content, indent=1) + "\n")
 
 
-def _check_manifest(path: Path, expected: dict[str, object]) -> None:
+def _check_manifest(path: Place, expected: dict[str, object]) -> None:
     try:
         found = read_json(path)
     except ValueError as error:

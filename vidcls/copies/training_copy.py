@@ -17,15 +17,18 @@ from pathlib import Path
 
 from vidcls.artifacts.failures import read_failures
 from vidcls.clips.settings import InputSettings
+from vidcls.copies.parts_in_frames import with_known_frames
 from vidcls.copies.preparation import prepare
 from vidcls.copies.prepared_folder import PreparedFolder, PrepareSettings
+from vidcls.datasets.record_facts import whole_videos
 from vidcls.errors import FlowError, VidclsError
 from vidcls.files import cache_folder, printable
 from vidcls.flow import FlowSettings, FlowStore
 from vidcls.flow.precompute import precompute
 from vidcls.jobs import InThisProcess, Pool
 from vidcls.types import VideoRecord
-from vidcls.video import LocalFile
+from vidcls.video.source import source_at
+from vidcls.video.total_bytes import total_bytes_of
 
 OWN_SIZE = 2**16  # no video is larger, so that each keeps its size
 NUM_TRIED = 3  # videos from which the cost of a copy is estimated
@@ -78,7 +81,7 @@ class TrainingCopy:
         if flow is not None and flow.short_side_px is None and resize_px is not None:
             flow = replace(flow, short_side_px=short_side_px)
         if root is None:
-            names = sorted((record.name, record.source.name) for record in records)
+            names = sorted({(record.video_name, record.source.name) for record in records})
             key = repr((names, asdict(frames), flow and flow.to_dict()))
             digest = hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
             root = cache_folder() / "prepared" / digest
@@ -111,9 +114,12 @@ class TrainingCopy:
         folder = PreparedFolder.existing(self.root, self.settings)
         if folder is None:
             return None
+        is_current = {r.video_name: folder.current(r) is not None for r in whole_videos(records)}
         swapped = [
-            record if folder.current(record) is None else replace(record, source=LocalFile(folder.copy_of(record.name)))
-            for record in records
+            replace(known, source=source_at(str(folder.copy_of(record.video_name)), asks=False))
+            if is_current[record.video_name]
+            else record
+            for record, known in zip(records, with_known_frames(records), strict=True)
         ]
         return None if all(one is other for one, other in zip(swapped, records, strict=True)) else swapped
 
@@ -126,7 +132,7 @@ class TrainingCopy:
         waited_for = [
             (record, copied)
             for record, copied in zip(records, swapped, strict=True)
-            if printable(record.name) not in failed
+            if printable(record.video_name) not in failed
         ]
         if any(copied is record for record, copied in waited_for):
             return False
@@ -142,6 +148,7 @@ class TrainingCopy:
 
     def num_missing(self, records: Sequence[VideoRecord]) -> int:
         """How many of the videos are not in it as they are now."""
+        records = whole_videos(records)
         swapped = self.used(records) or records
         return sum(copied is record for record, copied in zip(records, swapped, strict=True))
 
@@ -192,11 +199,7 @@ def estimated(
         swapped = [new for new, old in zip(copy.used(chosen) or chosen, chosen, strict=True) if new is not old]
         if not swapped:
             return None
-        share = sum(_num_bytes(record) for record in records) / max(1, sum(_num_bytes(r) for r in chosen))
+        share = total_bytes_of([r.source for r in records]) / max(1, total_bytes_of([r.source for r in chosen]))
         num_bytes = copy.num_bytes()
         try_out(copy, swapped)
     return CopyEstimate(seconds * share / num_workers, num_bytes * share)
-
-
-def _num_bytes(record: VideoRecord) -> int:
-    return (record.source.stamp() or (0, 0))[0]

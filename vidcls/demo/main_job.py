@@ -38,12 +38,25 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the training (default: 0)")
     parser.add_argument("--output", type=Path, default=Path("runs"), help="folder of all runs (default: runs)")
+    parser.add_argument(
+        "--page", action="store_true", help="in the end, serve a page with the model: vidcls serve --page"
+    )
     options = parser.parse_args(arguments)
-    return run(seed=options.seed, root=options.output)
+    if options.page:
+        from vidcls.serve.server import check_installed
+
+        check_installed()
+    return run(seed=options.seed, root=options.output, page=options.page)
 
 
-def run(*, seed: int = 0, root: Path = Path("runs")) -> int:
-    """The steps of the demo, each printed as the command that it stands for; its run lies below ``root/demo``."""
+def run(*, seed: int = 0, root: Path = Path("runs"), page: bool = False) -> int:
+    """The steps of the demo, each printed as the command that it stands for; its run lies below ``root/demo``.
+
+    Args:
+        seed: of the training.
+        root: the folder of all runs.
+        page: in the end, a page with the model is served, until Ctrl+C.
+    """
     from vidcls.cli import main as vidcls
     from vidcls.cli.library_notes import is_verbose
     from vidcls.datasets import MovingShapes
@@ -76,7 +89,12 @@ def run(*, seed: int = 0, root: Path = Path("runs")) -> int:
     print(f"\n{CEILINGS}\n{ROWS}\n{UNSURE}")
     print(f"the demo took {time.monotonic() - started:.0f} s; everything lies in {folder}")
     print(f"\n{OWN}")
-    for command in (["report", str(folder)], ["explain", str(folder), video, "--output", "heat.mp4"]):
+    looks = (
+        ["report", str(folder)],
+        ["explain", str(folder), video, "--output", "heat.mp4"],
+        ["serve", str(folder), "--page"],
+    )
+    for command in looks:
         print(f"  {shlex.join(['vidcls', *command])}")
     print(f"{NEXT}", flush=True)
-    return 0
+    return vidcls(["serve", str(folder), "--page"]) if page else 0

@@ -26,8 +26,9 @@ from vidcls.types import Stream, VideoRecord
 from vidcls.video import Video
 from vidcls.video.in_order import shared
 from vidcls.video.reader import Backend
-from vidcls.video.source import AnyVideo, VideoSource
-from vidcls.video.timing import frame_times
+from vidcls.video.source import AnyVideo, VideoSource, path_or_name
+from vidcls.video.timing import seconds_of
+from vidcls.video_part import VideoPart
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ class Explainer:
         method: Method = "gradcam",
         class_name: str | None = None,
         layer: str | None = None,
+        part: VideoPart | None = None,
     ) -> Explanation:
         """Explain one class of one video.
 
@@ -135,6 +137,7 @@ class Explainer:
             class_name: the class; the most probable one where None.
             layer: for ``gradcam`` and ``cam``: one of the model's own layers by its title, or a module of the model by
                 its name; all of its own where None.
+            part: from when to when of the video; None for all of it.
 
         Raises:
             ConfigurationError: the class, the layer or the method does not fit the model.
@@ -154,14 +157,16 @@ class Explainer:
             )
         if class_name is not None:
             self._target(class_name)
-        record = record_of(video)
+        record = record_of(video, part)
         with self._opened(video, record) as opened:
             indices = self._reader.test_indices(opened, record)
             pixels_of = self._reader.pixels(opened, record, indices)
             beside = self._beside(opened, indices, pixels_of)
             info = opened.info
-            end_seconds = frame_times(opened).end_seconds if opened.fps else 0.0
-        prediction = self.predictor.prediction_of(record.path, pixels_of, end_seconds=end_seconds)
+            start_seconds, end_seconds = seconds_of(opened, part)
+        prediction = self.predictor.prediction_of(
+            path_or_name(record.source), pixels_of, start_seconds=start_seconds, end_seconds=end_seconds
+        )
         class_name = prediction.top(1)[0][0] if class_name is None else class_name
         target = self._target(class_name)
         stream_of = {stream.name: stream for stream in self.model.streams}
@@ -191,7 +196,12 @@ class Explainer:
         )
 
     def over_time(
-        self, video: AnyVideo | Video, *, class_name: str | None = None, num_parts: int | None = None
+        self,
+        video: AnyVideo | Video,
+        *,
+        class_name: str | None = None,
+        num_parts: int | None = None,
+        part: VideoPart | None = None,
     ) -> tuple[str, TimeEffects]:
         """The class, and what hiding parts of the middle clip, shuffling and reversing it does to its probability.
 
@@ -201,13 +211,13 @@ class Explainer:
         """
         if class_name is not None:
             self._target(class_name)
-        record = record_of(video)
+        record = record_of(video, part)
         with self._opened(video, record) as opened:
             indices = self._reader.test_indices(opened, record)
             pixels = self._reader.pixels(opened, record, indices)
         clips = self._clips(indices, pixels)
         if class_name is None:
-            class_name = self.predictor.prediction_of(record.path, pixels).top(1)[0][0]
+            class_name = self.predictor.prediction_of(path_or_name(record.source), pixels).top(1)[0][0]
         streams = self._streams(clips[len(clips) // 2][1])
         return class_name, time_effects(self.model, streams, self._target(class_name), num_parts=num_parts)
 

@@ -15,7 +15,7 @@ from vidcls.explain.maps import in_order_of_time, tapped
 from vidcls.inference.scorer import row_logits
 from vidcls.models import VideoClassifier
 from vidcls.models.cam_layer import CamLayer
-from vidcls.training.results import MODEL_ROW
+from vidcls.types import MODEL_ROW
 
 Method = Literal["gradcam", "cam", "saliency", "integrated_gradients", "occlusion"]
 METHODS: tuple[Method, ...] = get_args(Method)

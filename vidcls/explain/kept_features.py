@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -11,14 +13,19 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from vidcls.console import say
+from vidcls.errors import DecodeError
 from vidcls.explain.features import Features, Floats, check_one_class
-from vidcls.features import FeatureKey, FeatureStore
+from vidcls.features import FeatureKey, FeatureStore, compute_features
+from vidcls.features.encoding import Device
 from vidcls.features.key import input_facts
 from vidcls.inference import Scorer
 from vidcls.inference.features import LayerFeatures
+from vidcls.jobs import Pool
 from vidcls.layers.layer_table import run_on_meta
 from vidcls.layers.weights_digest import weights_digest
 from vidcls.loading import VideoDataModule
+from vidcls.models import load_classifier
 from vidcls.types import Split
 
 
@@ -45,17 +52,69 @@ def layer_store(root: Path, scorer: Scorer, data: VideoDataModule) -> FeatureSto
     return FeatureStore(root, key)
 
 
+class LayerEncoder(nn.Module):
+    """A network as what computes features of each of its layers for a store.
+
+    Args:
+        network: the network.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *streams: Tensor) -> dict[str, Tensor]:
+        """Streams ``(V, C, T, H, W)`` -> features ``(V, 1, 1, D)`` by layer."""
+        return {layer: values[:, None, None] for layer, values in LayerFeatures(self.network)(*streams).items()}
+
+
+def layer_encoder(checkpoint: Path) -> LayerEncoder:
+    """The network of a checkpoint, for a worker."""
+    return LayerEncoder(load_classifier(checkpoint).eval())
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Who computes features in place of this process; their values differ by rounding, as batches are others.
+
+    Args:
+        pool: its workers.
+        checkpoint: the file of the network, which they read.
+        device: where it runs.
+    """
+
+    pool: Pool
+    checkpoint: Path
+    device: Device = "cpu"
+
+
 @torch.no_grad()
-def kept_features(scorer: Scorer, data: VideoDataModule, split: Split, store: FeatureStore) -> Features:
+def kept_features(
+    scorer: Scorer, data: VideoDataModule, split: Split, store: FeatureStore, elsewhere: Elsewhere | None = None
+) -> Features:
     """Features of every layer of the videos of a split; those that the store lacks are computed, and kept in it.
 
     Raises:
         ConfigurationError: a video may have several classes.
+        DecodeError: a video cannot be read.
     """
     task, records = scorer.network.task, data.split(split)
     check_one_class(task)
     missing = [record for record in records if not store.has(record)]
-    if missing:
+    if missing and elsewhere is not None:
+        report = compute_features(
+            missing,
+            store,
+            partial(layer_encoder, elsewhere.checkpoint),
+            data.input_settings.single_view(),
+            pool=elsewhere.pool,
+            flow_source=data.flow_source,
+            device=elsewhere.device,
+            tell=say,
+        )
+        if report.failures:
+            raise DecodeError(f"{len(report.failures)} videos cannot be read, the first: {report.failures[0][1]}")
+    elif missing:
         loader = data.single_view_loader(split, missing)
         with store.writing():
             for batch in tqdm(loader, desc=f"{split} videos", unit="batch", file=sys.stderr, disable=None):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vidcls.models import VideoClassifier
-from vidcls.training.results import MODEL_ROW
+from vidcls.types import MODEL_ROW
 
 NUM_SHUFFLES = 8
 

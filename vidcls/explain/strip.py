@@ -83,7 +83,7 @@ def write_strip(explanation: Explanation, output: Path) -> None:
                 axes.set_title(f"frame {row.frames[number]}", fontsize=10, pad=2)
     figure.suptitle(
         f"{explanation.class_name} {explanation.score:.2f} ({explanation.method}; predicted: "
-        f"{explanation.prediction.label})",
+        f"{explanation.prediction.answer})",
         fontsize=11,
     )
     save_png(figure, output, dpi=150)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from vidcls.artifacts.failures import FAILURES_NAME, write_failures
+from vidcls.artifacts.remote_writers import writers_at
 from vidcls.artifacts.writers import Writers
 from vidcls.clips.settings import InputSettings
 from vidcls.console import duration
@@ -31,7 +31,9 @@ from vidcls.features.store import FeatureStore
 from vidcls.files import FULL_DISK, printable
 from vidcls.flow import FlowSource
 from vidcls.flow.disk_space import megabytes
-from vidcls.jobs import Outcome, Pool, reason_of
+from vidcls.jobs import Outcome, Pool, is_here, reason_of
+from vidcls.remote.places import Place
+from vidcls.remote.whole_files import free_bytes_at, is_file
 from vidcls.shard import WHOLE, Shard
 from vidcls.types import VideoRecord
 
@@ -81,20 +83,20 @@ def compute_features(
         DatasetError: the disk is full.
         FolderInUseError: another command, or the same shard, is writing to the folder of the key.
     """
-    missing = [record for record in records if not store.has(record)]
+    missing = store.missing_of(records)
     num_kept = len(records) - len(missing)
     if not missing:
-        if (store.folder / FAILURES_NAME).is_file():
-            with Writers(store.folder, shard) as writers:
+        if is_file(store.folder / FAILURES_NAME):
+            with writers_at(store.folder, shard) as writers:
                 _note_failures(store, writers, records, [])
         return Report(num_kept=num_kept)
-    if device == "cuda" and not torch.cuda.is_available():
+    if device == "cuda" and is_here(pool) and not torch.cuda.is_available():
         raise FeatureError("device cuda: PyTorch finds no CUDA GPU here: use cpu")
     _check_room(store, missing, len(records), tell)
     job = VideoEncoder(store, make_encoder, settings, flow_source, device, batch_frames)
     with store.writing(shard) as writers:
         try:
-            work = over_videos(partial(keep_video, job), missing, pool, what="features", tell=tell)
+            work = over_videos(partial(keep_video, job), missing, pool, what="features", tell=tell, output=store.folder)
         finally:
             forget_encoders()
         _note_failures(store, writers, records, work.failures)
@@ -135,6 +137,7 @@ def over_videos(
     *,
     what: str,
     tell: Callable[[str], None],
+    output: Place | None = None,
 ) -> Work:
     """Do a job over videos with a progress bar; what ails the network ends it, what ails a video does not.
 
@@ -144,12 +147,13 @@ def over_videos(
         pool: where the work is done.
         what: the name of the bar.
         tell: takes a line of text: after a few videos, how long all take.
+        output: the folder that the job writes to, if any.
     """
     work = Work()
     seconds_between = 0.2 if sys.stderr.isatty() else 10  # a log file needs no moving picture
     first_seconds: float | None = None
     with tqdm(total=len(records), desc=what, unit=" videos", mininterval=seconds_between, dynamic_ncols=True) as bar:
-        for outcome in pool.each(job, records):
+        for outcome in pool.each(job, records, output=output):
             if outcome.result is not None:
                 work.results.append(outcome.result)
             else:
@@ -178,13 +182,12 @@ def _check_room(
     store: FeatureStore, missing: Sequence[VideoRecord], num_videos: int, tell: Callable[[str], None]
 ) -> None:
     num_bytes = store.key.num_bytes * len(missing)
-    existing = next(folder for folder in (store.folder, *store.folder.parents) if folder.is_dir())
-    free_bytes = shutil.disk_usage(existing).free
+    free_bytes = free_bytes_at(store.folder)
+    free = "" if free_bytes is None else f", {megabytes(free_bytes)} free"
     tell(
-        f"features of {len(missing)} of {num_videos} videos to compute: {megabytes(num_bytes)}, "
-        f"{megabytes(free_bytes)} free in {store.folder}"
+        f"features of {len(missing)} of {num_videos} videos to compute: {megabytes(num_bytes)}{free} in {store.folder}"
     )
-    if num_bytes * _MARGIN > free_bytes:
+    if free_bytes is not None and num_bytes * _MARGIN > free_bytes:
         raise FeatureError(
             f"the features need {megabytes(num_bytes)} and the disk of {store.folder} has {megabytes(free_bytes)} "
             "free: make room, name another folder for features, or keep fewer levels, places or views"

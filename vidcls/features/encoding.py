@@ -103,6 +103,8 @@ class VideoEncoder:
         """The GPU of this process: the GPUs are dealt to the processes in turn."""
         if self.device == "cpu":
             return torch.device("cpu")
+        if not torch.cuda.is_available():
+            raise FeatureError("device cuda: PyTorch finds no CUDA GPU where the worker runs: pass --gpus_per_worker")
         return torch.device("cuda", worker_number() % torch.cuda.device_count())
 
 

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
@@ -15,11 +14,15 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vidcls.errors import FeatureError, first_line
+from vidcls.remote import local_copy
+from vidcls.remote.places import Place
+from vidcls.remote.whole_files import open_binary
 from vidcls.settings_file import parse_json
 from vidcls.video.source_identity import SourceIdentity
 
 SUFFIX = ".safetensors"
 _FACTS = "vidcls"  # one entry: the order of several in the header is not defined, and equal features are equal files
+MOST_HEADER_BYTES = 1 << 20
 _TYPES = {"F16": "float16", "F32": "float32"}
 
 
@@ -43,7 +46,7 @@ class FileFacts:
 class FeatureFile:
     """An open file of features; see :func:`open_feature_file`."""
 
-    def __init__(self, path: Path, file: Any, facts: FileFacts) -> None:
+    def __init__(self, path: Place, file: Any, facts: FileFacts) -> None:
         self.path = path
         self.facts = facts
         self._file = file
@@ -67,14 +70,14 @@ class FeatureFile:
 
 
 @contextmanager
-def open_feature_file(path: Path) -> Iterator[FeatureFile]:
+def open_feature_file(path: Place) -> Iterator[FeatureFile]:
     """The file at a path, open while the block runs; tensors of it stay valid.
 
     Raises:
         FeatureError: it is missing or damaged, or has no header of ours.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with local_copy(path) as local, safe_open(local, framework="pt") as file:
             facts = _facts((file.metadata() or {}).get(_FACTS, ""))
             if facts is None:
                 raise FeatureError(f"{path} holds no features that vidcls wrote: delete it")
@@ -83,6 +86,24 @@ def open_feature_file(path: Path) -> Iterator[FeatureFile]:
         raise FeatureError(f"{path} is damaged ({first_line(error)}): delete it") from error
     except OSError as error:
         raise FeatureError(f"{path} cannot be read ({error.strerror or first_line(error)})") from error
+
+
+def read_facts(place: Place) -> FileFacts | None:
+    """What the header of a file says, without the rest of it; None where it is no file of ours.
+
+    A file of safetensors begins with the length of a header in JSON, in 8 bytes.
+
+    Raises:
+        OSError: it is not there, or cannot be read.
+        RemoteError: it cannot be fetched.
+    """
+    with open_binary(place) as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = file.read(min(length, MOST_HEADER_BYTES))
+    try:
+        return _facts(parse_json(header)["__metadata__"][_FACTS])
+    except (ValueError, TypeError, LookupError):
+        return None
 
 
 def feature_bytes(tokens: Mapping[str, Tensor], key: str, weights: str, source: SourceIdentity) -> bytes:

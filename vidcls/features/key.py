@@ -23,7 +23,12 @@ _DIGEST_LETTERS = 32
 _SHOWN_LETTERS = 16
 
 # What happens to training clips, or to scores, and to no view of a test.
-_OF_TRAINING = ("train_crop", "min_area", "flip_probability", "flip_label_swaps", "color_jitter")
+_OF_TRAINING = (
+    *("train_crop", "min_area", "flip_probability", "flip_label_swaps", "color_jitter"),
+    *("rotation_degrees", "shear_degrees", "scale_range", "rand_augment", "rand_augment_magnitude"),
+    *("erasing_probability", "erasing_area", "reverse_probability", "reverse_labels", "reverse_others"),
+    *("speed_range", "speed_labels", "speed_labels_from"),
+)
 _OF_SCORES = ("score",)
 _OF_FLOW = ("flow_settings", "flow_on", "flow_len")
 _OF_FLOW_TRANSFORM = ("flow_subtract_mean", "flow_std_px")

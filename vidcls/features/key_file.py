@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 from importlib import metadata
-from pathlib import Path
 
 from vidcls.errors import FeatureError
 from vidcls.features.key import FORMAT, FeatureKey
-from vidcls.files import write_text
-from vidcls.settings_file import read_json
+from vidcls.remote.places import Place
+from vidcls.remote.whole_files import read_json, write_text
 
 KEY_FILE = "features.json"
 _PACKAGES = ("vidcls", "torch", "torchvision", "decord2", "av", "safetensors")
 
 
-def write_key_file(folder: Path, key: FeatureKey) -> None:
+def write_key_file(folder: Place, key: FeatureKey) -> None:
     """Write it, complete or not at all, with the versions of packages for information."""
     versions = {name: version for name in _PACKAGES if (version := _version(name)) is not None}
     content = {"digest": key.digest, **key.to_dict(), "versions": versions}
     write_text(folder / KEY_FILE, json.dumps(content, indent=2) + "\n")
 
 
-def read_key_file(folder: Path) -> tuple[str, dict[str, object]]:
+def read_key_file(folder: Place) -> tuple[str, dict[str, object]]:
     """The digest and the facts in it.
 
     Raises:

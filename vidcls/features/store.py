@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,16 +22,27 @@ from torch import Tensor
 
 from vidcls.artifacts.partial_files import complete_file, remove_partial_files
 from vidcls.artifacts.places import path_inside, place_inside
+from vidcls.artifacts.remote_writers import writers_at
 from vidcls.artifacts.writers import Writers
 from vidcls.errors import FeatureError, MissingFeaturesError, SourceError
-from vidcls.features.feature_file import SUFFIX, FeatureFile, feature_bytes, open_feature_file
+from vidcls.features.feature_file import (
+    SUFFIX,
+    FeatureFile,
+    FileFacts,
+    feature_bytes,
+    open_feature_file,
+    read_facts,
+)
 from vidcls.features.key import FeatureKey
 from vidcls.features.key_file import KEY_FILE, read_key_file, write_key_file
 from vidcls.files import cache_folder
+from vidcls.remote.places import Place, is_remote, place_of
+from vidcls.remote.whole_files import files_below, is_file, make_folder
 from vidcls.shard import WHOLE, Shard
 from vidcls.types import VideoRecord
 from vidcls.video.source_identity import SourceIdentity
 
+NUM_THREADS = 16  # a server answers each question after a while, but many at once
 AGAIN = "run the same command again to compute it"
 _DTYPES = {"float16": torch.float16, "float32": torch.float32}
 
@@ -49,34 +61,58 @@ class FeatureStore:
         FeatureError: the folder of the key, or root itself, says that its features have another key.
     """
 
-    def __init__(self, root: str | os.PathLike[str], key: FeatureKey) -> None:
-        self.root = Path(root)
+    def __init__(self, root: str | os.PathLike[str] | Place, key: FeatureKey) -> None:
+        self.root = place_of(root)
         self.key = key
         self.digest = key.digest
-        self.folder = self.root if (self.root / KEY_FILE).is_file() else self.root / self.digest
+        self.folder = self.root if is_file(self.root / KEY_FILE) else self.root / self.digest
         self._known_sources: dict[str, tuple[int, int]] = {}
-        if (self.folder / KEY_FILE).is_file():
+        if is_file(self.folder / KEY_FILE):
             self._check_folder()
 
     def __getstate__(self) -> dict[str, object]:
         """Without what it knows of sources: a job for each of many videos would carry that of all."""
         return {**self.__dict__, "_known_sources": {}}
 
-    def path_of(self, record: VideoRecord) -> Path:
+    def path_of(self, record: VideoRecord) -> Place:
         """Where this video's features lie, or would lie. DatasetError where the name leads out of the folder."""
         return path_inside(self.folder, record.name, SUFFIX)
 
     def has_file(self, record: VideoRecord) -> bool:
         """Whether a file lies where this video's features would lie."""
-        return os.path.isfile(self.path_of(record))  # noqa: PTH113 - a name that is too long is no OSError
+        return is_file(self.path_of(record))
 
     def has(self, record: VideoRecord) -> bool:
         """Whether this video's features are there, complete, of this key and of the video as it is now."""
         try:
+            if is_remote(self.folder):
+                return self._has_header(record)
             with self.open_file(record):
                 return True
         except FeatureError:
             return False
+
+    def missing_of(self, records: Sequence[VideoRecord]) -> list[VideoRecord]:
+        """Those of the videos whose features are not there, as :meth:`has` says; of an address by one listing first."""
+        if not is_remote(self.folder):
+            return [record for record in records if not self.has(record)]
+        listed = files_below(self.folder, SUFFIX)
+        there = [record for record in records if record.name + SUFFIX in listed]
+        with ThreadPoolExecutor(NUM_THREADS) as pool:
+            kept = {record.name for record, has in zip(there, pool.map(self.has, there), strict=True) if has}
+        return [record for record in records if record.name not in kept]
+
+    def _has_header(self, record: VideoRecord) -> bool:
+        """As :meth:`has`, by the header alone."""
+        path = self.path_of(record)
+        try:
+            facts = read_facts(path)
+        except FileNotFoundError:
+            return False
+        if facts is None or facts.key != self.digest:
+            return False
+        self._check_source(record, path, facts)
+        return True
 
     def read(self, record: VideoRecord, *, check_values: bool = False) -> dict[str, Tensor]:
         """Features ``(V, T, P, D)`` by level, mapped from the file and in the type in which they are kept.
@@ -119,14 +155,14 @@ class FeatureStore:
         Raises:
             FeatureError: it cannot be written.
         """
-        if (self.folder / KEY_FILE).is_file():
+        if is_file(self.folder / KEY_FILE):
             return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             write_key_file(self.folder, self.key)
         except OSError as error:
             raise FeatureError(
-                f"{self.folder} cannot be written ({error.strerror}): name another folder for features"
+                f"{self.folder} cannot be written ({error.strerror or error}): name another folder for features"
             ) from error
 
     @contextmanager
@@ -137,7 +173,7 @@ class FeatureStore:
             FolderInUseError: another command, or the same shard, is writing to it.
             FeatureError: it cannot be written.
         """
-        with Writers(self.folder, shard) as writers:
+        with writers_at(self.folder, shard) as writers:
             with writers.merging():
                 self.prepare()
                 if not writers.others():
@@ -152,13 +188,15 @@ class FeatureStore:
             raise MissingFeaturesError(f"{self.folder} has no features of {record.name!r}{others}: {AGAIN}")
         with open_feature_file(self.path_of(record)) as file:
             self._check_key(file)
-            self._check_source(record, file)
+            self._check_source(record, file.path, file.facts)
             yield file
 
     def _others(self, record: VideoRecord) -> str:
         """In which way features of this video that lie beside these differ, for a message."""
-        for place in sorted(self.root.glob(f"*/{KEY_FILE}")):
-            if path_inside(place.parent, record.name, SUFFIX).is_file():
+        if is_remote(self.root):
+            return ""
+        for place in sorted(self.root.glob(f"*/{KEY_FILE}"), key=str):
+            if is_file(path_inside(place.parent, record.name, SUFFIX)):
                 return f", but others of it ({self.key.difference(read_key_file(place.parent)[1])})"
         return ""
 
@@ -181,18 +219,18 @@ class FeatureStore:
         if (found := file.shapes()) != expected:
             raise FeatureError(f"{file.path} is damaged: has {_described(found)}, expected {_described(expected)}")
 
-    def _check_source(self, record: VideoRecord, file: FeatureFile) -> None:
+    def _check_source(self, record: VideoRecord, path: Place, facts: FileFacts) -> None:
         stamp = record.source.stamp()  # spares the digest where nothing changed since the last read
         if stamp is not None and self._known_sources.get(record.name) == stamp:
             return
         try:
             found = SourceIdentity.of(record.source)
         except SourceError as error:
-            raise FeatureError(f"{file.path} cannot be checked: {error}") from error
-        expected = file.facts.source
+            raise FeatureError(f"{path} cannot be checked: {error}") from error
+        expected = facts.source
         if found != expected:
             raise FeatureError(
-                f"{file.path} was computed from another video ({expected.num_bytes} bytes, digest "
+                f"{path} was computed from another video ({expected.num_bytes} bytes, digest "
                 f"{expected.digest[:8]}) than {record.source} ({found.num_bytes} bytes, digest {found.digest[:8]}): "
                 f"{AGAIN}"
             )
@@ -211,11 +249,11 @@ class FeatureStore:
         return kept
 
 
-def default_root(dataset_root: Path) -> Path:
+def default_root(dataset_root: Place) -> Path:
     """Where features of a data set lie unless a folder is named: below the cache folder, by the data set's folder."""
-    place = dataset_root.resolve()
+    place = dataset_root if is_remote(dataset_root) else dataset_root.resolve()
     name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in place.name) or "videos"
-    digest = hashlib.blake2b(os.fsencode(place), digest_size=4).hexdigest()
+    digest = hashlib.blake2b(os.fsencode(str(place)), digest_size=4).hexdigest()
     return cache_folder() / "features" / f"{name[:40]}-{digest}"
 
 

@@ -19,26 +19,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vidcls.errors import FlowError
+from vidcls.flow.quantisation import ZERO_CODE, codes_from, flow_from
 
-ZERO_CODE = 128
-MAX_CODE_OFFSET = 127
 _ZLIB_LEVEL = 6
 
 
 def quantize(flow: Tensor, bound_px: float) -> Tensor:
-    """Codes 1 to 255 of the same shape, uint8; displacements beyond the bound are cut to it."""
-    if not torch.isfinite(flow).all():
-        raise FlowError(
-            "flow holds values that are not finite: the estimate failed on these frames; try another method"
-        )
-    offsets = (flow * (MAX_CODE_OFFSET / bound_px)).round_().clamp_(-MAX_CODE_OFFSET, MAX_CODE_OFFSET)
-    return offsets.add_(ZERO_CODE).to(torch.uint8)
+    """Codes 1 to 255 of the same shape, uint8; displacements beyond the bound are cut to it.
+
+    Raises:
+        FlowError: the flow is not finite.
+    """
+    return torch.from_numpy(codes_from(flow.float().numpy(), bound_px))
 
 
 def dequantize(codes: Tensor, bound_px: float) -> Tensor:
     """Float32 pixels of the same shape; the inverse of :func:`quantize` up to half a step."""
-    return (codes.float() - ZERO_CODE) * (bound_px / MAX_CODE_OFFSET)
+    return torch.from_numpy(flow_from(codes.numpy(), bound_px))
 
 
 def encode_field(codes: Tensor) -> bytes:

@@ -66,7 +66,7 @@ class DenseFlowFolder:
         pictures = self._pictures(record)
         for index in indices:
             if not 0 <= index < len(pictures):
-                raise IndexError(f"{record.name!r} has fields 0 to {len(pictures) - 1}, {index} was asked for")
+                raise IndexError(f"{record.video_name!r} has fields 0 to {len(pictures) - 1}, {index} was asked for")
         if not indices:
             height, width = _read_grey(pictures[0]).shape if pictures else (0, 0)
             return torch.empty(0, 2, height, width)
@@ -83,7 +83,7 @@ class DenseFlowFolder:
 
     def _pictures(self, record: VideoRecord) -> list[Path]:
         """The x pictures in order of time."""
-        name = PurePosixPath(record.name)
+        name = PurePosixPath(record.video_name)
         tried = [path_inside(self.root, str(n)) for n in (name.with_suffix(""), name, name.stem)]
         for folder in tried:
             if not folder.is_dir():
@@ -95,7 +95,7 @@ class DenseFlowFolder:
                 raise FlowError(f"the flow pictures in {folder} leave out numbers: make them again")
             return [path for _, path in numbered]
         raise MissingFlowError(
-            f"{self.root} has no flow of {record.name!r}: looked for {', '.join(str(p) for p in tried)}"
+            f"{self.root} has no flow of {record.video_name!r}: looked for {', '.join(str(p) for p in tried)}"
         )
 
 

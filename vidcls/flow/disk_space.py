@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from vidcls.errors import FlowError, VidclsError
 from vidcls.flow.codec import encode_field
 from vidcls.flow.on_the_fly import codes_of
 from vidcls.flow.settings import FlowSettings
+from vidcls.remote.places import Place
+from vidcls.remote.whole_files import free_bytes_at
 from vidcls.types import VideoRecord
 from vidcls.video import open_video
+from vidcls.video.total_bytes import total_bytes_of
 
 _NUM_SAMPLED_VIDEOS = 6
 _NUM_SAMPLED_FRAMES = 6
@@ -27,22 +28,22 @@ class SpaceEstimate:
 
     Args:
         num_bytes: estimated size, 0 where no video could be sampled.
-        free_bytes: room on the disk.
+        free_bytes: room on the disk; None where it is not known, as of an object store.
     """
 
     num_bytes: int
-    free_bytes: int
+    free_bytes: int | None
 
-    def check(self, root: Path) -> None:
+    def check(self, root: Place) -> None:
         """FlowError where the disk lacks room for it with a margin of a fifth."""
-        if self.num_bytes * _MARGIN > self.free_bytes:
+        if self.free_bytes is not None and self.num_bytes * _MARGIN > self.free_bytes:
             raise FlowError(
                 f"the flow needs about {megabytes(self.num_bytes)} and the disk of {root} has "
                 f"{megabytes(self.free_bytes)} free: make room, choose another folder, or store less with --short_side"
             )
 
 
-def estimate_space(records: Sequence[VideoRecord], settings: FlowSettings, root: Path) -> SpaceEstimate:
+def estimate_space(records: Sequence[VideoRecord], settings: FlowSettings, root: Place) -> SpaceEstimate:
     """The space for these videos: stored bytes per byte of video, from a few frames of a few of them."""
     stored_bytes = video_bytes = 0.0
     for record in records[:: max(1, len(records) // _NUM_SAMPLED_VIDEOS)][:_NUM_SAMPLED_VIDEOS]:
@@ -51,9 +52,9 @@ def estimate_space(records: Sequence[VideoRecord], settings: FlowSettings, root:
             video_bytes += _num_bytes(record)
         except (VidclsError, OSError, ValueError):
             continue  # reported when its turn comes
-    total_bytes = sum(map(_num_bytes, records))
+    total_bytes = total_bytes_of([record.source for record in records])
     num_bytes = round(total_bytes * stored_bytes / video_bytes) if video_bytes else 0
-    return SpaceEstimate(num_bytes, shutil.disk_usage(root).free)
+    return SpaceEstimate(num_bytes, free_bytes_at(root))
 
 
 def megabytes(num_bytes: float) -> str:

@@ -13,16 +13,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vidcls.flow.opencv_estimators import estimate_dis, estimate_farneback, estimate_tvl1
+from vidcls.flow.opencv_estimators import OPENCV_METHODS, Fields
 from vidcls.flow.raft_estimator import estimate_raft, raft_of_pairs
 from vidcls.flow.settings import COMPUTED_METHODS, FlowMethod, FlowSettings
 from vidcls.flow.tvl1 import estimate_tvl1_torch, tvl1_of_pairs
+from vidcls.video.video_reader import Frames
+
+
+def _of_tensors(method: Callable[[Frames, FlowSettings], Fields]) -> Callable[[Tensor, FlowSettings], Tensor]:
+    """A method in NumPy as one of tensors."""
+    return lambda frames, settings: torch.from_numpy(method(frames.cpu().numpy(), settings))
+
 
 METHODS: dict[FlowMethod, Callable[[Tensor, FlowSettings], Tensor]] = {
-    "dis": estimate_dis,
-    "farneback": estimate_farneback,
+    **{name: _of_tensors(method) for name, method in OPENCV_METHODS.items()},
     "tvl1": estimate_tvl1_torch,
-    "tvl1_opencv": estimate_tvl1,
     "raft": estimate_raft,
 }
 _OF_PAIRS: dict[FlowMethod, Callable[[Tensor, Tensor, FlowSettings], Tensor]] = {

@@ -12,6 +12,9 @@ from torch.nn import functional as F
 UNKNOWN_PX = 1e9
 """Ground truth marks an unknown vector by a value beyond this, as the Middlebury format has it."""
 
+Matrix = tuple[tuple[float, float], tuple[float, float]]
+"""2x2, its rows: what becomes of x, and of y."""
+
 
 def flip_horizontal(flow: Tensor) -> Tensor:
     """The flow of the mirrored picture, ``(..., 2, H, W)``: columns in reverse, x negated, y as it was."""
@@ -49,6 +52,14 @@ def crop(flow: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
     if min(top, left) < 0 or min(height, width) < 1 or top + height > H or left + width > W:
         raise ValueError(f"a crop of {height}x{width} px at ({top}, {left}) does not lie inside a field of {H}x{W} px")
     return flow[..., top : top + height, left : left + width]
+
+
+def turned(flow: Tensor, matrix: Matrix) -> Tensor:
+    """The vectors of a picture that a linear map has moved, each mapped as the places are, ``(..., 2, H, W)``.
+
+    What moved from p to p + v in the picture moves from A p to A p + A v in the one moved by A.
+    """
+    return torch.einsum("ij,...jhw->...ihw", flow.new_tensor(matrix), flow)
 
 
 def reverse_in_time(flow: Tensor) -> Tensor:

@@ -28,6 +28,8 @@ from vidcls.errors import FlowError
 from vidcls.flow.codec import decode_field, encode_field
 from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import Plain
+from vidcls.remote.places import Place
+from vidcls.remote.whole_files import open_binary
 from vidcls.settings_file import parse_json
 from vidcls.video.source_identity import SourceIdentity
 
@@ -72,17 +74,18 @@ class FlowFile:
 
     Args:
         path: the file.
+        local: a file of this machine with the same content, to read in its place.
 
     Raises:
         FlowError: the file is missing, of another kind or not complete.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place, *, local: Path | None = None) -> None:
         self.path = path
         try:
-            self._file: BinaryIO = path.open("rb")
+            self._file: BinaryIO = open_binary(local or path)
         except OSError as error:
-            raise FlowError(f"the flow file {path} cannot be opened: {error.strerror}") from error
+            raise FlowError(f"the flow file {path} cannot be opened: {error.strerror or error}") from error
         try:
             self.header, self._ends, self._crcs = self._read_tail()
         except BaseException:
@@ -130,7 +133,7 @@ class FlowFile:
         self.close()
 
     def _read_tail(self) -> tuple[FlowFileHeader, np.ndarray, np.ndarray]:
-        num_bytes = os.fstat(self._file.fileno()).st_size
+        num_bytes = self._file.seek(0, os.SEEK_END)
         tail_bytes = min(num_bytes, _TAIL_BYTES)
         self._file.seek(num_bytes - tail_bytes)
         tail = self._file.read(tail_bytes)

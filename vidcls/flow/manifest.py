@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
-from pathlib import Path
 
 from vidcls.errors import FlowError
 from vidcls.flow.saturation import Saturation
 from vidcls.flow.settings import FlowSettings, Plain
-from vidcls.settings_file import read_json
+from vidcls.remote.places import Place
+from vidcls.remote.whole_files import read_json, write_text
 
 MANIFEST_NAME = "manifest.json"
 FORMAT = "vidcls flow store"
@@ -44,7 +43,7 @@ class Manifest:
     saturation: Saturation | None = None
 
     @classmethod
-    def read(cls, root: Path) -> Manifest:
+    def read(cls, root: Place) -> Manifest:
         """The manifest of the store at root.
 
         Raises:
@@ -70,15 +69,10 @@ class Manifest:
                 f"{path} is damaged: {error}; run scripts/precompute_flow.py with a new --output"
             ) from error
 
-    def write(self, root: Path) -> None:
+    def write(self, root: Place) -> None:
         """Write the file, complete or not at all."""
         plain = {"format": FORMAT, "format_version": FORMAT_VERSION} | asdict(self)
-        temporary = root / f".manifest-{os.getpid()}.json"
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(plain, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(root / MANIFEST_NAME)
+        write_text(root / MANIFEST_NAME, json.dumps(plain, indent=2))
 
 
 def installed_versions() -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -13,7 +12,8 @@ from tqdm import tqdm
 
 from vidcls.artifacts.failures import FAILURES_NAME as FAILURES_NAME
 from vidcls.artifacts.failures import write_failures
-from vidcls.artifacts.writers import Writers
+from vidcls.artifacts.remote_writers import writers_at
+from vidcls.datasets.record_facts import whole_videos
 from vidcls.errors import FlowError
 from vidcls.files import printable
 from vidcls.flow.codec import dequantize
@@ -26,7 +26,8 @@ from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store import FlowStore
 from vidcls.flow.store_writer import FlowStoreWriter
-from vidcls.jobs import Pool, reason_of, worker_number
+from vidcls.jobs import Pool, is_here, reason_of, worker_number
+from vidcls.remote.places import Place
 from vidcls.shard import WHOLE, Shard
 from vidcls.types import VideoRecord
 from vidcls.video import open_video
@@ -38,7 +39,7 @@ _NUM_RECOMPUTED_FIELDS = 3
 
 def precompute(
     records: Sequence[VideoRecord],
-    root: Path,
+    root: Place,
     settings: FlowSettings,
     *,
     pool: Pool,
@@ -53,7 +54,7 @@ def precompute(
     is in the store, and ``failures.csv`` has the failures of all.
 
     Args:
-        records: the videos; those of the shard alone.
+        records: the videos; those of the shard alone. Of a video that is listed in parts, all of it is stored, once.
         root: the folder of the store, made where it does not exist.
         settings: method, bound and size.
         pool: where the work is done.
@@ -68,25 +69,26 @@ def precompute(
         FolderInUseError: another command, or the same shard, is writing to the store.
         MissingExtraError: the method needs a package that is not installed.
     """
-    _check_device(device, settings)
+    records = whole_videos(records)
+    _check_device(device, settings, pool)
     estimate_by(torch.zeros(2, 3, 32, 32, dtype=torch.uint8), settings)  # says now what no video could change
-    with Writers(root, shard) as writers:
+    with writers_at(root, shard) as writers:
         with writers.merging():
             writer = FlowStoreWriter.open(root, settings, is_alone=not writers.others())
-        missing = [r for r in records if not writer.store.has_file(r)]
+        missing = writer.store.without_file(records)
         if missing:
             space = estimate_space(missing, settings, root)
             tell(_space_line(space, len(missing), len(records)))
             space.check(root)
-        report = _over_videos(partial(store_video, writer, device=device), records, pool, what="flow")
+        report = _over_videos(partial(store_video, writer, device=device), records, pool, what="flow", output=root)
         done = None if shard.is_whole else {printable(record.name) for record in records}
         with writers.merging():
             write_failures(root, report.failures, done=done)
-            tell(_store_line(root, writer.finish()))
+            tell(_store_line(root, writer.finish(is_changed=report.num_done > 0)))
     return report
 
 
-def verify(records: Sequence[VideoRecord], root: Path, *, pool: Pool, device: Device = "cpu") -> Report:
+def verify(records: Sequence[VideoRecord], root: Place, *, pool: Pool, device: Device = "cpu") -> Report:
     """Read the flow of all videos back, and compare it with the videos; what is wrong is in the report's failures.
 
     Args:
@@ -98,8 +100,8 @@ def verify(records: Sequence[VideoRecord], root: Path, *, pool: Pool, device: De
     Raises:
         FlowError: there is no store at root.
     """
-    store = FlowStore(root)
-    _check_device(device, store.settings)
+    store, records = FlowStore(root), whole_videos(records)
+    _check_device(device, store.settings, pool)
     return _over_videos(partial(verify_video, store, device=device), records, pool, what="verify")
 
 
@@ -115,7 +117,7 @@ def store_video(writer: FlowStoreWriter, record: VideoRecord, *, device: Device 
         return VideoResult(num_fields, num_bytes, fell_back=video.fallbacks > 0, saturation=tally.total())
 
 
-def _check_device(device: Device, settings: FlowSettings) -> None:
+def _check_device(device: Device, settings: FlowSettings, pool: Pool) -> None:
     """FlowError where a GPU is asked for that is not there, or that the method has no use for."""
     if device == "cpu":
         return
@@ -124,7 +126,7 @@ def _check_device(device: Device, settings: FlowSettings) -> None:
             f"--device cuda: method {settings.method} runs on the CPU alone: choose one of {', '.join(TORCH_METHODS)}, "
             "or remove it"
         )
-    if not torch.cuda.is_available():
+    if is_here(pool) and not torch.cuda.is_available():
         raise FlowError("--device cuda: PyTorch finds no CUDA GPU here: remove it to compute on the CPU")
 
 
@@ -132,6 +134,11 @@ def _own_device(device: Device) -> str:
     """The GPU of this process: the GPUs are dealt to the processes in turn."""
     if device == "cpu":
         return device
+    if not torch.cuda.is_available():
+        raise FlowError(
+            "--device cuda: PyTorch finds no CUDA GPU where the worker runs: pass --gpus_per_worker, or remove it to "
+            "compute on the CPU"
+        )
     return f"cuda:{worker_number() % torch.cuda.device_count()}"
 
 
@@ -163,26 +170,33 @@ def verify_video(store: FlowStore, record: VideoRecord, *, device: Device = "cpu
 
 
 def _over_videos(
-    job: Callable[[VideoRecord], VideoResult], records: Sequence[VideoRecord], pool: Pool, *, what: str
+    job: Callable[[VideoRecord], VideoResult],
+    records: Sequence[VideoRecord],
+    pool: Pool,
+    *,
+    what: str,
+    output: Place | None = None,
 ) -> Report:
     results: list[VideoResult] = []
     failures: list[tuple[str, str]] = []
     counted: dict[str, Saturation] = {}
+    num_fields = 0
     seconds_between = 0.2 if sys.stderr.isatty() else 10  # a log file needs no moving picture
     with tqdm(total=len(records), desc=what, unit=" videos", mininterval=seconds_between, dynamic_ncols=True) as bar:
-        for outcome in pool.each(job, records):
+        for outcome in pool.each(job, records, output=output):
             if outcome.result is not None:
                 results.append(outcome.result)
+                num_fields += outcome.result.num_fields
                 if outcome.result.saturation is not None:
                     counted[outcome.record.name] = outcome.result.saturation
             else:
                 failures.append((outcome.record.name, reason_of(outcome)))
-            bar.set_postfix_str(f"{sum(r.num_fields for r in results)} fields, {len(failures)} failed", refresh=False)
+            bar.set_postfix_str(f"{num_fields} fields, {len(failures)} failed", refresh=False)
             bar.update()
     return Report(
         num_done=sum(not r.kept for r in results),
         num_kept=sum(r.kept for r in results),
-        num_fields=sum(r.num_fields for r in results),
+        num_fields=num_fields,
         num_bytes=sum(r.num_bytes for r in results),
         num_fallbacks=sum(r.fell_back for r in results),
         failures=sorted(failures),
@@ -197,13 +211,11 @@ def _over_videos(
 def _space_line(space: SpaceEstimate, num_missing: int, num_videos: int) -> str:
     if not space.num_bytes:
         return f"{num_missing} of {num_videos} videos to do; their size could not be estimated"
-    return (
-        f"{num_missing} of {num_videos} videos to do: about {megabytes(space.num_bytes)}, "
-        f"{megabytes(space.free_bytes)} free"
-    )
+    free = "" if space.free_bytes is None else f", {megabytes(space.free_bytes)} free"
+    return f"{num_missing} of {num_videos} videos to do: about {megabytes(space.num_bytes)}{free}"
 
 
-def _store_line(root: Path, manifest: Manifest) -> str:
+def _store_line(root: Place, manifest: Manifest) -> str:
     return (
         f"{root}: {manifest.num_videos} videos, {manifest.num_fields} fields, {megabytes(manifest.num_bytes)} "
         f"({manifest.settings.describe()})"

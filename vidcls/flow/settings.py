@@ -131,6 +131,11 @@ class FlowSettings:
                 return cls(choice, float(bound_px), short_side_px, weights, decoder)
         raise ValueError(f"flow method {method!r} is unknown: choose one of {', '.join(COMPUTED_METHODS)}")
 
+    @property
+    def is_exact_alone(self) -> bool:
+        """Whether a field is the same to the last bit, however many are computed with it: OpenCV takes pair by pair."""
+        return self.method in ("dis", "farneback", "tvl1_opencv")
+
     def stored_size(self, height_px: int, width_px: int) -> tuple[int, int]:
         """Height and width of the fields of a video of this size, in pixels."""
         short_px = min(height_px, width_px)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from os import PathLike
 from pathlib import Path
 
@@ -18,6 +17,9 @@ from vidcls.flow.flow_file import FlowFile, FlowFileHeader
 from vidcls.flow.manifest import MANIFEST_NAME, Manifest
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.source import FlowSource
+from vidcls.remote import is_remote, local_copy, place_of
+from vidcls.remote.places import Place
+from vidcls.remote.whole_files import files_below, holds_files, is_file
 from vidcls.types import VideoRecord
 from vidcls.video.source_identity import SourceIdentity
 
@@ -26,7 +28,7 @@ RERUN = "run scripts/precompute_flow.py"
 
 
 class FlowStore:
-    """Flow as ``scripts/precompute_flow.py`` wrote it, read-only: ``<root>/<record.name>.flow`` beside a manifest.
+    """Flow as ``scripts/precompute_flow.py`` wrote it, read-only: ``<root>/<video_name>.flow`` beside a manifest.
 
     Every read checks that the file was made with the store's settings and from the video that lies at ``record.source``
     now. No file stays open, so a store can be pickled and used after a fork.
@@ -38,8 +40,8 @@ class FlowStore:
         FlowError: it is not a flow store, or its method had other constants than it has now.
     """
 
-    def __init__(self, root: str | PathLike[str]) -> None:
-        self.root = Path(root)
+    def __init__(self, root: str | PathLike[str] | Place) -> None:
+        self.root = place_of(root)
         self.manifest = Manifest.read(self.root)
         self.settings = self.manifest.settings
         if self.manifest.parameters != self.settings.parameters():
@@ -49,13 +51,21 @@ class FlowStore:
             )
         self._known_sources: dict[str, tuple[int, int]] = {}
 
-    def path_of(self, record: VideoRecord) -> Path:
+    def path_of(self, record: VideoRecord) -> Place:
         """Where this video's flow lies, or would lie. FlowError where the name leads out of the folder."""
-        return path_inside(self.root, record.name, FLOW_SUFFIX)
+        return path_inside(self.root, record.video_name, FLOW_SUFFIX)
 
     def has_file(self, record: VideoRecord) -> bool:
         """Whether a file lies where this video's flow would lie. FlowError where the name leads out of the folder."""
-        return os.path.isfile(self.path_of(record))  # noqa: PTH113 - a name that is too long is no OSError
+        return is_file(self.path_of(record))
+
+    def without_file(self, records: Sequence[VideoRecord]) -> list[VideoRecord]:
+        """Those of the videos of whose flow no file is there. FlowError where a name leads out of the folder."""
+        if not is_remote(self.root):
+            return [record for record in records if not self.has_file(record)]
+        found = files_below(self.root, FLOW_SUFFIX).keys()
+        paths = ((record, self.path_of(record)) for record in records)  # which refuses names that lead out
+        return [record for record, _ in paths if record.video_name + FLOW_SUFFIX not in found]
 
     def num_fields(self, record: VideoRecord) -> int:
         """Number of fields of this video: one less than it has frames. FlowError as in :meth:`fields`."""
@@ -70,7 +80,7 @@ class FlowStore:
                 another video.
             IndexError: there is no such field.
         """
-        with self.open_file(record) as file:
+        with self.open_file(record, whole=True) as file:
             return dequantize(file.codes(indices), self.settings.bound_px)  # (T, 2, h, w)
 
     def require(self, settings: FlowSettings) -> None:
@@ -82,14 +92,21 @@ class FlowStore:
             )
 
     @contextmanager
-    def open_file(self, record: VideoRecord) -> Iterator[FlowFile]:
-        """The open flow file of a video, checked against settings and video. FlowError as in :meth:`fields`."""
+    def open_file(self, record: VideoRecord, *, whole: bool = False) -> Iterator[FlowFile]:
+        """The open flow file of a video, checked against settings and video. FlowError as in :meth:`fields`.
+
+        Args:
+            record: the video.
+            whole: bring all of it to this machine, through the cache, where it lies at an address; else what is read.
+        """
         path = self.path_of(record)
         if not self.has_file(record):
             raise MissingFlowError(
-                f"the flow store {self.root} has no flow of {record.name!r}: {RERUN} with --output {self.root} again"
+                f"the flow store {self.root} has no flow of {record.video_name!r}: {RERUN} with --output {self.root} "
+                "again"
             )
-        with FlowFile(path) as file:
+        local = local_copy(path) if whole and is_remote(path) else nullcontext()
+        with local as local_file, FlowFile(path, local=local_file) as file:
             self._check_settings(record, file.header)
             self._check_source(record, file.header)
             yield file
@@ -98,26 +115,26 @@ class FlowStore:
         expected = (self.manifest.parameters, self.manifest.weights_digest)
         if not self.settings.matches(header.settings) or (header.parameters, header.weights_digest) != expected:
             raise FlowError(
-                f"the flow of {record.name!r} in {self.root} was made with {_described(header.settings)}, expected "
-                f"{self.settings.describe()}: {RERUN} with --output {self.root} again"
+                f"the flow of {record.video_name!r} in {self.root} was made with {_described(header.settings)}, "
+                f"expected {self.settings.describe()}: {RERUN} with --output {self.root} again"
             )
 
     def _check_source(self, record: VideoRecord, header: FlowFileHeader) -> None:
         stamp = record.source.stamp()  # spares the digest where nothing changed since the last read
-        if stamp is not None and self._known_sources.get(record.name) == stamp:
+        if stamp is not None and self._known_sources.get(record.video_name) == stamp:
             return
         try:
             found = SourceIdentity.of(record.source)
         except SourceError as error:
-            raise FlowError(f"the flow of {record.name!r} in {self.root} cannot be checked: {error}") from error
+            raise FlowError(f"the flow of {record.video_name!r} in {self.root} cannot be checked: {error}") from error
         if found != header.source:
             raise FlowError(
-                f"the flow of {record.name!r} in {self.root} was made from another video ({header.source.num_bytes} "
-                f"bytes, digest {header.source.digest[:8]}) than {record.source} ({found.num_bytes} bytes, digest "
-                f"{found.digest[:8]}): {RERUN} with --output {self.root} again"
+                f"the flow of {record.video_name!r} in {self.root} was made from another video "
+                f"({header.source.num_bytes} bytes, digest {header.source.digest[:8]}) than {record.source} "
+                f"({found.num_bytes} bytes, digest {found.digest[:8]}): {RERUN} with --output {self.root} again"
             )
         if stamp is not None:
-            self._known_sources[record.name] = stamp
+            self._known_sources[record.video_name] = stamp
 
 
 def open_flow_store(path: str | PathLike[str], *, imported: FlowSettings | None = None) -> FlowSource:
@@ -130,14 +147,15 @@ def open_flow_store(path: str | PathLike[str], *, imported: FlowSettings | None 
     Raises:
         FlowError: neither lies there.
     """
-    root = Path(path)
-    if (root / MANIFEST_NAME).is_file():
+    root = place_of(path)
+    if is_file(root / MANIFEST_NAME):
         return FlowStore(root)
-    if holds_dense_flow(root):
+    if not is_remote(root) and holds_dense_flow(root):
         if imported is not None and imported.method == "imported":
             return DenseFlowFolder(root, bound_px=imported.bound_px)
         return DenseFlowFolder(root)
-    found = "lies there, but has neither" if root.is_dir() else "is not there; expected"
+    is_there = root.is_dir() if isinstance(root, Path) else holds_files(root)
+    found = "lies there, but has neither" if is_there else "is not there; expected"
     raise FlowError(
         f"no flow at {root}: the folder {found} a {MANIFEST_NAME} nor folders with flow_x_00001.jpg; "
         f"{RERUN} with --output {root}, or check the path"

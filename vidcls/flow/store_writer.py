@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from torch import Tensor
 
@@ -17,8 +17,12 @@ from vidcls.flow.raft_estimator import weights_digest
 from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.flow.settings import FlowSettings
 from vidcls.flow.store import FLOW_SUFFIX, FlowStore
+from vidcls.remote.places import Place, is_remote
+from vidcls.remote.whole_files import files_below, holds_files, is_file, make_folder
 from vidcls.types import VideoRecord
 from vidcls.video.source_identity import SourceIdentity
+
+NUM_THREADS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class FlowStoreWriter:
     store: FlowStore
 
     @classmethod
-    def open(cls, root: Path, settings: FlowSettings, *, is_alone: bool = True) -> FlowStoreWriter:
+    def open(cls, root: Place, settings: FlowSettings, *, is_alone: bool = True) -> FlowStoreWriter:
         """A writer to the store at root, which is made where it does not exist.
 
         Args:
@@ -48,7 +52,7 @@ class FlowStoreWriter:
             FlowError: the store was made with other settings, constants or weights, or the folder holds other files.
         """
         digest = weights_digest(settings)
-        if (root / MANIFEST_NAME).is_file():
+        if is_file(root / MANIFEST_NAME):
             store = FlowStore(root)
             store.require(settings)
             if store.manifest.weights_digest != digest:
@@ -57,13 +61,15 @@ class FlowStoreWriter:
                     "output folder"
                 )
         else:
-            if root.exists() and (not root.is_dir() or any(not p.name.startswith(".") for p in root.iterdir())):
+            if holds_files(root):
                 raise FlowError(f"{root} is not empty and no flow store: choose a new output folder")
             try:
-                root.mkdir(parents=True, exist_ok=True)
+                make_folder(root)
                 Manifest(settings, settings.parameters(), digest, installed_versions()).write(root)
             except OSError as error:
-                raise FlowError(f"{root} cannot be written ({error.strerror}): choose another output folder") from error
+                raise FlowError(
+                    f"{root} cannot be written ({error.strerror or error}): choose another output folder"
+                ) from error
             store = FlowStore(root)
         if is_alone:  # elsewhere a process of the same name and number may be writing
             remove_partial_files(root)
@@ -112,27 +118,34 @@ class FlowStoreWriter:
             width_px=width_px,
             source=SourceIdentity.of(record.source),
         )
-        path = place_inside(self.store.root, record.name, FLOW_SUFFIX)
+        path = place_inside(self.store.root, record.video_name, FLOW_SUFFIX)
         with complete_file(self.store.root, path) as temporary:
             with temporary.open("xb") as file:
                 num_fields = write_flow_file(file, fields, header, tally=tally)
             num_bytes = temporary.stat().st_size
         return num_fields, num_bytes
 
-    def finish(self) -> Manifest:
-        """Count what is there into the manifest."""
+    def finish(self, *, is_changed: bool = True) -> Manifest:
+        """Count what is there into the manifest.
+
+        Args:
+            is_changed: whether anything was written; else what the manifest says of as many files holds.
+        """
+        sizes = files_below(self.store.root, FLOW_SUFFIX)
+        if not is_changed and self.store.manifest.num_videos == len(sizes):
+            return self.store.manifest
         num_videos = num_fields = num_bytes = 0
         counted: list[Saturation] = []
-        for path in self.store.root.rglob(f"*{FLOW_SUFFIX}"):
-            try:
-                with FlowFile(path) as file:
-                    num_fields += file.num_fields
-                    if file.header.saturation is not None:
-                        counted.append(file.header.saturation)
-            except FlowError:
-                continue  # of no video of this run; its reader will say so
-            num_videos += 1
-            num_bytes += path.stat().st_size
+        # A server answers after a while, but many questions at once.
+        with ThreadPoolExecutor(NUM_THREADS if is_remote(self.store.root) else 1) as pool:
+            for size, found in zip(sizes.values(), pool.map(self._counted, sizes), strict=True):
+                if found is None:
+                    continue
+                num_videos += 1
+                num_fields += found[0]
+                num_bytes += size
+                if found[1] is not None:
+                    counted.append(found[1])
         manifest = replace(
             self.store.manifest,
             versions=installed_versions(),
@@ -143,3 +156,10 @@ class FlowStoreWriter:
         )
         manifest.write(self.store.root)
         return manifest
+
+    def _counted(self, name: str) -> tuple[int, Saturation | None] | None:
+        try:
+            with FlowFile(self.store.root / name) as file:
+                return file.num_fields, file.header.saturation
+        except FlowError:
+            return None  # of no video of this run; its reader will say so

@@ -193,6 +193,7 @@ class HeadEnsemble(nn.Module):
         shapes: (T, P, D) of the tokens by level.
         num_classes: K.
         weights: of each head, in whole numbers as greedy selection counts them; default: all alike.
+        has_one_class: whether classes exclude each other.
     """
 
     def __init__(
@@ -202,8 +203,10 @@ class HeadEnsemble(nn.Module):
         num_classes: int,
         *,
         weights: Sequence[int] | None = None,
+        has_one_class: bool = True,
     ) -> None:
         super().__init__()
+        self.has_one_class = has_one_class
         if not settings:
             raise ValueError("an ensemble needs at least one head")
         weights = [1] * len(settings) if weights is None else list(weights)
@@ -220,6 +223,11 @@ class HeadEnsemble(nn.Module):
         if len(self.heads) == 1:
             return self.heads[0](tokens)
         total = sum(self.weights)
+        if not self.has_one_class:
+            logits = [head(tokens).float() for head in self.heads]
+            logs = torch.tensor([weight / total for weight in self.weights]).log().view(-1, 1, 1)
+            there, absent = F.logsigmoid(torch.stack(logits)) + logs, F.logsigmoid(-torch.stack(logits)) + logs
+            return there.logsumexp(dim=0) - absent.logsumexp(dim=0)  # the logit of the mean
         shares = [
             F.log_softmax(head(tokens).float(), dim=1) + torch.tensor(weight / total).log()
             for head, weight in zip(self.heads, self.weights, strict=True)
@@ -231,7 +239,9 @@ class HeadEnsemble(nn.Module):
         return {"heads": [each.to_dict() for each in self.settings], "weights": list(self.weights)}
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, object], shapes: Mapping[str, Shape], num_classes: int) -> HeadEnsemble:
+    def from_dict(
+        cls, plain: Mapping[str, object], shapes: Mapping[str, Shape], num_classes: int, *, has_one_class: bool = True
+    ) -> HeadEnsemble:
         """An ensemble that is not fitted yet, from :meth:`to_dict`.
 
         Raises:
@@ -242,4 +252,5 @@ class HeadEnsemble(nn.Module):
             raise ValueError(f"heads of a probe are given as {str(plain)[:80]}; expected the lists heads and weights")
         if len(heads) > MOST_HEADS:
             raise ValueError(f"a probe has {len(heads)} heads, expected at most {MOST_HEADS}")
-        return cls([HeadSettings.from_dict(each) for each in heads], shapes, num_classes, weights=weights)
+        settings = [HeadSettings.from_dict(each) for each in heads]
+        return cls(settings, shapes, num_classes, weights=weights, has_one_class=has_one_class)

@@ -24,13 +24,13 @@ def recomputed(part: nn.Module, x: Tensor) -> Tensor:
     """
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        return nullcontext(), _without_counting(part)
+        return nullcontext(), without_counting(part)
 
     return cast(Tensor, checkpoint(part, x, use_reentrant=False, context_fn=contexts))
 
 
 @contextmanager
-def _without_counting(part: nn.Module) -> Iterator[None]:
+def without_counting(part: nn.Module) -> Iterator[None]:
     """Batch normalisations in training mode use the batch, and leave their running averages as they are."""
     modules = (module for module in part.modules() if isinstance(module, BATCH_NORMS) and module.training)
     norms = [(norm, norm.momentum, norm.num_batches_tracked) for norm in modules if norm.track_running_stats]

@@ -61,7 +61,7 @@ class TokenEncoder(nn.Module):
         """Normalised clips ``(B, C, S*T, H, W)`` -> tokens ``(B, T', P, D)`` float32 by level."""
         by_batch = [self._tokens_by_level(some) for some in self._batches(clips)]
         joined = {level: torch.cat([tokens[level] for tokens in by_batch]) for level in self.levels}
-        return {level: tokens.unflatten(0, (len(clips), -1)).flatten(1, 2) for level, tokens in joined.items()}
+        return {level: tokens.unflatten(0, (clips.shape[0], -1)).flatten(1, 2) for level, tokens in joined.items()}
 
     @property
     def network(self) -> nn.Module:
@@ -81,10 +81,11 @@ class TokenEncoder(nn.Module):
         """
         is_3d = self.backbone.input_len is not None
         some_at_once = clips.device.type == "cpu" and not self.training and not torch.is_grad_enabled()
+        some_at_once = some_at_once and not torch.compiler.is_exporting()  # a loop over clips would fix their number
         if is_3d or self.backbone.input_shape[0] != clips.shape[1]:
             snippets = split_clips(clips, self.num_snippets)
-            num_at_once = (1 if is_3d else FRAMES_AT_ONCE) if some_at_once else len(snippets)
-            yield from (snippets if is_3d else stack_channels(snippets)).split(num_at_once)
+            fed = snippets if is_3d else stack_channels(snippets)
+            yield from fed.split(1 if is_3d else FRAMES_AT_ONCE) if some_at_once else (fed,)
         elif some_at_once:
             yield from _channels_last(clips.transpose(1, 2))
         else:

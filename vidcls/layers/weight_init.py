@@ -15,7 +15,7 @@ from vidcls.layers.stems import replace_stem
 from vidcls.weights_file import read_weights_file
 
 CHECKPOINT_SUFFIX = ".ckpt"
-WRAPPERS = ("state_dict", "model_state_dict", "model")  # under which others keep their weights
+WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model")  # under which others keep their weights
 PREFIXES = ("module.", "_orig_mod.", "model.")  # of DistributedDataParallel, torch.compile and other trainers
 BACKBONE_PREFIX = "backbone."
 COUNTER = "num_batches_tracked"  # of a batch normalisation; old files lack it
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 def is_file_name(weights: str) -> bool:
     """Whether ``weights`` means a file and no name of ready-made weights."""
     path = Path(weights)
-    return path.suffix in {".pt", ".pth", ".bin", CHECKPOINT_SUFFIX} or path.exists()
+    return path.suffix in {".pt", ".pth", ".pyth", ".bin", CHECKPOINT_SUFFIX} or path.exists()
 
 
 def check_is_file(name: str, weights: str | None) -> None:

@@ -11,10 +11,8 @@ from torch.utils.data import default_collate
 from vidcls.transforms import Augmentation, Kinds, augmented
 from vidcls.types import Batch, Sample, Target
 
-PLAIN: tuple[Literal["flipped", "color"], ...] = (
-    "flipped",
-    "color",
-)  # of a sample: stay plain values in a batch, which never move to a GPU
+AUGMENTATION: Literal["augmentation"] = "augmentation"
+"""Of a sample: stays plain values in a batch, which never move to a GPU."""
 
 
 class Skipped(TypedDict):
@@ -32,14 +30,13 @@ class Unread(TypedDict):
 def collate(samples: Sequence[Sample | Skipped | Unread]) -> Batch:
     """Samples -> a batch; what was skipped or not read is named and takes no place."""
     read = [sample for sample in samples if "label" in sample]
-    good = [{name: value for name, value in sample.items() if name not in PLAIN} for sample in read]
+    good = [{name: value for name, value in sample.items() if name != AUGMENTATION} for sample in read]
     skipped = [str(sample["skipped"]) for sample in samples if "skipped" in sample]  # type: ignore[typeddict-item]
     unread = [sample["unread"] for sample in samples if "unread" in sample]  # type: ignore[typeddict-item]
     nothing = torch.empty(0, dtype=torch.long)
     batch: Batch = default_collate(good) if good else {"streams": {}, "label": nothing, "index": nothing.clone()}
-    for name in PLAIN:
-        if read and name in read[0]:
-            batch[name] = [sample[name] for sample in read]  # type: ignore[typeddict-item]
+    if read and AUGMENTATION in read[0]:
+        batch[AUGMENTATION] = [sample[AUGMENTATION] for sample in read]  # type: ignore[typeddict-item]
     if skipped:
         batch["skipped"] = skipped
     if unread:
@@ -54,11 +51,9 @@ def augmented_batch(batch: Batch, kinds: Kinds) -> Batch:
         batch: as :func:`collate` made it.
         kinds: what its streams are, as loaded.
     """
-    if "flipped" not in batch:
+    if AUGMENTATION not in batch:
         return batch
-    flips = batch.pop("flipped")
-    colors = batch.pop("color", [])  # empty without jitter
-    drawn = [Augmentation(flipped, colors[k] if colors else None) for k, flipped in enumerate(flips)]
+    drawn = [Augmentation(*each) for each in batch.pop(AUGMENTATION)]
     streams = batch["streams"]
     clips = [
         augmented({name: stream[k].transpose(0, 1) for name, stream in streams.items()}, kinds, drawn[k])

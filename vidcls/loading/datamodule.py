@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from lightning.pytorch import LightningDataModule, Trainer
@@ -11,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from vidcls.clips.reader import ClipReader
 from vidcls.clips.settings import InputSettings
+from vidcls.datasets.record_facts import together
 from vidcls.flow.saturation import DeviceTally, Saturation, SaturationTally
 from vidcls.inference.network_input import NetworkInput, with_flow
 from vidcls.loading.batches import augmented_batch, collate
@@ -85,7 +87,7 @@ class VideoDataModule(VideoData, LightningDataModule):
     def setup(self, stage: str) -> None:
         """Refuse a trainer that would deal the batches again, and missing splits, before anything is loaded."""
         wanted: dict[str, tuple[Split, ...]] = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
-        records = [record for split in wanted.get(stage, ()) for record in self.split(split)]
+        records = together([self.split(split) for split in wanted.get(stage, ())])
         self.known_bad = refuse_known_bad(
             records,
             bad_videos=self.bad_videos,
@@ -95,7 +97,7 @@ class VideoDataModule(VideoData, LightningDataModule):
         if stage == "fit" and self._wants_copy():
             self.copy_in_use = use_copy(self)
         if stage == "fit":  # each video is read again and again, and must stay what it is
-            self._unchanged = {split: UnchangedFiles([r.source for r in self.split(split)]) for split in wanted["fit"]}
+            self._unchanged = {split: UnchangedFiles(self.split(split)) for split in wanted["fit"]}
         if self.trainer is not None:
             check_processes(self.trainer, bad_videos=self.bad_videos)
 
@@ -125,6 +127,7 @@ class VideoDataModule(VideoData, LightningDataModule):
             len(records),
             self.batch_size,
             seed=self.seed,
+            num_repeats=self.num_repeats,
             weights=weights,
             is_fixed=self.trainer is not None and self.trainer.overfit_batches > 0,  # type: ignore[attr-defined]
             rank=rank,
@@ -144,6 +147,16 @@ class VideoDataModule(VideoData, LightningDataModule):
     def test_dataloader(self) -> SturdyLoader:
         """Every view of each test video."""
         return self._ordered("test", self.input_settings, self.bad_test_videos, views=True)
+
+    def held_out_loader(self) -> SturdyLoader:
+        """Every view of each validation video, as a test would see it."""
+        return self._ordered("val", self.input_settings, self.bad_test_videos, views=True)
+
+    def left_out_loader(self) -> SturdyLoader:
+        """Every view of each test video of a class that was left out; labels are of any class, and mean nothing."""
+        label = self.class_names[0]
+        records = [replace(record, label=label, several=None) for record in self.left_out]
+        return self._ordered("test", self.input_settings, "leave_out", views=True, records=records)
 
     def single_view_loader(self, name: Split, records: Sequence[VideoRecord] | None = None) -> SturdyLoader:
         """One centred clip of each video of a split, in order; bad ones of the training split are treated as asked.

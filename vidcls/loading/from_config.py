@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from vidcls.datasets import VideoDataset
 from vidcls.errors import ConfigurationError, DatasetError
 from vidcls.loading.argument_checks import folded
 from vidcls.loading.video_data import VideoData
+from vidcls.tasks import task_class
 from vidcls.trusted_classes import refusal_in
 from vidcls.trusted_settings import made_from
 from vidcls.types import VideoRecord
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Data = TypeVar("Data", bound=VideoData)
 
 
-def videos_of(data: Mapping[str, object]) -> list[VideoRecord]:
+def videos_of(data: Mapping[str, object]) -> Sequence[VideoRecord]:
     """The videos of a data section with their splits, folds taken into account; no file is opened.
 
     Raises:
@@ -30,12 +31,19 @@ def videos_of(data: Mapping[str, object]) -> list[VideoRecord]:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--dataset", type=VideoDataset)
     try:
-        dataset = made_from(parser, parser.parse_object({"dataset": data.get("dataset")})).dataset
+        parsed = parser.parse_object({"dataset": data.get("dataset")})
+        task = data.get("task")
+        assert isinstance(task, str | None)
+        settle_labels(task, parsed.dataset)
+        dataset = made_from(parser, parsed).dataset
         num_folds, fold, fold_seed = data.get("num_folds"), data.get("fold"), data.get("fold_seed", 0)
         assert isinstance(num_folds, int | None)
         assert isinstance(fold, int | None)
         assert isinstance(fold_seed, int)
-        return folded(dataset.records, num_folds, fold, fold_seed)
+        val_folds, val_fold = data.get("val_folds"), data.get("val_fold")
+        assert isinstance(val_folds, int | None)
+        assert isinstance(val_fold, int | None)
+        return folded(dataset.records, num_folds, fold, fold_seed, val_folds=val_folds, val_fold=val_fold)
     except (ArgumentError, ValueError) as error:
         reason = refusal_in(error) or " ".join(str(error).split())
         raise DatasetError(f"the data set cannot be used: {reason}") from error
@@ -75,6 +83,19 @@ def video_data_of(words: Sequence[str], *, dataset: VideoDataset | None = None, 
     return _made(VideoData, parser.parse_args(list(words)).data.as_dict(), dataset, **changes)
 
 
+def settle_labels(task: str | None, dataset: Namespace) -> None:
+    """Let a list of videos be read as the task needs it, where nothing is said of its labels.
+
+    Args:
+        task: by name; the default one where None.
+        dataset: the section of the data set, as parsed.
+    """
+    arguments = dataset.get("init_args")
+    is_ours = str(dataset.get("class_path")).startswith("vidcls.")
+    if is_ours and arguments is not None and "labels" in arguments and not task_class(task).has_one_class:
+        arguments["labels"] = arguments["labels"] or "several"
+
+
 def _parser(kind: type[VideoData], *, without: Sequence[str] = ()) -> ArgumentParser:
     parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
     parser.add_class_arguments(kind, "data", sub_configs=True, skip=set(without), instantiate=not without)
@@ -86,7 +107,10 @@ def _made(kind: type[Data], data: Mapping[str, object], dataset: VideoDataset | 
     parser = _parser(kind, without=without)
     section = {name: value for name, value in {**data, **changes}.items() if name not in without}
     try:
-        made = made_from(parser, parser.parse_object({"data": section})).data
+        parsed = parser.parse_object({"data": section})
+        if not without:
+            settle_labels(parsed.data.task, parsed.data.dataset)
+        made = made_from(parser, parsed).data
         module: Data = made if dataset is None else kind(dataset, **vars(made))
     except (ArgumentError, ValueError) as error:
         reason = refusal_in(error) or " ".join(str(error).split())

@@ -6,6 +6,7 @@ Lightning tells neither setting in public; checked against Lightning 2.6.
 from __future__ import annotations
 
 from lightning.pytorch import Trainer
+from lightning.pytorch.strategies import ModelParallelStrategy
 
 from vidcls.errors import ConfigurationError
 from vidcls.loading.clip_dataset import BadVideos
@@ -29,6 +30,11 @@ def check_processes(trainer: Trainer, *, bad_videos: BadVideos) -> None:
         )
     if trainer._accelerator_connector._layer_sync is None:
         return
+    if isinstance(trainer.strategy, ModelParallelStrategy):
+        raise ConfigurationError(
+            "--trainer fsdp: sync_batchnorm: true has no effect on it: set --trainer.sync_batchnorm false, or use "
+            "--trainer ddp"
+        )
     if trainer.strategy.root_device.type == "cpu":
         raise ConfigurationError(
             "sync_batchnorm: true works on GPUs alone, and this training runs on the CPU: set "

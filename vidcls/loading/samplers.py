@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
+from vidcls.datasets.record_facts import class_pairs
 from vidcls.loading.clip_dataset import ClipKey
 from vidcls.types import VideoRecord
 
 
-def balanced_chances(records: Sequence[VideoRecord]) -> list[float]:
+def balanced_chances(records: Sequence[VideoRecord]) -> NDArray[np.float64]:
     """Chances ``(num_videos,)`` by which classes are drawn equally often: 1 / videos of the class of each video.
 
     Of a video with several classes the rarest decides; one without a class is drawn as a video of the largest is.
     """
-    counts = Counter(name for record in records for name in record.classes)
-    least = 1 / max(counts.values(), default=1)
-    return [max((1 / counts[name] for name in record.classes), default=least) for record in records]
+    videos, codes = class_pairs(records)
+    counts = np.bincount(codes)
+    chances = np.full(len(records), 1 / max(counts.max(initial=1), 1))
+    with np.errstate(divide="ignore"):
+        np.maximum.at(chances, videos, (1 / counts)[codes])
+    return chances
 
 
 class TrainBatches(Sampler[list[ClipKey]]):
     """The batches of one process in one epoch, from any position on.
 
     Every process computes the same global order and takes its share of each global batch, so all have equally many. A
-    last batch that is not full is dropped, unless it is the only one.
+    last batch that is not full is dropped, unless it is the only one. Where each video gives several clips, all are in
+    one batch, and its neighbours are clips of other videos, which is whom MixUp takes.
 
     Args:
         num_videos: videos in the training split.
-        batch_size: videos in a batch of one process.
+        batch_size: clips in a batch of one process, a multiple of ``num_repeats``.
+        num_repeats: clips of each video in the batch that it is in.
         seed: of the order and of everything random in the samples.
         weights: ``(num_videos,)`` chance of each video to be drawn, with replacement; None shuffles them.
         is_fixed: every epoch has the order of the first, so that its first batches are those of every epoch
@@ -45,13 +52,15 @@ class TrainBatches(Sampler[list[ClipKey]]):
         batch_size: int,
         *,
         seed: int,
-        weights: Sequence[float] | None = None,
+        num_repeats: int = 1,
+        weights: Sequence[float] | NDArray[np.float64] | None = None,
         is_fixed: bool = False,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
         self.num_videos = num_videos
-        self.batch_size = batch_size
+        self.num_repeats = num_repeats
+        self.videos_per_batch = batch_size // num_repeats
         self.seed = seed
         self.weights = weights
         self.is_fixed = is_fixed
@@ -63,7 +72,7 @@ class TrainBatches(Sampler[list[ClipKey]]):
     @property
     def videos_per_step(self) -> int:
         """Videos in the batches of all processes together."""
-        return self.batch_size * self.world_size
+        return self.videos_per_batch * self.world_size
 
     def __len__(self) -> int:
         """Batches of a whole epoch, wherever this one starts."""
@@ -71,18 +80,21 @@ class TrainBatches(Sampler[list[ClipKey]]):
 
     def __iter__(self) -> Iterator[list[ClipKey]]:
         order = self._order()
-        shares = min(self.batch_size, max(1, len(order) // self.world_size))
+        shares = min(self.videos_per_batch, max(1, len(order) // self.world_size))
         for batch in range(self.start_batch, len(self)):
             start = (batch * self.world_size + self.rank) * shares
-            yield [ClipKey(self.seed, self.epoch, order[k % len(order)]) for k in range(start, start + shares)]
+            numbers = order[np.arange(start, start + shares) % len(order)].tolist()
+            repeats = range(self.num_repeats)
+            yield [ClipKey(self.seed, self.epoch, number, repeat) for repeat in repeats for number in numbers]
 
-    def _order(self) -> list[int]:
+    def _order(self) -> NDArray[np.int64]:
+        """The numbers of the videos as they are drawn, ``(num_videos,)``."""
         epoch = 0 if self.is_fixed else self.epoch
         generator = torch.Generator().manual_seed(ClipKey(self.seed, epoch, -1).derived_seed())
         if self.weights is None:
-            return torch.randperm(self.num_videos, generator=generator).tolist()
-        weights = torch.tensor(self.weights, dtype=torch.float64)
-        return torch.multinomial(weights, self.num_videos, replacement=True, generator=generator).tolist()
+            return torch.randperm(self.num_videos, generator=generator).numpy()
+        weights = torch.as_tensor(self.weights, dtype=torch.float64)
+        return torch.multinomial(weights, self.num_videos, replacement=True, generator=generator).numpy()
 
 
 class OrderedBatches(Sampler[list[int]]):
@@ -99,13 +111,15 @@ class OrderedBatches(Sampler[list[int]]):
     """
 
     def __init__(self, num_videos: int, batch_size: int, *, rank: int = 0, world_size: int = 1) -> None:
-        starts = range(0, num_videos, batch_size)
-        batches = [list(range(start, min(start + batch_size, num_videos))) for start in starts]
-        self._batches = batches[rank::world_size] or [[]]
+        self._starts = range(0, num_videos, batch_size)[rank::world_size]
+        self._num_videos, self._batch_size = num_videos, batch_size
         self.start_batch = 0
 
     def __len__(self) -> int:
-        return len(self._batches)
+        return max(1, len(self._starts))
 
     def __iter__(self) -> Iterator[list[int]]:
-        return iter(self._batches[self.start_batch :])
+        if not self._starts and self.start_batch == 0:
+            yield []
+        for start in self._starts[self.start_batch :]:
+            yield list(range(start, min(start + self._batch_size, self._num_videos)))

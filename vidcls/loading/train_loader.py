@@ -74,6 +74,7 @@ class TrainLoader:
             "num_batches_of_epoch": len(self),
             "seed": self._batches.seed,
             "videos_per_step": self._batches.videos_per_step,
+            "num_repeats": self._batches.num_repeats,
         }
 
     def load_state_dict(self, state: dict[str, int]) -> None:
@@ -93,6 +94,12 @@ class TrainLoader:
             raise ConfigurationError(
                 f"the checkpoint stands within an epoch of {state['videos_per_step']} videos a step, now it is "
                 f"{videos_per_step}: keep --data.batch_size and the number of processes until the epoch ends"
+            )
+        num_repeats = state.get("num_repeats", 1)
+        if is_within_epoch and num_repeats != self._batches.num_repeats:
+            raise ConfigurationError(
+                f"the checkpoint stands within an epoch of {num_repeats} clips of each video, now it is "
+                f"{self._batches.num_repeats}: keep --data.num_repeats until the epoch ends"
             )
         self._resume = (state["epoch"], state["num_batches"])
         self._batches.epoch = state["epoch"]

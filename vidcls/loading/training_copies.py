@@ -18,8 +18,9 @@ from torch import nn
 
 from vidcls.clips.settings import InputSettings
 from vidcls.copies.training_copy import FLOW, CopyEstimate, TrainingCopy, estimated
+from vidcls.datasets.record_facts import whole_videos
 from vidcls.errors import ConfigurationError, DatasetError
-from vidcls.jobs import local_pool
+from vidcls.jobs import AllReachable, local_pool
 from vidcls.loading.argument_checks import flow_of
 from vidcls.loading.data_wait import DataWait, num_cores, step_speed
 from vidcls.loading.loading_speed import loading_speed, sampled
@@ -63,7 +64,7 @@ class CopyInUse:
     """
 
     copy: TrainingCopy
-    originals: list[VideoRecord]
+    originals: Sequence[VideoRecord]
 
     def undo(self, data: VideoData) -> None:
         """Let the videos themselves be read again; their flow is computed at the size that it was trained with."""
@@ -209,10 +210,11 @@ def make_copy(data: VideoData) -> str:
 
     Raises:
         DatasetError: a training video cannot be copied, and ``bad_videos`` is ``error``.
+        UnreachableError: a server does not give one; those that were copied stay.
         VidclsError: the folder holds something else or is in use, or the disk is full.
     """
     copy, records = training_copy(data), copied_records(data)
-    failures = [] if copy.is_whole(records) else copy.make(records, pool=local_pool(num_cores()))
+    failures = [] if copy.is_whole(records) else copy.make(records, pool=AllReachable(local_pool(num_cores())))
     if failures and data.bad_videos == "error":
         more = f", and {len(failures) - 1} more videos" if len(failures) > 1 else ""
         raise DatasetError(
@@ -220,8 +222,8 @@ def make_copy(data: VideoData) -> str:
             "--data.bad_videos skip"
         )
     return (
-        f"prepare: training on a copy of {len(records)} videos ({copy.size_text}, {copy.num_bytes() / 1e6:.0f} MB): "
-        f"{copy.root}; a test reads the videos themselves"
+        f"prepare: training on a copy of {len(whole_videos(records))} videos ({copy.size_text}, "
+        f"{copy.num_bytes() / 1e6:.0f} MB): {copy.root}; a test reads the videos themselves"
     )
 
 

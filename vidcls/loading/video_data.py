@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
 from vidcls.clips.settings import FlowOn, InputSettings
 from vidcls.datasets import VideoDataset
+from vidcls.datasets.record_facts import class_counts, in_split
 from vidcls.errors import DatasetError
 from vidcls.flow import FlowSettings, FlowSource
-from vidcls.loading.argument_checks import check_flow_on, check_ranges, check_swaps, flow_of, folded, matched
+from vidcls.loading.argument_checks import (
+    check_flow_on,
+    check_labels,
+    check_ranges,
+    check_repeats,
+    check_speed,
+    check_swaps,
+    flow_of,
+    folded,
+    matched,
+    without_classes,
+)
 from vidcls.loading.clip_dataset import BadTestVideos, BadVideos
 from vidcls.tasks import TaskName, task_of
 from vidcls.transforms import TransformSettings
@@ -48,9 +59,14 @@ class VideoData:
         fold: which of these folds is the test, from 0.
         fold_seed: of the cut into folds, where there are more groups than folds: 0 spreads classes evenly, another
             shuffles the groups.
+        val_folds: cut train and val again into so many folds by group, and leave test as it is, so that settings are
+            chosen by cross-validation without it.
+        val_fold: which of these folds is val, from 0.
         class_names: the classes in the order of the logits; left out: those of the data set.
-        task: what a label means: ``single_label``, one class for each video; left out: what the checkpoint says, else
-            single_label.
+        left_out_classes: classes whose videos are not trained on, validated or tested; those of the test stand for
+            videos of no class, to measure how well unknown videos are told from known ones.
+        task: what a label means: ``single_label``, one class for each video, or ``multi_label``, several or none;
+            left out: what the checkpoint says, else single_label. Also --task.
         batch_size: videos in a training batch of one process.
         test_batch_size: videos in a validation or test batch; a test batch has so many times the number of views.
         num_workers: processes that load; 0 loads in the main one.
@@ -59,8 +75,11 @@ class VideoData:
             ``never`` reads the videos themselves. A copy is compressed again, which changes numbers slightly. A test
             reads the videos themselves.
         class_balanced: draw every class equally often while training.
-        augment_on: where training clips are mirrored and coloured: in the ``worker`` that loads them, or on the
-            ``device``, with the same numbers but for rounding; the latter where processors are busy.
+        num_repeats: R, training clips of each video that is opened (Hoffer et al. 2020), drawn on their own. A batch
+            still has ``batch_size`` clips, of ``batch_size / R`` videos, and an epoch, which goes over each video once,
+            has R times the steps. Decoding costs less for each clip, above all in files with few key frames.
+        augment_on: where training clips are mirrored, coloured, turned and erased: in the ``worker`` that loads
+            them, or on the ``device``, with the same numbers but for rounding; the latter where processors are busy.
         mixup_alpha: mix pairs of training clips and their labels with weights from Beta(alpha, alpha) (Zhang et al.
             2018); 0 for none.
         cutmix_alpha: put a box of one training clip into another, of a share from Beta(alpha, alpha) (Yun et al. 2019);
@@ -96,13 +115,17 @@ class VideoData:
         num_folds: int | None = None,
         fold: int | None = None,
         fold_seed: int = 0,
+        val_folds: int | None = None,
+        val_fold: int | None = None,
         class_names: list[str] | None = None,
+        left_out_classes: list[str] | None = None,
         task: TaskName | None = None,
         batch_size: int = 8,
         test_batch_size: int = 4,
         num_workers: int = 2,
         prepare: str = "never",
         class_balanced: bool = False,
+        num_repeats: int = 1,
         augment_on: Literal["worker", "device"] = "worker",
         mixup_alpha: float = 0.0,
         cutmix_alpha: float = 0.0,
@@ -116,6 +139,7 @@ class VideoData:
         super().__init__()
         if batch_size < 1 or test_batch_size < 1 or num_workers < 0:
             raise ValueError("batch_size and test_batch_size must be at least 1, num_workers at least 0")
+        check_repeats(num_repeats, batch_size)
         check_ranges(max_bad_share, read_limit_seconds, mixup_alpha=mixup_alpha, cutmix_alpha=cutmix_alpha)
         if stride_seconds is not None and stride != 1:
             raise ValueError(
@@ -123,12 +147,16 @@ class VideoData:
             )
         self.dataset = dataset
         self.num_folds = num_folds
-        self.records = folded(dataset.records, num_folds, fold, fold_seed)
-        self.class_names = matched(class_names, dataset.class_names)
+        self.left_out_classes = tuple(left_out_classes or ())
+        in_folds = folded(dataset.records, num_folds, fold, fold_seed, val_folds=val_folds, val_fold=val_fold)
+        known, self.records, self.left_out = without_classes(dataset.class_names, in_folds, self.left_out_classes)
+        self.class_names = matched(class_names, known)
         self.task = task_of(task, self.class_names)
+        check_labels(self.records, self.task)
         check_swaps(transform or TransformSettings(), self.class_names)
         self.clip = ClipSettings(num_snippets, clip_len, stride, flow_len)
         self.flow_source: FlowSource | None = None
+        check_speed(transform or TransformSettings(), flow_on)
         named = as_streams(streams)
         check_flow_on(flow_on, named, flow, flow_settings, decoder)
         if sees(named, "flow"):
@@ -150,6 +178,7 @@ class VideoData:
         self.num_workers = num_workers
         self.prepare = prepare
         self.class_balanced = class_balanced
+        self.num_repeats = num_repeats
         self.augment_on = augment_on
         self.mixup_alpha, self.cutmix_alpha = mixup_alpha, cutmix_alpha
         self.bad_videos: BadVideos = bad_videos
@@ -158,9 +187,9 @@ class VideoData:
         self.read_limit_seconds = read_limit_seconds
         self.seed = seed
 
-    def split(self, name: Split) -> list[VideoRecord]:
+    def split(self, name: Split) -> Sequence[VideoRecord]:
         """The videos of one split; an empty one is a DatasetError."""
-        records = [record for record in self.records if record.split == name]
+        records = in_split(self.records, name)
         if not records:
             raise DatasetError(
                 f"{self.dataset.root}: the {name} split has no video: add some, or set num_folds and fold"
@@ -173,7 +202,7 @@ class VideoData:
 
     def class_counts(self) -> list[int]:
         """Training videos by class, in the order of the class names."""
-        counts = Counter(name for record in self.split("train") for name in record.classes)
+        counts = class_counts(self.split("train"))
         return [counts[name] for name in self.class_names]
 
     def prepare_data(self) -> None:

@@ -11,11 +11,16 @@ from vidcls.models.probe import Probe
 from vidcls.models.recurrent_conv import RecurrentConv
 from vidcls.models.single_frame import SingleFrame
 from vidcls.models.slow_fusion import SlowFusion
+from vidcls.models.slowfast import SlowFast
+from vidcls.models.tsm import TSM
 from vidcls.models.two_stream import TwoStream
 from vidcls.models.two_stream_fusion import TwoStreamFusion
 from vidcls.models.two_stream_probe import TwoStreamProbe
+from vidcls.models.x3d import X3D
 
 __all__ = [
+    "TSM",
+    "X3D",
     "CheckpointFacts",
     "Conv3D",
     "EarlyFusion",
@@ -24,6 +29,7 @@ __all__ = [
     "Probe",
     "RecurrentConv",
     "SingleFrame",
+    "SlowFast",
     "SlowFusion",
     "TwoStream",
     "TwoStreamFusion",

@@ -55,6 +55,7 @@ def build_classifier(facts: CheckpointFacts) -> VideoClassifier:
             "earlier checkpoint, or train again with a smaller learning rate"
         )
     model.input_settings = facts.input_settings
+    model.decision = facts.decision
     return model.eval()
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import UnionType
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from torch import Tensor
 
 from vidcls.class_names import checked_class_names
-from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.errors import CheckpointError, ConfigurationError, EnsembleFileError, listed
 from vidcls.tasks import task_class
+from vidcls.tasks.decision import NO_DECISION, Decision
 from vidcls.types import ClipSettings
 from vidcls.weights_file import read_weights_file
 
 FACTS_KEY = "vidcls"  # the one key of a checkpoint that is ours
+ENSEMBLE_KEY, MEMBERS_KEY = "ensemble", "members"  # of several networks that answer together
 Kind = TypeVar("Kind")
 
 
@@ -35,6 +38,7 @@ class CheckpointFacts:
         wandb_run_id: the run that it belongs to, where there is one.
         state_dict: the weights.
         global_step: optimiser steps taken.
+        decision: what turns its scores into an answer; without effect where nothing was fitted for it.
         backbone_settings: what backbones need to be built again that no argument says, by the name of the backbone.
     """
 
@@ -49,6 +53,7 @@ class CheckpointFacts:
     state_dict: dict[str, Tensor]
     global_step: int
     backbone_settings: dict[str, dict[str, object]] = field(default_factory=dict)
+    decision: Decision = NO_DECISION
 
 
 def read_checkpoint(path: str | Path) -> CheckpointFacts:
@@ -57,19 +62,52 @@ def read_checkpoint(path: str | Path) -> CheckpointFacts:
     Raises:
         CheckpointError: the file is missing, damaged, contains pickled code, was not written by vidcls, or contradicts
             itself.
+        EnsembleFileError: it holds several networks; see :mod:`vidcls.models.ensemble_file`.
     """
     path = Path(path)
+    content = read_content(path)
+    facts = content[FACTS_KEY]
+    if isinstance(facts, dict) and ENSEMBLE_KEY in facts:
+        members = facts[ENSEMBLE_KEY].get("names") if isinstance(facts[ENSEMBLE_KEY], dict) else None
+        names = listed([str(name) for name in members]) if isinstance(members, list) else "several networks"
+        raise EnsembleFileError(
+            f"{path}: is an ensemble ({names}), which vidcls predict, report, compare and export read, and a copy of "
+            "this file is all that they need; for anything else pass the run of one of its members"
+        )
+    return facts_in(content, path)
+
+
+def read_content(path: Path) -> dict[str, object]:
+    """What a checkpoint holds, which was written by vidcls.
+
+    Raises:
+        CheckpointError: as of :func:`read_checkpoint`.
+    """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint")
     if not zipfile.is_zipfile(path):  # what torch.save writes; torch would complain in several lines of its own
         raise CheckpointError(f"{path}: is not a readable checkpoint (damaged, or a file of another kind)")
     content = read_weights_file(path)
     facts = content.get(FACTS_KEY) if isinstance(content, dict) else None
-    if not isinstance(content, dict) or not isinstance(facts, dict) or "class_path" not in facts:
+    if not isinstance(content, dict) or not isinstance(facts, dict) or not {"class_path", ENSEMBLE_KEY} & facts.keys():
         raise CheckpointError(
             f"{path}: was not written by vidcls (it has no {FACTS_KEY!r} entry): train with vidcls fit"
         )
+    return content
+
+
+def facts_in(content: Mapping[str, object], path: Path) -> CheckpointFacts:
+    """What the content of a checkpoint says of one network.
+
+    Args:
+        content: of a checkpoint, or of one member of an ensemble.
+        path: the file.
+
+    Raises:
+        CheckpointError: it cannot be used, or contradicts itself.
+    """
     try:
+        facts = _plain_keys(content[FACTS_KEY])
         found = CheckpointFacts(
             path=path,
             class_path=_import_path(facts["class_path"]),
@@ -78,10 +116,11 @@ def read_checkpoint(path: str | Path) -> CheckpointFacts:
             task=_task(facts.get("task")),
             model_arguments=_plain(content.get("hyper_parameters", {}), "hyper_parameters"),
             input_settings=_plain(facts["input"], "input") if facts.get("input") is not None else None,
-            wandb_run_id=_of_kind(facts.get("wandb_run_id"), str | None, "wandb_run_id"),
+            wandb_run_id=_of_kind(cast("str | None", facts.get("wandb_run_id")), str | None, "wandb_run_id"),
             state_dict=_tensors(content["state_dict"]),
-            global_step=_of_kind(content["global_step"], int, "global_step"),
+            global_step=_of_kind(cast("int", content["global_step"]), int, "global_step"),
             backbone_settings=_settings_by_name(facts.get("backbones", {})),
+            decision=Decision.from_dict(facts.get("decision")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
@@ -101,6 +140,12 @@ def _check_clip(facts: CheckpointFacts) -> None:
                 f"{facts.path}: contradicts itself: its model was built for {name} {value}, its input has {name} "
                 f"{of_input[name]!r}; use the file as it was written, or train again with one clip for both"
             )
+
+
+def _plain_keys(values: object) -> dict[str, object]:
+    if not isinstance(values, dict):
+        raise ValueError(f"{FACTS_KEY} is {type(values).__name__}")
+    return values
 
 
 def _of_kind(value: Kind, kind: type[Kind] | UnionType, name: str) -> Kind:

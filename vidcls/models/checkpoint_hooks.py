@@ -10,6 +10,7 @@ from vidcls.layers import Backbone
 from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.models.scored_module import ScoredModule
 from vidcls.tasks import task_class
+from vidcls.tasks.decision import Decision
 from vidcls.types import ClipSettings
 
 FACTS_FORMAT = 1
@@ -39,6 +40,7 @@ class CheckpointHooks(ScoredModule):
             task=self.task.name,
             clip=dataclasses.asdict(self.clip),
             input=self.input_settings,
+            decision=self.decision.to_dict(),
             backbones=self._travelling(),
         )
 
@@ -51,7 +53,7 @@ class CheckpointHooks(ScoredModule):
         return found
 
     def on_load_checkpoint(self, checkpoint: dict[str, object]) -> None:
-        """Refuse a checkpoint whose logits mean other things."""
+        """Refuse a checkpoint whose logits mean other things, and take what was fitted to its scores."""
         facts = checkpoint.get(FACTS_KEY)
         if not isinstance(facts, dict):
             raise CheckpointError(f"the checkpoint has no {FACTS_KEY!r} entry: it was not written by vidcls")
@@ -66,6 +68,12 @@ class CheckpointHooks(ScoredModule):
                 f"the checkpoint knows the classes {facts['class_names']}, the model was built for "
                 f"{list(self.class_names)}: build it from the checkpoint (load_classifier) or with the same names"
             )
+        try:
+            self.decision = Decision.from_dict(facts.get("decision"))
+        except ValueError as error:
+            raise CheckpointError(
+                f"the checkpoint's decision cannot be used ({error}): use the version of vidcls that wrote it"
+            ) from error
 
 
 def _plain(value: object) -> object:

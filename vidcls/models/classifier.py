@@ -16,6 +16,8 @@ from vidcls.errors import ConfigurationError
 from vidcls.inference import HasParts
 from vidcls.inference.features import backbones_of
 from vidcls.layers import Backbone
+from vidcls.layers.published_weights import PublishedFormat
+from vidcls.layers.stochastic_depth import set_drop_path
 from vidcls.models.cam_layer import CamLayer, ends_in_average
 from vidcls.models.checkpoint_hooks import CheckpointHooks
 from vidcls.models.finite_guard import FiniteGuard
@@ -26,12 +28,15 @@ from vidcls.models.training_hooks import TrainingHooks
 from vidcls.models.validation_hooks import ValidationHooks
 from vidcls.runs.curves import PLAIN_LOSS, PLAIN_LOSS_SPREAD
 from vidcls.tasks import DEFAULT_TASK, HasTask, TaskName, task_of
-from vidcls.training.losses import LossSettings, balanced_weights, weights_by_name
+from vidcls.tasks.decision import NO_DECISION
+from vidcls.training.decision_settings import DecisionSettings
+from vidcls.training.distillation import Teacher
+from vidcls.training.losses import LossSettings, weights_by_name
 from vidcls.training.optimization import OptimizationSettings
-from vidcls.training.results import MODEL_ROW, VideoScores
+from vidcls.training.results import VideoScores
 from vidcls.training.step_losses import StepLosses
 from vidcls.training.transfer import TransferSettings
-from vidcls.types import ClipSettings, DescribesInput
+from vidcls.types import MODEL_ROW, ClipSettings, DescribesInput, ListsVideos
 
 LINKED_ARGUMENTS = ("class_names", "clip", "task")  # what the data tells the model
 HEAD = "head.1"  # the linear layer of a model that has one classifier, after its dropout
@@ -51,6 +56,7 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, Testing
         task: what a label means; set from the data.
         optimization: optimiser and learning rate.
         loss: label smoothing and class weights.
+        decision: what is chosen on validation videos to turn scores into answers.
         transfer: which stages keep the weights that they start from, and how fast the others move.
     """
 
@@ -71,6 +77,7 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, Testing
         optimization: OptimizationSettings | None = None,
         loss: LossSettings | None = None,
         transfer: TransferSettings | None = None,
+        decision: DecisionSettings | None = None,
     ) -> None:
         super().__init__()
         checked_class_names(class_names)
@@ -86,18 +93,25 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, Testing
         self.optimization = optimization or OptimizationSettings()
         self.loss_settings = loss or LossSettings()
         self.transfer = transfer or TransferSettings()
+        self.decision_settings = decision or DecisionSettings()
         self.input_settings: dict[str, object] | None = None
+        self.decision = NO_DECISION
         self.test_scores: VideoScores | None = None
+        self.left_out_scores: VideoScores | None = None
         self.register_buffer("class_weights", weights_by_name(class_names, self.loss_settings))
         self.train_metrics = self.task.metrics("train/")
         self.plain_losses = StepLosses()
         self.val_metrics = self.task.metrics("val/")
+        self.teacher: Teacher | None = None
         self.validated: dict[int, bool] = {}
         self.right_videos: list[tuple[Tensor, Tensor]] = []
+        self.held_out: tuple[Tensor, Tensor] | None = None
+        self.scored_videos: list[tuple[Tensor, Tensor]] = []
         self.val_loss = MeanMetric(nan_strategy="disable")  # else it drops them, and asks the device in every batch
         self._part_metrics = torch.nn.ModuleDict()
         for part in getattr(type(self), "parts", ()):
             self._part_metrics[part] = self.task.metrics(f"val/{part}_")
+        self.published: PublishedFormat | None = None  # of the file of weights that it starts from
         self.fused_optimizer: bool | None = None  # callbacks.SpeedUp sets it
         self.staged: StagedTraining | None = None
         self.finite = FiniteGuard()
@@ -156,7 +170,7 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, Testing
         """Freeze what the settings name; every subclass calls this when its networks are there.
 
         Raises:
-            ValueError: a stage that a backbone does not have.
+            ValueError: a stage that a backbone does not have, or branches to drop where there are none.
         """
         self.staged = StagedTraining(self.transfer, self.backbones)
         for module in self.staged.never_trained():
@@ -164,6 +178,14 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, Testing
         for module in self.modules():
             if isinstance(module, Backbone):
                 module.recomputes = self.transfer.gradient_checkpointing
+        if self.transfer.drop_path > 0:
+            for place, backbone in self.backbones.items():
+                try:
+                    set_drop_path(backbone, self.transfer.drop_path)
+                except ValueError as error:
+                    raise ValueError(
+                        f"transfer.drop_path: {place}: {error}: use a residual network such as resnet18, or remove it"
+                    ) from error
         self.train()  # a trainer keeps the mode that it finds: evaluation for what is not trained
 
     def train(self, mode: bool = True) -> VideoClassifier:
@@ -193,10 +215,13 @@ class VideoClassifier(TrainingHooks, OptimizationHooks, ValidationHooks, Testing
         if isinstance(data, DescribesInput):
             self.input_settings = data.describe_input()
             if stage == "fit" and self.loss_settings.balanced:
-                self.class_weights.copy_(balanced_weights(data.class_counts()))
+                counts = data.class_counts()
+                num_videos = len(data.split("train")) if isinstance(data, ListsVideos) else sum(counts)
+                self.class_weights.copy_(torch.tensor(self.task.balanced_weights(counts, num_videos)))
 
     def on_fit_start(self) -> None:
-        """Watch the losses from now on, and say what is frozen."""
+        """Watch the losses from now on, forget what was fitted to other weights, and say what is frozen."""
+        self.decision = NO_DECISION
         self.finite.start()
         line = self.staged.described(self) if self.staged is not None else None
         if line is not None:

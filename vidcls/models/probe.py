@@ -21,8 +21,7 @@ from vidcls.models.classifier import VideoClassifier
 from vidcls.models.fitted_heads import FittedHeads, FixedWeights, OneBatch
 from vidcls.models.stream_encoder import FedAs, Shape, StreamEncoder, network_named
 from vidcls.probe.settings import ProbeSettings
-from vidcls.training.results import MODEL_ROW
-from vidcls.types import RGB, Batch, Stream
+from vidcls.types import MODEL_ROW, RGB, Batch, Stream
 
 TrainOn = Literal["features", "clips"]
 PER_FRAME = re.compile(r"mean|segments\d+")  # descriptors in which each frame counts alone
@@ -192,7 +191,7 @@ class Probe(VideoClassifier):
         if not self.fits_features:
             return super().training_step(batch, batch_idx)
         assert self.fitted is not None
-        logits = self.fitted.probabilities.to(self.device).float().clamp(min=1e-12).log()
+        logits = self.task.logits_of(self.fitted.probabilities.to(self.device).float())
         self.task.count(self.val_metrics, logits, batch["label"])
         num_videos = len(batch["label"])
         self.log_dict(self.val_metrics.compute(), on_step=False, on_epoch=True, batch_size=num_videos)
@@ -226,7 +225,7 @@ class Probe(VideoClassifier):
         return self
 
     def _ensemble(self, plain: dict[str, Any]) -> HeadEnsemble:
-        return HeadEnsemble.from_dict(plain, self.shapes, self.num_classes)
+        return HeadEnsemble.from_dict(plain, self.shapes, self.num_classes, has_one_class=self.task.has_one_class)
 
     def _first_heads(self) -> dict[str, Any]:
         """One linear head on the means over the clip, for a probe that learns by gradients, or has yet to be fitted."""

@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule
 from vidcls.inference import Scorer
 from vidcls.models.finite_guard import FiniteGuard
 from vidcls.tasks import Task
+from vidcls.tasks.decision import Decision
 from vidcls.training.optimization import OptimizationSettings
 from vidcls.types import ScoreRule, Stream, as_streams
 
@@ -21,6 +22,11 @@ class ScoredModule(LightningModule):
     finite: FiniteGuard
     input_settings: dict[str, object] | None
     optimization: OptimizationSettings
+    decision: Decision
+    """What turns the scores of a video into an answer; fitted when a training has ended."""
+
+    is_second_pass = False
+    """Whether a training batch is gone through again, for the gradients of other weights."""
 
     def __init_subclass__(cls, **arguments: object) -> None:
         """Take ``"rgb"`` and ``"flow"`` in ``streams`` for the streams that are called like their kind."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -13,6 +12,8 @@ from torch import Tensor, nn
 from vidcls.hub_models import settings_that_travel
 from vidcls.layers import Backbone, build_backbone, build_backbone_3d, is_3d
 from vidcls.layers.token_encoder import TokenEncoder
+from vidcls.remote import local_copy
+from vidcls.remote.places import Place
 
 FedAs = Literal["frames", "pictures", "stacks"]
 """``frames`` as they are; flow as ``pictures``, one of each snippet, or in ``stacks`` of fields along the channels."""
@@ -75,7 +76,7 @@ class EncoderPlan:
         num_snippets: S.
         fed_as: what it sees of a clip.
         bound_px: of pictures of flow.
-        state_file: the file of its weights.
+        state_file: the file of its weights, of this machine or at an address.
         travelling: what the backbone is built from that its name does not say; see :class:`Backbone`.
     """
 
@@ -86,7 +87,7 @@ class EncoderPlan:
     num_snippets: int
     fed_as: FedAs
     bound_px: float
-    state_file: Path
+    state_file: Place
     travelling: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def build(self) -> StreamEncoder:
@@ -94,8 +95,9 @@ class EncoderPlan:
         travelling = {name: dict(settings) for name, settings in self.travelling.items()}
         with settings_that_travel(travelling), torch.random.fork_rng(devices=[]):  # weights are drawn, and replaced
             network = network_named(self.backbone, self.in_channels)
-        state: Mapping[str, Tensor] = torch.load(self.state_file, map_location="cpu", weights_only=True, mmap=True)
-        network.load_state_dict(state)
+        with local_copy(self.state_file) as file:
+            state: Mapping[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+            network.load_state_dict(state)
         encoder = TokenEncoder(network, self.levels, self.grid, self.num_snippets)
         return StreamEncoder(encoder, self.fed_as, self.bound_px).requires_grad_(False).eval()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from vidcls.inference import HasParts
 from vidcls.models.scored_module import ScoredModule
-from vidcls.training.results import MODEL_ROW, VideoScores
+from vidcls.training.results import VideoScores, decided
 from vidcls.training.tally import ScoreTally
-from vidcls.types import Batch
+from vidcls.types import MODEL_ROW, Batch
 
 
 class TestingHooks(ScoredModule):
@@ -17,7 +17,7 @@ class TestingHooks(ScoredModule):
     def on_test_epoch_start(self) -> None:
         """Begin with no scores."""
         parts = self.parts if isinstance(self, HasParts) else ()
-        self._test_tally = ScoreTally(self.task, parts, self.score_rule)
+        self._test_tally = ScoreTally(self.decision.deciding_untempered(self.task), parts, self.score_rule)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Keep the scores of the videos, and note those that could not be read.
@@ -35,7 +35,7 @@ class TestingHooks(ScoredModule):
 
     def on_test_epoch_end(self) -> None:
         """Join the scores of all processes, in the order of the list, and log the table."""
-        self.test_scores = self._test_tally.total(self.trainer.world_size)
+        self.test_scores = decided(self._test_tally.total(self.trainer.world_size), self.decision)
         for row, metrics in self.test_scores.table().items():
             prefix = "test/" if row == MODEL_ROW else f"test/{row}_"
             self.log_dict({prefix + name: value for name, value in metrics.items()})

@@ -12,11 +12,11 @@ from vidcls.inference import HasParts
 from vidcls.models.one_clip import normalising_one_clip
 from vidcls.models.scored_module import ScoredModule
 from vidcls.runs.curves import PLAIN_LOSS, PLAIN_LOSS_SPREAD
+from vidcls.training.distillation import Teacher
 from vidcls.training.losses import LossSettings
-from vidcls.training.results import MODEL_ROW
 from vidcls.training.step_losses import StepLosses
 from vidcls.training.transfer import TransferSettings
-from vidcls.types import Batch
+from vidcls.types import MODEL_ROW, Batch
 
 
 class TrainingHooks(ScoredModule):
@@ -27,6 +27,8 @@ class TrainingHooks(ScoredModule):
     train_metrics: MetricCollection
     plain_losses: StepLosses
     transfer: TransferSettings
+    teacher: Teacher | None
+    """Of whom the network learns beside the labels; a callback sets it."""
     _dropout_seed: int
     _epoch_of_modes: int
 
@@ -60,8 +62,10 @@ class TrainingHooks(ScoredModule):
         with normalising_one_clip(len(targets)):
             rows = self.scorer.logits(batch["streams"])
         trained = self.trained_parts if isinstance(self, HasParts) else (MODEL_ROW,)
-        losses = {row: self._loss(rows[row], batch.get("target", targets)) for row in trained}
+        losses = {row: self._loss(rows[row], batch) for row in trained}
         loss = torch.stack(list(losses.values())).sum()
+        if self.is_second_pass:  # the batch has been counted
+            return loss
         self.finite.note_loss(self, loss)
         self.task.count(self.train_metrics, rows[MODEL_ROW], targets)
         with torch.no_grad():  # what is minimised may be a sum over parts, weighted, smoothed, or of mixed labels
@@ -87,6 +91,16 @@ class TrainingHooks(ScoredModule):
         self.train_metrics.reset()
         self.plain_losses.reset()
 
-    def _loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        smoothing = self.loss_settings.label_smoothing
-        return self.task.loss(logits, targets, weights=self.class_weights, label_smoothing=smoothing)
+    def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        targets, settings = batch.get("target", batch["label"]), self.loss_settings
+
+        def of_labels(logits: Tensor) -> Tensor:
+            return self.task.loss(
+                logits,
+                targets,
+                weights=self.class_weights,
+                label_smoothing=settings.label_smoothing,
+                focal_gamma=settings.focal_gamma,
+            )
+
+        return of_labels(logits) if self.teacher is None else self.teacher.loss(logits, batch["index"], of_labels)

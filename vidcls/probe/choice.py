@@ -47,7 +47,7 @@ class Choice:
 @one_thread()
 def choose_heads(
     features: Tokens,
-    labels: Sequence[int],
+    labels: Sequence[int] | Labels,
     groups: Sequence[str | None],
     settings: ProbeSettings,
     *,
@@ -64,7 +64,8 @@ def choose_heads(
 
     Args:
         features: of each training video: tokens ``(V, T, P, D)`` by level.
-        labels: (N,) numbers of classes.
+        labels: (N,) numbers of classes; or (N, K) of 1 and 0, where videos may have several: mAP then takes the place
+            of mean class accuracy.
         groups: (N,) names; None or empty for none.
         settings: what is tried.
         class_names: K names.
@@ -99,7 +100,11 @@ def choose_heads(
     weights = Counter(chosen)
     members = sorted(weights, key=lambda k: (-weights[k], k))
     head = HeadEnsemble(
-        [candidates[k] for k in members], shapes, len(class_names), weights=[weights[k] for k in members]
+        [candidates[k] for k in members],
+        shapes,
+        len(class_names),
+        weights=[weights[k] for k in members],
+        has_one_class=truth.ndim == 1,
     )
     for own, number in zip(head.heads, members, strict=True):
         own.load_state_dict(fitting.final(candidates[number]).state_dict())

@@ -12,7 +12,15 @@ from torch import nn
 from vidcls.layers.descriptors import Block, Shape, blocks_of
 from vidcls.layers.probe_heads import AFFINE, HeadSettings, build_head
 from vidcls.probe.folds import Fold
-from vidcls.probe.linear_heads import Components, Floats, Labels, fit_classifier, fit_components, fit_scale, softmax
+from vidcls.probe.linear_heads import (
+    Components,
+    Floats,
+    Labels,
+    fit_classifier,
+    fit_components,
+    fit_scale,
+    probabilities_of,
+)
 from vidcls.probe.reduced import Reduced, Span, Tokens, Views
 from vidcls.probe.trained_heads import train_head, trained_logits
 
@@ -56,7 +64,7 @@ class Fitting:
         else:
             logits = self._trained_out_of_fold(candidate)
         sums = np.zeros((len(self.labels), self.num_classes))
-        np.add.at(sums, self.views.video, softmax(logits))
+        np.add.at(sums, self.views.video, probabilities_of(logits, self.labels))
         return sums / np.bincount(self.views.video)[:, None]
 
     def final(self, candidate: HeadSettings) -> nn.Module:

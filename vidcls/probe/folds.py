@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from vidcls.errors import DatasetError, listed
 
 Fold = NDArray[np.intp]  # numbers of the videos that are held out
+Labels = Sequence[int] | NDArray[np.integer]
+"""Numbers of classes ``(N,)``; or ``(N, K)`` of 1 and 0, where videos may have several."""
 
 
-def check_classes(labels: Sequence[int], class_names: Sequence[str]) -> None:
+def check_classes(labels: Labels, class_names: Sequence[str]) -> None:
     """Refuse classes from which nothing can be both learned and held out.
 
     Raises:
         DatasetError: a class has fewer than two videos.
     """
-    counts = Counter(labels)
+    counts = Counter(np.nonzero(np.asarray(labels))[1].tolist() if np.ndim(labels) == 2 else labels)
     if few := [f"{name} ({counts[number]})" for number, name in enumerate(class_names) if counts[number] < 2]:
         raise DatasetError(
             f"a probe needs at least two training videos of each class, but of these there are fewer: {listed(few)}; "
@@ -29,7 +31,7 @@ def check_classes(labels: Sequence[int], class_names: Sequence[str]) -> None:
 
 
 def inner_folds(
-    labels: Sequence[int],
+    labels: Labels,
     groups: Sequence[str | None],
     num_folds: int,
     *,
@@ -43,7 +45,7 @@ def inner_folds(
     There are never more folds than groups, nor than videos of the smallest class.
 
     Args:
-        labels: (N,) numbers of classes, of which each has at least two videos.
+        labels: (N,) numbers of classes, of which each has at least two videos; or (N, K) of several labels.
         groups: (N,) names; None or empty for none.
         num_folds: as many as possible up to this.
         seed: of the division.
@@ -69,21 +71,30 @@ def inner_folds(
     return folds
 
 
-def held_out_whole(labels: Sequence[int], folds: Sequence[Fold]) -> list[int]:
+def held_out_whole(labels: Labels, folds: Sequence[Fold]) -> list[int]:
     """The classes of which one fold has all videos, so that they are not known to the head that is scored on them."""
-    by_fold = [set(np.delete(np.asarray(labels), held).tolist()) for held in folds]
-    return [label for label in sorted(set(labels)) if any(label not in left for left in by_fold)]
+    by_fold = [_classes(np.delete(np.asarray(labels), held, axis=0)) for held in folds]
+    return [label for label in sorted(_classes(labels)) if any(label not in left for left in by_fold)]
 
 
-def _can_be_learned(labels: Sequence[int], folds: Sequence[Fold]) -> bool:
+def _classes(labels: Labels) -> set[int]:
+    """The numbers of the classes that occur, of labels ``(N,)`` or ``(N, K)``."""
+    found = np.asarray(labels)
+    return set(np.flatnonzero(found.any(axis=0)).tolist() if found.ndim == 2 else found.tolist())
+
+
+def _can_be_learned(labels: Labels, folds: Sequence[Fold]) -> bool:
     """Whether heads can be fitted without each fold, and some class is known wherever it is held out."""
-    fewest = min(len(np.unique(np.delete(np.asarray(labels), held))) for held in folds)
-    return fewest > 1 and len(held_out_whole(labels, folds)) < len(set(labels))
+    fewest = min(len(_classes(np.delete(np.asarray(labels), held, axis=0))) for held in folds)
+    return fewest > 1 and len(held_out_whole(labels, folds)) < len(_classes(labels))
 
 
-def _cut(labels: Sequence[int], units: Sequence[str], num_folds: int, seed: int) -> list[Fold]:
+def _cut(labels: Labels, units: Sequence[str], num_folds: int, seed: int) -> list[Fold]:
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 
+    if np.ndim(labels) == 2:  # of which each has a set of classes: there may be as many sets as videos
+        cutter = GroupKFold(min(num_folds, len(set(units))), shuffle=True, random_state=seed)
+        return [held for _, held in cutter.split(np.zeros(len(labels)), groups=units)]
     num = min(num_folds, len(set(units)), min(Counter(labels).values()))
     places = np.zeros(len(labels))
     cutter = (StratifiedKFold if len(set(units)) == len(units) else StratifiedGroupKFold)(

@@ -11,8 +11,10 @@ from vidcls.layers.probe_heads import HeadKind
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.intp]
+"""Numbers of classes ``(N,)``; where videos may have several, 1 or 0 for each class ``(N, K)``."""
 
 UNSEEN_CLASS_LOGIT = -1e4  # of a class without training videos, which is never the answer
+ONE_SIDED_LOGIT = 10.0  # of a class that all training videos have; its negative where none has it
 ALL_COMPONENTS_VARIANCE = 128.0  # the sum over all components where they are not scaled one by one
 SMALLEST_EIGENVALUE = 1e-9  # of the largest: below is rounding
 MOST_ITERATIONS = 2000
@@ -63,8 +65,11 @@ def fit_classifier(
 ) -> tuple[Floats, Floats]:
     """Weights ``(k, K)`` and bias ``(K,)`` whose softmax is the probability (of an SVM: after a scale).
 
-    Classes weigh the same, however many videos they have.
+    Classes weigh the same, however many videos they have. Where videos may have several, each class is told from all
+    else, and videos weigh the same.
     """
+    if labels.ndim == 2:
+        return _one_against_rest(kind, x, labels, strength)
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import LinearSVC
 
@@ -85,6 +90,25 @@ def fit_classifier(
     return weight, bias
 
 
+def _one_against_rest(kind: HeadKind, x: Floats, labels: Labels, strength: float) -> tuple[Floats, Floats]:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import LinearSVC
+
+    weight, bias = np.zeros((x.shape[1], labels.shape[1])), np.full(labels.shape[1], -ONE_SIDED_LOGIT)
+    for number, is_of_it in enumerate(labels.T):
+        if is_of_it.all() or not is_of_it.any():
+            bias[number] = ONE_SIDED_LOGIT if is_of_it.all() else -ONE_SIDED_LOGIT
+            continue
+        if kind == "logistic":
+            machine = LogisticRegression(C=strength, max_iter=MOST_ITERATIONS, tol=1e-5)
+        else:
+            is_wide = len(x) < x.shape[1]
+            machine = LinearSVC(C=strength, max_iter=10 * MOST_ITERATIONS, random_state=0, dual=is_wide)
+        machine.fit(x, is_of_it)
+        weight[:, number], bias[number] = machine.coef_[0], machine.intercept_[0]
+    return weight, bias
+
+
 def fit_scale(values: Floats, labels: Labels) -> float:
     """The factor of decision values ``(M, K)`` that makes their softmax most likely, all classes alike.
 
@@ -95,6 +119,14 @@ def fit_scale(values: Floats, labels: Labels) -> float:
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
 
+    bounds = np.log(SCALES[0]), np.log(SCALES[1])
+    if labels.ndim == 2:
+
+        def binary_loss(log_scale: float) -> float:
+            scaled = np.exp(log_scale) * values
+            return float((np.logaddexp(0, scaled) - labels * scaled).mean())
+
+        return float(np.exp(minimize_scalar(binary_loss, bounds=bounds, method="bounded").x))
     seen = values[np.arange(len(labels)), labels] > UNSEEN_CLASS_LOGIT / 2
     values, labels = values[seen], labels[seen]
     if not len(labels):
@@ -107,8 +139,13 @@ def fit_scale(values: Floats, labels: Labels) -> float:
         logs = log_softmax(np.exp(log_scale) * values, axis=1)
         return -float(((targets * logs).sum(axis=1) / counts).sum())
 
-    found = minimize_scalar(loss, bounds=(np.log(SCALES[0]), np.log(SCALES[1])), method="bounded")
+    found = minimize_scalar(loss, bounds=bounds, method="bounded")
     return float(np.exp(found.x))
+
+
+def probabilities_of(logits: Floats, labels: Labels) -> Floats:
+    """Logits ``(M, K)`` -> probabilities: softmax, or sigmoid where videos may have several classes."""
+    return softmax(logits) if labels.ndim == 1 else 1 / (1 + np.exp(-logits.clip(-700, 700)))
 
 
 def softmax(logits: Floats) -> Floats:

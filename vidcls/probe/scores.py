@@ -8,26 +8,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidcls.probe.linear_heads import Floats, Labels
+from vidcls.tasks.average_precision import average_precisions, macro
 
 NUM_DRAWS = 500
 SMALLEST_PROBABILITY = 1e-12
 
 
 def mean_class_accuracy(probabilities: Floats, labels: Labels) -> float:
-    """The mean over classes of the share of videos that are right."""
+    """The mean over classes of the share of videos that are right; mAP where videos may have several classes."""
+    if labels.ndim == 2:
+        return macro(average_precisions(probabilities, labels)(None))
     hits = probabilities.argmax(axis=1) == labels
     return float(np.mean([hits[labels == k].mean() for k in np.unique(labels)]))
 
 
 def log_loss(probabilities: Floats, labels: Labels) -> float:
-    """The mean over classes of the mean negative logarithm of the right class' probability."""
+    """The mean over classes of the mean negative logarithm of the right class' probability.
+
+    Where videos may have several classes, the mean binary cross entropy.
+    """
+    if labels.ndim == 2:
+        right = np.where(labels, probabilities, 1 - probabilities)
+        return float(-np.log(np.maximum(right, SMALLEST_PROBABILITY)).mean())
     losses = -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], SMALLEST_PROBABILITY))
     return float(np.mean([losses[labels == k].mean() for k in np.unique(labels)]))
 
 
 def standard_error(probabilities: Floats, labels: Labels, groups: NDArray[np.intp], *, seed: int = 0) -> float:
-    """Of the mean class accuracy, over draws of whole groups with replacement (cluster bootstrap)."""
+    """Of :func:`mean_class_accuracy`, over draws of whole groups with replacement (cluster bootstrap)."""
     num_groups, num_classes = groups.max() + 1, labels.max() + 1
+    if labels.ndim == 2:
+        draws = np.random.default_rng(seed).multinomial(num_groups, np.full(num_groups, 1 / num_groups), NUM_DRAWS)
+        by_class = average_precisions(probabilities, labels)
+        return float(np.std([macro(by_class(draw[groups].astype(float))) for draw in draws]))
     hits, totals = np.zeros((num_groups, num_classes)), np.zeros((num_groups, num_classes))
     np.add.at(hits, (groups, labels), probabilities.argmax(axis=1) == labels)
     np.add.at(totals, (groups, labels), 1)

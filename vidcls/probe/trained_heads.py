@@ -76,7 +76,7 @@ def train_head(
         settings: of the head.
         features: of all videos: tokens ``(V, T, P, D)`` by level.
         videos: numbers of those that it is trained on.
-        labels: (N,) classes of all videos.
+        labels: (N,) classes of all videos, or (N, K) where they may have several.
         num_classes: K.
         seed: of initial weights and of all draws.
     """
@@ -89,8 +89,12 @@ def train_head(
     if isinstance(head, AttentiveHead):
         stored = stored.reduced(videos, head.pool)
     generator = torch.Generator().manual_seed(seed)
-    counts = np.bincount(labels[videos], minlength=num_classes)
-    class_weights = torch.tensor(len(videos) / np.maximum(counts, 1) / np.count_nonzero(counts), dtype=torch.float32)
+    class_weights = torch.ones(num_classes)
+    if labels.ndim == 1:
+        counts = np.bincount(labels[videos], minlength=num_classes)
+        class_weights = torch.tensor(
+            len(videos) / np.maximum(counts, 1) / np.count_nonzero(counts), dtype=torch.float32
+        )
     rate, decay = LEARNING_RATES[settings.kind], WEIGHT_DECAYS[settings.kind]
     if isinstance(head, LinearHead):
         rate = min(rate, LINEAR_RATE_OF_ONE_FEATURE / head.linear.in_features**0.5)
@@ -100,8 +104,10 @@ def train_head(
         [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}], lr=rate
     )
     num_steps = settings.num_epochs * -(-len(videos) // BATCH_SIZE)
+    total = max(num_steps, 2)
+    warm_up = 2 / total if WARM_UP * total == 1 else WARM_UP  # torch divides by the steps of the warm-up less one
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=rate, total_steps=max(num_steps, 2), pct_start=WARM_UP, cycle_momentum=False
+        optimizer, max_lr=rate, total_steps=total, pct_start=warm_up, cycle_momentum=False
     )
     head.train()
     if isinstance(head, LinearHead):
@@ -130,7 +136,7 @@ def _loss(
     head: nn.Module, tokens: dict[str, Tensor], labels: Tensor, class_weights: Tensor, generator: torch.Generator
 ) -> Tensor:
     B = len(labels)
-    targets = F.one_hot(labels, len(class_weights)).float() * class_weights
+    targets = labels.float() if labels.ndim == 2 else F.one_hot(labels, len(class_weights)).float() * class_weights
     share = float(
         np.random.default_rng(int(torch.randint(2**31, (), generator=generator))).beta(MIXUP_ALPHA, MIXUP_ALPHA)
     )
@@ -146,6 +152,8 @@ def _loss(
         logits = head.forward_reduced(tokens, keep)
     else:
         logits = head(tokens)
+    if labels.ndim == 2:
+        return F.binary_cross_entropy_with_logits(logits, targets)
     return -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
 
 

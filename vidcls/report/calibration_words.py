@@ -9,11 +9,17 @@ _OF_MEAN = (
     "mean of the streams' probabilities: it cannot be surer than the surer stream, and a stream that is unsure lowers "
     "it however right the other is."
 )
+WORDS = {
+    True: "its mean confidence is {:.1f} %, and {:.1f} % of its answers are right",
+    False: "the mean probability of a class in a video is {:.1f} %, and {:.1f} % of these classes are there",
+}
+"""By whether a video has one class."""
 OF_FUSION = {
     "product": (
-        "The answer is the product of the streams: the geometric mean of their probabilities, made to add up to 1. "
-        "Where streams are sure of different classes no class gets much, so that such an answer is often less sure "
-        "than it is right: it puts videos in order, but is not the share of them that is right."
+        "The answer is the product of the streams: the geometric mean of their probabilities, made to add up to 1 (of "
+        "each class and its absence, where a video may have several). Where streams are sure of different classes no "
+        "class gets much, so that such an answer is often less sure than it is right: it puts videos in order, but is "
+        "not the share of them that is right."
     ),
     "mean": f"The answer is the {_OF_MEAN}",
     "weighted": f"The answer is a weighted {_OF_MEAN}",
@@ -26,12 +32,12 @@ OF_FUSION = {
 
 def calibration_words(videos: ScoredVideos, fusion: object) -> str:
     """One sentence on the test as a whole, and one on the fusion of streams where there is one."""
-    confidence, accuracy = float(videos.confidence.mean()), float(videos.is_correct.mean())
+    claimed, is_true = videos.task.claims(videos.scores, videos.labels)
+    confidence, accuracy = float(claimed.mean()), float(is_true.mean())
     difference = confidence - accuracy
     verdict = "about as sure as it is right" if abs(difference) < NEAR else ""
     verdict = verdict or ("surer than it is right" if difference > 0 else "less sure than it is right")
     words = (
-        f"On the whole it is {verdict}: its mean confidence is {100 * confidence:.1f} %, and "
-        f"{100 * accuracy:.1f} % of its answers are right."
+        f"On the whole it is {verdict}: {WORDS[videos.task.has_one_class].format(100 * confidence, 100 * accuracy)}."
     )
     return " ".join([words, *([OF_FUSION[fusion]] if isinstance(fusion, str) and fusion in OF_FUSION else [])])

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidcls.figures import plain_texts
-from vidcls.report.statistics import NUM_BINS, Calibration
+from vidcls.runs.calibration import NUM_BINS, Calibration
 from vidcls.runs.confusion_figure import draw_confusion
 from vidcls.runs.confusions import MOST_WITH_NAMES, MOST_WITH_NUMBERS, figure_cells
 from vidcls.runs.curve_panels import LEGEND_LETTERS, curve_panels, draw_panel
 from vidcls.runs.curves import Curve
 from vidcls.runs.probe_figure import HeadRow, draw_heads, figure_height, first_heads
+from vidcls.runs.selective import RiskCoverage
 from vidcls.tasks import Task
 
 if TYPE_CHECKING:
@@ -81,6 +82,25 @@ def calibration_chart(found: Calibration) -> str:
     axes.set_xlabel("confidence")
     axes.set_ylabel("share that is right")
     return as_svg(figure, f"Accuracy by confidence; expected calibration error {found.error:.3f}")
+
+
+def risk_chart(found: RiskCoverage, kept: float | None) -> str:
+    """The share of wrong answers by the share of videos that are answered, the most confident first.
+
+    Args:
+        found: the curve.
+        kept: share that a threshold keeps, which is marked; None without one.
+    """
+    figure = figure_of(3.8, 3.2)
+    axes = figure.add_subplot()
+    axes.plot(found.coverage, found.risk, color=BLUE, drawstyle="steps-post")
+    if kept is not None:
+        axes.axvline(kept, color=ORANGE, linewidth=1, linestyle="--")
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(0, max(0.05, 1.1 * max(found.risk)))
+    axes.set_xlabel("share of the videos that are answered")
+    axes.set_ylabel("share of the answers that is wrong")
+    return as_svg(figure, f"Risk by coverage; its mean is {found.area:.3f}")
 
 
 def views_chart(values: Sequence[float], title: str) -> str:

@@ -14,9 +14,10 @@ from vidcls.checks.cache import CheckCache, CheckedVideo
 from vidcls.checks.files import check_files
 from vidcls.checks.finding import Finding
 from vidcls.checks.findings import CheckedData, findings
+from vidcls.clips.planning import ClipPlanner
 from vidcls.datasets.group_pattern import takes_group_pattern
 from vidcls.datasets.groups import KnownGroups
-from vidcls.errors import DecodeError
+from vidcls.errors import DatasetError, DecodeError
 from vidcls.files import printable, write_arrays, write_csv, write_text
 from vidcls.jobs import InThisProcess
 from vidcls.loading import VideoDataModule
@@ -109,7 +110,7 @@ def write_data_page(
     for record in data.records:
         for name in record.classes:
             counts[name][record.split] += 1
-    paths = {record.name: record.path for record in data.records}
+    paths = {record.name: record.source for record in data.records}
     span = span_frames(data, readable)
     lengths = [found.seconds for found in readable if found.seconds is not None]
     content = {
@@ -207,7 +208,7 @@ def thumbnails(data: VideoDataModule, progress: Progress = no_progress) -> dict[
             by_class[name].append(record)
     names = [data.class_names[k] for k in evenly(len(data.class_names), MOST_THUMBNAILS)]
     each = max(1, min(MOST_BY_CLASS, MOST_THUMBNAILS // max(1, len(names))))
-    decoder = data.input_settings.decoder
+    decoder, planner = data.input_settings.decoder, ClipPlanner(data.input_settings)
     found: dict[str, list[Thumbnail]] = {}
     for name in progress(names, "thumbnails", len(names)):
         records = [by_class[name][k] for k in evenly(len(by_class[name]), each)]
@@ -215,8 +216,9 @@ def thumbnails(data: VideoDataModule, progress: Progress = no_progress) -> dict[
         for record in records:
             try:
                 with open_video(record.source, decoder) as video:
-                    frames = small(video.frames(evenly(video.num_frames, NUM_FRAMES)))
-            except DecodeError as error:
+                    first, stop = planner.part_range(video, record)
+                    frames = small(video.frames([first + at for at in evenly(stop - first, NUM_FRAMES)]))
+            except (DatasetError, DecodeError) as error:
                 found[name].append(Thumbnail(record.name, reason=str(error)))
                 continue
             found[name].append(Thumbnail(record.name, webp(frames[len(frames) // 2][None]), webp(frames)))

@@ -47,9 +47,23 @@ def _training(transform: TransformSettings) -> str:
         crop = "the whole frame"
     mirrored = f"mirrored in {100 * transform.flip_probability:g} % of the samples"
     colours = f"colours changed by up to {100 * transform.color_jitter:g} %" if transform.color_jitter else ""
-    return ", ".join(
-        [crop, mirrored if transform.flip_probability else "never mirrored", *([colours] if colours else [])]
-    )
+    mirrored = mirrored if transform.flip_probability else "never mirrored"
+    return ", ".join(filter(None, [crop, mirrored, colours, *_augmentation(transform)]))
+
+
+def _augmentation(transform: TransformSettings) -> list[str]:
+    smallest, largest = (f"{100 * factor:g}" for factor in transform.scale_range)
+    slowest, fastest = transform.speed_range
+    ops = _number(transform.rand_augment, "operation")
+    return [
+        f"turned by up to {transform.rotation_degrees:g} degrees" if transform.rotation_degrees else "",
+        f"sheared by up to {transform.shear_degrees:g} degrees" if transform.shear_degrees else "",
+        f"scaled to {smallest} to {largest} %" if transform.scale_range != (1.0, 1.0) else "",
+        f"{ops} of RandAugment of magnitude {transform.rand_augment_magnitude}" if transform.rand_augment else "",
+        f"played backwards in {100 * transform.reverse_probability:g} %" if transform.reverse_probability else "",
+        f"at {slowest:g} to {fastest:g} times the speed" if transform.speed_range != (1.0, 1.0) else "",
+        f"a box erased in {100 * transform.erasing_probability:g} %" if transform.erasing_probability else "",
+    ]
 
 
 def _apart(stride: int) -> str:

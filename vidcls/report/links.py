@@ -9,15 +9,18 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
+from vidcls.video import LocalFile, VideoSource
+
 _ENDS = re.compile(r"(?<=[/\\_-])(?=[^/\\_-])")
 
 
-def link_to(file: Path | None, page: Path) -> str | None:
+def link_to(video: Path | VideoSource | None, page: Path) -> str | None:
     """The address of a file relative to the folder of a page, so that both can be moved together; None without a file.
 
-    A file on another drive has its absolute address.
+    A file on another drive has its absolute address. A video at an address has none: the link may hold its key.
     """
-    if file is None or not file.is_file():
+    file = video.path if isinstance(video, LocalFile) else video
+    if not isinstance(file, Path) or not file.is_file():
         return None
     try:
         address = os.path.relpath(file.absolute(), page.absolute().parent)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, replace
 from itertools import chain
 from pathlib import Path
 
@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidcls.datasets.groups import KnownGroups
-from vidcls.errors import VidclsError
 from vidcls.explain import Explainer
-from vidcls.explain.pictures import heat_arrays
 from vidcls.files import printable, write_arrays, write_csv, write_text
 from vidcls.outputs import named_output
 from vidcls.report.calibration_words import calibration_words
@@ -23,13 +21,18 @@ from vidcls.report.charts import (
     confusion_chart,
     curves_chart,
     heads_chart,
+    risk_chart,
     views_chart,
 )
+from vidcls.report.confidence import confidence_of
 from vidcls.report.html import rendered
+from vidcls.report.label_section import listed_videos
 from vidcls.report.links import link_to
-from vidcls.report.statistics import calibration, class_rows, weakest
+from vidcls.report.precision_recall import MOST_PANELS, precision_recall_chart
+from vidcls.report.shown_video import PathOf, ShownVideo, shown_video, suspect
+from vidcls.report.statistics import ClassRow, class_rows, weakest
 from vidcls.report.thresholds import as_json, class_thresholds, threshold_rows, weakest_class
-from vidcls.report.thumbnails import still_and_heat
+from vidcls.runs.calibration import calibration
 from vidcls.runs.confusions import (
     CONFUSION_COLUMNS,
     MOST_WITH_NAMES,
@@ -39,12 +42,14 @@ from vidcls.runs.confusions import (
 )
 from vidcls.runs.estimates import NUM_DRAWS, estimates
 from vidcls.runs.folder import PROBE_FILE
+from vidcls.runs.held_out import read_held_out
+from vidcls.runs.label_issues import issue_rows
 from vidcls.runs.probe_figure import read_heads
 from vidcls.runs.reading import baseline_lines
-from vidcls.runs.results import ScoredVideos
 from vidcls.runs.run import RunFolder
+from vidcls.runs.selective import risk_coverage, unknown_test_in
 from vidcls.runs.summary import Summary, by_views
-from vidcls.training.results import MODEL_ROW
+from vidcls.types import MODEL_ROW
 
 TEMPLATE = "run.html"
 NUM_SHOWN = 12
@@ -52,35 +57,7 @@ MOST_CLASSES_SHOWN = 60  # of more the page shows the weakest, and all of them o
 NUM_WEAKEST = 50
 NUM_CONFUSIONS = 20
 CLASS_COLUMNS = ("class", "precision", "recall", "f1", "videos")
-PathOf = Callable[[str], Path | None]
-"""The name of a video in a test -> its file; None where it is not known."""
-
-
-@dataclass(frozen=True)
-class ShownVideo:
-    """One thumbnail.
-
-    Args:
-        path: the name of the video.
-        label: its class.
-        prediction: what it was taken for.
-        score: probability of that.
-        still: data address of a frame; None where it could not be drawn, for which ``reason`` says why.
-        heat: data address of the frames under their heat.
-        reason: why there is no picture.
-        arrays: the heat in numbers, see :func:`vidcls.explain.pictures.heat_arrays`.
-        link: the address of the video, for a page that stays where it is written; None where it is not known.
-    """
-
-    path: str
-    label: str
-    prediction: str
-    score: float
-    still: str | None = None
-    heat: str | None = None
-    reason: str | None = None
-    arrays: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
-    link: str | None = None
+COLUMNS_OF_SEVERAL = ("average_precision", "threshold")  # where a video may have several classes
 
 
 def write_report(
@@ -116,10 +93,14 @@ def write_report(
     """
     videos = run.videos
     wrong, unsure = videos.most_confident_errors(num_shown), videos.least_confident_correct(num_shown)
-    shown = {k: _shown(videos, k, explainer, path_of) for k in progress([*wrong, *unsure])}
+    shown = {k: shown_video(videos, k, explainer, path_of) for k in progress([*wrong, *unsure])}
     if has_links:
         shown = {k: replace(video, link=link_to(path_of(video.path), output)) for k, video in shown.items()}
-    found = calibration(videos)
+    held_out = read_held_out(run.folder)
+    found, confidence = calibration(videos), confidence_of(run, held_out)
+    listed = listed_videos(run, held_out)
+    suspects = [(each, each.issues[:num_shown]) for each in listed]
+    risk, unknown = risk_coverage(videos) if videos.task.has_one_class else None, unknown_test_in(run.summary)
     counts, rows, by_threshold = videos.confusion(), class_rows(videos), class_thresholds(videos)
     task = videos.task
     found_estimates, baselines = estimates(videos), task.baselines(videos.labels)
@@ -145,29 +126,44 @@ def write_report(
         "most_with_names": MOST_WITH_NAMES,
         "most_with_numbers": MOST_WITH_NUMBERS,
         "classes_per_cell": 1 if counts is None else figure_cells(counts, most_cells=MOST_CELLS).classes_per_cell,
+        "most_panels": MOST_PANELS,
         "tables": tables_beside(output).name,
         "streams": _streams(run.summary),
         "curves": curves_chart(run.curves, task),
         "heads": heads_chart(heads) if (heads := read_heads(run.folder / PROBE_FILE)) else None,
+        "precision_recall": None if task.thresholds is None else precision_recall_chart(videos, rows),
         "confusion": None if counts is None else confusion_chart(counts, videos.class_names),
         "calibration": found,
         "calibration_words": calibration_words(videos, run.summary.get("fusion")),
         "thresholds": as_json(by_threshold),
         "weakest_class": weakest_class(by_threshold),
         "calibration_chart": calibration_chart(found),
+        "confidence": confidence,
+        "confidence_chart": calibration_chart(confidence.other) if confidence else None,
+        "risk": risk,
+        "risk_chart": None if risk is None else risk_chart(risk, unknown.kept if unknown else None),
+        "unknown": unknown,
         "views": views,
         "views_chart": views_chart(views, task.hit_name.title) if views else None,
+        "listed_issues": [
+            (each, [suspect(each.videos, issue, explainer, path_of, output if has_links else None) for issue in some])
+            for each, some in suspects
+        ],
         "mistakes": [shown[k] for k in wrong],
         "hits": [shown[k] for k in unsure],
     }
     tables: dict[str, Iterable[Sequence[object]]] = {
-        "classes": [CLASS_COLUMNS, *((r.name, r.precision, r.recall, r.f1, r.support) for r in rows)],
+        "classes": _class_table(rows),
         "thresholds": threshold_rows(by_threshold),
         "calibration": [
             ("confidence", "accuracy", "videos"),
             *zip(found.confidence, found.accuracy, found.counts, strict=True),
         ],
     }
+    if listed:
+        tables["label_issues"] = issue_rows([(each.name, each.issues) for each in listed])
+    if risk is not None:
+        tables["risk_coverage"] = [("coverage", "risk"), *zip(risk.coverage, risk.risk, strict=True)]
     if counts is not None:
         tables["confusion"] = chain([("label", *videos.class_names)], map(_named, videos.class_names, counts))
         tables["worst_confusions"] = [CONFUSION_COLUMNS, *map(astuple, worst)]
@@ -182,6 +178,14 @@ def write_report(
 def tables_beside(output: Path) -> Path:
     """The folder with the numbers of a page."""
     return output.with_name(f"{output.stem}_data")
+
+
+def _class_table(rows: Sequence[ClassRow]) -> Iterator[tuple[object, ...]]:
+    has_several = any(row.average_precision is not None for row in rows)
+    yield (*CLASS_COLUMNS, *COLUMNS_OF_SEVERAL) if has_several else CLASS_COLUMNS
+    for r in rows:
+        plain = (r.name, r.precision, r.recall, r.f1, r.support)
+        yield (*plain, r.average_precision, r.threshold) if has_several else plain
 
 
 def _named(name: str, counts: NDArray[np.int64]) -> tuple[object, ...]:
@@ -201,26 +205,6 @@ def _write_numbers(
         files.append(folder / "heat.npz")
         write_arrays(files[-1], heat)
     return files
-
-
-def _shown(videos: ScoredVideos, number: int, explainer: Explainer | None, path_of: PathOf) -> ShownVideo:
-    facts = (
-        videos.paths[number],
-        videos.label(number),
-        videos.prediction(number),
-        float(videos.confidence[number]),
-    )
-    if explainer is None:
-        return ShownVideo(*facts, reason="no checkpoint to look with")
-    path = path_of(facts[0])
-    if path is None:
-        return ShownVideo(*facts, reason="the file is not known")
-    try:
-        classes = videos.task.classes_of(videos.predictions[number])
-        explanation = explainer(path, class_name=classes[0] if len(classes) == 1 else None)
-    except VidclsError as error:
-        return ShownVideo(*facts, reason=str(error))
-    return ShownVideo(*facts, *still_and_heat(explanation), arrays=heat_arrays(explanation))
 
 
 def _streams(summary: Summary) -> list[tuple[str, Mapping[str, float], bool]]:

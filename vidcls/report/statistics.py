@@ -1,15 +1,14 @@
-"""The scored videos of a test -> classes, and calibration."""
+"""The scored videos of a test -> its classes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vidcls.runs.results import ScoredVideos
-
-NUM_BINS = 10
+from vidcls.tasks.average_precision import average_precisions
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,9 @@ class ClassRow:
         support: number of its videos.
         confused_with: the class that it is most often taken for, and how often; None where never, or
             where a video may have several classes.
+        average_precision: the mean of the precision over the recall (scikit-learn's), where a video may have several
+            classes; None where none has it.
+        threshold: the probability from which on it is predicted, where a video may have several classes.
     """
 
     name: str
@@ -32,24 +34,8 @@ class ClassRow:
     f1: float | None
     support: int
     confused_with: tuple[str, int] | None
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Whether a probability means what it says.
-
-    Args:
-        error: expected calibration error: the mean distance of confidence and accuracy over the bins, by their videos
-            (Guo et al.: On Calibration of Modern Neural Networks, ICML 2017).
-        confidence: mean probability of the prediction by bin that has videos.
-        accuracy: share that is right by the same bins.
-        counts: videos in them.
-    """
-
-    error: float
-    confidence: tuple[float, ...]
-    accuracy: tuple[float, ...]
-    counts: tuple[int, ...]
+    average_precision: float | None = None
+    threshold: float | None = None
 
 
 def class_rows(videos: ScoredVideos) -> list[ClassRow]:
@@ -59,7 +45,8 @@ def class_rows(videos: ScoredVideos) -> list[ClassRow]:
     precision, recall, f1, support = precision_recall_fscore_support(
         videos.labels, videos.predictions, labels=range(len(videos.class_names)), zero_division=np.nan
     )
-    wrong = videos.confusion()
+    wrong, thresholds = videos.confusion(), videos.task.thresholds
+    precisions = None if thresholds is None else average_precisions(videos.scores, videos.labels)(None)
     if wrong is not None:
         np.fill_diagonal(wrong, 0)
     rows: list[ClassRow] = []
@@ -69,7 +56,12 @@ def class_rows(videos: ScoredVideos) -> list[ClassRow]:
             other = int(wrong[number].argmax())
             confused = (videos.class_names[other], int(wrong[number, other]))
         shares = [None if np.isnan(v[number]) else float(v[number]) for v in (precision, recall, f1)]
-        rows.append(ClassRow(name, shares[0], shares[1], shares[2], int(support[number]), confused))
+        row = ClassRow(name, shares[0], shares[1], shares[2], int(support[number]), confused)
+        if thresholds is not None and precisions is not None:
+            found = precisions[number]
+            threshold = float(thresholds[number]) if thresholds.ndim == 1 else None  # of several tests, several
+            row = replace(row, average_precision=None if np.isnan(found) else float(found), threshold=threshold)
+        rows.append(row)
     return rows
 
 
@@ -77,13 +69,3 @@ def weakest(rows: Sequence[ClassRow], most: int) -> list[ClassRow]:
     """The classes with the lowest F1, those that were never recognised or predicted first; without test videos none."""
     tested = [row for row in rows if row.support]
     return sorted(tested, key=lambda row: (row.f1 or 0.0, row.recall or 0.0))[:most]
-
-
-def calibration(videos: ScoredVideos) -> Calibration:
-    """Confidence against accuracy in bins of equal width."""
-    confidence, right = videos.confidence, videos.is_correct
-    bins = np.minimum((confidence * NUM_BINS).astype(int), NUM_BINS - 1)
-    rows = [(confidence[bins == k].mean(), right[bins == k].mean(), int((bins == k).sum())) for k in np.unique(bins)]
-    error = sum(abs(c - a) * n for c, a, n in rows) / len(right)
-    means, shares, counts = zip(*rows, strict=True)
-    return Calibration(float(error), tuple(map(float, means)), tuple(map(float, shares)), counts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from vidcls.checks.parts import num_frames_of
 from vidcls.types import VideoInfo, VideoRecord
 from vidcls.video.health import Health
 
@@ -13,7 +14,7 @@ COLUMNS = ("name", "label", "split", "group", "frames", "fps", "height", "width"
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """One video file.
+    """One video file, or a part of one.
 
     Args:
         record: which video.
@@ -30,7 +31,8 @@ class VideoFacts:
         """The facts of a file that was checked."""
         if not health.height_px:
             return cls(record, None, health.reason)
-        info = VideoInfo(health.num_frames, health.fps, health.height_px, health.width_px, health.codec)
+        num_frames = num_frames_of(record.part, health)
+        info = VideoInfo(num_frames, health.fps, health.height_px, health.width_px, health.codec)
         return cls(record, info, health.reason)
 
     @property

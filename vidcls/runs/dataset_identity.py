@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from vidcls.remote import is_address
 
 PLACES = ("root", "path", "annotations")  # arguments of a data set that say where it lies
 
@@ -24,7 +26,7 @@ class NamedDataset:
     @property
     def identity(self) -> tuple[str, ...]:
         """What tells it from others: its class and its places, links resolved."""
-        places = [os.path.realpath(str(self.arguments[name])) for name in PLACES if self.arguments.get(name)]
+        places = [_place(str(self.arguments[name]), os.path.realpath) for name in PLACES if self.arguments.get(name)]
         return (self.text.partition(" ")[0], *places)
 
 
@@ -33,8 +35,12 @@ def named_dataset(dataset: object) -> NamedDataset | None:
     if not isinstance(dataset, Mapping) or not isinstance(dataset.get("class_path"), str):
         return None
     arguments = dataset.get("init_args") or {}
-    places = [os.path.abspath(str(arguments[name])) for name in PLACES if arguments.get(name)]  # noqa: PTH100
+    places = [_place(str(arguments[name]), os.path.abspath) for name in PLACES if arguments.get(name)]
     return NamedDataset(" ".join([dataset["class_path"].rpartition(".")[2], *places]), arguments)
+
+
+def _place(text: str, absolute: Callable[[str], str]) -> str:
+    return text.rstrip("/") if is_address(text) else absolute(text)
 
 
 def is_same_dataset(first: object, second: object) -> bool:

@@ -6,13 +6,16 @@
     metrics.csv  curves.png     what was logged, by step
     run.json                    machine, versions and speed of each start
     layers.csv   layers.png     statistics of the layers, where they are watched
+    ensemble.json               the members and weights of a run of vidcls ensemble
     skipped.csv                 training videos that could not be read, where there are any
+    validation.csv  .json       scores of the validation videos by the best weights
     probe.csv    probe.png      the heads that were tried for a probe, with their cross-validated scores
     checkpoints/best.ckpt       after the validation with the best value
     checkpoints/last.ckpt       to resume from
     test.json  test.csv         what a test found: the summary, and the scores of each video
     test_<stream>.csv           the scores of one stream of a model
     test_confusion.png  .csv    counts of labels and predictions
+    test_left_out.csv           the scores of videos of classes that the network was not to know
     test_worst_confusions.csv   pairs of classes, the most frequent first
     tests/<data>/               the same files for a test on other data
     report.html                 the page of ``vidcls report``
@@ -34,11 +37,15 @@ METRICS_FILE = "metrics.csv"
 CURVES_FILE = "curves.png"
 RUN_FILE = "run.json"
 SKIPPED_FILE = "skipped.csv"
+VALIDATION_FILE = "validation.csv"
+VALIDATION_FACTS_FILE = "validation.json"
 PROBE_FILE = "probe.csv"
 PROBE_FIGURE = "probe.png"
 CHECKPOINTS = "checkpoints"
+ENSEMBLE_FILE = "ensemble.json"
 SUMMARY_FILE = "test.json"
 SCORES_FILE = "test.csv"
+LEFT_OUT_FILE = "test_left_out.csv"
 CONFUSION_FIGURE = "test_confusion.png"
 CONFUSION_PAIRS_FILE = "test_worst_confusions.csv"
 OTHER_TESTS = "tests"
@@ -56,9 +63,18 @@ FIRST_FILES = (
     CONFIG_FILE,
     METRICS_FILE,
     SKIPPED_FILE,
+    VALIDATION_FILE,
+    VALIDATION_FACTS_FILE,
     PROBE_FILE,
     PROBE_FIGURE,
 )  # what a run has before its first checkpoint
+HANDED_OVER = (
+    *(CONFIG_FILE, METRICS_FILE, CURVES_FILE, RUN_FILE, SUMMARY_FILE, SCORES_FILE, CONFUSION_FIGURE),
+    *(CONFUSION_PAIRS_FILE, REPORT_FILE),
+)  # what is handed over to others beside the weights
+SAFE_WEIGHTS = "model.safetensors"
+CARD = "README.md"
+PULLED = (f"{CHECKPOINTS}/*.ckpt", SAFE_WEIGHTS, CARD, *HANDED_OVER)  # of a repository, and nothing else that is in it
 
 
 def checkpoint_name(stem: str) -> str:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 HeadRow = Mapping[str, str]
 """A line of ``probe.csv`` by column."""
+SCORE, SCORE_OF_SEVERAL = "mean_class_accuracy", "map"
+"""The column by which heads are compared, the latter where videos may have several classes."""
 MOST_DRAWN = 24
 ROW_INCHES = 0.4
 SCALES = {"sqrt": ", roots", "unit": ", unit"}
@@ -25,10 +27,15 @@ def read_heads(probe_csv: Path) -> list[HeadRow]:
         with probe_csv.open(newline="", encoding="utf-8") as file:
             rows: list[HeadRow] = list(csv.DictReader(file))
         for row in rows:
-            float(row["mean_class_accuracy"]), float(row["standard_error"]), int(row["weight"]), row["kind"]
+            score_of(row), float(row["standard_error"]), int(row["weight"]), row["kind"]
     except (OSError, ValueError, KeyError, TypeError, csv.Error):
         return []
     return rows
+
+
+def score_of(row: HeadRow) -> float:
+    """What a head is compared by."""
+    return float(row[SCORE_OF_SEVERAL if SCORE_OF_SEVERAL in row else SCORE])
 
 
 def first_heads(rows: Sequence[HeadRow], most: int = MOST_DRAWN) -> list[HeadRow]:
@@ -60,7 +67,7 @@ def draw_heads(axes: Axes, rows: Sequence[HeadRow], *, num_candidates: int, toge
     for place, row in enumerate(rows):
         is_chosen = int(row["weight"]) > 0
         axes.errorbar(
-            float(row["mean_class_accuracy"]),
+            score_of(row),
             place,
             xerr=float(row["standard_error"]),
             fmt="D" if is_chosen else "o",
@@ -73,7 +80,8 @@ def draw_heads(axes: Axes, rows: Sequence[HeadRow], *, num_candidates: int, toge
     axes.set_yticks(range(len(rows)), head_names(rows, separator="\n"), fontsize=8)
     axes.set_xlim(right=min(1.02, axes.get_xlim()[1]))
     axes.invert_yaxis()
-    axes.set_xlabel(f"mean class accuracy, held out\n(± standard error; {len(rows)} of {num_candidates} candidates)")
+    what = "mAP" if rows and SCORE_OF_SEVERAL in rows[0] else "mean class accuracy"
+    axes.set_xlabel(f"{what}, held out\n(± standard error; {len(rows)} of {num_candidates} candidates)")
     axes.grid(axis="x", color="0.9")
 
 

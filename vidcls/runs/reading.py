@@ -47,6 +47,8 @@ def reading(videos: ScoredVideos, found: Sequence[Estimate]) -> list[str]:
             lines += hit_lines(estimate, tested)
         elif estimate.name.key in videos.task.headline:
             lines.append(f"{estimate.title} {percent(estimate.value)}; {interval_text(estimate, tested)}")
+            if estimate.name.key == videos.task.main_metric:
+                lines += [f"  {line}" for line in baseline_lines(estimate, baselines)]
     if videos.num_groups is None:
         lines.append(f"  {UNKNOWN_GROUPS}")
     return lines

@@ -17,6 +17,7 @@ from vidcls.class_names import label_text
 from vidcls.files import write_csv
 from vidcls.tasks import DEFAULT_TASK, Task, task_of
 from vidcls.tasks.task import Measure
+from vidcls.video_part import PART_COLUMNS, VideoPart, part_cells, part_in_cells, part_units
 
 if TYPE_CHECKING:
     from vidcls.types import Target
@@ -32,11 +33,13 @@ class ScoredVideos:
 
     Args:
         class_names: K names, in the order of the scores.
-        paths: relative to the data set's root.
+        paths: relative to the data set's root; that of a part of a video ends in its ``fragment``.
         labels: targets of the videos, ``(N,)`` or ``(N, K)``.
         groups: persons, sessions or sources ``(N,)``; empty text for a video that has none.
         scores: probabilities ``(N, K)``.
         task_name: what the labels mean, by the name of the task.
+        thresholds: from which probability on a class is predicted, ``(K,)`` or ``(N, K)``, where the task has any.
+        parts: from when to when of its video each one lasts ``(N,)``, None for a whole video; empty where all are.
     """
 
     class_names: tuple[str, ...]
@@ -45,6 +48,8 @@ class ScoredVideos:
     groups: tuple[str, ...]
     scores: NDArray[np.floating]
     task_name: str = DEFAULT_TASK
+    thresholds: NDArray[np.float64] | None = None
+    parts: tuple[VideoPart | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -52,7 +57,7 @@ class ScoredVideos:
     @cached_property
     def task(self) -> Task:
         """What the labels mean."""
-        return task_of(self.task_name, self.class_names)
+        return task_of(self.task_name, self.class_names).with_thresholds(self.thresholds)
 
     @cached_property
     def predictions(self) -> NDArray[np.generic]:
@@ -73,6 +78,10 @@ class ScoredVideos:
     def measures(self) -> Mapping[str, Measure]:
         """The metrics by key, as functions of how often each video counts."""
         return self.task.measures(self.scores, self.labels)
+
+    def part(self, number: int) -> VideoPart | None:
+        """From when to when of its video one of them lasts; None for the whole."""
+        return self.parts[number] if self.parts else None
 
     def label(self, number: int) -> str:
         """The label of one video as text."""
@@ -123,11 +132,15 @@ def joined(tests: Sequence[ScoredVideos]) -> ScoredVideos:
     task = task_of(tests[0].task_name, class_names)
     labels: list[Target] = []
     scores: list[NDArray[np.floating]] = []
+    thresholds: list[NDArray[np.float64]] = []  # those of each test for its videos
     for test in tests:
         numbers = np.array([number_of[name] for name in test.class_names])
         labels += [task.target(test.task.classes_of(label)) for label in test.labels]
         scores.append(np.zeros((len(test), len(class_names))))
         scores[-1][:, numbers] = test.scores
+        if test.task.thresholds is not None:
+            thresholds.append(np.ones((len(test), len(class_names))))
+            thresholds[-1][:, numbers] = test.task.thresholds
     return ScoredVideos(
         class_names,
         tuple(path for test in tests for path in test.paths),
@@ -135,11 +148,15 @@ def joined(tests: Sequence[ScoredVideos]) -> ScoredVideos:
         tuple(group for test in tests for group in test.groups),
         np.concatenate(scores),
         task.name,
+        np.concatenate(thresholds) if thresholds else None,
+        tuple(test.part(k) for test in tests for k in range(len(test))) if any(test.parts for test in tests) else (),
     )
 
 
 def write_scores(path: Path, videos: ScoredVideos, *, unread: Container[str] = ()) -> None:
     """Write a line for each video, ``path,label,group,prediction,p_<class>...``, with the probabilities in full.
+
+    Where some are parts of videos, ``start,end`` (or ``start_frame,end_frame``) follow ``path``.
 
     Args:
         path: the file, such as ``test.csv``.
@@ -151,19 +168,26 @@ def write_scores(path: Path, videos: ScoredVideos, *, unread: Container[str] = (
 
 def score_rows(videos: ScoredVideos, *, unread: Container[str] = ()) -> Iterator[list[str]]:
     """The header and the lines of the file one at a time: those of thousands of classes are larger than memory."""
-    yield ["path", "label", "group", "prediction", *(SCORE_PREFIX + name for name in videos.class_names)]
+    units = part_units(videos.parts)
+    of_parts = [column for unit in units for column in PART_COLUMNS[unit]]
+    yield ["path", *of_parts, "label", "group", "prediction", *(SCORE_PREFIX + name for name in videos.class_names)]
     for number, (path, group, row) in enumerate(zip(videos.paths, videos.groups, videos.scores, strict=True)):
-        prediction = UNREAD if path in unread else videos.prediction(number)
-        yield [path, videos.label(number), group, prediction, *(f"{p:.9g}" for p in row.tolist())]
+        prediction, part = UNREAD if path in unread else videos.prediction(number), videos.part(number)
+        name = path if part is None else path.removesuffix(part.fragment)
+        scores = (f"{p:.9g}" for p in row.tolist())
+        yield [name, *part_cells(part, units), videos.label(number), group, prediction, *scores]
 
 
-def read_scores(path: Path, class_names: Sequence[str], task_name: str | None = None) -> ScoredVideos:
+def read_scores(
+    path: Path, class_names: Sequence[str], task_name: str | None = None, thresholds: Sequence[float] | None = None
+) -> ScoredVideos:
     """What :func:`write_scores` wrote.
 
     Args:
         path: the file.
         class_names: K names, in the order that the scores are to have.
         task_name: what the labels mean; the default task where None.
+        thresholds: of each class, where the task has any and they are not its own.
 
     Raises:
         OSError: it cannot be read.
@@ -171,28 +195,34 @@ def read_scores(path: Path, class_names: Sequence[str], task_name: str | None = 
         KeyError: a column is missing, or a label is none of the classes.
         ValueError, csv.Error: it is damaged, or has no video.
     """
-    task = task_of(task_name, class_names)
+    task = task_of(task_name, class_names).with_thresholds(thresholds)
     paths: list[str] = []
     labels: list[Target] = []
     groups: list[str] = []
+    parts: list[VideoPart | None] = []
     scores = array("d")
     with path.open(newline="", encoding="utf-8") as file:
         rows = csv.reader(file)
         column_of = {name: number for number, name in enumerate(next(rows, []))}
         named = [column_of[name] for name in ("path", "label", "group")]
         scored = [column_of[SCORE_PREFIX + name] for name in class_names]
+        of_parts = {name: column_of[name] for pair in PART_COLUMNS.values() for name in pair if name in column_of}
         for row in filter(None, rows):
             if len(row) < len(column_of):
                 raise ValueError(f"line {rows.line_num} has {len(row)} of {len(column_of)} cells")
             name, label, group = (row[column] for column in named)
-            paths.append(name)
+            parts.append(part_in_cells({column: row[at] for column, at in of_parts.items()}))
+            paths.append(name if parts[-1] is None else name + parts[-1].fragment)
             labels.append(task.target(task.classes_in(label)))
             groups.append(group)
             scores.extend([float(row[column]) for column in scored])
     if not paths:
         raise ValueError("no video")
     table = np.frombuffer(scores, dtype=np.float64).reshape(len(paths), len(class_names))
-    return ScoredVideos(tuple(class_names), tuple(paths), _collated(labels), tuple(groups), table, task.name)
+    found = tuple(parts) if any(parts) else ()
+    return ScoredVideos(
+        tuple(class_names), tuple(paths), _collated(labels), tuple(groups), table, task.name, task.thresholds, found
+    )
 
 
 def _collated(labels: Sequence[Target]) -> NDArray[np.generic]:

@@ -63,7 +63,9 @@ def read_run(folder: Path) -> RunFolder:
         )
     try:
         summary = read_summary(folder)
-        videos = read_scores(folder / SCORES_FILE, summary["class_names"], summary.get("task"))
+        videos = read_scores(
+            folder / SCORES_FILE, summary["class_names"], summary.get("task"), summary.get("thresholds")
+        )
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise ConfigurationError(
             f"{folder}: its {SUMMARY_FILE} or {SCORES_FILE} is damaged ({' '.join(str(error).split())}): test it again"

@@ -45,10 +45,15 @@ class Summary(TypedDict, total=False):
         score: what is averaged over the views.
         task: what the labels mean; version 0.1 wrote none, and meant the default.
         class_names: K names, in the order of the scores.
+        thresholds: from which probability on each class is predicted, where a video may have several.
         num_groups: persons, sessions or sources that the videos come from; None where no group is known.
         num_correct: videos that were recognised.
         intervals: of 95 % by metric, over groups; None where there is one group.
         baselines: what answers reach that do not depend on the video, by metric.
+        temperature: by row, where probabilities were changed by one; 1 / T undoes it.
+        calibration: ``ece``, ``nll`` and ``brier`` by row, ``before`` and ``after`` that, of the videos that were read.
+        unknown: what a threshold for unknown videos does, where there is one or classes were left out; see
+            :class:`vidcls.runs.selective.UnknownTest`.
         table: metrics in 0 to 1 by row: the model, its streams and their fusions.
     """
 
@@ -62,10 +67,14 @@ class Summary(TypedDict, total=False):
     score: str
     task: str
     class_names: Sequence[str]
+    thresholds: Sequence[float]
     num_groups: int | None
     num_correct: int
     intervals: Mapping[str, tuple[float, float] | None]
     baselines: Mapping[str, Mapping[str, float]]
+    temperature: Mapping[str, float]
+    calibration: Mapping[str, Mapping[str, Mapping[str, float]]]
+    unknown: Mapping[str, object]
     table: Mapping[str, Mapping[str, float]]
 
 

@@ -7,6 +7,7 @@
     runs, runs/NAME         the best checkpoint of the newest training in that folder
     runs/NAME/TIME          the folder of a run: its best checkpoint
     a file                  that checkpoint
+    hf://USER/NAME          the best checkpoint of a repository of the Hugging Face Hub
 
 The newest training is the one that started last, whether it has such a checkpoint or not: an older one is never meant.
 Where there was a choice, the log says what was taken.
@@ -21,8 +22,10 @@ from os import PathLike
 from pathlib import Path
 from typing import get_args
 
-from vidcls.errors import CheckpointError
+from vidcls.errors import CheckpointError, RemoteError
+from vidcls.hub_repository import fetched, repository_at
 from vidcls.packed_file import why_packed
+from vidcls.remote import kept_copy, place_of
 from vidcls.runs.folder import (
     BEST,
     CHECKPOINTS,
@@ -30,6 +33,7 @@ from vidcls.runs.folder import (
     DEFAULT_ROOT,
     LAST,
     METRICS_FILE,
+    PULLED,
     SUMMARY_FILE,
     TIME_FORMAT,
     TRAINED,
@@ -70,7 +74,16 @@ def checkpoint_of(
         having = BEST if wanted == BEST else LAST
         folder = newest_run(root, name, having=having) if run is None else run
         return _checkpoint_in(folder, having)
-    path = Path(wanted)
+    place = place_of(wanted)
+    if not isinstance(place, Path):
+        repository = repository_at(str(wanted))
+        if repository is not None:
+            return _checkpoint_in(fetched(repository, PULLED), of_folder)
+        try:
+            return kept_copy(place)
+        except RemoteError as error:
+            raise CheckpointError(f"{option} {error}".lstrip()) from error
+    path = place
     if path.is_file():
         return path
     if not path.is_dir():

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from vidcls.errors import ConfigurationError
+from vidcls.tasks.multi_label import MultiLabel
 from vidcls.tasks.single_label import SingleLabel
 from vidcls.tasks.task import Baseline, HasTask, MetricName, Task
 
-TaskName = Literal["single_label"]
+TaskName = Literal["single_label", "multi_label"]
 
-TASKS: dict[str, type[Task]] = {"single_label": SingleLabel}
+TASKS: dict[str, type[Task]] = {"single_label": SingleLabel, "multi_label": MultiLabel}
 
 DEFAULT_TASK: TaskName = "single_label"
 """What is meant where nothing is said, as in the files of version 0.1."""
@@ -22,6 +23,7 @@ __all__ = [
     "Baseline",
     "HasTask",
     "MetricName",
+    "MultiLabel",
     "SingleLabel",
     "Task",
     "TaskName",

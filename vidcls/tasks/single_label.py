@@ -53,9 +53,15 @@ class SingleLabel(Task):
             found = label_text(classes) or "none"
             raise DatasetError(
                 f"a video has {len(classes)} labels ({found}), but the task {self.name} takes exactly one for each: "
-                "list one label for each video"
+                "list one label for each video, or pass --task multi_label"
             )
         return self._number_of[classes[0]]
+
+    def balanced_weights(self, counts: Sequence[int], num_videos: int) -> list[float]:
+        """Proportional to 1 / count, with a mean of 1 over the training videos; classes that do not occur get 0."""
+        del num_videos
+        present = sum(count > 0 for count in counts)
+        return [sum(counts) / (present * count) if count else 0.0 for count in counts]
 
     def classes_of(self, target: Target | np.integer | NDArray[np.generic]) -> tuple[str, ...]:
         """The name of the class."""
@@ -71,11 +77,15 @@ class SingleLabel(Task):
 
         return torch.randint(self.num_classes, (num_videos,), generator=generator)
 
-    def loss(self, logits: Tensor, targets: Tensor, *, weights: Tensor, label_smoothing: float) -> Tensor:
+    def loss(
+        self, logits: Tensor, targets: Tensor, *, weights: Tensor, label_smoothing: float, focal_gamma: float = 0.0
+    ) -> Tensor:
         """Cross entropy; see :func:`vidcls.tasks.losses.weighted_cross_entropy`."""
         from vidcls.tasks.losses import weighted_cross_entropy
 
-        return weighted_cross_entropy(logits, targets, weights, label_smoothing=label_smoothing)
+        return weighted_cross_entropy(
+            logits, targets, weights, label_smoothing=label_smoothing, focal_gamma=focal_gamma
+        )
 
     def loss_by_video(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Cross entropies ``(B,)``."""
@@ -86,6 +96,15 @@ class SingleLabel(Task):
     def probabilities(self, logits: Tensor) -> Tensor:
         """Softmax over the classes."""
         return logits.float().softmax(dim=-1)
+
+    def logits_of(self, probabilities: Tensor) -> Tensor:
+        """The logarithm."""
+        return probabilities.clamp(min=1e-12).log()
+
+    def array_probabilities(self, logits: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Softmax over the classes."""
+        powers = np.exp(logits.astype(np.float32) - logits.max(axis=-1, keepdims=True).astype(np.float32))
+        return powers / powers.sum(axis=-1, keepdims=True)
 
     def mean_of_probabilities(self, logits: Tensor, weights: Tensor | None = None) -> Tensor:
         """Logarithm of the mean of the parts' softmax (Simonyan and Zisserman 2014: fusion by averaging)."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:  # torch takes a second to load, and who reads the results of 
 
 Array = TypeVar("Array", "Tensor", "NDArray[np.generic]")
 
+LEAST = 1e-7
+"""The least probability that a logarithm is taken of: float32 tells no smaller distance from 1 apart."""
+
 Weights = NDArray[np.float64]
 """``(N,)``: how often each video counts."""
 
@@ -80,8 +83,16 @@ class Task(ABC):
     quality: ClassVar[str]
     """What these metrics measure, as the title of a panel."""
 
+    thresholds: NDArray[np.float64] | None = None
+    """From which probability on a class is predicted, ``(K,)`` or ``(N, K)``; None where nothing but order counts."""
+
     def __init__(self, class_names: Sequence[str]) -> None:
         self.class_names = tuple(class_names)
+
+    def with_thresholds(self, thresholds: Sequence[float] | NDArray[np.floating] | None) -> Task:
+        """The same where predictions follow these thresholds ``(K,)`` or ``(N, K)``; None or none for its own."""
+        del thresholds
+        return self
 
     @property
     def num_classes(self) -> int:
@@ -119,7 +130,9 @@ class Task(ABC):
     # --- a network that is trained ------------------------------------------------------------------------------
 
     @abstractmethod
-    def loss(self, logits: Tensor, targets: Tensor, *, weights: Tensor, label_smoothing: float) -> Tensor:
+    def loss(
+        self, logits: Tensor, targets: Tensor, *, weights: Tensor, label_smoothing: float, focal_gamma: float = 0.0
+    ) -> Tensor:
         """The loss of a training batch, a scalar.
 
         Args:
@@ -127,6 +140,16 @@ class Task(ABC):
             targets: of the videos; or ``(B, K)`` float32, how much of which class is in each, where clips were mixed.
             weights: ``(K,)``.
             label_smoothing: 0 to 1.
+            focal_gamma: exponent of the focal loss; 0 for plain cross entropy.
+        """
+
+    @abstractmethod
+    def balanced_weights(self, counts: Sequence[int], num_videos: int) -> list[float]:
+        """The weights of a loss ``(K,)`` by which rare classes count as much as others.
+
+        Args:
+            counts: training videos of each class.
+            num_videos: training videos.
         """
 
     @abstractmethod
@@ -136,6 +159,21 @@ class Task(ABC):
     @abstractmethod
     def probabilities(self, logits: Tensor) -> Tensor:
         """Logits ``(..., K)`` -> float32 probabilities ``(..., K)``."""
+
+    @abstractmethod
+    def logits_of(self, probabilities: Tensor) -> Tensor:
+        """Probabilities ``(..., K)`` -> logits that have them."""
+
+    def array_probabilities(self, logits: NDArray[np.floating]) -> NDArray[np.float32]:
+        """The same in NumPy; a task whose exported models are to run without torch computes it there."""
+        import torch
+
+        return self.probabilities(torch.from_numpy(logits)).numpy()
+
+    def array_logits(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Probabilities ``(..., K)`` -> logits that :meth:`probabilities` turns into them, finite also for 0 and 1."""
+        among = np.clip(np.asarray(scores, dtype=np.float64), LEAST, 1.0)
+        return np.log(among) if self.has_one_class else np.log(among) - np.log(np.clip(1 - among, LEAST, 1.0))
 
     @abstractmethod
     def mean_of_probabilities(self, logits: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -193,8 +231,8 @@ class Task(ABC):
         same = self.predicted(scores) == targets
         return same if same.ndim < scores.ndim else same.all(-1)
 
-    def answer(self, scores: Tensor) -> tuple[str, ...]:
-        """Scores ``(K,)`` of one video -> the classes that it is given."""
+    def answer(self, scores: Array) -> tuple[str, ...]:
+        """Scores ``(K,)`` of one video, of PyTorch or of NumPy -> the classes that it is given."""
         return self.classes_of(self.predicted(scores))
 
     def measured(self, scores: Tensor, targets: Tensor, *, at_once: int) -> dict[str, float]:
@@ -211,7 +249,19 @@ class Task(ABC):
         computed = metrics.compute()
         return {name.key: float(computed[name.key]) for name in self.metric_names}
 
+    def shares(self, targets: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Targets of N videos -> how much of each class is in them ``(N, K)``, 0 or 1."""
+        if not self.has_one_class:
+            return targets.astype(np.float64)
+        return np.eye(self.num_classes)[targets.astype(np.int64)]
+
     # --- a finished test ----------------------------------------------------------------------------------------
+
+    def claims(
+        self, scores: NDArray[np.floating], targets: NDArray[np.generic]
+    ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
+        """Probabilities ``(M,)`` of statements that scores ``(N, K)`` make, and whether these are true."""
+        return self.confidence(scores), self.is_correct(scores, targets).astype(np.bool_)
 
     @abstractmethod
     def confidence(self, scores: NDArray[np.floating]) -> NDArray[np.floating]:

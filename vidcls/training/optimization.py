@@ -32,6 +32,11 @@ class OptimizationSettings:
         warmup: share of the run, 0 to 1, in which the learning rate grows linearly from zero.
         milestones: shares of the run, 0 to 1, at which ``steps`` multiplies the learning rate by ``gamma``.
         gamma: factor at each milestone.
+        lr_scaling: what ``lr`` becomes for the clips of a step on all processes: ``linear``, in proportion to
+            them (Goyal et al. 2017), ``sqrt``, by their square root, as for adaptive optimisers; ``none`` leaves it.
+        sam_rho: sharpness-aware minimisation (Foret et al. 2021): each step goes down the gradient of the weights that
+            lie so far up the loss, such as .05; it costs a second pass through each batch. 0 is none.
+        lr_batch: clips in one optimiser step that ``lr`` is meant for, such as 256; with ``lr_scaling``.
     """
 
     optimizer: Literal["sgd", "adamw"] = "sgd"
@@ -43,6 +48,9 @@ class OptimizationSettings:
     warmup: float = 0.0
     milestones: list[float] = field(default_factory=list)
     gamma: float = 0.1
+    lr_scaling: Literal["none", "linear", "sqrt"] = "none"
+    lr_batch: int | None = None
+    sam_rho: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse values outside their range and settings without effect."""
@@ -54,6 +62,12 @@ class OptimizationSettings:
             raise ValueError(f"optimization.milestones are shares of the run between 0 and 1, got {self.milestones}")
         if (self.schedule == "steps") != bool(self.milestones):
             raise ValueError("optimization.milestones belong to schedule: steps, and steps needs them")
+        if (self.lr_scaling == "none") != (self.lr_batch is None):
+            raise ValueError("optimization.lr_batch, the batch that lr is meant for, belongs to lr_scaling: pass both")
+        if self.lr_batch is not None and self.lr_batch < 1:
+            raise ValueError(f"optimization.lr_batch must be at least 1, got {self.lr_batch}")
+        if self.sam_rho < 0:
+            raise ValueError(f"optimization.sam_rho must be 0 or more, got {self.sam_rho}")
         if self.optimizer == "adamw" and self.momentum is not None:
             raise ValueError("optimization.momentum has no effect on adamw: remove it or use sgd")
 
@@ -99,6 +113,7 @@ def build_optimizer(
     parameters: Sequence[nn.Parameter] | Sequence[ParameterGroup],
     settings: OptimizationSettings,
     *,
+    lr: float | None = None,
     fused: bool = False,
 ) -> torch.optim.Optimizer:
     """The optimiser over ``parameters``, or over groups of them with learning rates of their own.
@@ -106,14 +121,16 @@ def build_optimizer(
     Args:
         parameters: those that are trained.
         settings: which optimiser, and how.
+        lr: in place of that of the settings.
         fused: one kernel for the whole step of AdamW; the same numbers but for rounding. Not of SGD: torch's gains next
             to nothing, and stops where a parameter has its first gradient after others.
     """
     params = cast(ParamsT, parameters)
+    lr = settings.lr if lr is None else lr
     if settings.optimizer == "adamw":
-        return torch.optim.AdamW(params, lr=settings.lr, weight_decay=settings.weight_decay, fused=fused or None)
+        return torch.optim.AdamW(params, lr=lr, weight_decay=settings.weight_decay, fused=fused or None)
     momentum = DEFAULT_MOMENTUM if settings.momentum is None else settings.momentum
-    return torch.optim.SGD(params, lr=settings.lr, momentum=momentum, weight_decay=settings.weight_decay)
+    return torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=settings.weight_decay)
 
 
 def settle_restored(optimizer: torch.optim.Optimizer) -> None:

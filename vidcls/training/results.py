@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -12,10 +12,8 @@ from torch.utils.data import default_collate
 
 from vidcls.errors import DecodeError
 from vidcls.tasks import Task
+from vidcls.tasks.decision import Decision
 from vidcls.types import ScoreRule, Target
-
-MODEL_ROW = "model"
-"""The row of scores that is the answer of the model; others are its parts and their fusions."""
 
 CHUNK = 256  # videos that are measured at once: torchmetrics makes several tables of all classes for each of them
 
@@ -53,6 +51,7 @@ class VideoScores:
         views_right: ``(N, V)`` whether the model's answer is right from 1, 2, ... V of its views; None where it was not
             counted.
         unread: videos that could not be read, in the order of the list.
+        untempered: the scores by row as the network gives them, where a temperature changed them; else None.
     """
 
     task: Task
@@ -62,6 +61,7 @@ class VideoScores:
     parts: tuple[str, ...] = ()
     views_right: Tensor | None = None
     unread: tuple[UnreadVideo, ...] = ()
+    untempered: Mapping[str, Tensor] | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -75,6 +75,35 @@ class VideoScores:
     def table(self) -> dict[str, dict[str, float]]:
         """The metrics of every row."""
         return {row: self.task.measured(scores, self.labels, at_once=CHUNK) for row, scores in self.scores.items()}
+
+
+def read_alone(found: VideoScores) -> VideoScores:
+    """The same without the videos that could not be read: their scores were never a network's."""
+    unread = torch.tensor([video.index for video in found.unread if video.counts], dtype=found.indices.dtype)
+    is_read = ~torch.isin(found.indices, unread)
+
+    def kept(by_row: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {row: scores[is_read] for row, scores in by_row.items()}
+
+    return replace(
+        found,
+        indices=found.indices[is_read],
+        labels=found.labels[is_read],
+        scores=kept(found.scores),
+        views_right=None,
+        unread=(),
+        untempered=None if found.untempered is None else kept(found.untempered),
+    )
+
+
+def decided(found: VideoScores, decision: Decision) -> VideoScores:
+    """The scores of a test as ``decision`` changes them, beside what they were."""
+    found = replace(found, task=decision.deciding(found.task))
+    if not decision.is_tempered:
+        return found
+    changed = decision.applied({row: scores.numpy() for row, scores in found.scores.items()}, found.task)
+    scores = {row: torch.from_numpy(values) for row, values in changed.items()}
+    return replace(found, scores=scores, untempered=found.scores)
 
 
 def joined(shards: Sequence[VideoScores], unread: Sequence[UnreadVideo] = ()) -> VideoScores:

@@ -23,6 +23,8 @@ class TransferSettings:
         gradient_checkpointing: keep what goes from stage to stage alone, and compute the rest again on the way back:
             less memory, a quarter to a third more time (Chen et al.: Training Deep Nets with Sublinear Memory Cost,
             2016).
+        drop_path: chance by which a training sample skips the branch of the last residual block; blocks before it have
+            less, in proportion to their depth (stochastic depth, Huang et al. 2016).
     """
 
     freeze: str | None = None
@@ -30,11 +32,14 @@ class TransferSettings:
     lr_decay: float = 1.0
     partial_batch_norm: bool = False
     gradient_checkpointing: bool = False
+    drop_path: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse values outside their range and settings without effect."""
         if not 0 < self.lr_decay <= 1:
             raise ValueError(f"transfer.lr_decay is a factor in 0 (excluded) to 1, got {self.lr_decay}")
+        if not 0 <= self.drop_path < 1:
+            raise ValueError(f"transfer.drop_path is a chance in 0 to 1 (excluded), got {self.drop_path}")
         if self.unfreeze and self.freeze is None:
             raise ValueError("transfer.unfreeze has no effect without transfer.freeze: set both, or remove it")
         if any(epoch < 1 for epoch in self.unfreeze):

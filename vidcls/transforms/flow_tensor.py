@@ -6,7 +6,8 @@ so each geometric operation either has a kernel here or is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
@@ -16,6 +17,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from vidcls.flow import fields
+from vidcls.flow.fields import Matrix
 
 Kernel = TypeVar("Kernel", Tensor, tuple[Tensor, ...])
 
@@ -23,7 +25,8 @@ Kernel = TypeVar("Kernel", Tensor, tuple[Tensor, ...])
 class FlowField(tv_tensors.TVTensor):
     """Optical flow ``(..., 2, H, W)``: channel 0 = x to the right, channel 1 = y downwards, pixels per frame.
 
-    The values are in pixels of the size at which the field stands: a resize scales them, a flip negates one of them.
+    The values are in pixels of the size at which the field stands: a resize scales them, a flip negates
+    one of them, a rotation turns them.
     """
 
     @classmethod
@@ -113,18 +116,65 @@ def _ten_crop(flow: Tensor, size: list[int], vertical_flip: bool = False) -> tup
     return (*F.five_crop(flow, size), *F.five_crop(flipped, size))
 
 
+@_on_flow(F.affine)
+def _affine(
+    flow: Tensor,
+    angle: float,
+    translate: list[float],
+    scale: float,
+    shear: list[float],
+    interpolation: F.InterpolationMode = F.InterpolationMode.BILINEAR,  # noqa: ARG001
+    fill: float | list[float] | None = None,  # noqa: ARG001 - outside the picture nothing moves
+    center: list[float] | None = None,
+) -> Tensor:
+    bilinear = F.InterpolationMode.BILINEAR
+    moved = F.affine(_plain(flow), angle, translate, scale, shear, interpolation=bilinear, fill=None, center=center)
+    return FlowField.wrap(fields.turned(moved, affine_matrix(angle, scale, shear)))
+
+
+@_on_flow(F.rotate)
+def _rotate(
+    flow: Tensor,
+    angle: float,
+    interpolation: F.InterpolationMode = F.InterpolationMode.BILINEAR,  # noqa: ARG001
+    expand: bool = False,
+    center: list[float] | None = None,
+    fill: float | list[float] | None = None,  # noqa: ARG001
+) -> Tensor:
+    bilinear = F.InterpolationMode.BILINEAR
+    moved = F.rotate(_plain(flow), angle, interpolation=bilinear, expand=expand, center=center, fill=None)
+    return FlowField.wrap(fields.turned(moved, affine_matrix(-angle, 1.0, [0.0])))
+
+
+def affine_matrix(angle: float, scale: float, shear: Sequence[float]) -> Matrix:
+    """Where torchvision's ``affine`` takes the vectors (1, 0) and (0, 1), as columns; x to the right, y downwards.
+
+    Args:
+        angle: clockwise, in degrees.
+        scale: factor.
+        shear: along x and along y, in degrees; the latter may be left out.
+    """
+    turn, shear_x, shear_y = (math.radians(degrees) for degrees in (angle, *shear, 0.0)[:3])
+    first = math.cos(turn - shear_y) / math.cos(shear_y), math.sin(turn - shear_y) / math.cos(shear_y)
+    second = (
+        -first[0] * math.tan(shear_x) - math.sin(turn),
+        -first[1] * math.tan(shear_x) + math.cos(turn),
+    )
+    return (scale * first[0], scale * second[0]), (scale * first[1], scale * second[1])
+
+
 def _refuse(functional: Callable[..., Tensor]) -> None:
     name = functional.__name__
 
     def kernel(flow: Tensor, *_args: object, **_kwargs: object) -> Tensor:
         raise TypeError(
-            f"{name} turns or bends the picture and is not defined for flow {tuple(flow.shape)}: "
-            "use it on RGB-only models, or choose flips, crops and resizes"
+            f"{name} bends the picture and is not defined for flow {tuple(flow.shape)}: "
+            "use it on RGB-only models, or choose flips, crops, resizes, rotate or affine"
         )
 
     _on_flow(functional)(kernel)
 
 
-REFUSED = (F.rotate, F.affine, F.perspective, F.elastic)
+REFUSED = (F.perspective, F.elastic)
 for _functional in REFUSED:
     _refuse(_functional)

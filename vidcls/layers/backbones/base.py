@@ -43,12 +43,14 @@ class Backbone(nn.Module):
         travelling: what a checkpoint keeps beside the name so that the backbone can be built again, by name: the
             settings of a network that lie in a folder.
         has_other_tokens: whether stages hand on tokens beside their maps, such as a class token.
+        num_together: frames of a clip that a 2D network sees together: its input is a multiple of them.
         recomputes: whether training keeps nothing but what goes from stage to stage, and computes the rest again on
             the way back.
     """
 
     travelling: Mapping[str, Mapping[str, object]] = MappingProxyType({})
     has_other_tokens = False
+    num_together = 1
     recomputes = False
 
     def __init__(
@@ -160,7 +162,8 @@ class Backbone(nn.Module):
         if input_shape is None:
             input_shape = self.input_shape
         names = (*self.stages, READ_OUT) if names is None else names
-        outputs = cast(list[Tensor | tuple[Tensor, object]], run_on_meta(_Levels(self, names), (2, *input_shape)))
+        batch_shape = (2 * self.num_together, *input_shape)
+        outputs = cast(list[Tensor | tuple[Tensor, object]], run_on_meta(_Levels(self, names), batch_shape))
         tensors = [output if isinstance(output, Tensor) else output[0] for output in outputs]  # tokens bring their grid
         return {name: tuple(tensor.shape[1:]) for name, tensor in zip(names, tensors, strict=True)}
 

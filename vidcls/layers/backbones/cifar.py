@@ -70,6 +70,7 @@ class _Pair(nn.Module):
         *second, self.activation = _layer(c_out, c_out, 1, layers)
         self.convolutions = nn.Sequential(*_layer(c_in, c_out, stride, layers), *second)
         self.residual = residual
+        self.residual_branch = "convolutions" if residual else None
         self.stride = stride
         self.num_new = c_out - c_in
 

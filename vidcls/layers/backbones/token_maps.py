@@ -67,7 +67,7 @@ class Patches(nn.Module):
             module.num_channels = x.shape[1]  # type: ignore[assignment]
         grid = tuple(size // extent for size, extent in zip(x.shape[2:], self.patch, strict=True))
         tokens = self.call(self.embed, x if len(self.patch) == 2 else x.transpose(1, 2))
-        tokens = self.after(tokens.reshape(len(x), -1, tokens.shape[-1]))  # (B, P + N, D)
+        tokens = self.after(tokens.reshape(x.shape[0], -1, tokens.shape[-1]))  # (B, P + N, D)
         others, places = tokens[:, : self.num_others], tokens[:, self.num_others :]
         maps = from_places(places, grid, time_last=self.time_last)
         if self.rotate is not None:

@@ -1,0 +1,122 @@
+"""What does each recipe of training give: on few built-in videos whose answer is known, and on real clips by folds?
+
+Each recipe changes one thing of the plain training, with the same seeds and folds; a row has its accuracy and the mean
+of the differences from the plain one. The epoch is chosen on validation, the test is run once for each training.
+Usage: python benchmarks/recipes.py [--data CSV] [--recipes NAME ...] [--seeds N ...] [--num_folds N] [--folds N ...]
+       [--max_epochs N] [--run DIR] [--quick] [--output FILE.json]
+The csv, such as that of a copy by vidcls data prepare, is of the six classes of the README's real clips.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import torch
+from measuring import Measured, parser, report
+
+from vidcls.cli import main as vidcls
+from vidcls.datasets.moving_shapes import CLASSES
+from vidcls.runs.summary import read_summary
+
+FOLDER = Path(__file__).parent
+T = "--data.transform."
+PLAIN = "plain"
+COLOURS = sorted({name.partition("_")[0] for name in CLASSES})
+BACKWARDS = ", ".join(f"{colour}_left: {colour}_right, {colour}_up: {colour}_down" for colour in COLOURS)
+MIRRORED = ", ".join(f"{colour}_left: {colour}_right" for colour in COLOURS)
+FOR_ALL: dict[str, list[str]] = {
+    PLAIN: [],
+    "rand_augment": [f"{T}rand_augment", "2"],
+    "affine": [f"{T}rotation_degrees", "10", f"{T}scale_range", "[0.9,1.1]"],
+    "erasing": [f"{T}erasing_probability", "0.5"],
+    "sam": ["--model.optimization.sam_rho", "0.05"],
+    "ema": ["--trainer", "ema"],
+}
+BUILT_IN = FOR_ALL | {
+    "reverse": [f"{T}reverse_probability", "0.5", f"{T}reverse_labels", f"{{{BACKWARDS}}}"],
+    "flip": [f"{T}flip_probability", "0.5", f"{T}flip_label_swaps", f"{{{MIRRORED}}}"],
+}
+ALONE = "sit: sit, sleeping: sleeping, walk: walk"
+REAL = FOR_ALL | {
+    "reverse": [f"{T}reverse_probability", "0.5", f"{T}reverse_labels", f"{{sitdown: standup, {ALONE}}}"],
+}
+REPEATS = "repeats"  # twice the clips of each video in half the epochs
+
+
+def words_of(options: object, folder: Path, *, quick: bool) -> list[str]:
+    """The plain training."""
+    data: Path | None = options.data  # type: ignore[attr-defined]
+    common = ["--data.num_workers", "0", "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+    if data is not None:
+        own = FOLDER / "whole_video"
+        common += ["--config", str(own / "late_fusion.yaml"), "--data", str(own / "data.yaml")]
+        return [*common, "--data.dataset", "VideoCsv", "--data.dataset.path", str(data)]
+    small = ["--data.dataset.num_train", "8" if quick else "32", "--data.dataset.num_val", "8" if quick else "64"]
+    small += ["--data.dataset.num_test", "8" if quick else "256", "--data.dataset.size_px", "32"]
+    small += ["--data.dataset.root", str(folder / "shapes"), f"{T}resize_px", "32", f"{T}crop_px", "32"]
+    return [*common, "--config", "conv3d", "--data", "moving_shapes", *small, "--data.batch_size", "8"]
+
+
+def trained(words: Sequence[str], run: Path) -> tuple[float, float]:
+    """Mean class accuracy of the test, and the seconds of the training."""
+    started = time.perf_counter()
+    with redirect_stdout(sys.stderr):
+        status = vidcls(["fit", *words, "--run", str(run)])
+        seconds = time.perf_counter() - started
+        status = status or vidcls(["test", "--run", str(run), "--ckpt_path", "best"])
+    if status:
+        raise SystemExit(f"{run.name} failed")
+    return 100 * read_summary(run)["table"]["model"]["mean_class_accuracy"], seconds
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("--data", type=Path, help="csv file of real clips; default: built-in videos")
+    arguments.add_argument("--recipes", nargs="+", help="beside the plain training; default: all")
+    arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    arguments.add_argument("--num_folds", type=int, default=5, help="of real clips")
+    arguments.add_argument("--folds", type=int, nargs="+", help="of these; default: all")
+    arguments.add_argument("--max_epochs", type=int, help="default: 12 on real clips, 30 on built-in ones")
+    arguments.add_argument("--run", type=Path, help="where the runs are kept")
+    options = arguments.parse_args()
+    torch.set_num_threads(1)
+    recipes = REAL if options.data else BUILT_IN
+    max_epochs = options.max_epochs or (12 if options.data else 30)
+    names = options.recipes or [*list(recipes)[1:], REPEATS]
+    seeds, folds = options.seeds, options.folds or (list(range(options.num_folds)) if options.data else [None])
+    if options.quick:
+        names, seeds, max_epochs = ["reverse"], [0], 1
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in (PLAIN, *names)}
+    with tempfile.TemporaryDirectory() as temporary:
+        kept = options.run or Path(temporary)
+        for seed in seeds:
+            for fold in folds:
+                for name, results in found.items():
+                    words = words_of(options, Path(temporary), quick=options.quick)
+                    words += (
+                        ["--data.num_folds", str(options.num_folds), "--data.fold", str(fold)] if options.data else []
+                    )
+                    words += ["--seed_everything", str(seed), *recipes.get(name, ["--data.num_repeats", "2"])]
+                    epochs = max(1, max_epochs // 2) if name == REPEATS else max_epochs
+                    run = kept / f"{name}_{seed}_{fold}"
+                    results.append(trained([*words, "--trainer.max_epochs", str(epochs)], run))
+                    print(f"{run.name}: {results[-1][0]:.1f} %", file=sys.stderr)
+    rows: list[tuple[object, ...]] = []
+    for name, results in found.items():
+        accuracy = Measured([value for value, _ in results])
+        gains = [value - plain for (value, _), (plain, _) in zip(results, found[PLAIN], strict=True)]
+        times = [seconds / plain for (_, seconds), (_, plain) in zip(results, found[PLAIN], strict=True)]
+        mean = sum(accuracy.values) / len(results)
+        better = f"{sum(gain > 0 for gain in gains)} of {len(gains)}"
+        rows.append((name, mean, accuracy.spread, sum(gains) / len(gains), better, sum(times) / len(times)))
+    columns = ("recipe", "mean class accuracy %", "spread", "gain", "better in", "x time of training")
+    report("What each recipe gives", columns, rows, options.output, details=found)
+
+
+if __name__ == "__main__":
+    main()

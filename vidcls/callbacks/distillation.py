@@ -1,0 +1,167 @@
+"""A trained model, or its kept scores -> soft targets for the network that is trained."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from lightning.pytorch import Callback, LightningModule, Trainer
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from vidcls.console import say
+from vidcls.errors import ConfigurationError, DecodeError, VidclsError, listed
+from vidcls.files import cache_folder, write_csv
+from vidcls.loading import VideoDataModule
+from vidcls.models.classifier import VideoClassifier
+from vidcls.models.probe import Probe
+from vidcls.predict.open_model import open_model
+from vidcls.predict.scoring import VideoScorer
+from vidcls.runs.results import SCORE_PREFIX
+from vidcls.runs.trained_model import checkpoint_of
+from vidcls.training.distillation import DistillationSettings, Teacher
+from vidcls.types import VideoRecord
+
+CACHE = "teachers"
+
+
+class Distillation(Callback):
+    """Lets a network learn from what another one says of the training videos, beside their labels.
+
+    The teacher may be any trained model (a two-stream network, many views, an ensemble, another backbone): before the
+    first epoch it scores every training video as its own test would, once; the scores are kept in the cache folder. Or
+    a csv file has them. Classes and videos are matched by name. Validation and test are as ever: they ask the labels
+    alone.
+
+    Args:
+        teacher: a run, ``best``, a checkpoint, an exported file, or a csv file with the columns ``path`` and
+            ``p_<class>``, such as the ``--output`` of ``vidcls predict`` has.
+        temperature: at which both are softened.
+        alpha: weight of the teacher in 0 to 1; the labels have the rest.
+
+    Raises:
+        ConfigurationError: there is no such teacher, it knows other classes, or lacks a training video; or the data
+            mixes clips, or gives them other classes than their videos have.
+    """
+
+    def __init__(self, teacher: str, temperature: float = 2.0, alpha: float = 0.5) -> None:
+        self.teacher = teacher
+        self.settings = DistillationSettings(temperature, alpha)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Have the scores of the teacher, on every process: the first one computes them."""
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if not (isinstance(pl_module, VideoClassifier) and isinstance(data, VideoDataModule)):
+            raise ConfigurationError("distillation needs a VideoClassifier and a VideoDataModule")
+        if data.mixup_alpha or data.cutmix_alpha:
+            raise ConfigurationError(
+                "distillation has a target for each video, and --data.mixup_alpha and --data.cutmix_alpha mix them: "
+                "set both to 0"
+            )
+        if data.input_settings.transform.changes_labels:
+            raise ConfigurationError(
+                "distillation has a target for each video, and flip_label_swaps, reverse_labels and speed_labels of "
+                "--data.transform give its clips other classes: remove them"
+            )
+        if isinstance(pl_module, Probe) and pl_module.fits_features:
+            raise ConfigurationError("distillation has no effect on heads that are fitted to features: remove it")
+        records = data.split("train")
+        if trainer.is_global_zero:
+            self._scores(records, pl_module.class_names)
+        trainer.strategy.barrier("teacher")
+        pl_module.teacher = Teacher(self._scores(records, pl_module.class_names), pl_module.task, self.settings)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+        """Let the teacher go."""
+        if isinstance(pl_module, VideoClassifier):
+            pl_module.teacher = None
+
+    def _scores(self, records: Sequence[VideoRecord], class_names: Sequence[str]) -> NDArray[np.float64]:
+        if Path(self.teacher).suffix.lower() == ".csv":
+            return read_teacher(Path(self.teacher), records, class_names)
+        checkpoint = checkpoint_of(self.teacher, option="teacher")
+        kept = cache_folder() / CACHE / f"{_digest(checkpoint, records)}.csv"
+        if not kept.is_file():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            model = open_model(checkpoint)
+            _check_classes(model.class_names, class_names, self.teacher)
+            say(f"teacher: {self.teacher} scores {len(records)} training videos, kept in {kept}")
+            write_csv(kept, _rows(model, records))
+        return read_teacher(kept, records, class_names)
+
+
+def read_teacher(file: Path, records: Sequence[VideoRecord], class_names: Sequence[str]) -> NDArray[np.float64]:
+    """The scores ``(N, K)`` of these videos, in their order, with the classes in the given order.
+
+    A file of ``vidcls predict`` has paths of files, which are matched by their end: ``walk/1.mp4`` is found as
+    ``videos/walk/1.mp4`` where that is the only one.
+
+    Raises:
+        ConfigurationError: it cannot be read, has other classes, or lacks a video.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8") as handle:
+            rows = csv.DictReader(handle)
+            known = [name.removeprefix(SCORE_PREFIX) for name in rows.fieldnames or () if name.startswith(SCORE_PREFIX)]
+            if "path" not in (rows.fieldnames or ()) or not known:
+                raise ConfigurationError(f"{file}: expected the columns path and p_<class>, found {rows.fieldnames}")
+            _check_classes(known, class_names, str(file))
+            scores = {row["path"]: [float(row[SCORE_PREFIX + name]) for name in class_names] for row in rows}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise ConfigurationError(f"{file}: cannot be read as the scores of a teacher ({error})") from error
+    by_end = _by_end(scores)
+    found = [scores.get(record.name) or by_end(record.name) for record in records]
+    missing = [record.name for record, row in zip(records, found, strict=True) if row is None]
+    if missing:
+        raise ConfigurationError(
+            f"{file}: lacks {len(missing)} of {len(records)} training videos, the first {missing[0]}: let the teacher "
+            "score all of them (vidcls predict TEACHER FOLDER --output scores.csv)"
+        )
+    table = np.array([row for row in found if row is not None])
+    if not (np.isfinite(table).all() and (table >= 0).all() and (table <= 1).all()):
+        raise ConfigurationError(f"{file}: has scores that are not probabilities from 0 to 1")
+    return table
+
+
+def _by_end(scores: Mapping[str, list[float]]) -> Callable[[str], list[float] | None]:
+    def find(name: str) -> list[float] | None:
+        ends = [path for path in scores if Path(path).as_posix().endswith(f"/{name}")]
+        return scores[ends[0]] if len(ends) == 1 else None
+
+    return find
+
+
+def _check_classes(known: Sequence[str], wanted: Sequence[str], teacher: str) -> None:
+    if set(known) != set(wanted):
+        odd = sorted({*known} ^ {*wanted})
+        raise ConfigurationError(
+            f"{teacher}: the teacher and the data do not have the same classes: only one of them has {listed(odd)}"
+        )
+
+
+def _rows(model: VideoScorer, records: Sequence[VideoRecord]) -> Iterator[list[object]]:
+    yield ["path", *(SCORE_PREFIX + name for name in model.class_names)]
+    for record in tqdm(records, desc="teacher", unit="video", leave=False, disable=None):
+        try:
+            yield [record.name, *(f"{score:.9g}" for score in model(record.source, part=record.part).scores)]
+        except DecodeError as error:
+            raise ConfigurationError(
+                f"the teacher cannot read {record.name} ({error}): leave the video out of the list"
+            ) from error
+
+
+def _digest(checkpoint: Path, records: Sequence[VideoRecord]) -> str:
+    """What tells the scores of a teacher for some videos from others: its file, and names and dates of the videos."""
+    digest = hashlib.sha256()
+    with checkpoint.open("rb") as file:
+        digest.update(hashlib.file_digest(file, "sha256").digest())
+    for record in records:
+        stamp: object = None
+        with suppress(VidclsError, OSError):
+            stamp = record.source.stamp()
+        digest.update(f"{record.name}\0{stamp}\0".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:32]

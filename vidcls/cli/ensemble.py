@@ -1,0 +1,68 @@
+"""``vidcls ensemble``: trained and tested runs -> one run that answers by all of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from vidcls.cli.argument_parser import OneLineParser
+from vidcls.cli.named_model import RUN_HELP
+from vidcls.console import say
+from vidcls.errors import ConfigurationError
+from vidcls.runs.folder import BEST, check_name
+from vidcls.runs.trained_model import run_named
+
+DESCRIPTION = """Several tested runs as one: for each video their scores are averaged, or multiplied. The runs may
+differ in everything but the task, the set of classes and the test list. The folder is a run like any other and holds
+copies of their weights, so that it is all that is needed; its test is computed from their tests.
+
+  vidcls ensemble runs/two_stream runs/probe --run runs/both
+  vidcls ensemble runs/a runs/b runs/c --run runs/abc --rule product --weights validation
+  vidcls predict runs/both new_video.mp4
+
+Then vidcls report and vidcls compare take it too. Nothing is chosen on the test videos: weights are equal, or those
+with the least loss on the validation videos, whose scores every training keeps (validation.csv)."""
+
+
+def main(argv: list[str]) -> int:
+    """Make the run; returns the exit status.
+
+    Raises:
+        VidclsError: bad options, runs that do not fit together, or a folder that has something in it.
+    """
+    parser = OneLineParser("ensemble", DESCRIPTION)
+    add = parser.add_argument
+    add("runs", nargs="+", metavar="RUN", help=RUN_HELP)
+    add("--run", type=Path, metavar="DIR", help="the folder of the new run")
+    add("--rule", choices=("mean", "product"), default="mean", help="of the probabilities (default mean)")
+    add(
+        "--weights",
+        choices=("equal", "validation"),
+        default="equal",
+        help="all alike, or those with the least loss on the validation videos (default equal)",
+    )
+    options = parser.parse_intermixed_args(argv)
+    if options.run is None:
+        raise ConfigurationError("ensemble: the folder of the new run is missing: pass --run DIR")
+    if len(options.runs) < 2:
+        raise ConfigurationError("ensemble: an ensemble has two runs or more: pass RUN RUN ...")
+    check_name(options.run.name)
+    folders = [run_named(run) for run in options.runs]
+    from vidcls.ensembles.make import check_new, make_ensemble
+    from vidcls.ensembles.members import read_members
+    from vidcls.outputs import check_place
+
+    check_new(options.run)
+    check_place(options.run / BEST, [], option="--run")
+    members = read_members(folders)
+    is_new = not options.run.exists()
+    try:
+        make_ensemble(
+            members, options.run, rule=options.rule, has_chosen_weights=options.weights == "validation", say=say
+        )
+    except BaseException:
+        if is_new:
+            shutil.rmtree(options.run, ignore_errors=True)
+        raise
+    say(f"next: vidcls report {options.run}")
+    return 0

@@ -1,0 +1,1 @@
+"""Trained and tested runs -> one that answers by all of them."""

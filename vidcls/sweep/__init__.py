@@ -1,0 +1,1 @@
+"""A configuration and a space of settings -> the settings that validate best, and one test of them."""
