@@ -143,22 +143,32 @@ def grown(rows: Sequence[Taken]) -> list[str]:
     return found + ([f"{growth.num_files} open files"] if growth.num_files > 0 else [])
 
 
+def job(
+    end: Connection,
+    root: Path,
+    decoder: Backend,
+    num_workers: int,
+    num_epochs: int,
+    folder: Path,
+    planted: Planted | None,
+) -> None:
+    """What that process does."""
+    multiprocessing.set_start_method("fork", force=True)  # for the workers of its loader, as in any training
+    gc.freeze()  # what was loaded before is not looked through each time
+    if planted is not None:
+        plant(planted)
+    train(root, decoder, num_workers, num_epochs, Log(folder))
+    end.send("done")
+
+
 def run(
     root: Path, decoder: Backend, num_workers: int, num_epochs: int, folder: Path, planted: Planted | None = None
 ) -> dict[str, list[Taken]]:
     """The notes of a training in a process of its own."""
     folder.mkdir()
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")  # a fork of this one has its state of autograd, and cannot train
     here, there = context.Pipe()
-
-    def job(end: Connection) -> None:
-        gc.freeze()  # what was loaded before is not looked through each time
-        if planted is not None:
-            plant(planted)
-        train(root, decoder, num_workers, num_epochs, Log(folder))
-        end.send("done")
-
-    process = context.Process(target=job, args=(there,))
+    process = context.Process(target=job, args=(there, root, decoder, num_workers, num_epochs, folder, planted))
     process.start()
     there.close()
     assert here.recv() == "done"
