@@ -1,9 +1,12 @@
 """How good are the heads of a probe on sessions, or people, that are not in its training?
 
 Grouped folds, of each of which only the training part chooses and fits heads; several seeds cut the folds in several
-ways. Features of all videos are computed once. One row for each set of candidates.
-Usage: python benchmarks/probes.py [--data CSV] [--num_folds N] [--seeds N ...] [--backbone NAME] [--with_flow]
+ways. Features of all videos are computed once. One row for each set of candidates and each network; of several networks
+also one for the mean of their probabilities, as of an ensemble with equal weights. The numbers as JSON have the
+probabilities of each video.
+Usage: python benchmarks/probes.py [--data CSV] [--num_folds N] [--seeds N ...] [--backbone NAME ...] [--with_flow]
        [--features DIR] [--num_workers N] [--rows NAME ...] [--quick] [--output FILE.json]
+With --with_flow a probe of the first network on frames and on flow joins those of the networks on frames.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +35,8 @@ from vidcls.models import Probe
 from vidcls.models.build import instantiate_model
 from vidcls.probe import Choice, ProbeSettings, choose_heads
 
+Probabilities = dict[str, Tensor]
+"""``(K,)`` of each video, by its name."""
 DEFAULT = ProbeSettings()
 ROWS: dict[str, ProbeSettings] = {
     "default": DEFAULT,
@@ -50,76 +55,118 @@ def main() -> None:
     options.add_argument("--data", type=Path, help="csv file; default: fall_overhead of the real clips")
     options.add_argument("--num_folds", type=int, default=5)
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the folds")
-    options.add_argument("--backbone", default="efficientnet_lite0")
+    options.add_argument("--backbone", nargs="+", default=["efficientnet_lite0"], help="one probe for each")
     options.add_argument("--weights", default="DEFAULT")
-    options.add_argument("--with_flow", action="store_true", help="a second network on optical flow")
+    options.add_argument("--with_flow", action="store_true", help="also a probe on frames and optical flow")
     options.add_argument("--features", type=Path, help="where features are kept")
     options.add_argument("--num_workers", type=int, default=2)
     options.add_argument("--rows", nargs="+", choices=tuple(ROWS), default=["default"])
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if given.quick:
-            given.backbone, given.weights, given.num_folds, given.seeds, given.num_workers = "small", None, 2, [0], 0
+            given.weights, given.num_folds, given.seeds, given.num_workers = None, 2, [0], 0
+            given.backbone = ["small", "resnet20"]
             write_originals(Path(folder) / "clips", num_videos=12, num_frames=6)
         _measure(given, Path(folder))
 
 
 def _measure(given: argparse.Namespace, folder: Path) -> None:
-    words = _words(given, folder)
-    whole = resolved(_config(given), None, words)
-    arguments = whole.arguments | {"weights": given.weights}
+    networks = [(name, False) for name in given.backbone]
     if given.with_flow:
-        arguments["flow_weights"] = given.weights
-    data = data_module_of(whole.data, streams=whole.streams)
-    model = instantiate_model(whole.model_class, data.class_names, data.clip, arguments)
-    assert isinstance(model, Probe)
-    found = probe_features(model.eval(), data, data.records, given.features or folder / "features")
-    tokens = {record.name: own for record, own in zip(found.records, found.tokens, strict=True)}
+        networks.append((given.backbone[0], True))
+    answers: dict[str, dict[str, list[Probabilities]]] = {}  # by candidates, by network: of each seed
     rows = []
-    for name in given.rows:
-        settings = replace(ROWS[name], num_epochs=[1]) if given.quick else ROWS[name]
-        scores = []
-        seconds: list[float] = []
-        for seed in given.seeds:
-            probabilities: dict[str, Tensor] = {}
-            for fold in range(given.num_folds):
-                cut = {"num_folds": given.num_folds, "fold": fold, "fold_seed": seed}
-                split = data_module_of({**whole.data, **cut}, streams=whole.streams)
-                started = time.process_time()
-                choice = _chosen(split, tokens, settings)
-                seconds.append(time.process_time() - started)
-                for record in split.split("test"):
-                    if record.name in tokens:
-                        probabilities[record.name] = scored(choice, tokens[record.name])
-            scores.append(_mean_class_accuracy(data, probabilities))
-            print(f"{name}, seed {seed}: {scores[-1]:.3f}", file=sys.stderr)
-        each = " ".join(f"{score:.3f}" for score in scores)
-        rows.append((name, len(choice.rows), statistics.mean(scores), each, statistics.mean(seconds)))
-    flow = " and flow" if given.with_flow else ""
+    for backbone, has_flow in networks:
+        member = _Member(given, folder, backbone, has_flow=has_flow)
+        for name in given.rows:
+            settings = replace(ROWS[name], num_epochs=[1]) if given.quick else ROWS[name]
+            found, seconds, num_candidates = member.tested(settings)
+            answers.setdefault(name, {}).setdefault(member.name, found)
+            rows.append((member.name, name, num_candidates, *_scores(member.data, found), seconds))
+    if len(networks) > 1:
+        for name, members in answers.items():
+            joined = [_mean_of(of_seed) for of_seed in zip(*members.values(), strict=True)]
+            members["all"] = joined
+            rows.append(("all, mean of probabilities", name, "", *_scores(member.data, joined), ""))
     report(
-        f"Mean class accuracy, {given.num_folds} grouped folds of {len(data.records)} videos, {given.backbone}{flow}",
-        ("candidates", "number", "mean over seeds", "each seed", "CPU s for one choice"),
+        f"Mean class accuracy, {given.num_folds} grouped folds of {len(member.data.records)} videos",
+        ("network", "candidates", "number", "mean over seeds", "each seed", "CPU s for one choice"),
         rows,
         given.output,
+        details={
+            "class_names": member.data.class_names,
+            "labels": {record.name: record.label for record in member.data.records},
+            "probabilities": {
+                name: {
+                    network: [{video: own.tolist() for video, own in of_seed.items()} for of_seed in found]
+                    for network, found in members.items()
+                }
+                for name, members in answers.items()
+            },
+        },
     )
 
 
-def _config(given: argparse.Namespace) -> str:
-    return "two_stream_probe" if given.with_flow else "probe"
+class _Member:
+    """One network, its features of all videos, and the tests of heads on them."""
+
+    def __init__(self, given: argparse.Namespace, folder: Path, backbone: str, *, has_flow: bool) -> None:
+        self.name = f"{backbone} and flow" if has_flow else backbone
+        self.given = given
+        self.whole = resolved("two_stream_probe" if has_flow else "probe", None, _words(given, folder, backbone))
+        arguments = self.whole.arguments | {"weights": given.weights}
+        if has_flow:
+            arguments["flow_weights"] = given.weights
+        self.data = data_module_of(self.whole.data, streams=self.whole.streams)
+        model = instantiate_model(self.whole.model_class, self.data.class_names, self.data.clip, arguments)
+        assert isinstance(model, Probe)
+        found = probe_features(model.eval(), self.data, self.data.records, given.features or folder / "features")
+        self.tokens = {record.name: own for record, own in zip(found.records, found.tokens, strict=True)}
+
+    def tested(self, settings: ProbeSettings) -> tuple[list[Probabilities], float, int]:
+        """Of each seed the probabilities of each test video; seconds for one choice; how many candidates there are."""
+        answers = []
+        seconds: list[float] = []
+        for seed in self.given.seeds:
+            probabilities: Probabilities = {}
+            for fold in range(self.given.num_folds):
+                cut = {"num_folds": self.given.num_folds, "fold": fold, "fold_seed": seed}
+                split = data_module_of({**self.whole.data, **cut}, streams=self.whole.streams)
+                started = time.process_time()
+                choice = _chosen(split, self.tokens, settings)
+                seconds.append(time.process_time() - started)
+                for record in split.split("test"):
+                    if record.name in self.tokens:
+                        probabilities[record.name] = scored(choice, self.tokens[record.name])
+            answers.append(probabilities)
+            print(f"{self.name}, seed {seed}: {_mean_class_accuracy(self.data, probabilities):.3f}", file=sys.stderr)
+        return answers, statistics.mean(seconds), len(choice.rows)
 
 
-def _words(given: argparse.Namespace, folder: Path) -> list[str]:
+def _mean_of(members: Sequence[Probabilities]) -> Probabilities:
+    """Of the videos that every member could read."""
+    names = set(members[0]).intersection(*members[1:])
+    return {name: torch.stack([own[name] for own in members]).mean(dim=0) for name in members[0] if name in names}
+
+
+def _scores(data: VideoDataModule, answers: Sequence[Probabilities]) -> tuple[float, str]:
+    """The mean over seeds, and each of them."""
+    scores = [_mean_class_accuracy(data, probabilities) for probabilities in answers]
+    return statistics.mean(scores), " ".join(f"{score:.3f}" for score in scores)
+
+
+def _words(given: argparse.Namespace, folder: Path, backbone: str) -> list[str]:
     real = real_data()
     path = given.data or (None if real is None or given.quick else real / "fall_overhead" / "clips.csv")
     if path is not None:
         words = ["--data", "video_csv", "--data.dataset.path", str(path)]
     else:
         words = ["--data", "video_folder", "--data.dataset.root", str(folder / "clips")]
-    if given.backbone != "small":
-        words += ["--model.backbone", given.backbone, "--model.weights", str(given.weights)]
-        words = with_input(words)
+    words += ["--model.backbone", backbone, "--model.weights", str(given.weights)]
+    if given.quick:
+        words += ["--data.transform.crop_px", "[32, 32]", "--data.num_snippets", "3"]
     else:
-        words += ["--model.backbone", "small", "--data.transform.crop_px", "[32, 32]", "--data.num_snippets", "3"]
+        words = with_input(words)
     return [*words, "--data.num_workers", str(given.num_workers)]
 
 
