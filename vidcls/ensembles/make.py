@@ -176,13 +176,3 @@ def _write_results(
 def _measured(videos: ScoredVideos) -> dict[str, float]:
     scores = torch.from_numpy(np.asarray(videos.scores, dtype=np.float32))
     return videos.task.measured(scores, torch.from_numpy(videos.labels), at_once=CHUNK)
-
-
-def check_new(folder: Path) -> None:
-    """Refuse a folder that has something in it.
-
-    Raises:
-        ConfigurationError: it has, or is a file.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigurationError(f"--run {folder}: already exists and is not empty: name a new folder")
