@@ -17,6 +17,7 @@ from vidcls.datasets import VideoFolder
 from vidcls.errors import ConfigurationError
 from vidcls.models import SingleFrame
 from vidcls.predict import Predictor
+from vidcls.tasks import MultiLabel, SingleLabel
 from vidcls.transforms import TransformSettings
 
 CLASSES = ("left", "right", "still")
@@ -70,7 +71,7 @@ def test_classes_and_videos_are_matched_by_name(clip_dataset: VideoFolder, tmp_p
     records = video_data(clip_dataset).split("train")
     rows = {f"somewhere/{record.name}": (0.7, 0.2, 0.1) for record in reversed(records)}
     file = write(tmp_path / "scores.csv", rows, ("still", "left", "right"))
-    assert np.unique(read_teacher(file, records, CLASSES), axis=0).tolist() == [[0.2, 0.1, 0.7]]
+    assert np.unique(read_teacher(file, records, SingleLabel(CLASSES)), axis=0).tolist() == [[0.2, 0.1, 0.7]]
 
 
 def test_what_does_not_fit_is_one_line(clip_dataset: VideoFolder, tmp_path: Path) -> None:
@@ -78,19 +79,34 @@ def test_what_does_not_fit_is_one_line(clip_dataset: VideoFolder, tmp_path: Path
     rows = {record.name: (0.7, 0.2, 0.1) for record in records}
     for name, content, message in (
         ("few.csv", dict(list(rows.items())[1:]), f"lacks 1 of 12 training videos, the first {records[0].name}"),
-        ("sums.csv", dict.fromkeys(rows, (7.0, 0.2, 0.1)), "not probabilities"),
+        ("above.csv", dict.fromkeys(rows, (7.0, 0.2, 0.1)), "not probabilities"),
+        ("sums.csv", dict.fromkeys(rows, (0.7, 0.7, 0.1)), "add up to 1.5: in the task single_label"),
     ):
         with pytest.raises(ConfigurationError, match=message):
-            read_teacher(write(tmp_path / name, content), records, CLASSES)
+            read_teacher(write(tmp_path / name, content), records, SingleLabel(CLASSES))
     other = write(tmp_path / "other.csv", rows, ("left", "right", "rest"))
     with pytest.raises(ConfigurationError, match="rest, still"):
-        read_teacher(other, records, CLASSES)
+        read_teacher(other, records, SingleLabel(CLASSES))
     (tmp_path / "text.csv").write_text("name\nx\n")
     with pytest.raises(ConfigurationError, match="path and p_<class>"):
-        read_teacher(tmp_path / "text.csv", records, CLASSES)
+        read_teacher(tmp_path / "text.csv", records, SingleLabel(CLASSES))
     file = write(tmp_path / "all.csv", rows)
+    windows = tmp_path / "windows.csv"
+    windows.write_text(file.read_text() + file.read_text().splitlines()[1] + "\n")
+    with pytest.raises(ConfigurationError, match=rf"windows.csv:14: scores {records[0].name} a second time"):
+        read_teacher(windows, records, SingleLabel(CLASSES))
     with pytest.raises(ConfigurationError, match="mixup_alpha"):
         fitted(clip_dataset, Distillation(str(file)), mixup_alpha=0.2)
     swaps = TransformSettings(resize_px=24, crop_px=16, flip_label_swaps={"left": "right"})
     with pytest.raises(ConfigurationError, match="flip_label_swaps"):
         fitted(clip_dataset, Distillation(str(file)), transform=swaps)
+
+
+def test_a_teacher_of_another_task_is_refused_also_where_its_scores_are_kept(
+    clip_dataset: VideoFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    run = saved_run(tmp_path / "teacher", video_data(clip_dataset))
+    fitted(clip_dataset, Distillation(str(run)))
+    with pytest.raises(ConfigurationError, match="the teacher has the task single_label, and the data multi_label"):
+        Distillation(str(run))._scores(video_data(clip_dataset).split("train"), MultiLabel(CLASSES))

@@ -40,7 +40,7 @@ def test_labels_are_written_for_a_tool_and_are_a_data_set_again(vidcls: Command,
         (f"{k}.mp4", label) for k in range(4) for label in ("sit", "walk")
     ]
     again = vidcls("data", "export", listed, "labels", "--format", kind)
-    assert "labels: already exists and is not an empty folder" in again.refusal()
+    assert "OUT labels: already exists and is not an empty folder" in again.refusal()
 
 
 def test_an_export_of_label_studio_is_named_by_its_file(vidcls: Command, listed: Path) -> None:
@@ -56,3 +56,11 @@ def test_an_export_of_label_studio_is_named_by_its_file(vidcls: Command, listed:
     assert "frames of the tool became seconds at 25 per second" in data.dataset.notes[0]
     tree = vidcls("data", "export", file, "tree", "--format", "fiftyone_tree", "--data.dataset.fps", 25)
     assert "is a part of a video" in tree.refusal()
+
+
+def test_a_folder_inside_the_data_set_is_refused_since_it_would_be_taken_for_a_class(
+    vidcls: Command, listed: Path
+) -> None:
+    folder = listed.parent
+    assert "lies inside the data set" in vidcls("data", "export", folder, folder / "new", "--format", "cvat").refusal()
+    assert not (folder / "new").exists()

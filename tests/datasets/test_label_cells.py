@@ -118,6 +118,12 @@ def test_videos_with_another_number_of_labels_than_one_are_refused_by_a_task_of_
         VideoData(VideoCsv(written(text), val_fraction=0, test_fraction=0))
 
 
+def test_training_videos_without_any_label_are_not_taken_for_missing(written: Callable[[str], Path]) -> None:
+    none = written("path,label,split\na.mp4,,train\nb.mp4,,train\nc.mp4,walk,val\nd.mp4,wave,test\n")
+    with pytest.raises(DatasetError, match=r"no training video in .*csv has a label: expected videos of at least two"):
+        VideoCsv(none, labels="several")
+
+
 def test_lines_of_one_video_in_two_splits_or_groups_are_refused(written: Callable[[str], Path]) -> None:
     splits = written("path,label,split\na.mp4,walk,train\na.mp4,wave,test\nb.mp4,walk,train\nd.mp4,wave,train\n")
     with pytest.raises(DatasetError, match=r"csv:3 lists a.mp4 in two splits \(train and test\)"):

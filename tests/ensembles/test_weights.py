@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vidcls.ensembles.make import combined
+from vidcls.ensembles.weights import combined
 from vidcls.ensembles.members import Member, aligned
 from vidcls.ensembles.weights import ValidationScores, choose_weights
 from vidcls.errors import ConfigurationError
@@ -86,7 +86,7 @@ def test_members_without_a_validation_video_in_common_are_one_line(tmp_path: Pat
         keep(tmp_path / prefix, scored(np.full((2, 3), 1 / 3), labels, prefix=prefix))
         run = RunFolder(tmp_path / prefix, scored(np.full((2, 3), 1 / 3), labels), {})
         members.append(Member(prefix, run, Path("best.ckpt"), {}))
-    with pytest.raises(ConfigurationError, match="--weights equal"):
+    with pytest.raises(ConfigurationError, match="same validation split"):
         ValidationScores.of(members)
 
 

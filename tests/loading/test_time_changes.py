@@ -16,6 +16,7 @@ from vidcls.errors import ConfigurationError
 from vidcls.loading import VideoDataModule
 from vidcls.loading.clip_dataset import ClipKey
 from vidcls.transforms import AS_FILMED, TransformSettings
+from vidcls.transforms.time_change import drawn_time_change
 from vidcls.types import ClipSettings, Stream
 from vidcls.video import open_video, write_video
 
@@ -180,11 +181,31 @@ def test_a_disc_of_moving_shapes_that_goes_left_backwards_goes_right(tmp_path: P
         ({"speed_labels": {"left": "right"}}, "speed_labels have no effect"),
         ({"speed_range": (0.5, 2.0), "speed_labels_from": 1.0}, "speed_labels_from must be above 1"),
         ({"speed_range": (0.5, 2.0), "speed_labels": {"a": "c", "b": "c"}}, "become the same class"),
+        (
+            {"reverse_probability": 1.0, "reverse_labels": {"open": "close", "close": "shut"}},
+            "contradicts itself: a clip of 'open' becomes one of 'close', which reversed again must be 'open', not 'shut'",
+        ),
+        ({"reverse_probability": 1.0, "reverse_labels": {"a": "b", "b": "b"}}, "must be 'a', not 'b'"),
+        ({"reverse_probability": 1.0, "reverse_labels": {"a": "c", "b": "c"}}, "must be 'a', not 'b'"),
+        ({"flip_label_swaps": {"left": "right", "right": "up"}}, "flip_label_swaps contradicts itself: .* mirrored"),
     ],
 )
 def test_settings_without_a_meaning_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TransformSettings(**changes)  # type: ignore[arg-type]
+
+
+def test_a_video_of_no_class_is_reversed_where_all_others_are() -> None:
+    TransformSettings(reverse_probability=1.0, reverse_labels={"a": "b", "b": "a", "c": "c"})
+    for reverse_others in (False, True):
+        settings = TransformSettings(
+            reverse_probability=1.0, reverse_labels={"opens": "closes"}, reverse_others=reverse_others
+        )
+        drawn = [
+            drawn_time_change(settings, classes, generator=torch.Generator().manual_seed(0)).is_reversed
+            for classes in (("opens",), ("opens", "closes"), ("opens", "waits"), ())
+        ]
+        assert drawn == [True, True, reverse_others, reverse_others]
 
 
 def test_unknown_classes_and_a_speed_that_the_device_would_not_see_are_refused(clip_folder: Path) -> None:

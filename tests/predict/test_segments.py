@@ -142,3 +142,31 @@ def test_segments_are_written_for_label_tools_with_the_frames_that_are_shown_in_
         read = FiftyOne(tmp_path, data=tmp_path / "data", val_fraction=0, test_fraction=0)
     frames = [VideoPart(0, 13, "frames"), VideoPart(20, 40, "frames")]
     assert [(r.label, r.part) for r in read.records] == list(zip(("run", "walk"), frames, strict=True))
+
+
+def test_of_several_labels_each_begins_and_ends_by_itself(tmp_path: Path) -> None:
+    scores = [(0.9, 0.1), (0.9, 0.8), (0.95, 0.8), (0.1, 0.8), (0.1, 0.9), (0.8, 0.1)]
+    timeline = [Prediction("a.mp4", ("moves", "left"), both, float(k), k + 1.0, ()) for k, both in enumerate(scores)]
+    settings = SegmentSettings(smoothing="none")
+    found = segments_of(timeline, settings, several=True)
+    assert [(s.label, s.start, s.end) for s in found] == [("moves", 0.0, 3.0), ("left", 1.0, 5.0), ("moves", 5.0, 6.0)]
+    assert [s.score for s in found] == pytest.approx([2.75 / 3, 3.3 / 4, 0.8])
+    assert [(s.label, s.start, s.end) for s in segments_of(timeline, settings)] == [
+        ("moves", 0.0, 3.0),
+        ("left", 3.0, 5.0),
+        ("moves", 5.0, 6.0),
+    ]
+    write_video(tmp_path / "data" / "a.avi", torch.zeros(60, 3, 16, 16, dtype=torch.uint8), codec="mjpeg", fps=10)
+    for name in ("a.xml", "labels.json"):
+        write_segments(tmp_path / name, found, video=tmp_path / "data" / "a.avi", class_names=("left", "moves"))
+    tasks: list[VideoDataset] = [
+        CVAT(tmp_path / "a.xml", val_fraction=0, test_fraction=0),
+        FiftyOne(tmp_path, data=tmp_path / "data", val_fraction=0, test_fraction=0),
+    ]
+    for data in tasks:
+        parts = {(label, record.part) for record in data.records for label in record.classes}
+        assert parts == {
+            ("moves", VideoPart(0, 30, "frames")),
+            ("left", VideoPart(10, 50, "frames")),
+            ("moves", VideoPart(50, 60, "frames")),
+        }

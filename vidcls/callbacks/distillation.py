@@ -23,10 +23,13 @@ from vidcls.predict.open_model import open_model
 from vidcls.predict.scoring import VideoScorer
 from vidcls.runs.results import SCORE_PREFIX
 from vidcls.runs.trained_model import checkpoint_of
+from vidcls.tasks import Task
 from vidcls.training.distillation import DistillationSettings, Teacher
 from vidcls.types import VideoRecord
 
 CACHE = "teachers"
+FROM_ONE = 1e-2
+"""By how much probabilities of classes of which one is right may add up to more or less, as half precision has it."""
 
 
 class Distillation(Callback):
@@ -71,38 +74,45 @@ class Distillation(Callback):
             raise ConfigurationError("distillation has no effect on heads that are fitted to features: remove it")
         records = data.split("train")
         if trainer.is_global_zero:
-            self._scores(records, pl_module.class_names)
+            self._scores(records, pl_module.task)
         trainer.strategy.barrier("teacher")
-        pl_module.teacher = Teacher(self._scores(records, pl_module.class_names), pl_module.task, self.settings)
+        pl_module.teacher = Teacher(self._scores(records, pl_module.task), pl_module.task, self.settings)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """Let the teacher go."""
         if isinstance(pl_module, VideoClassifier):
             pl_module.teacher = None
 
-    def _scores(self, records: Sequence[VideoRecord], class_names: Sequence[str]) -> NDArray[np.float64]:
+    def _scores(self, records: Sequence[VideoRecord], task: Task) -> NDArray[np.float64]:
         if Path(self.teacher).suffix.lower() == ".csv":
-            return read_teacher(Path(self.teacher), records, class_names)
+            return read_teacher(Path(self.teacher), records, task)
         checkpoint = checkpoint_of(self.teacher, option="teacher")
-        kept = cache_folder() / CACHE / f"{_digest(checkpoint, records)}.csv"
+        kept = cache_folder() / CACHE / f"{_digest(checkpoint, records, task)}.csv"
         if not kept.is_file():
             kept.parent.mkdir(parents=True, exist_ok=True)
             model = open_model(checkpoint)
-            _check_classes(model.class_names, class_names, self.teacher)
+            _check_classes(model.class_names, task.class_names, self.teacher)
+            if model.task.name != task.name:
+                raise ConfigurationError(
+                    f"{self.teacher}: the teacher has the task {model.task.name}, and the data {task.name}: name a "
+                    "teacher of the same task"
+                )
             say(f"teacher: {self.teacher} scores {len(records)} training videos, kept in {kept}")
             write_csv(kept, _rows(model, records))
-        return read_teacher(kept, records, class_names)
+        return read_teacher(kept, records, task)
 
 
-def read_teacher(file: Path, records: Sequence[VideoRecord], class_names: Sequence[str]) -> NDArray[np.float64]:
-    """The scores ``(N, K)`` of these videos, in their order, with the classes in the given order.
+def read_teacher(file: Path, records: Sequence[VideoRecord], task: Task) -> NDArray[np.float64]:
+    """The scores ``(N, K)`` of these videos, in their order, with the classes in the order of the task.
 
     A file of ``vidcls predict`` has paths of files, which are matched by their end: ``walk/1.mp4`` is found as
     ``videos/walk/1.mp4`` where that is the only one.
 
     Raises:
-        ConfigurationError: it cannot be read, has other classes, or lacks a video.
+        ConfigurationError: it cannot be read, has other classes, scores a video twice or not at all, or its scores are
+            no probabilities of the task.
     """
+    class_names, scores = task.class_names, dict[str, list[float]]()
     try:
         with file.open(newline="", encoding="utf-8") as handle:
             rows = csv.DictReader(handle)
@@ -110,7 +120,13 @@ def read_teacher(file: Path, records: Sequence[VideoRecord], class_names: Sequen
             if "path" not in (rows.fieldnames or ()) or not known:
                 raise ConfigurationError(f"{file}: expected the columns path and p_<class>, found {rows.fieldnames}")
             _check_classes(known, class_names, str(file))
-            scores = {row["path"]: [float(row[SCORE_PREFIX + name]) for name in class_names] for row in rows}
+            for row in rows:
+                if row["path"] in scores:
+                    raise ConfigurationError(
+                        f"{file}:{rows.line_num}: scores {row['path']} a second time: expected one line for each "
+                        "training video, as vidcls predict writes without windows"
+                    )
+                scores[row["path"]] = [float(row[SCORE_PREFIX + name]) for name in class_names]
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise ConfigurationError(f"{file}: cannot be read as the scores of a teacher ({error})") from error
     by_end = _by_end(scores)
@@ -124,12 +140,22 @@ def read_teacher(file: Path, records: Sequence[VideoRecord], class_names: Sequen
     table = np.array([row for row in found if row is not None])
     if not (np.isfinite(table).all() and (table >= 0).all() and (table <= 1).all()):
         raise ConfigurationError(f"{file}: has scores that are not probabilities from 0 to 1")
+    odd = np.flatnonzero(np.abs(table.sum(axis=1) - 1) > FROM_ONE) if task.has_one_class else []
+    if len(odd):
+        raise ConfigurationError(
+            f"{file}: the scores of {records[int(odd[0])].name} add up to {table[odd[0]].sum():.3g}: in the task "
+            f"{task.name} they must add up to 1; name a teacher of the same task"
+        )
     return table
 
 
 def _by_end(scores: Mapping[str, list[float]]) -> Callable[[str], list[float] | None]:
+    called: dict[str, list[str]] = {}  # paths by the name of their file
+    for path in scores:
+        called.setdefault(Path(path).name, []).append(path)
+
     def find(name: str) -> list[float] | None:
-        ends = [path for path in scores if Path(path).as_posix().endswith(f"/{name}")]
+        ends = [path for path in called.get(Path(name).name, ()) if Path(path).as_posix().endswith(f"/{name}")]
         return scores[ends[0]] if len(ends) == 1 else None
 
     return find
@@ -154,9 +180,12 @@ def _rows(model: VideoScorer, records: Sequence[VideoRecord]) -> Iterator[list[o
             ) from error
 
 
-def _digest(checkpoint: Path, records: Sequence[VideoRecord]) -> str:
-    """What tells the scores of a teacher for some videos from others: its file, and names and dates of the videos."""
-    digest = hashlib.sha256()
+def _digest(checkpoint: Path, records: Sequence[VideoRecord], task: Task) -> str:
+    """What tells the scores of a teacher for some videos from others: its file, and names and dates of the videos.
+
+    And the task, so that a teacher of another one is opened, and refused.
+    """
+    digest = hashlib.sha256(task.name.encode())
     with checkpoint.open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())
     for record in records:

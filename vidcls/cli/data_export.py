@@ -29,17 +29,23 @@ def main(argv: list[str]) -> int:
     """
     options, others = _parsed(argv)
     output: Path = options.output
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ConfigurationError(f"{output}: already exists and is not an empty folder: pass a new one")
+    source = Path(options.source)
+    if source.is_dir() and output.resolve().is_relative_to(source.resolve()):
+        raise ConfigurationError(
+            f"OUT {output}: lies inside the data set {source}, which would then hold a folder that is none of it: pass a "
+            "place outside"
+        )
     from vidcls.datasets.label_writers import write_cvat, write_directory_tree, write_temporal_detections
     from vidcls.datasets.labelled_videos import labelled_videos
+    from vidcls.new_folder import check_new, new_folder
     from vidcls.outputs import check_place, named_output
 
-    check_place(output / "labels", [Path(options.source)], option="OUT")
+    check_new(output, option="OUT")
+    check_place(output / "labels", [source], option="OUT")
     data = data_of(options.source, None, others)
     data.prepare_data()
     records = list(data.records)
-    with named_output(output, option="OUT"):
+    with named_output(output, option="OUT"), new_folder(output, option="OUT"):
         if options.format == "fiftyone_tree":
             number = write_directory_tree(output, records)
             say(f"wrote {output}: {number} videos in {len(data.class_names)} folders")

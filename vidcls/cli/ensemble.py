@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from vidcls.cli.argument_parser import OneLineParser
 from vidcls.cli.named_model import RUN_HELP
 from vidcls.console import say
 from vidcls.errors import ConfigurationError
-from vidcls.runs.folder import BEST, check_name
+from vidcls.runs.folder import CONFIG_FILE, check_name
 from vidcls.runs.trained_model import run_named
 
 DESCRIPTION = """Several tested runs as one: for each video their scores are averaged, or multiplied. The runs may
@@ -48,21 +47,17 @@ def main(argv: list[str]) -> int:
         raise ConfigurationError("ensemble: an ensemble has two runs or more: pass RUN RUN ...")
     check_name(options.run.name)
     folders = [run_named(run) for run in options.runs]
-    from vidcls.ensembles.make import check_new, make_ensemble
+    from vidcls.ensembles.make import make_ensemble
     from vidcls.ensembles.members import read_members
+    from vidcls.new_folder import check_new, new_folder
     from vidcls.outputs import check_place
 
-    check_new(options.run)
-    check_place(options.run / BEST, [], option="--run")
+    check_new(options.run, option="--run")
+    check_place(options.run / CONFIG_FILE, [], option="--run")
     members = read_members(folders)
-    is_new = not options.run.exists()
-    try:
+    with new_folder(options.run, option="--run"):
         make_ensemble(
             members, options.run, rule=options.rule, has_chosen_weights=options.weights == "validation", say=say
         )
-    except BaseException:
-        if is_new:
-            shutil.rmtree(options.run, ignore_errors=True)
-        raise
     say(f"next: vidcls report {options.run}")
     return 0

@@ -78,8 +78,8 @@ def forecast_of(
     if copy is not None:
         prepare += ["--short_side", str(copy.settings.short_side_px)]
         prepare += ["--with_flow", copy.flow_settings.method] if copy.flow_settings is not None else []
-    command = shlex.join([*prepare, *_of_dataset(others)])
-    return forecast, forecast_lines(forecast, name=name, device=device.type, num_train=len(train), command=command)
+    command, num_clips = shlex.join([*prepare, *_of_dataset(others)]), data.num_repeats * len(train)
+    return forecast, forecast_lines(forecast, name=name, device=device.type, num_clips=num_clips, command=command)
 
 
 def _is_for_own_videos(others: Sequence[str]) -> bool:
@@ -136,14 +136,14 @@ def _typical(source: str, name: str, others: Sequence[str], dataset: VideoDatase
     return data, network, f"{name} {num_classes}"
 
 
-def forecast_lines(forecast: TrainingForecast, *, name: str, device: str, num_train: int, command: str) -> list[str]:
+def forecast_lines(forecast: TrainingForecast, *, name: str, device: str, num_clips: int, command: str) -> list[str]:
     """The forecast for a reader.
 
     Args:
         forecast: what was measured.
         name: of the configuration.
         device: that it trained on.
-        num_train: training videos.
+        num_clips: of an epoch.
         command: that makes the copy.
     """
     from vidcls.loading.training_copies import LEAST_SHARE, duration
@@ -155,17 +155,17 @@ def forecast_lines(forecast: TrainingForecast, *, name: str, device: str, num_tr
         f"measured on this machine: {loaders} about {loaded:.3g} clips/s, "
         f"the network trains on {wait.step.clips_per_second:.3g} ({device}, batches of {wait.step.batch_size})"
     )
-    epoch = duration(wait.epoch_seconds(num_train))
+    epoch = duration(wait.epoch_seconds(num_clips))
     if wait.share < LEAST_SHARE:
-        return [f"with {name} loading keeps up: an epoch of {num_train} clips takes about {epoch}", measured]
+        return [f"with {name} loading keeps up: an epoch of {num_clips} clips takes about {epoch}", measured]
     lines = [
         f"with {name} a training from these files will wait for data about {round(100 * wait.share, -1):.0f} % of its "
-        f"time: an epoch of {num_train} clips takes about {epoch}",
+        f"time: an epoch of {num_clips} clips takes about {epoch}",
         measured,
     ]
     if copy_wait is not None and forecast.copy_seconds is not None and forecast.copy_bytes is not None:
         lines += [
-            f"from a small copy an epoch takes about {duration(copy_wait.epoch_seconds(num_train))}; making it takes "
+            f"from a small copy an epoch takes about {duration(copy_wait.epoch_seconds(num_clips))}; making it takes "
             f"about {duration(forecast.copy_seconds)} and {forecast.copy_bytes / 1e6:.0f} MB:",
             f"  {command}",
             "or let fit make it: add --data.prepare auto",

@@ -176,7 +176,7 @@ def _predict_all(
     from vidcls.console import visible
     from vidcls.predict.output import table_line
     from vidcls.predict.segment_file import write_segments
-    from vidcls.predict.segments import Segment, SegmentFinder
+    from vidcls.predict.segments import Segment, SegmentFinder, in_order_of_time
     from vidcls.video import DecoderFallbackWarning
 
     has_windows = options.window_seconds is not None
@@ -206,7 +206,7 @@ def _predict_all(
         num_rows, overlap = 0, 0.0
         before: Prediction | None = None
         kept: list[Prediction] = []
-        finder = None if job.segments is None else SegmentFinder(segment_settings(options))
+        finder = None if job.segments is None else SegmentFinder(segment_settings(options), several=not predictor.task.has_one_class)
         segments: list[Segment] = []
         try:
             with warnings.catch_warnings(record=True) as caught:
@@ -230,6 +230,7 @@ def _predict_all(
                         write_overlay(video, kept, job.overlay, decoder=predictor.input_settings.decoder)
                 if job.segments is not None and finder is not None:
                     segments += finder.finish()
+                    segments = in_order_of_time(segments)
                     write_segments(job.segments, segments, video=job.video, class_names=predictor.class_names)
                     if not segments:
                         say(none_found(job.segments, options, finder.highest), file=sys.stderr)

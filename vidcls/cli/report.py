@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vidcls.cli.argument_parser import OneLineParser, positive_count
 from vidcls.cli.named_model import RUN_HELP
 from vidcls.console import say
-from vidcls.errors import ConfigurationError, VidclsError
+from vidcls.errors import ConfigurationError, EnsembleFileError, VidclsError
 from vidcls.runs.folder import CONFIG_FILE, REPORT_FILE
 from vidcls.runs.trained_model import run_named
 
@@ -67,6 +67,8 @@ def _write(run: RunFolder, output: Path, options: Namespace) -> None:
     if run.checkpoint is not None:
         try:
             explainer = Explainer(run.checkpoint, device=options.device)
+        except EnsembleFileError:
+            reason = f"{run.folder} is an ensemble, whose networks the reports of its members look into"
         except VidclsError as error:  # such as flow that another tool made: new videos cannot be looked at
             reason = str(error)
     if explainer is None:

@@ -14,6 +14,7 @@ from vidcls.class_names import label_text
 from vidcls.datasets.entries import Entry
 from vidcls.datasets.group_pattern import group_in
 from vidcls.datasets.places import joined, listed_below
+from vidcls.datasets.video_columns import encoded
 from vidcls.errors import DatasetError
 from vidcls.video_part import VideoPart
 
@@ -107,11 +108,12 @@ def entries_of(
         any_suffix: whether videos are called without their suffix.
 
     Raises:
-        DatasetError: a video leads out of the folder, could be several, or has no group.
+        DatasetError: a video leads out of the folder, could be several, or has no group; or a text is no Unicode.
     """
     videos, seen = VideosBelow(root), set[tuple[str, VideoPart | None, tuple[str, ...]]]()
     for each in parts:
         place = f"{each.source}:{each.number}"
+        _check_text(each, place)
         name = videos.name_of(each.video, place, any_suffix=any_suffix)
         if (name, each.part, each.classes) in seen:  # two annotators, or two tracks, that say the same
             continue
@@ -126,6 +128,15 @@ def entries_of(
             several=None if len(each.classes) == 1 else each.classes,
             part=each.part,
         )
+
+
+def _check_text(each: LabelledPart, place: str) -> None:
+    """Refuse half of a surrogate pair, which JSON may hold and no file of text can."""
+    for text in (each.video, *each.classes):
+        try:
+            encoded(text)
+        except UnicodeEncodeError as error:
+            raise DatasetError(f"{place}: {text!a} is not valid Unicode: correct the export") from error
 
 
 def counted(numbers: Counter[str]) -> list[str]:

@@ -168,6 +168,11 @@ def check_labels(entries: EntryTable, source: str) -> None:
     rows, codes = entries.class_pairs
     trained_codes = np.unique(codes[entries.splits[rows] == CODES["train"]])
     trained = {entries.columns.labels[code] for code in trained_codes.tolist()}
+    if not trained and (entries.splits == CODES["train"]).any():
+        raise DatasetError(
+            f"no training video in {source} has a label: expected videos of at least two classes; check the column of "
+            "the labels"
+        )
     if not trained:
         raise DatasetError(f"no training videos in {source}: expected split train for some; found only other splits")
     unknown = {name: entry for entry, name in _first_of_each_class(entries) if name not in trained}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ import yaml
 
 from vidcls.callbacks.result_files import table_text, write_confusion
 from vidcls.ensembles.members import Member, aligned, data_of
-from vidcls.ensembles.weights import ChosenWeights, ValidationScores, choose_weights
+from vidcls.ensembles.thresholds import ChosenThresholds, choose_thresholds
+from vidcls.ensembles.weights import ChosenWeights, ValidationScores, choose_weights, combined
 from vidcls.errors import ConfigurationError
 from vidcls.files import printable, write_text
 from vidcls.models.ensemble_file import write_ensemble
@@ -59,9 +61,17 @@ def make_ensemble(
         ConfigurationError: the validation scores of a member are missing.
         CheckpointError: a checkpoint cannot be used.
     """
+
+    @cache
+    def validation() -> ValidationScores:
+        return ValidationScores.of(members)
+
     chosen: ChosenWeights | None = None
     if has_chosen_weights:
-        chosen = choose_weights(ValidationScores.of(members), rule)
+        try:
+            chosen = choose_weights(validation(), rule)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"--weights validation: {error}, or pass --weights equal") from error
     first = members[0].run
     ensemble = Ensemble(
         names=tuple(member.name for member in members),
@@ -70,9 +80,12 @@ def make_ensemble(
         weights=chosen.weights if chosen is not None else (1 / len(members),) * len(members),
         task_name=first.videos.task_name,
     )
+    by_class = choose_thresholds(members, ensemble, validation)
+    if by_class is not None:
+        ensemble = replace(ensemble, thresholds=by_class.thresholds)
     checkpoint = checkpoint_in(folder, BEST)
     write_ensemble(checkpoint, ensemble, [member.checkpoint for member in members])
-    _write_settings(members, ensemble, chosen, folder)
+    _write_settings(members, ensemble, chosen, by_class, folder)
     rows = {member.name: aligned(member.run.videos, ensemble.class_names, first.videos.paths) for member in members}
     together = combined(ensemble, list(rows.values()))
     confusion_files = _write_results(members, ensemble, together, rows, folder)
@@ -84,25 +97,25 @@ def make_ensemble(
             f"  weights chosen on {chosen.num_videos} validation videos: loss {chosen.loss:.4f}, with equal weights "
             f"{chosen.equal_loss:.4f}"
         )
+    if by_class is not None:
+        say(f"  {printable(by_class.line)}")
     written = [checkpoint_name(BEST), ENSEMBLE_FILE, SCORES_FILE, *map(scores_name, rows), SUMMARY_FILE]
     say(f"written to {folder}: {', '.join([*written, *confusion_files])}")
     return ensemble
 
 
-def combined(ensemble: Ensemble, members: Sequence[ScoredVideos]) -> ScoredVideos:
-    """The answers of an ensemble from those of its members, which have the same videos and classes in one order."""
-    first = members[0]
-    scores = ensemble.combined(np.stack([videos.scores for videos in members]))
-    return ScoredVideos(
-        first.class_names, first.paths, first.labels, first.groups, scores, first.task_name, parts=first.parts
-    )
-
-
-def _write_settings(members: Sequence[Member], ensemble: Ensemble, chosen: ChosenWeights | None, folder: Path) -> None:
+def _write_settings(
+    members: Sequence[Member],
+    ensemble: Ensemble,
+    chosen: ChosenWeights | None,
+    by_class: ChosenThresholds | None,
+    folder: Path,
+) -> None:
     """Say what it was made of, and what it was tested on, as the configuration of any run says the latter."""
     content = {
         **ensemble.to_dict(),
         "chosen_weights": None if chosen is None else asdict(chosen),
+        "chosen_thresholds": None if by_class is None else by_class.line,
         "members": [
             {"name": member.name, "run": str(member.run.folder), "checkpoint": str(member.checkpoint)}
             for member in members
@@ -151,6 +164,8 @@ def _write_results(
         "baselines": {b.answer: b.values for b in videos.task.baselines(videos.labels)},
         "table": table,
     }
+    if ensemble.task.thresholds is not None:
+        summary["thresholds"] = ensemble.task.thresholds.tolist()
     write_summary(folder, summary)
     confusion_files = write_confusion(folder, videos)
     text = table_text(table, fusion=ensemble.rule, num_videos=len(videos), num_classes=len(ensemble.class_names))
@@ -161,13 +176,3 @@ def _write_results(
 def _measured(videos: ScoredVideos) -> dict[str, float]:
     scores = torch.from_numpy(np.asarray(videos.scores, dtype=np.float32))
     return videos.task.measured(scores, torch.from_numpy(videos.labels), at_once=CHUNK)
-
-
-def check_new(folder: Path) -> None:
-    """Refuse a folder that has something in it.
-
-    Raises:
-        ConfigurationError: it has, or is a file.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigurationError(f"--run {folder}: already exists and is not empty: name a new folder")

@@ -59,13 +59,11 @@ class Member:
         if self.checkpoint.stem != BEST:
             raise ConfigurationError(
                 f"{folder}: was tested with {self.checkpoint.name}, and validation scores are kept for best.ckpt: test "
-                f"that (vidcls test --run {folder} --ckpt_path best), or pass --weights equal"
+                f"that (vidcls test --run {folder} --ckpt_path best)"
             )
         found = read_held_out(folder)
         if found is None:
-            raise ConfigurationError(
-                f"{folder}: has no {VALIDATION_FILE} to choose weights on: {again} writes it, or pass --weights equal"
-            )
+            raise ConfigurationError(f"{folder}: has no {VALIDATION_FILE} to choose on: {again} writes it")
         videos = found.videos
         scores = self.decision.applied({MODEL_ROW: videos.scores}, videos.task)[MODEL_ROW]  # as its test has them
         return replace(videos, scores=scores)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from vidcls.ensembles.members import Member, aligned, labels_by_path
 from vidcls.errors import ConfigurationError
 from vidcls.runs.results import ScoredVideos
-from vidcls.tasks.ensemble import Rule
+from vidcls.tasks.ensemble import Ensemble, Rule
 
 NUM_STEPS = 200
 
@@ -42,8 +42,7 @@ class ValidationScores:
         paths = [path for path in first.paths if path in common and path not in tested]
         if not paths:
             raise ConfigurationError(
-                "weights are chosen on videos that all members validated on, and there is none: train them with the "
-                "same validation split, or pass --weights equal"
+                "there is no video that all members validated on: train them with the same validation split"
             )
         labels = labels_by_path(first)
         for member, videos in zip(members, found, strict=True):
@@ -58,6 +57,15 @@ class ValidationScores:
 
     def __len__(self) -> int:
         return len(self.members[0])
+
+
+def combined(ensemble: Ensemble, members: Sequence[ScoredVideos]) -> ScoredVideos:
+    """The answers of an ensemble from those of its members, which have the same videos and classes in one order."""
+    return replace(
+        members[0],
+        scores=ensemble.combined(np.stack([videos.scores for videos in members])),
+        thresholds=ensemble.task.thresholds,
+    )
 
 
 @dataclass(frozen=True)

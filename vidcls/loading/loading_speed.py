@@ -83,14 +83,15 @@ def sampled(records: Sequence[VideoRecord]) -> list[VideoRecord]:
 
 
 def loading_speed(
-    records: Sequence[VideoRecord], settings: InputSettings, flow_source: FlowSource | None
+    records: Sequence[VideoRecord], settings: InputSettings, flow_source: FlowSource | None, *, num_repeats: int = 1
 ) -> LoadingSpeed | None:
-    """The speed over these videos; None where no clip could be loaded. The first clip, which warms up, does not count.
+    """The speed over these videos; None where no clip could be loaded. The first one, which warms up, does not count.
 
     Args:
         records: sound ones.
         settings: what a clip is.
         flow_source: stored flow; None where it is computed.
+        num_repeats: clips of each video that is opened.
     """
     unlabelled = [replace(record, label="", several=None) for record in records]  # what a video shows takes no time
     clips = TrainClips(unlabelled, task_of(None, [""]), ClipReader(settings, flow_source))
@@ -102,11 +103,11 @@ def loading_speed(
             for index in range(-1, len(records)):
                 started = time.perf_counter()
                 try:
-                    clips[ClipKey(0, 0, max(index, 0))]
+                    clips.__getitems__([ClipKey(0, 0, max(index, 0), repeat) for repeat in range(num_repeats)])
                 except VidclsError:
                     continue  # no flow of it, or shorter than the policy allows: stands among the findings
                 if index >= 0:
-                    num_clips += 1
+                    num_clips += num_repeats
                     seconds += time.perf_counter() - started
                 if seconds > MOST_SECONDS:
                     break

@@ -168,7 +168,7 @@ def copy_lines(data: VideoData, network: nn.Module, *, device: torch.device, epo
     gain = copy_gain(data, wait)
     if gain is None:
         return False, "prepare: no video could be copied, so that the training reads the videos themselves"
-    saved = float("inf") if epochs is None else epochs * gain.saved_seconds(len(train))
+    saved = float("inf") if epochs is None else epochs * gain.saved_seconds(data.num_repeats * len(train))
     cost = f"{duration(gain.estimate.seconds)} and {gain.estimate.num_bytes / 1e6:.0f} MB"
     held_up = f"the training would wait for data about {wait.share:.0%} of its time ({rates})"
     if saved <= gain.estimate.seconds:
@@ -181,7 +181,7 @@ def expected_wait(
     data: VideoData, records: Sequence[VideoRecord], network: nn.Module, *, device: torch.device
 ) -> DataWait | None:
     """How long a training on these videos will wait; None where no clip could be loaded."""
-    loaded = loading_speed(sampled(records), data.input_settings, data.flow_source)
+    loaded = loading_speed(sampled(records), data.input_settings, data.flow_source, num_repeats=data.num_repeats)
     if loaded is None:
         return None
     step = step_speed(network, random_clips(data.input_settings, data.batch_size), device=device)
@@ -194,7 +194,7 @@ def copy_gain(data: VideoData, before: DataWait) -> CopyGain | None:
 
     def try_out(copy: TrainingCopy, few: list[VideoRecord]) -> None:
         settings = replace(data.input_settings, flow_settings=copy.flow_settings)
-        loaded = loading_speed(few * 4, settings, copy.flow_store())
+        loaded = loading_speed(few * 4, settings, copy.flow_store(), num_repeats=data.num_repeats)
         if loaded is not None:
             rates.append(loaded.clips_per_second)
 

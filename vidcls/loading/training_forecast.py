@@ -87,7 +87,7 @@ def known_forecast(
         file: a JSON file with what was measured before; None measures it in any case.
     """
     key = measurement_key(sampled(records), data.input_settings, data.flow_source)
-    key += f" {what} {data.batch_size} {data.num_workers} {device.type} {torch.get_num_threads()}"
+    key += f" {what} {data.batch_size} {data.num_workers} {device.type} {torch.get_num_threads()} {data.num_repeats}"
     measured = _read(file)
     if key in measured:
         with suppress(TypeError):  # of another version

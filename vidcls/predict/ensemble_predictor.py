@@ -16,7 +16,7 @@ from vidcls.predict.clip_scorer import Scores
 from vidcls.predict.prediction import Prediction
 from vidcls.predict.scoring import VideoScorer
 from vidcls.tasks import Task
-from vidcls.tasks.decision import NO_DECISION, Decision
+from vidcls.tasks.decision import Decision
 from vidcls.tasks.ensemble import Ensemble
 from vidcls.types import MODEL_ROW
 from vidcls.video import Video
@@ -57,8 +57,8 @@ class EnsemblePredictor:
 
     @property
     def decision(self) -> Decision:
-        """One without effect: what members chose has had its effect on their scores."""
-        return NO_DECISION
+        """The thresholds of the classes alone: what members chose has had its effect on their scores."""
+        return Decision(thresholds=self.ensemble.thresholds)
 
     def say_unknown(self) -> NoReturn:
         """Not possible: no threshold was chosen for what the members say together.

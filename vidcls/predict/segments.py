@@ -71,16 +71,24 @@ class Segment:
     score: float
 
 
-def segments_of(predictions: Iterable[Prediction], settings: SegmentSettings | None = None) -> list[Segment]:
-    """The segments of a video, in order of time; they do not overlap, and need not cover it.
+def segments_of(
+    predictions: Iterable[Prediction], settings: SegmentSettings | None = None, *, several: bool = False
+) -> list[Segment]:
+    """The segments of a video, in order of time, which need not cover it.
 
     Args:
         predictions: of its windows, in order of time.
         settings: how; None takes the defaults.
+        several: whether it may show several classes at a time; then segments of two classes may overlap, else none do.
     """
-    finder = SegmentFinder(settings)
+    finder = SegmentFinder(settings, several=several)
     found = [segment for prediction in predictions for segment in finder.add(prediction)]
-    return [*found, *finder.finish()]
+    return in_order_of_time([*found, *finder.finish()])
+
+
+def in_order_of_time(segments: Iterable[Segment]) -> list[Segment]:
+    """By their starts; those that start together in the order in which they end."""
+    return sorted(segments, key=lambda segment: (segment.start, segment.end))
 
 
 class SegmentFinder:
@@ -91,9 +99,12 @@ class SegmentFinder:
 
     Args:
         settings: how; None takes the defaults.
+        several: whether a video may show several classes at a time: each class then begins and ends by itself, and
+            segments come in the order in which they end.
     """
 
-    def __init__(self, settings: SegmentSettings | None = None) -> None:
+    def __init__(self, settings: SegmentSettings | None = None, *, several: bool = False) -> None:
+        self.several = several
         self.settings = settings or SegmentSettings()
         width = 1 if self.settings.smoothing == "none" else self.settings.smoothing_windows
         self._half = width // 2
@@ -102,8 +113,7 @@ class SegmentFinder:
         self.highest = 0.0
         """The highest smoothed score of a class so far."""
         self._cells = _Cells()
-        self._hysteresis = _Hysteresis(self.settings)
-        self._joined = _Joined(self.settings.shortest_seconds)
+        self._tracks: list[_Track] = []  # one for all classes, or for each; made once these are known
 
     def add(self, prediction: Prediction) -> list[Segment]:
         """Take the next window; returns what is certain by now."""
@@ -118,10 +128,8 @@ class SegmentFinder:
         found: list[Segment] = []
         for index in range(max(self._num_added - self._half, 0), self._num_added):
             found += self._smoothed(index)
-        cell = self._cells.finish()
-        found += [] if cell is None else self._joined.add(self._hysteresis.add(*cell))
-        found += self._joined.add(self._hysteresis.finish())
-        return [*found, *self._joined.finish()]
+        found += self._tracked(self._cells.finish())
+        return [*found, *(segment for track in self._tracks for segment in track.finish())]
 
     def _smoothed(self, index: int) -> list[Segment]:
         """Go on with window ``index``, whose neighbours, as far as there are any, are here."""
@@ -132,8 +140,20 @@ class SegmentFinder:
             _SMOOTHED[self.settings.smoothing](of_class) for of_class in zip(*(p.scores for p in near), strict=True)
         ]
         self.highest = max(self.highest, *scores)
-        cell = self._cells.add(middle, scores)
-        return [] if cell is None else self._joined.add(self._hysteresis.add(*cell))
+        return self._tracked(self._cells.add(middle, scores))
+
+    def _tracked(self, cell: _Cell | None) -> list[Segment]:
+        if cell is None:
+            return []
+        start, end, names, scores = cell
+        apart = [((name,), [score]) for name, score in zip(names, scores, strict=True)] if self.several else []
+        among = apart or [(names, scores)]
+        self._tracks = self._tracks or [_Track(self.settings) for _ in among]
+        return [
+            segment
+            for track, (of_track, theirs) in zip(self._tracks, among, strict=True)
+            for segment in track.add(start, end, of_track, theirs)
+        ]
 
 
 _SMOOTHED: dict[Smoothing, Callable[[Sequence[float]], float]] = {
@@ -168,6 +188,20 @@ class _Cells:
             return None
         window, scores = self._last
         return self._start, window.end_seconds, window.class_names, scores
+
+
+class _Track:
+    """Spans -> segments of classes of which at most one is shown at a time."""
+
+    def __init__(self, settings: SegmentSettings) -> None:
+        self._hysteresis = _Hysteresis(settings)
+        self._joined = _Joined(settings.shortest_seconds)
+
+    def add(self, start: float, end: float, names: tuple[str, ...], scores: list[float]) -> list[Segment]:
+        return self._joined.add(self._hysteresis.add(start, end, names, scores))
+
+    def finish(self) -> list[Segment]:
+        return [*self._joined.add(self._hysteresis.finish()), *self._joined.finish()]
 
 
 class _Hysteresis:

@@ -85,6 +85,6 @@ def read_held_out(run: Path) -> HeldOut | None:
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise ConfigurationError(
             f"{run}: its {VALIDATION_FILE} or {VALIDATION_FACTS_FILE} is damaged ({' '.join(str(error).split())}): "
-            "delete both, and the page does without"
+            f"vidcls validate --run {run} --ckpt_path best writes both again"
         ) from error
     return HeldOut(videos, facts)

@@ -20,7 +20,8 @@ UnknownScore = Literal["max_probability"]
 """By what a video is taken for one of no class: a small largest probability (Hendrycks and Gimpel, ICLR 2017).
 
 The energy of Liu et al. (NeurIPS 2020) needs logits, and of a video that is scored by several views, or by several
-streams, there are none: what is averaged, and what the graph of an exported file gives, are probabilities.
+streams, there are none: what is averaged, and what the graph of an exported file gives, are probabilities. Where logits
+are averaged (``score: logits``), all that comes after the mean has probabilities too, from which no energy follows.
 """
 
 UNKNOWN = "unknown"

@@ -30,6 +30,8 @@ class Ensemble:
         rule: ``mean`` or ``product`` of their probabilities.
         weights: ``(M,)``, at least 0; their sum does not matter.
         task_name: what a label means, by the name of the task.
+        thresholds: from which probability of the answer on a video has a class, ``(K,)``, where it may have several;
+            empty for those of the task. Those of members are for what each says alone.
     """
 
     names: tuple[str, ...]
@@ -37,6 +39,7 @@ class Ensemble:
     rule: Rule
     weights: tuple[float, ...]
     task_name: str
+    thresholds: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what gives no answer."""
@@ -50,7 +53,7 @@ class Ensemble:
     @cached_property
     def task(self) -> Task:
         """What a label means."""
-        return task_of(self.task_name, self.class_names)
+        return task_of(self.task_name, self.class_names).with_thresholds(self.thresholds)
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -77,6 +80,7 @@ class Ensemble:
             "rule": self.rule,
             "weights": list(self.weights),
             "task": self.task_name,
+            "thresholds": list(self.thresholds),
         }
 
     @classmethod
@@ -93,6 +97,7 @@ class Ensemble:
             rule=plain["rule"],
             weights=tuple(map(float, plain["weights"])),
             task_name=str(plain["task"]),
+            thresholds=tuple(map(float, plain.get("thresholds", ()))),
         )
-        assert found.task.class_names == found.class_names
+        assert found.task.class_names == found.class_names  # thresholds that no task can have are a ValueError
         return found

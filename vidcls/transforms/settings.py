@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -103,6 +104,8 @@ class TransformSettings:
             raise ValueError(f"min_area must lie in 0 (excluded) to 1, got {self.min_area}")
         self._check_augmentation()
         self._check_time()
+        _check_both_ways("flip_label_swaps", self.flip_label_swaps, "mirrored")
+        _check_both_ways("reverse_labels", self.reverse_labels, "reversed")
         if self.flow_std_px <= 0 or min(self.rgb_std) <= 0:
             raise ValueError("rgb_std and flow_std_px must be positive")
         if self.test_crops in MIRRORED and self.flip_label_swaps:
@@ -179,3 +182,15 @@ class TransformSettings:
         """The class of a mirrored clip of class ``label``."""
         both_ways = {**{after: before for before, after in self.flip_label_swaps.items()}, **self.flip_label_swaps}
         return both_ways.get(label, label)
+
+
+def _check_both_ways(setting: str, labels: Mapping[str, str], done: str) -> None:
+    """Refuse a map that is not undone by doing the same again."""
+    for before, after in labels.items():
+        others = {name for name, other in labels.items() if other == after} | {labels.get(after, before)}
+        odd = sorted(others - {before})
+        if odd:
+            raise ValueError(
+                f"{setting} contradicts itself: a clip of {before!r} becomes one of {after!r}, which {done} again must be "
+                f"{before!r}, not {odd[0]!r}"
+            )

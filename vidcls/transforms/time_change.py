@@ -38,7 +38,8 @@ def drawn_time_change(settings: TransformSettings, classes: Sequence[str], *, ge
     if settings.reverse_probability > 0:
         wanted = bool(torch.rand((), generator=generator) < settings.reverse_probability)
         known = _both_ways(settings)
-        is_reversed = wanted and (settings.reverse_others or all(name in known for name in classes))
+        is_known = bool(classes) and all(name in known for name in classes)  # of none, backwards may be one of some
+        is_reversed = wanted and (settings.reverse_others or is_known)
     slowest, fastest = settings.speed_range
     if slowest != 1 or fastest != 1:  # half as fast as likely as twice as fast
         share = float(torch.rand((), generator=generator, dtype=torch.float64))
