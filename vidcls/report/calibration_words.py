@@ -18,8 +18,8 @@ OF_FUSION = {
     "product": (
         "The answer is the product of the streams: the geometric mean of their probabilities, made to add up to 1 (of "
         "each class and its absence, where a video may have several). Where streams are sure of different classes no "
-        "class gets much, so that such an answer is often underconfident: it puts videos in order, but is not the share "
-        "of them that is right."
+        "class gets much, so that such an answer is often underconfident: it puts videos in order, but is not the "
+        "share of them that is right."
     ),
     "mean": f"The answer is the {_OF_MEAN}",
     "weighted": f"The answer is a weighted {_OF_MEAN}",

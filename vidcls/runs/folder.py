@@ -117,7 +117,11 @@ def new_run(root: Path, name: str) -> Path:
 
 
 def name_and_start(run: Path) -> tuple[str, str]:
-    """What a run is called, and when it started where :func:`new_run` named its folder; else its own name and nothing."""
+    """What a run is called, and when it started.
+
+    The name is that of the folder, and the start is empty. Where :func:`new_run` called the folder by its start, the
+    name is that of the folder above it.
+    """
     run = run.resolve()
     try:
         datetime.strptime("_".join(run.name.split("_")[:2]), TIME_FORMAT)
