@@ -65,6 +65,8 @@ def test_words_say_whether_confidence_can_be_believed_and_what_a_product_does_to
     assert f"it is {verdict}:" in calibration_words(videos, None)
     assert "product" not in calibration_words(videos, None)
     assert "geometric mean" in calibration_words(videos, "product")
+    assert "product of the streams" in calibration_words(videos, "product")
+    assert "product of the members" in calibration_words(videos, "product", of_members=True)
 
 
 def test_a_browser_shows_the_numbers_of_the_class_that_is_chosen(tmp_path: Path, browser: Callable[..., str]) -> None:

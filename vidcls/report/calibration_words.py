@@ -30,8 +30,14 @@ OF_FUSION = {
 }
 
 
-def calibration_words(videos: ScoredVideos, fusion: object) -> str:
-    """One sentence on the test as a whole, and one on the fusion of streams where there is one."""
+def calibration_words(videos: ScoredVideos, fusion: object, *, of_members: bool = False) -> str:
+    """One sentence on the test as a whole, and one on the fusion of streams where there is one.
+
+    Args:
+        videos: as they were tested.
+        fusion: by which streams answer together; None for one stream.
+        of_members: whether what answers together are the members of an ensemble.
+    """
     claimed, is_true = videos.task.claims(videos.scores, videos.labels)
     confidence, accuracy = float(claimed.mean()), float(is_true.mean())
     difference = confidence - accuracy
@@ -40,4 +46,7 @@ def calibration_words(videos: ScoredVideos, fusion: object) -> str:
     words = (
         f"On the whole it is {verdict}: {WORDS[videos.task.has_one_class].format(100 * confidence, 100 * accuracy)}."
     )
-    return " ".join([words, *([OF_FUSION[fusion]] if isinstance(fusion, str) and fusion in OF_FUSION else [])])
+    if not isinstance(fusion, str) or fusion not in OF_FUSION:
+        return words
+    of_fusion = OF_FUSION[fusion]
+    return f"{words} {of_fusion.replace('stream', 'member') if of_members else of_fusion}"

@@ -135,7 +135,7 @@ def write_report(
         "precision_recall": None if task.thresholds is None else precision_recall_chart(videos, rows),
         "confusion": None if counts is None else confusion_chart(counts, videos.class_names),
         "calibration": found,
-        "calibration_words": calibration_words(videos, run.summary.get("fusion")),
+        "calibration_words": calibration_words(videos, run.summary.get("fusion"), of_members=run.is_ensemble),
         "thresholds": as_json(by_threshold),
         "weakest_class": weakest_class(by_threshold),
         "calibration_chart": calibration_chart(found),
