@@ -45,7 +45,7 @@ What is tried stands in a YAML file, a line for each option:
   data.batch_size: [8, 16, 32]
 Without one: the learning rate, the weight decay and the dropout. Options --data..., --model.... and --trainer... go to
 every trial. Nothing is chosen on the test split: trials read the training and the validation split alone (with
---folds K: K folds of both by group), and the test runs once, for the best, when all trials are there.
+--folds K: K folds of both by group), and the test runs once, for the best, when all trials have ended.
 
 Given again, the command goes on where it was stopped; a trial that ended is not repeated, and with a larger --trials
 more are made. Written to the folder: sweep.csv, importances.csv and sweep.png, trials/<number> and winner, each a run.

@@ -168,10 +168,10 @@ def _measured(videos: ScoredVideos) -> dict[str, float]:
 
 
 def check_new(folder: Path) -> None:
-    """Refuse a folder that has something in it.
+    """Refuse a folder that is not empty.
 
     Raises:
-        ConfigurationError: it has, or is a file.
+        ConfigurationError: it is not empty, or is a file.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigurationError(f"--run {folder}: already exists and is not empty: name a new folder")
