@@ -1,18 +1,28 @@
-"""Videos to measure with: real H.264 at 340x256 with a key frame every 250 frames, or synthetic ones of that kind."""
+"""Videos to measure with, and the training clips that are read of them.
+
+The videos are real H.264 at 340x256 with a key frame every 250 frames, or synthetic ones of that kind.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vidcls.datasets import VideoFolder
+from vidcls.datasets import VideoCsv, VideoFolder
+from vidcls.loading import VideoDataModule
+from vidcls.transforms import TransformSettings
+from vidcls.types import Batch
 from vidcls.video import open_video, write_video
+from vidcls.video.reader import Backend
 
 HEIGHT_PX, WIDTH_PX, FPS, GOP, CRF = 256, 340, 28.0, 250, 23
+CLIP_LEN, STRIDE, BATCH = 16, 4, 8
+SETTINGS = TransformSettings(resize_px=128, crop_px=112, train_crop="random", flip_probability=0.5)
 
 
 def real_data() -> Path | None:
@@ -56,3 +66,26 @@ def with_other_parts(root: Path, paths: list[Path]) -> VideoFolder:
             place.mkdir(parents=True)
             (place / f"{number}.mp4").write_bytes(paths[number].read_bytes())
     return VideoFolder(root)
+
+
+def training_batches(
+    dataset: VideoFolder | VideoCsv, *, workers: int, num_repeats: int = 1, decoder: Backend | None = None
+) -> Generator[Batch]:
+    """Batches of our loader, epoch after epoch, whose workers run until the iterator is closed."""
+    data = VideoDataModule(
+        dataset,
+        clip_len=CLIP_LEN,
+        stride=STRIDE,
+        transform=SETTINGS,
+        batch_size=BATCH,
+        num_repeats=num_repeats,
+        num_workers=workers,
+        decoder=decoder,
+    )
+    loader = data.train_dataloader()
+    try:
+        for epoch in range(10**6):
+            loader.set_epoch(epoch)
+            yield from loader
+    finally:
+        loader.close()

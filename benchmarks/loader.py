@@ -14,6 +14,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from unittest import mock
 
 import av
 import torch
-from clips import real_data, with_other_parts, write_originals
+from clips import BATCH, CLIP_LEN, STRIDE, real_data, training_batches, with_other_parts, write_originals
 from measuring import Measured, paired, parser, ratio, report
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
@@ -32,35 +33,17 @@ from vidcls.copies.preparation import prepare
 from vidcls.copies.prepared_folder import PrepareSettings
 from vidcls.datasets import VideoCsv, VideoFolder
 from vidcls.jobs import local_pool
-from vidcls.loading import VideoDataModule
-from vidcls.transforms import TransformSettings
 from vidcls.video import Video, open_video
+from vidcls.video.reader import Backend
 
 BASE = "ours, originals (default: decord)"
 PEER = "PyTorchVideo, LabeledVideoDataset"
-CLIP_LEN, STRIDE, BATCH = 16, 4, 8
 SPAN = (CLIP_LEN - 1) * STRIDE + 1
 TRANSFORM = v2.Compose([v2.Resize(128, antialias=True), v2.RandomCrop(112), v2.RandomHorizontalFlip()])
-SETTINGS = TransformSettings(resize_px=128, crop_px=112, train_crop="random", flip_probability=0.5)
 
 
-def ours(dataset: VideoFolder | VideoCsv, decoder: str | None, workers: int) -> Callable[[], Iterator[object]]:
-    def batches() -> Iterator[object]:
-        data = VideoDataModule(
-            dataset,
-            clip_len=CLIP_LEN,
-            stride=STRIDE,
-            transform=SETTINGS,
-            batch_size=BATCH,
-            num_workers=workers,
-            decoder=decoder,  # type: ignore[arg-type]
-        )
-        loader = data.train_dataloader()
-        for epoch in range(10**6):
-            loader.set_epoch(epoch)
-            yield from loader
-
-    return batches
+def ours(dataset: VideoFolder | VideoCsv, decoder: Backend | None, workers: int) -> Callable[[], Iterator[object]]:
+    return partial(training_batches, dataset, workers=workers, decoder=decoder)
 
 
 class PlainLoop(Dataset[tuple[Tensor, int]]):

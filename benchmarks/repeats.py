@@ -14,15 +14,11 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from clips import with_other_parts, write_originals
+from clips import training_batches, with_other_parts, write_originals
 from measuring import paired, parser, ratio, report
 
 from vidcls.datasets import VideoFolder
-from vidcls.loading import VideoDataModule
-from vidcls.transforms import TransformSettings
 
-CLIP_LEN, STRIDE, BATCH = 16, 4, 8
-SETTINGS = TransformSettings(resize_px=128, crop_px=112, train_crop="random", flip_probability=0.5)
 REPEATS = (1, 2, 4)
 
 
@@ -30,28 +26,12 @@ def clips_per_second(dataset: VideoFolder, num_repeats: int, workers: int, num_b
     """Measures one loader, whose workers start before the first batch that counts."""
 
     def measure() -> float:
-        data = VideoDataModule(
-            dataset,
-            clip_len=CLIP_LEN,
-            stride=STRIDE,
-            transform=SETTINGS,
-            batch_size=BATCH,
-            num_repeats=num_repeats,
-            num_workers=workers,
-        )
-        loader = data.train_dataloader()
-
-        def endless() -> object:
-            for epoch in range(10**6):
-                loader.set_epoch(epoch)
-                yield from loader
-
-        batches = endless()
+        batches = training_batches(dataset, workers=workers, num_repeats=num_repeats)
         next(batches)
         start = time.perf_counter()
         num_clips = sum(len(batch["label"]) for batch in islice(batches, num_batches))
         rate = num_clips / (time.perf_counter() - start)
-        loader.close()
+        batches.close()
         return rate
 
     return measure

@@ -103,7 +103,11 @@ def test_an_ensemble_is_a_run_that_reports_and_compares_and_is_all_that_it_needs
     report = vidcls("report", "runs/both")
     assert report.status == 0, report
     page = Path("runs/both/report.html").read_text()
-    assert "LateFusion" in page or "second" in page
+    assert {"member0", "member1"} < read_run(Path("runs/both")).summary["table"].keys()
+    assert "member1" in page
+    assert "streams" not in page.partition("<style>")[0] + page.partition("</style>")[2]
+    assert "warning" not in report.err
+    assert "no heat maps" in report.out
     from vidcls.cli import compare
 
     monkeypatch.setattr("vidcls.compare.cost.MAX_SECONDS", 0.0)
@@ -133,6 +137,7 @@ def test_an_ensemble_is_exported_as_one_file_that_answers_like_it_without_torch(
     assert vidcls("ensemble", *members, "--run", "runs/both", "--rule", "product").status == 0
     exported = vidcls("export", "runs/both", "both.zip", "--num_checked", "2", "--no_timing")
     assert exported.status == 0, exported
+    assert "wrote both.zip/members/first.onnx" in exported.out
     tested = read_run(Path("runs/both")).videos
     model = open_model("both.zip")
     assert isinstance(model, EnsemblePredictor)

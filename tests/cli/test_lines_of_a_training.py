@@ -43,7 +43,7 @@ LINES_OF_FIT = (
     r"  spatial: small, from scratch",
     r"  temporal: small, from scratch",
     r"device: cpu, \d+ cores?, loading in the process itself",
-    r"hint: 6 optimiser steps .*",
+    r"hint: optimiser steps in the whole run: 6, .*",
     rf"epoch 1/2  {MEASURED}  ETA 0:\d\d",
     r"expected: \d+ s for the whole training \(2 epochs of \d+ s\)",
     rf"epoch 2/2  {MEASURED}",

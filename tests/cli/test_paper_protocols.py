@@ -135,3 +135,47 @@ def test_a_configuration_tests_as_its_paper_does_or_names_the_difference(name: s
 def test_the_header_of_every_configuration_names_what_deviates() -> None:
     for path in FILES.values():
         assert "# Deviations: " in Path(path).read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a paper trains.
+
+    Args:
+        num_epochs: over the training videos.
+        lr: after the warm-up.
+        num_clips: of a step, that the learning rate is meant for.
+        warmup: share of all steps.
+        weight_decay: of all parameters.
+        dropout: before the classifier.
+    """
+
+    num_epochs: int
+    lr: float
+    num_clips: int
+    warmup: float
+    weight_decay: float
+    dropout: float = 0.5
+
+
+STEPS_OF_AN_EPOCH = 240_000 / 1024  # Kinetics-400, as the papers count it
+X3D_TRAINING = Training(256, 1.6, 1024, 8000 / (256 * STEPS_OF_AN_EPOCH), 5e-5)
+TRAININGS = {
+    # Feichtenhofer et al. 2019, appendix: 256 epochs for up to 4 frames of the slow pathway, and 196 for more (8x8).
+    "slowfast_kinetics400": Training(196, 1.6, 1024, 8000 / (196 * STEPS_OF_AN_EPOCH), 1e-4),
+    "tsm_something_something": Training(50, 0.01, 64, 0.0, 1e-4),  # Lin et al. 2019, 5.1: half the epochs of Kinetics
+    "x3d_m_kinetics400": X3D_TRAINING,
+    "x3d_s_kinetics400": X3D_TRAINING,
+}
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_a_configuration_trains_as_its_paper_does(name: str) -> None:
+    expected, config = TRAININGS[name], yaml.safe_load(FILES[name].read_text(encoding="utf-8"))
+    model, settings = config["model"]["init_args"], config["model"]["init_args"]["optimization"]
+    assert config["trainer"]["max_epochs"] == expected.num_epochs
+    assert settings["lr"] == expected.lr
+    assert settings.get("lr_batch", config["data"]["batch_size"]) == expected.num_clips
+    assert settings.get("warmup", 0) == pytest.approx(expected.warmup, abs=0.005)
+    assert settings["weight_decay"] == expected.weight_decay
+    assert model["dropout"] == expected.dropout

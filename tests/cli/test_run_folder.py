@@ -51,7 +51,7 @@ def test_a_training_leaves_configuration_log_curves_and_two_checkpoints(trained:
 
 def test_a_training_of_few_steps_says_what_to_raise(vidcls: Command, tiny: Path) -> None:
     said = vidcls("fit", "--config", tiny, *QUICK).out
-    assert "hint: 1 optimiser steps" in said
+    assert "hint: optimiser steps in the whole run: 1, few" in said
     assert "--trainer.max_epochs" in said
 
 

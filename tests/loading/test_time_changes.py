@@ -15,7 +15,7 @@ from vidcls.datasets import MovingShapes, VideoFolder
 from vidcls.errors import ConfigurationError
 from vidcls.loading import VideoDataModule
 from vidcls.loading.clip_dataset import ClipKey
-from vidcls.transforms import AS_FILMED, TransformSettings
+from vidcls.transforms import AS_RECORDED, TransformSettings
 from vidcls.transforms.time_change import drawn_time_change
 from vidcls.types import ClipSettings, Stream
 from vidcls.video import open_video, write_video
@@ -78,7 +78,7 @@ def test_a_clip_played_backwards_is_that_of_the_file_played_backwards(
 def test_reversed_indices_are_those_of_the_mirrored_time_line() -> None:
     """Frames 9 8 7 of 10 are the first of the reversed video; its field 0 leads from frame 9 to frame 8: field 8."""
     streams = (Stream("rgb", "rgb"), Stream("flow", "flow"))
-    backwards = AS_FILMED._replace(is_reversed=True)
+    backwards = AS_RECORDED._replace(is_reversed=True)
     clip = ClipSettings(clip_len=3, flow_len=2)
     found = clip_indices(streams, [[9, 8, 7]], (0, 10), clip, "loop", change=backwards)
     assert found == {"rgb": [9, 8, 7], "flow": [8, 7]}

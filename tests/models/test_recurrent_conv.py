@@ -110,7 +110,7 @@ def test_joined_snippets_are_one_clip() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"clip": ClipSettings(clip_len=1)}, "at least two frames: raise clip_len, or join several snippets"),
+        ({"clip": ClipSettings(clip_len=1)}, "at least two frames, got 1: raise clip_len, or join several snippets"),
         ({"levels": ["block9"]}, "unknown stage 'block9': this backbone has block1.*read_out"),
         ({"levels": ["block3", "block2"]}, "different stages in order of depth"),
         ({"levels": ["block3", "block3"]}, "different stages in order of depth"),

@@ -9,7 +9,7 @@ import pytest
 
 from vidcls.report.confidence import confidence_of
 from vidcls.report.html import rendered
-from vidcls.runs.calibration import at_temperature, honesty
+from vidcls.runs.calibration import at_temperature, calibration_metrics
 from vidcls.runs.held_out import HeldOut, HeldOutFacts
 from vidcls.runs.results import ScoredVideos
 from vidcls.runs.run import RunFolder
@@ -35,7 +35,7 @@ def test_without_the_option_the_page_says_what_it_would_give() -> None:
     assert found is not None
     assert not found.is_applied
     assert found.temperature == pytest.approx(3, rel=0.1)
-    assert found.before == honesty(TEST)
+    assert found.before == calibration_metrics(TEST)
     assert found.after.nll < found.before.nll
     assert found.after.ece < found.before.ece / 2
     text = rendered("confidence.html", {"confidence": found, "confidence_chart": "(chart)"})
@@ -56,8 +56,8 @@ def test_where_it_was_applied_the_scores_before_are_the_networks_own_without_unr
     assert found is not None
     assert found.is_applied
     read = ScoredVideos(TEST.class_names, TEST.paths[1:], TEST.labels[1:], TEST.groups[1:], TEST.scores[1:])
-    assert found.before.nll == pytest.approx(honesty(read).nll, rel=1e-6)
-    assert found.after.nll == pytest.approx(honesty(at_temperature(read, 3.0)).nll, rel=1e-6)
+    assert found.before.nll == pytest.approx(calibration_metrics(read).nll, rel=1e-6)
+    assert found.after.nll == pytest.approx(calibration_metrics(at_temperature(read, 3.0)).nll, rel=1e-6)
 
 
 def test_the_test_is_never_what_a_temperature_is_fitted_to() -> None:

@@ -54,8 +54,8 @@ def test_the_script_of_the_page_holds_every_class_and_no_end_of_a_script() -> No
 @pytest.mark.parametrize(
     ("scores", "verdict"),
     [
-        ([[0.6, 0.4], [0.6, 0.4], [0.4, 0.6], [0.4, 0.6]], "less sure than it is right"),
-        ([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.1, 0.9]], "surer than it is right"),
+        ([[0.6, 0.4], [0.6, 0.4], [0.4, 0.6], [0.4, 0.6]], "underconfident"),
+        ([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.1, 0.9]], "overconfident"),
     ],
 )
 def test_words_say_whether_confidence_can_be_believed_and_what_a_product_does_to_it(
@@ -65,6 +65,8 @@ def test_words_say_whether_confidence_can_be_believed_and_what_a_product_does_to
     assert f"it is {verdict}:" in calibration_words(videos, None)
     assert "product" not in calibration_words(videos, None)
     assert "geometric mean" in calibration_words(videos, "product")
+    assert "product of the streams" in calibration_words(videos, "product")
+    assert "product of the members" in calibration_words(videos, "product", of_members=True)
 
 
 def test_a_browser_shows_the_numbers_of_the_class_that_is_chosen(tmp_path: Path, browser: Callable[..., str]) -> None:

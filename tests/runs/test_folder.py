@@ -11,6 +11,7 @@ import pytest
 from vidcls.errors import ConfigurationError
 from vidcls.runs.folder import (
     check_name,
+    name_and_start,
     new_run,
     scores_name,
 )
@@ -24,6 +25,12 @@ def test_two_runs_of_one_second_have_different_folders(tmp_path: Path) -> None:
     folders = {new_run(tmp_path, "a") for _ in range(3)}
     assert len(folders) == 3
     assert all(folder.is_dir() and folder.parent == tmp_path / "a" for folder in folders)
+
+
+def test_a_run_is_called_as_its_folder_or_by_the_one_above_where_that_is_a_time(tmp_path: Path) -> None:
+    for folder in (new_run(tmp_path, "conv3d"), new_run(tmp_path, "conv3d"), new_run(tmp_path, "conv3d")):
+        assert name_and_start(folder) == ("conv3d", folder.name)
+    assert name_and_start(tmp_path / "runs" / "several") == ("several", "")
 
 
 def test_a_name_that_leads_out_of_the_folder_of_runs_is_refused() -> None:

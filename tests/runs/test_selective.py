@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from vidcls.runs.chosen import ValidationVideos, chosen, threshold_that_keeps
+from vidcls.runs.decision_choice import ValidationVideos, choose_decision, threshold_that_keeps
 from vidcls.runs.results import ScoredVideos
 from vidcls.runs.selective import risk_coverage, unknown_test, unknown_test_in
 
@@ -60,13 +60,13 @@ def test_a_test_with_videos_of_no_class_equals_scikit_learn_and_is_read_back() -
 
 def test_what_is_chosen_takes_validation_videos_alone() -> None:
     validation = scored(list(np.linspace(0.5, 1, 20)), [0, 1] * 10)
-    decision, lines = chosen(
+    decision, lines = choose_decision(
         ValidationVideos({"model": validation}), temperature_scaling=False, unknown="max_probability", known_share=0.9
     )
     assert (validation.confidence >= decision.unknown_below).sum() == 18
     assert (decision.num_videos, dict(decision.temperature)) == (20, {})
     assert lines == [f"unknown: a largest probability below {decision.unknown_below:.3f}, which keeps 18 of 20 videos"]
-    few, lines = chosen(
+    few, lines = choose_decision(
         ValidationVideos({"model": scored([0.9] * 4, [1] * 4)}),
         temperature_scaling=True,
         unknown="max_probability",

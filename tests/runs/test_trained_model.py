@@ -97,7 +97,7 @@ def test_every_name_of_a_trained_model_means_its_checkpoint(
         ):
             caplog.clear()
             assert checkpoint_of(wanted) == checkpoint_in(run, stem), wanted
-            assert f"taken: {run}, the newest training in" in caplog.text, wanted
+            assert f"using {run}, the newest training in" in caplog.text, wanted
             assert run_named(wanted) == run, wanted
         caplog.clear()
         for wanted in (older, older / "checkpoints", checkpoint_in(older, BEST)):

@@ -20,7 +20,7 @@ from vidcls.loading import VideoDataModule
 from vidcls.models.build import load_classifier
 from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.models.classifier import VideoClassifier
-from vidcls.runs.chosen import ValidationVideos, chosen
+from vidcls.runs.decision_choice import ValidationVideos, choose_decision
 from vidcls.runs.folder import BEST, LAST, checkpoint_in
 from vidcls.tasks.decision import Decision
 from vidcls.training.results import VideoScores
@@ -108,7 +108,7 @@ class DecisionFit(Callback):
             scores, records = seen
         rows = {row: scored_videos(scores, records, row) for row in scores.scores}
         settings = model.decision_settings
-        decision, lines = chosen(
+        decision, lines = choose_decision(
             ValidationVideos(rows),
             temperature_scaling=settings.temperature_scaling,
             unknown=settings.unknown,

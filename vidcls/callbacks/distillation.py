@@ -33,12 +33,11 @@ FROM_ONE = 1e-2
 
 
 class Distillation(Callback):
-    """Lets a network learn from what another one says of the training videos, beside their labels.
+    """Lets a network learn from the scores of another one for the training videos, in addition to their labels.
 
     The teacher may be any trained model (a two-stream network, many views, an ensemble, another backbone): before the
     first epoch it scores every training video as its own test would, once; the scores are kept in the cache folder. Or
-    a csv file has them. Classes and videos are matched by name. Validation and test are as ever: they ask the labels
-    alone.
+    a csv file has them. Classes and videos are matched by name. Validation and test use the labels alone, as always.
 
     Args:
         teacher: a run, ``best``, a checkpoint, an exported file, or a csv file with the columns ``path`` and
@@ -56,7 +55,7 @@ class Distillation(Callback):
         self.settings = DistillationSettings(temperature, alpha)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Have the scores of the teacher, on every process: the first one computes them."""
+        """Read the scores of the teacher on every process; the first one computes them where they are not kept yet."""
         data = trainer.datamodule  # type: ignore[attr-defined]
         if not (isinstance(pl_module, VideoClassifier) and isinstance(data, VideoDataModule)):
             raise ConfigurationError("distillation needs a VideoClassifier and a VideoDataModule")
@@ -79,7 +78,7 @@ class Distillation(Callback):
         pl_module.teacher = Teacher(self._scores(records, pl_module.task), pl_module.task, self.settings)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
-        """Let the teacher go."""
+        """Release the scores of the teacher."""
         if isinstance(pl_module, VideoClassifier):
             pl_module.teacher = None
 
@@ -150,13 +149,13 @@ def read_teacher(file: Path, records: Sequence[VideoRecord], task: Task) -> NDAr
 
 
 def _by_end(scores: Mapping[str, list[float]]) -> Callable[[str], list[float] | None]:
-    called: dict[str, list[str]] = {}  # paths by the name of their file
+    paths_of: dict[str, list[str]] = {}  # by the name of the file
     for path in scores:
-        called.setdefault(Path(path).name, []).append(path)
+        paths_of.setdefault(Path(path).name, []).append(path)
 
     def find(name: str) -> list[float] | None:
-        ends = [path for path in called.get(Path(name).name, ()) if Path(path).as_posix().endswith(f"/{name}")]
-        return scores[ends[0]] if len(ends) == 1 else None
+        found = [path for path in paths_of.get(Path(name).name, ()) if Path(path).as_posix().endswith(f"/{name}")]
+        return scores[found[0]] if len(found) == 1 else None
 
     return find
 

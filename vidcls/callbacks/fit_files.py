@@ -69,7 +69,7 @@ class FitFiles(Callback):
         num_steps = int(trainer.estimated_stepping_batches)
         if num_steps < FEW_STEPS and starts_from_scratch(pl_module, trainer.ckpt_path):
             print(
-                f"hint: {num_steps} optimiser steps in the whole run are few for a training from scratch: "
+                f"hint: optimiser steps in the whole run: {num_steps}, few for a training from scratch: "
                 "raise --trainer.max_epochs or lower --data.batch_size"
             )
 

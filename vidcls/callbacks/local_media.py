@@ -1,4 +1,4 @@
-"""What is no curve -> TensorBoard and MLflow: the figures of a run, and the table of its test."""
+"""The figures of a run and the table of its test -> TensorBoard and MLflow."""
 
 from __future__ import annotations
 

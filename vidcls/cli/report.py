@@ -64,14 +64,16 @@ def _write(run: RunFolder, output: Path, options: Namespace) -> None:
 
     explainer: Explainer | None = None
     reason = "the checkpoint that was tested is gone"
-    if run.checkpoint is not None:
+    if run.checkpoint is not None and not run.is_ensemble:
         try:
             explainer = Explainer(run.checkpoint, device=options.device)
         except EnsembleFileError:
             reason = f"{run.folder} is an ensemble, whose networks the reports of its members look into"
         except VidclsError as error:  # such as flow that another tool made: new videos cannot be looked at
             reason = str(error)
-    if explainer is None:
+    if run.is_ensemble:
+        say("note: an ensemble has no heat maps: the pages of its members have them")
+    elif explainer is None:
         say(f"vidcls: warning: {reason}: the page has no heat maps", file=sys.stderr)
     paths = _paths(run.config_text, run.folder / CONFIG_FILE)
     files = write_report(

@@ -45,7 +45,7 @@ What is tried stands in a YAML file, a line for each option:
   data.batch_size: [8, 16, 32]
 Without one: the learning rate, the weight decay and the dropout. Options --data..., --model.... and --trainer... go to
 every trial. Nothing is chosen on the test split: trials read the training and the validation split alone (with
---folds K: K folds of both by group), and the test runs once, for the best, when all trials are there.
+--folds K: K folds of both by group), and the test runs once, for the best, when all trials have ended.
 
 Given again, the command goes on where it was stopped; a trial that ended is not repeated, and with a larger --trials
 more are made. Written to the folder: sweep.csv, importances.csv and sweep.png, trials/<number> and winner, each a run.
@@ -144,16 +144,16 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
     parser = OneLineParser("sweep", DESCRIPTION)
     add = parser.add_argument
     add("config", metavar="CONFIG", help="a configuration, by name or file, as of vidcls fit --config")
-    add("--trials", type=positive_count, metavar="N", help="how many, those of earlier starts among them")
+    add("--trials", type=positive_count, metavar="N", help="number of trials, including those of earlier starts")
     add("--space", type=Path, metavar="FILE", help="what is tried (default: learning rate, weight decay, dropout)")
     add("--run", type=Path, metavar="DIR", help="the folder of the sweep")
     add("--folds", type=positive_count, metavar="K", help="validate in K folds of train and val (default: the split)")
     add("--processes", type=positive_count, default=1, metavar="P", help="trials at once (default 1)")
     add("--pruner", choices=get_args(Pruner), default="median", help="which trials are stopped early (default median)")
     add("--sampler", choices=get_args(Sampler), default="tpe", help="how values are drawn (default tpe)")
-    add("--seed", type=int, default=0, metavar="S", help="of what is tried (default 0); --seed_everything is of fit")
+    add("--seed", type=int, default=0, metavar="S", help="of the sampler (default 0); --seed_everything is of fit")
     add("--keep", choices=("best", "all"), default="best", help="whose weights are kept (default best)")
-    add("--no_test", action="store_true", help="leave the test for later, as where more trials are to come")
+    add("--no_test", action="store_true", help="leave the test for later, for example if more trials are to follow")
     if any(word in ("-h", "--help") for word in argv):
         parser.parse_args(["--help"])
     config = [argv[0]] if argv and not argv[0].startswith("-") else []
@@ -178,7 +178,7 @@ def _parsed(argv: list[str]) -> tuple[Namespace, list[str]]:
 def _checked(
     arguments: Sequence[str], wanted: dict[str, Range | Choice] | None, options: Namespace
 ) -> tuple[dict[str, Range | Choice], Objective, int]:
-    """The space, what is to become best, and epochs of a trial; every limit and choice is one that ``fit`` takes.
+    """The space, what is optimised, and the epochs of a trial; every limit and choice is one that ``fit`` takes.
 
     Raises:
         ConfigurationError: one is not.
@@ -200,7 +200,7 @@ def _checked(
         resolved_fit([*arguments, *options_of(values)])
     monitor = resolved.monitor or f"val/{task_class(resolved.data.task).main_metric}"
     if not monitor.startswith("val/"):
-        raise ConfigurationError(f"--monitor {monitor}: a sweep chooses by what validation measures: pass val/...")
+        raise ConfigurationError(f"--monitor {monitor}: a sweep chooses by validation: pass val/...")
     if options.folds is not None:
         data = settings["data"]
         for fold in range(options.folds):
@@ -213,8 +213,7 @@ def _default(resolved: Config, *, has_epochs: bool) -> dict[str, Range | Choice]
     optimization = arguments.get("optimization")
     if not has_epochs or optimization is None:
         raise ConfigurationError(
-            "this model is not trained by gradients, so that there is no space that is worth trying of all such: pass "
-            "--space FILE"
+            "this model is not trained by gradient descent, so that there is no default space: pass --space FILE"
         )
     return default_space(float(optimization.get("lr")), has_dropout="dropout" in arguments)
 

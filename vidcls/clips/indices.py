@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vidcls.transforms.time_change import AS_FILMED, TimeChange
+from vidcls.transforms.time_change import AS_RECORDED, TimeChange
 from vidcls.types import ClipSettings, LoadedKind, Stream
 from vidcls.video import flow_window
 from vidcls.video.sampling import ShortPolicy
@@ -24,7 +24,7 @@ def clip_indices(
     clip: ClipSettings,
     short: ShortPolicy,
     *,
-    change: TimeChange = AS_FILMED,
+    change: TimeChange = AS_RECORDED,
 ) -> ClipIndices:
     """Of every stream the frames of all snippets, or for each snippet the fields around its middle frame.
 
@@ -62,7 +62,7 @@ def clip_indices(
 
 def in_changed_time(pixels: Tensor, kind: LoadedKind, change: TimeChange) -> Tensor:
     """What was read of a stream -> what it shows when the video is played in this way, its frames being in order."""
-    if kind == "flow" and change != AS_FILMED:
+    if kind == "flow" and change != AS_RECORDED:
         return pixels * float(-change.speed if change.is_reversed else change.speed)
     if kind == "frame_pairs" and change.is_reversed:
         return pixels.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)  # the second frame of each pair comes first

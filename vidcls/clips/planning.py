@@ -9,7 +9,7 @@ from fractions import Fraction
 from vidcls.clips.indices import ClipIndices, clip_indices, frames_behind
 from vidcls.clips.settings import InputSettings
 from vidcls.errors import DatasetError
-from vidcls.transforms import AS_FILMED, TimeChange
+from vidcls.transforms import AS_RECORDED, TimeChange
 from vidcls.types import VideoRecord
 from vidcls.video.sampling import segment_clips, stride_frames, uniform_views
 from vidcls.video.source import VideoSource
@@ -67,7 +67,7 @@ class ClipPlanner:
         return [self._indices(record, snippets[k::num_clips], whole) for k in range(num_clips)]
 
     def one_clip(
-        self, video: VideoReader, record: VideoRecord, choose: Choice, change: TimeChange = AS_FILMED
+        self, video: VideoReader, record: VideoRecord, choose: Choice, change: TimeChange = AS_RECORDED
     ) -> ClipIndices:
         """A clip of the snippets that are chosen among all frames, of the video as it is played.
 
@@ -95,7 +95,7 @@ class ClipPlanner:
         record: VideoRecord,
         frame_range: tuple[int, int],
         choose: Choice,
-        change: TimeChange = AS_FILMED,
+        change: TimeChange = AS_RECORDED,
     ) -> list[list[int]]:
         """The frames of each snippet, of which ``choose`` says the places among those of the range.
 
@@ -138,7 +138,7 @@ class ClipPlanner:
         record: VideoRecord,
         snippets: Sequence[list[int]],
         frames: tuple[int, int],
-        change: TimeChange = AS_FILMED,
+        change: TimeChange = AS_RECORDED,
     ) -> ClipIndices:
         streams, clip, short = self.settings.streams, self.settings.clip, self.settings.short_videos
         try:

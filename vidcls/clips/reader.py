@@ -14,7 +14,7 @@ from vidcls.clips.settings import InputSettings
 from vidcls.errors import DecodeError, FlowError
 from vidcls.flow import FlowSettings, FlowSource, flow_as_stored
 from vidcls.flow.saturation import Saturation, SaturationTally
-from vidcls.transforms import AS_FILMED, ClipPixels, TimeChange
+from vidcls.transforms import AS_RECORDED, ClipPixels, TimeChange
 from vidcls.types import VideoRecord
 from vidcls.video import (
     Video,
@@ -69,7 +69,7 @@ class ClipReader:
             generators: of the draws, one for each clip.
             changes: how the video is played for each clip; as filmed by default.
         """
-        played = [AS_FILMED] * len(generators) if changes is None else changes
+        played = [AS_RECORDED] * len(generators) if changes is None else changes
 
         def planned(video: VideoReader) -> list[ClipIndices]:
             draws = zip(generators, played, strict=True)

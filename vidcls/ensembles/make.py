@@ -38,6 +38,8 @@ from vidcls.training.results import CHUNK
 from vidcls.types import MODEL_ROW
 
 MODEL = "Ensemble"
+FEW_VIDEOS = 40
+"""Validation videos below which one more error in one of them moves the weights visibly."""
 
 
 def make_ensemble(
@@ -97,6 +99,8 @@ def make_ensemble(
             f"  weights chosen on {chosen.num_videos} validation videos: loss {chosen.loss:.4f}, with equal weights "
             f"{chosen.equal_loss:.4f}"
         )
+        if chosen.num_videos < FEW_VIDEOS:
+            say(f"  hint: fewer than {FEW_VIDEOS} videos are few to choose weights on: prefer --weights equal")
     if by_class is not None:
         say(f"  {printable(by_class.line)}")
     written = [checkpoint_name(BEST), ENSEMBLE_FILE, SCORES_FILE, *map(scores_name, rows), SUMMARY_FILE]

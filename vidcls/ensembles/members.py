@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vidcls.errors import ConfigurationError, listed
 from vidcls.models.checkpoint import read_checkpoint
-from vidcls.runs.folder import BEST, CONFIG_FILE, VALIDATION_FILE
+from vidcls.runs.folder import BEST, CONFIG_FILE, VALIDATION_FILE, name_and_start
 from vidcls.runs.held_out import read_held_out
 from vidcls.runs.results import ScoredVideos
 from vidcls.runs.run import RunFolder, read_run
@@ -30,7 +30,7 @@ class Member:
     """A run that was trained and tested.
 
     Args:
-        name: in the ensemble.
+        name: in the ensemble: that of its folder.
         run: what its files say.
         checkpoint: the file that was tested.
         settings: its configuration.
@@ -86,7 +86,7 @@ def read_members(folders: Sequence[Path]) -> list[Member]:
                 f"{folder}: the checkpoint that was tested ({run.summary.get('checkpoint')}) is gone: test it again"
             )
         settings = settings_in(run.config_text, folder / CONFIG_FILE) if run.config_text else {}
-        name = _free_name(str(settings.get("name") or folder.name), [member.name for member in members])
+        name = _free_name(name_and_start(folder)[0], [member.name for member in members])
         members.append(Member(name, run, run.checkpoint, settings, read_checkpoint(run.checkpoint).decision))
     for other in members[1:]:
         _check_same(members[0], other)

@@ -6,6 +6,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vidcls.errors import ExportError
@@ -47,7 +48,7 @@ def export_ensemble(
         say: prints a line.
 
     Returns:
-        what was found about each member.
+        what was found about each member; its path is that inside of the file.
 
     Raises:
         ExportError: the suffix is another, or a member cannot be exported or answers otherwise.
@@ -82,7 +83,7 @@ def export_ensemble(
                 tolerance=tolerance,
                 say=say,
             )
-            found.append(one)
+            found.append(replace(one, path=output / MEMBERS_FOLDER / files[-1].name))  # where it will be
         with zipfile.ZipFile(temporary, "w") as archive:  # weights do not get smaller
             archive.writestr(ENSEMBLE_NAME, json.dumps({"format": FORMAT, **ensemble.to_dict()}, indent=1))
             for file in files:

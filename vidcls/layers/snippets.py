@@ -22,6 +22,23 @@ def num_frames(clip: ClipSettings, snippets: SnippetUse) -> int:
     return clip.num_snippets * clip.clip_len // num_clips(clip, snippets)
 
 
+def frames_over_time(model: str, clip: ClipSettings, snippets: SnippetUse) -> int:
+    """T of what a network that spans time sees at once.
+
+    Args:
+        model: its name, for the message.
+        clip: of the data.
+        snippets: what becomes of several.
+
+    Raises:
+        ValueError: it is a single frame.
+    """
+    T = num_frames(clip, snippets)
+    if T < 2:
+        raise ValueError(f"{model} needs at least two frames, got {T}: raise clip_len, or join several snippets")
+    return T
+
+
 def split_clips(stream: Tensor, num_clips: int) -> Tensor:
     """``(B, C, S*T, H, W)`` -> ``(B*S, C, T, H, W)``."""
     return stream.unflatten(2, (num_clips, -1)).transpose(1, 2).flatten(0, 1)

@@ -18,7 +18,7 @@ from vidcls.loading.unchanged_files import UnchangedFiles
 from vidcls.loading.worker_watch import WorkerWatch
 from vidcls.tasks import Task
 from vidcls.transforms import (
-    AS_FILMED,
+    AS_RECORDED,
     ClipPixels,
     TimeChange,
     augmented,
@@ -130,7 +130,7 @@ class TrainClips(Dataset[Sample | Skipped]):
     def _time_change(self, record: VideoRecord, key: ClipKey) -> TimeChange:
         transform = self.reader.settings.transform
         if not transform.changes_time:
-            return AS_FILMED
+            return AS_RECORDED
         generator = torch.Generator().manual_seed(key.derived_seed() + 2)  # 1 is the crop's
         return drawn_time_change(transform, record.classes, generator=generator)
 

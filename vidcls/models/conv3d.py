@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vidcls.layers import LayerSettings
 from vidcls.layers.backbones_3d import build_backbone_3d, frames_seen
-from vidcls.layers.snippets import SnippetUse, average_clips, num_clips, num_frames, split_clips
+from vidcls.layers.snippets import SnippetUse, average_clips, frames_over_time, num_clips, split_clips
 from vidcls.models.classifier import VideoClassifier
 from vidcls.types import RGB, Stream
 
@@ -46,11 +46,8 @@ class Conv3D(VideoClassifier):
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        T = num_frames(self.clip, snippets)
-        if T < 2:
-            raise ValueError(f"Conv3D needs at least two frames, got {T}: raise clip_len, or join several snippets")
+        self.num_frames = frames_over_time("Conv3D", self.clip, snippets)
         self.num_clips = num_clips(self.clip, snippets)
-        self.num_frames = T
         self.backbone = build_backbone_3d(backbone, weights=weights, layers=layers)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))
         self.apply_transfer()

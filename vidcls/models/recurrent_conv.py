@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from vidcls.layers import LayerSettings, build_backbone
 from vidcls.layers.backbones import READ_OUT
 from vidcls.layers.conv_gru import ConvGru
-from vidcls.layers.snippets import SnippetUse, as_frames, average_clips, num_clips, num_frames, split_clips
+from vidcls.layers.snippets import SnippetUse, as_frames, average_clips, frames_over_time, num_clips, split_clips
 from vidcls.models.cam_layer import CamLayer
 from vidcls.models.classifier import VideoClassifier
 from vidcls.types import RGB, Stream
@@ -72,10 +72,8 @@ class RecurrentConv(VideoClassifier):
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        if num_frames(self.clip, snippets) < 2:
-            raise ValueError("RecurrentConv needs at least two frames: raise clip_len, or join several snippets")
+        self.num_frames = frames_over_time("RecurrentConv", self.clip, snippets)
         self.num_clips = num_clips(self.clip, snippets)
-        self.num_frames = num_frames(self.clip, snippets)
         self.backbone = build_backbone(backbone, in_channels=3, weights=weights, layers=layers)
         self.levels = self._chosen_levels(levels, recurrence, stacked=stacked)
         channels = self.backbone.channels(self.levels)

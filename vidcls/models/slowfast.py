@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from vidcls.layers.backbones.slowfast import Depth, SlowFastNet
 from vidcls.layers.published_names import slowfast_formats
 from vidcls.layers.published_weights import load_weights
-from vidcls.layers.snippets import SnippetUse, average_clips, num_clips, num_frames, split_clips
+from vidcls.layers.snippets import SnippetUse, average_clips, frames_over_time, num_clips, split_clips
 from vidcls.models.cam_layer import CamLayer
 from vidcls.models.classifier import VideoClassifier
 from vidcls.types import RGB, Stream
@@ -29,9 +29,10 @@ class SlowFast(VideoClassifier):
                  ^           ^               lateral: 5 frames around each -> 2 beta width channels
         fast     0  1  2  3  4  5  6  7      all, beta width channels
 
-    Deviation: the paper does not say whether normalisation and ReLU follow the lateral convolutions; the authors' code
-    has both. Published weights were trained with slow frames that are spread evenly from the first to the last
-    (PyTorchVideo), or with every alpha-th, as here (mmaction2).
+    Deviations: the paper does not say whether normalisation and ReLU follow the lateral convolutions; the authors' code
+    has both. In that code the last normalisation of each block starts at zero, and the lateral convolutions of 8x8 span
+    7 frames; here it starts at one, and they span the paper's 5. Published weights were trained with slow frames that
+    are spread evenly from the first to the last (PyTorchVideo), or with every alpha-th, as here (mmaction2).
 
     Args:
         depth: of both ResNets: 50 and 101 are the paper's, 14 (one bottleneck a stage) is for a CPU.
@@ -44,6 +45,10 @@ class SlowFast(VideoClassifier):
         snippets: ``average``: each snippet is a clip of its own; ``join``: all are one clip, in order.
         dropout: share of the features that is dropped before the classifier while training.
         **common: what every model takes; see :class:`VideoClassifier`.
+
+    Raises:
+        ValueError: the clip is a single frame, or an argument is outside its range.
+        CheckpointError: the file of weights cannot be read, or is of another network.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = (RGB,)
@@ -64,11 +69,7 @@ class SlowFast(VideoClassifier):
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        self.num_frames = num_frames(self.clip, snippets)
-        if self.num_frames < 2:
-            raise ValueError(
-                f"SlowFast needs at least two frames, got {self.num_frames}: raise clip_len, or join snippets"
-            )
+        self.num_frames = frames_over_time("SlowFast", self.clip, snippets)
         self.num_clips = num_clips(self.clip, snippets)
         self.backbone = SlowFastNet(
             depth, width=width, alpha=alpha, beta=beta, lateral_len=lateral_len, lateral_norm=lateral_norm

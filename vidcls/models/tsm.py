@@ -10,7 +10,7 @@ from vidcls.errors import ConfigurationError
 from vidcls.layers import LayerSettings, build_backbone
 from vidcls.layers.published_names import tsm_formats
 from vidcls.layers.published_weights import load_published, published_state
-from vidcls.layers.snippets import SnippetUse, as_frames, average_clips, num_frames
+from vidcls.layers.snippets import SnippetUse, as_frames, average_clips, frames_over_time
 from vidcls.layers.temporal_shift import ShiftedConv2d, insert_shifts
 from vidcls.models.classifier import VideoClassifier
 from vidcls.types import RGB, Stream
@@ -46,6 +46,11 @@ class TSM(VideoClassifier):
         dropout: share of the features that is dropped before the classifier while training.
         layers: normalisation, activation and initial weights of a backbone of ours.
         **common: what every model takes; see :class:`VideoClassifier`.
+
+    Raises:
+        ValueError: the clip is a single frame, ``shift_share`` is outside its range, or the backbone has no residual
+            blocks whose first convolution could be shifted.
+        CheckpointError: the file of weights cannot be read, or is of another network.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = (RGB,)
@@ -64,9 +69,7 @@ class TSM(VideoClassifier):
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        self.num_frames = num_frames(self.clip, snippets)
-        if self.num_frames < 2:
-            raise ValueError("TSM needs at least two frames: raise clip_len, or join several snippets")
+        self.num_frames = frames_over_time("TSM", self.clip, snippets)
         if not 0 <= shift_share <= (1 if causal else 0.5):
             raise ValueError(
                 f"shift_share must be from 0 to {1 if causal else 0.5}, the share of the channels that moves in each "

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from vidcls.layers.backbones.x3d import Form, X3DNet
 from vidcls.layers.published_names import x3d_formats
 from vidcls.layers.published_weights import load_weights
-from vidcls.layers.snippets import SnippetUse, average_clips, num_clips, num_frames, split_clips
+from vidcls.layers.snippets import SnippetUse, average_clips, frames_over_time, num_clips, split_clips
 from vidcls.models.classifier import VideoClassifier
 from vidcls.types import RGB, Stream
 
@@ -26,7 +26,9 @@ class X3D(VideoClassifier):
         m        16         5      224         3.8 M       4.7 G
         l        16         5      312         6.2 M      18.4 G
 
-    ``tiny`` is the network before it was expanded, in width and depth, for a CPU.
+    ``tiny`` has the width and depth of the network that the paper expands, for a CPU.
+
+    Deviation: in the authors' code the last normalisation of each block starts at zero, here at one.
 
     Args:
         form: ``xs``, ``s``, ``m`` or ``l``, or ``tiny``; ``xs``, ``s`` and ``m`` have the same layers.
@@ -34,6 +36,10 @@ class X3D(VideoClassifier):
         snippets: ``average``: each snippet is a clip of its own; ``join``: all are one clip, in order.
         dropout: share of the features that is dropped before the classifier while training.
         **common: what every model takes; see :class:`VideoClassifier`.
+
+    Raises:
+        ValueError: the clip is a single frame, or there is no such form.
+        CheckpointError: the file of weights cannot be read, or is of another network.
     """
 
     streams: ClassVar[tuple[Stream, ...]] = (RGB,)
@@ -49,9 +55,7 @@ class X3D(VideoClassifier):
         **common: Any,
     ) -> None:
         super().__init__(**common)
-        self.num_frames = num_frames(self.clip, snippets)
-        if self.num_frames < 2:
-            raise ValueError(f"X3D needs at least two frames, got {self.num_frames}: raise clip_len, or join snippets")
+        self.num_frames = frames_over_time("X3D", self.clip, snippets)
         self.num_clips = num_clips(self.clip, snippets)
         self.backbone = X3DNet(form)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))

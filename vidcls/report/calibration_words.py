@@ -6,8 +6,8 @@ from vidcls.runs.results import ScoredVideos
 
 NEAR = 0.02  # confidence and accuracy that are nearer to each other than that are called equal
 _OF_MEAN = (
-    "mean of the streams' probabilities: it cannot be surer than the surer stream, and a stream that is unsure lowers "
-    "it however right the other is."
+    "mean of the streams' probabilities: it cannot be more confident than the more confident stream, and a stream that "
+    "is unsure lowers it, however right the other is."
 )
 WORDS = {
     True: "its mean confidence is {:.1f} %, and {:.1f} % of its answers are right",
@@ -18,8 +18,8 @@ OF_FUSION = {
     "product": (
         "The answer is the product of the streams: the geometric mean of their probabilities, made to add up to 1 (of "
         "each class and its absence, where a video may have several). Where streams are sure of different classes no "
-        "class gets much, so that such an answer is often less sure than it is right: it puts videos in order, but is "
-        "not the share of them that is right."
+        "class gets much, so that such an answer is often underconfident: it puts videos in order, but is not the "
+        "share of them that is right."
     ),
     "mean": f"The answer is the {_OF_MEAN}",
     "weighted": f"The answer is a weighted {_OF_MEAN}",
@@ -30,14 +30,23 @@ OF_FUSION = {
 }
 
 
-def calibration_words(videos: ScoredVideos, fusion: object) -> str:
-    """One sentence on the test as a whole, and one on the fusion of streams where there is one."""
+def calibration_words(videos: ScoredVideos, fusion: object, *, of_members: bool = False) -> str:
+    """One sentence on the test as a whole, and one on the fusion of streams where there is one.
+
+    Args:
+        videos: as they were tested.
+        fusion: by which streams answer together; None for one stream.
+        of_members: whether what answers together are the members of an ensemble.
+    """
     claimed, is_true = videos.task.claims(videos.scores, videos.labels)
     confidence, accuracy = float(claimed.mean()), float(is_true.mean())
     difference = confidence - accuracy
-    verdict = "about as sure as it is right" if abs(difference) < NEAR else ""
-    verdict = verdict or ("surer than it is right" if difference > 0 else "less sure than it is right")
+    verdict = "about as confident as it is accurate" if abs(difference) < NEAR else ""
+    verdict = verdict or ("overconfident" if difference > 0 else "underconfident")
     words = (
         f"On the whole it is {verdict}: {WORDS[videos.task.has_one_class].format(100 * confidence, 100 * accuracy)}."
     )
-    return " ".join([words, *([OF_FUSION[fusion]] if isinstance(fusion, str) and fusion in OF_FUSION else [])])
+    if not isinstance(fusion, str) or fusion not in OF_FUSION:
+        return words
+    of_fusion = OF_FUSION[fusion]
+    return f"{words} {of_fusion.replace('stream', 'member') if of_members else of_fusion}"

@@ -64,7 +64,7 @@ def confusion_chart(counts: NDArray[np.int64], class_names: Sequence[str]) -> st
 
 
 def calibration_chart(found: Calibration) -> str:
-    """Accuracy by confidence; points under the line are too sure."""
+    """Accuracy by confidence; bars below the line are overconfident."""
     figure = figure_of(3.8, 3.2)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")

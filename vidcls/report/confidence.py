@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vidcls.runs.calibration import Calibration, Honesty, at_temperature, calibration, fitted_on, honesty
+from vidcls.runs.calibration import (
+    Calibration,
+    CalibrationMetrics,
+    at_temperature,
+    calibration,
+    calibration_metrics,
+    fitted_on,
+)
 from vidcls.runs.held_out import HeldOut
 from vidcls.runs.results import ScoredVideos
 from vidcls.runs.run import RunFolder
@@ -29,8 +36,8 @@ class Confidence:
 
     temperature: float
     is_applied: bool
-    before: Honesty
-    after: Honesty
+    before: CalibrationMetrics
+    after: CalibrationMetrics
     other: Calibration
     source: str
     note: str = ""
@@ -60,7 +67,9 @@ def confidence_of(run: RunFolder, held_out: HeldOut | None) -> Confidence | None
     if applied is not None:
         before = at_temperature(videos, 1 / applied)
         source = held_out.facts.words if held_out is not None else "validation videos"
-        return Confidence(applied, True, honesty(before), honesty(videos), calibration(before), source)
+        return Confidence(
+            applied, True, calibration_metrics(before), calibration_metrics(videos), calibration(before), source
+        )
     if held_out is None or held_out.videos.class_names != videos.class_names:
         return None
     found = fitted_on(held_out.videos)
@@ -68,8 +77,8 @@ def confidence_of(run: RunFolder, held_out: HeldOut | None) -> Confidence | None
     return Confidence(
         found.temperature,
         False,
-        honesty(videos),
-        honesty(after),
+        calibration_metrics(videos),
+        calibration_metrics(after),
         calibration(after),
         held_out.facts.words,
         found.note,

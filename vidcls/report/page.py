@@ -41,7 +41,7 @@ from vidcls.runs.confusions import (
     worst_confusions,
 )
 from vidcls.runs.estimates import NUM_DRAWS, estimates
-from vidcls.runs.folder import PROBE_FILE
+from vidcls.runs.folder import PROBE_FILE, name_and_start
 from vidcls.runs.held_out import read_held_out
 from vidcls.runs.label_issues import issue_rows
 from vidcls.runs.probe_figure import read_heads
@@ -107,9 +107,10 @@ def write_report(
     found_by_views = by_views(run.summary, task.hit_metric)
     views = found_by_views if len(found_by_views) > 1 else None
     worst = [] if counts is None else worst_confusions(counts, videos.class_names)
+    name, started = name_and_start(run.folder)
     content = {
-        "name": run.folder.resolve().name,
-        "family": run.folder.resolve().parent.name,
+        "name": name,
+        "started": started,
         "run": run,
         "num_videos": len(videos),
         "estimates": found_estimates,
@@ -134,7 +135,7 @@ def write_report(
         "precision_recall": None if task.thresholds is None else precision_recall_chart(videos, rows),
         "confusion": None if counts is None else confusion_chart(counts, videos.class_names),
         "calibration": found,
-        "calibration_words": calibration_words(videos, run.summary.get("fusion")),
+        "calibration_words": calibration_words(videos, run.summary.get("fusion"), of_members=run.is_ensemble),
         "thresholds": as_json(by_threshold),
         "weakest_class": weakest_class(by_threshold),
         "calibration_chart": calibration_chart(found),

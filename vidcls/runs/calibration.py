@@ -32,8 +32,8 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Honesty:
-    """The same in three numbers, of which smaller is better.
+class CalibrationMetrics:
+    """Whether probabilities mean what they say, in three numbers, of which smaller is better.
 
     Args:
         ece: expected calibration error, 0 to 1.
@@ -56,10 +56,10 @@ def calibration(videos: ScoredVideos) -> Calibration:
     return Calibration(float(error), tuple(map(float, means)), tuple(map(float, shares)), counts)
 
 
-def honesty(videos: ScoredVideos) -> Honesty:
+def calibration_metrics(videos: ScoredVideos) -> CalibrationMetrics:
     """The three numbers of a test."""
     truth, p = videos.task.shares(videos.labels), videos.scores.astype(np.float64)
-    return Honesty(
+    return CalibrationMetrics(
         ece=calibration(videos).error,
         nll=mean_loss(log_odds(videos.scores, videos.task), truth, videos.task),
         brier=float(((p - truth) ** 2).sum(axis=1).mean()),
@@ -78,4 +78,4 @@ def fitted_on(videos: ScoredVideos) -> FittedTemperature:
 
 def before_and_after(before: ScoredVideos, after: ScoredVideos) -> dict[str, dict[str, float]]:
     """Both by their names, for ``test.json``."""
-    return {"before": asdict(honesty(before)), "after": asdict(honesty(after))}
+    return {"before": asdict(calibration_metrics(before)), "after": asdict(calibration_metrics(after))}

@@ -116,6 +116,20 @@ def new_run(root: Path, name: str) -> Path:
     raise AssertionError("a thousand runs in one second")
 
 
+def name_and_start(run: Path) -> tuple[str, str]:
+    """What a run is called, and when it started.
+
+    The name is that of the folder, and the start is empty. Where :func:`new_run` called the folder by its start, the
+    name is that of the folder above it.
+    """
+    run = run.resolve()
+    try:
+        datetime.strptime("_".join(run.name.split("_")[:2]), TIME_FORMAT)
+    except ValueError:
+        return run.name, ""
+    return run.parent.name, run.name
+
+
 def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
     """Make a folder and those above it.
 

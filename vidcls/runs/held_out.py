@@ -1,6 +1,6 @@
-"""Scores of videos that a network was not trained on, and that are no test -> ``validation.csv``, and back.
+"""Scores of videos that are neither trained on nor tested -> ``validation.csv``, and back.
 
-Temperatures, thresholds and wrong labels are looked for in these, so that nothing is chosen on the test.
+Temperatures, thresholds and wrong labels are derived from these, so that nothing is chosen on the test.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class HeldOut:
 
 
 def write_held_out(run: Path, videos: ScoredVideos, facts: HeldOutFacts) -> None:
-    """Write both files; the first without the second counts for nothing."""
+    """Write both files; the scores are ignored without the facts."""
     (run / VALIDATION_FACTS_FILE).unlink(missing_ok=True)
     write_scores(run / VALIDATION_FILE, videos)
     write_text(run / VALIDATION_FACTS_FILE, json.dumps(asdict(facts), indent=2, ensure_ascii=False) + "\n")

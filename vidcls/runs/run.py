@@ -12,6 +12,7 @@ from vidcls.runs.curves import EPOCH, Curve, read_curves
 from vidcls.runs.folder import (
     CHECKPOINTS,
     CONFIG_FILE,
+    ENSEMBLE_FILE,
     METRICS_FILE,
     SCORES_FILE,
     SUMMARY_FILE,
@@ -40,6 +41,11 @@ class RunFolder:
     config_text: str = ""
     curves: Mapping[str, Curve] = field(default_factory=dict)
     trainings: tuple[Mapping[str, object], ...] = ()
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether other runs answer together in it."""
+        return (self.folder / ENSEMBLE_FILE).is_file()
 
     @property
     def checkpoint(self) -> Path | None:

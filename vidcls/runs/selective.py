@@ -13,7 +13,7 @@ from vidcls.runs.summary import Summary
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """What is gained where the least confident videos get no answer.
+    """The share of wrong answers where the least confident videos get none.
 
     Args:
         coverage: share of the videos that are answered, at each confidence that occurs, the highest first.

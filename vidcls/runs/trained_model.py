@@ -176,7 +176,7 @@ def _newest(place: Path, trained: list[Path], having: CheckpointName | None) -> 
         raise CheckpointError(
             f"{newest}: the newest run here has no checkpoint {having}.ckpt: {why_missing(newest)}; pass {hint}"
         )
-    _log.info("vidcls: taken: %s, the newest training in %s", newest, place)
+    _log.info("vidcls: using %s, the newest training in %s", newest, place)
     return newest
 
 

@@ -33,7 +33,7 @@ def write_trials(
         trials: in their order.
         importances: by option; no file where there are none.
         space: what was tried.
-        monitor: what was to become best.
+        monitor: what was optimised.
         maximises: whether more is better.
     """
     rows = [
@@ -83,5 +83,5 @@ def _draw(
     if importances:
         names = list(importances)[::-1]
         panels[1].barh(names, [importances[name] for name in names], color=COLORS[0])
-        panels[1].set(xlabel="importance (share of the spread, fANOVA)", xlim=(0, 1))
+        panels[1].set(xlabel="importance (share of the variance, fANOVA)", xlim=(0, 1))
     save_png(figure, file)

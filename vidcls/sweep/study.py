@@ -141,7 +141,7 @@ class Study:
             return trial.number, dict(trial.params)
 
     def report(self, number: int, step: int, value: float) -> bool:
-        """Say what a running trial has reached by a step; whether it is to be stopped."""
+        """Record what a running trial has reached by a step; whether it is to be stopped."""
         with self._lock:
             trial = self._running[number]
             trial.report(value, step)
@@ -150,7 +150,7 @@ class Study:
     def tell(
         self, number: int, state: State, *, value: float | None = None, seconds: float = 0.0, error: str = ""
     ) -> None:
-        """Say how a trial ended."""
+        """Record how a trial ended."""
         from optuna.trial import TrialState
 
         states = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
@@ -194,7 +194,7 @@ class Study:
         return min(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
 
     def importances(self) -> dict[str, float]:
-        """How much of the spread of the values each option explains, 0 to 1 (fANOVA: Hutter et al., ICML 2014).
+        """How much of the variance of the values each option explains, 0 to 1 (fANOVA: Hutter et al., ICML 2014).
 
         Nothing where there are too few trials, or all reached the same.
         """

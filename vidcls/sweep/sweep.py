@@ -73,7 +73,7 @@ class Sweep:
         """
         before = self.study.trials
         if before:
-            self._say(f"{len(before)} of {self.settings.num_trials} trials are there: going on")
+            self._say(f"{len(before)} of {self.settings.num_trials} trials have ended: continuing")
         self._make_trials()
         trials, best = self.study.trials, self.study.best
         monitor, maximises = self.plan.objective.monitor, self.plan.objective.maximises

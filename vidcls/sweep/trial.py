@@ -22,11 +22,11 @@ from vidcls.sweep.space import Value, options_of
 from vidcls.trusted_classes import OPTION, allowed_classes
 
 Watch = Callable[[], bool]
-"""Asked every now and then while a command runs: whether it is to be stopped."""
+"""Called from time to time while a command runs; returns whether to stop it."""
 Execute = Callable[[Sequence[str], Path, Watch], int]
-"""Runs ``vidcls`` with these words, what it says goes into the file, and stops where asked; gives its exit status."""
+"""Runs ``vidcls`` with these arguments, its output in the file, until it ends or is to be stopped; the exit status."""
 Report = Callable[[int, float], bool]
-"""Is told what was reached by a step; whether the trial is to be stopped."""
+"""Called with a step and the value reached by it; returns whether to stop the trial."""
 POLL_SECONDS = 0.5
 LEAVE_SECONDS = 120.0
 """For a training that is stopped to write its checkpoint."""
@@ -34,7 +34,7 @@ LEAVE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Objective:
-    """What is to become best.
+    """What is optimised.
 
     Args:
         monitor: the logged number, such as ``val/top1``.
@@ -100,7 +100,7 @@ class Reached:
 
     Args:
         value: the best of its epochs, the mean of this over folds; None where it failed, or before any validation.
-        is_pruned: whether it was stopped since others are better.
+        is_pruned: whether it was stopped because others are better.
         error: why it failed; empty otherwise.
     """
 
@@ -112,14 +112,14 @@ class Reached:
 def run_trial(
     plan: TrialPlan, number: int, values: Mapping[str, Value], *, execute: Execute, report: Report, is_over: Watch
 ) -> Reached:
-    """Train, fold after fold, and say after each epoch (with folds: after each of these) what was reached.
+    """Train fold by fold, and report after each epoch (with folds: after each fold) what was reached.
 
     Args:
         plan: how every trial is made.
         number: of the trial.
         values: by option.
         execute: runs a command.
-        report: is told the value so far; says whether the trial is to be stopped.
+        report: called with the value so far; returns whether to stop the trial.
         is_over: whether the sweep is to end at once.
 
     Raises:
@@ -147,7 +147,7 @@ def run_trial(
 
 
 class _Watched:
-    """A training that runs: its curve, told as it grows."""
+    """A running training: its curve, reported as it grows."""
 
     def __init__(self, objective: Objective, metrics_csv: Path, report: Report | None, is_over: Watch) -> None:
         self._objective, self._file, self._report, self._is_over = objective, metrics_csv, report, is_over
@@ -240,7 +240,7 @@ def is_trained(folder: Path) -> bool:
 
 
 def check_none_is_lost(folder: Path) -> None:
-    """Refuse a folder of a sweep in which something else lies.
+    """Refuse a folder of a sweep that holds something else.
 
     Raises:
         ConfigurationError: names it.

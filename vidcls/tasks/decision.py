@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vidcls.tasks.task import Task
 
 UnknownScore = Literal["max_probability"]
-"""By what a video is taken for one of no class: a small largest probability (Hendrycks and Gimpel, ICLR 2017).
+"""What tells a video of none of the classes: a small largest probability (Hendrycks and Gimpel, ICLR 2017).
 
 The energy of Liu et al. (NeurIPS 2020) needs logits, and of a video that is scored by several views, or by several
 streams, there are none: what is averaged, and what the graph of an exported file gives, are probabilities. Where logits
@@ -25,7 +25,7 @@ are averaged (``score: logits``), all that comes after the mean has probabilitie
 """
 
 UNKNOWN = "unknown"
-"""What is answered of a video that is taken for one of no class."""
+"""The answer for a video that is taken to be of none of the classes."""
 
 Scores = NDArray[np.floating]
 _NONE: Mapping[str, float] = MappingProxyType({})
@@ -42,9 +42,9 @@ class Decision:
 
     Args:
         temperature: T by row of the test's table (``model``, its parts and its fusions); a row that is not named has 1,
-            which leaves its probabilities as they are. Above 1 a network was more confident than it was right.
-        unknown_below: a video whose largest probability is below that is taken for one of no class; None where nothing
-            was chosen.
+            which leaves its probabilities as they are. Above 1 the network was overconfident.
+        unknown_below: a video whose largest probability is below it is taken to be of none of the classes; None if no
+            threshold was chosen.
         unknown_score: what is compared with it.
         thresholds: from which probability on a video has a class, ``(K,)``, where it may have several; empty where none
             was chosen.
@@ -58,7 +58,7 @@ class Decision:
     num_videos: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what no program could use: files come from others."""
+        """Refuse values that cannot be used: files may come from others."""
         for row, value in self.temperature.items():
             if not isinstance(row, str) or not _is_number(value) or value <= 0:
                 raise ValueError(f"the temperature of {ascii(row)[:40]} is {ascii(value)[:40]}; it must be above 0")
@@ -120,7 +120,7 @@ class Decision:
         )
 
     def is_unknown(self, scores: Scores, task: Task) -> NDArray[np.bool_]:
-        """What :meth:`applied` gives, ``(..., K)`` -> whether each video is taken for one of no class ``(...)``."""
+        """What :meth:`applied` gives, ``(..., K)`` -> whether each video is unknown ``(...)``."""
         confidence = task.confidence(scores[None] if scores.ndim == 1 else scores)
         found = np.zeros(confidence.shape, bool) if self.unknown_below is None else confidence < self.unknown_below
         return found[0] if scores.ndim == 1 else found
@@ -159,7 +159,7 @@ class Decision:
 
 
 NO_DECISION = Decision()
-"""Nothing was chosen: the probabilities of the network are the answer."""
+"""Nothing was chosen: the network's own probabilities are used."""
 
 
 def tempered(probabilities: Scores, temperature: float, task: Task) -> Scores:

@@ -26,7 +26,7 @@ def weighted_cross_entropy(
         weights: ``(K,)``.
         label_smoothing: s, the share of the target that is spread evenly over all classes.
         focal_gamma: g: each ``-log p`` counts ``(1 - p)^g`` as much (Lin et al.: Focal loss for dense object detection,
-            ICCV 2017), so that clips that are recognised anyway count less.
+            ICCV 2017), which gives easy clips less weight.
     """
     if focal_gamma:
         shares = targets if targets.is_floating_point() else F.one_hot(targets, logits.shape[-1])
@@ -53,7 +53,7 @@ def weighted_binary_cross_entropy(
         logits: ``(B, K)``.
         targets: ``(B, K)``, 0 to 1.
         weights: ``(K,)``: how much more a clip that has the class counts for it than one that has not.
-        label_smoothing: s, which draws both targets towards 0.5.
+        label_smoothing: s, which moves both targets towards 0.5.
         focal_gamma: g; the paper has 2.
     """
     smooth = targets * (1 - label_smoothing) + label_smoothing / 2

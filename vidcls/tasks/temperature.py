@@ -1,4 +1,4 @@
-"""Probabilities of validation videos and their targets -> the temperature at which they are most honest."""
+"""Probabilities of validation videos and their targets -> the temperature with the lowest negative log-likelihood."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a larger model says of the training videos -> soft targets for a smaller one.
+"""The scores of a larger model for the training videos -> soft targets for a smaller one.
 
 Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, NIPS 2014 workshop (arXiv:1503.02531), section 2.
 With student logits s, teacher logits z, temperature T and weight a, the loss of a clip is ::
@@ -25,7 +25,7 @@ from vidcls.tasks import Task
 
 @dataclass(frozen=True)
 class DistillationSettings:
-    """How much of the teacher is learnt.
+    """How much weight the teacher has.
 
     Args:
         temperature: T, above 0: above 1, the classes that the teacher finds unlikely count more.
@@ -49,7 +49,7 @@ class Teacher:
     Args:
         scores: probabilities ``(N, K)`` of the teacher, with the classes in the order of the student's logits.
         task: what labels mean.
-        settings: how much of them is learnt.
+        settings: how much weight they have.
     """
 
     def __init__(self, scores: NDArray[np.floating], task: Task, settings: DistillationSettings) -> None:

@@ -34,9 +34,9 @@ class OptimizationSettings:
         gamma: factor at each milestone.
         lr_scaling: what ``lr`` becomes for the clips of a step on all processes: ``linear``, in proportion to
             them (Goyal et al. 2017), ``sqrt``, by their square root, as for adaptive optimisers; ``none`` leaves it.
+        lr_batch: clips in one optimiser step that ``lr`` is meant for, such as 256; with ``lr_scaling``.
         sam_rho: sharpness-aware minimisation (Foret et al. 2021): each step goes down the gradient of the weights that
             lie so far up the loss, such as .05; it costs a second pass through each batch. 0 is none.
-        lr_batch: clips in one optimiser step that ``lr`` is meant for, such as 256; with ``lr_scaling``.
     """
 
     optimizer: Literal["sgd", "adamw"] = "sgd"

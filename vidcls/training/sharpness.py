@@ -1,8 +1,9 @@
-"""Gradients of a batch -> the weights a step up its loss, whose gradients lead to minima that are flat.
+"""Gradients of a batch -> weights a step up its loss, whose gradients lead to flat minima.
 
 Foret, Kleiner, Mobahi, Neyshabur: Sharpness-Aware Minimization for Efficiently Improving Generalization, ICLR 2021
 (arXiv:2010.01412): a step goes down the gradient at w + rho * g / |g|, where g is the gradient at w. It costs a second
-pass through the batch. As in the paper each process climbs along the gradient that it has; under DDP that is the mean.
+pass through the batch. Deviation: in the paper each accelerator climbs the gradient of its own share of the batch;
+under DDP all climb the mean of these gradients.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from torch import nn
 
 @contextmanager
 def climbed(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
-    """Within the block the weights lie ``rho`` up their gradient; behind it they are what they were, to the last bit.
+    """Inside the block the weights are moved by ``rho`` along their gradient; after it they are restored exactly.
 
     Args:
         parameters: with their gradients; those without stay.
-        rho: how far, in the norm of all weights together.
+        rho: length of the move, the norm over all weights.
     """
     moved = [parameter for parameter in parameters if parameter.grad is not None]
     before = [parameter.detach().clone() for parameter in moved]

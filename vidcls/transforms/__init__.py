@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from vidcls.transforms.settings import TransformSettings
-from vidcls.transforms.time_change import AS_FILMED, TimeChange, drawn_time_change, label_after
+from vidcls.transforms.time_change import AS_RECORDED, TimeChange, drawn_time_change, label_after
 
 if TYPE_CHECKING:
     from vidcls.transforms.augmentation import Augmentation, augmented
@@ -22,7 +22,7 @@ _HOMES = {
     "Kinds": "pixels",
 }  # of the others: clip
 __all__ = [
-    "AS_FILMED",
+    "AS_RECORDED",
     "Augmentation",
     "Box",
     "ClipPixels",

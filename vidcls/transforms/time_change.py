@@ -27,7 +27,7 @@ class TimeChange(NamedTuple):
     speed: Fraction = Fraction(1)
 
 
-AS_FILMED = TimeChange()
+AS_RECORDED = TimeChange()
 
 
 def drawn_time_change(settings: TransformSettings, classes: Sequence[str], *, generator: torch.Generator) -> TimeChange:

@@ -119,7 +119,7 @@ class TwoPathways(nn.Module):
         slow: of the slow pathway.
         fast: of the fast one.
         lateral: fast maps -> maps that the slow ones are joined by; None after the last stage.
-        every: where given, the input is a clip, and the slow pathway sees each so many-th frame.
+        every: where given, the input is a clip, of which the slow pathway sees one frame in so many.
     """
 
     def __init__(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vidcls.runs.calibration import at_temperature, fitted_on, honesty
+from vidcls.runs.calibration import at_temperature, calibration_metrics, fitted_on
 from vidcls.runs.results import ScoredVideos
 from vidcls.tasks.class_thresholds import best_f1_thresholds
 from vidcls.tasks.decision import Decision, UnknownScore
@@ -27,7 +27,7 @@ class ValidationVideos:
     rows: Mapping[str, ScoredVideos]
 
 
-def chosen(
+def choose_decision(
     validation: ValidationVideos,
     *,
     temperature_scaling: bool,
@@ -92,7 +92,7 @@ def _thresholds_line(videos: ScoredVideos, thresholds: tuple[float, ...]) -> str
 def _temperature_line(videos: ScoredVideos, temperature: float, note: str) -> str:
     if note:
         return f"temperature: {temperature:g}: {note}"
-    before, after = honesty(videos), honesty(at_temperature(videos, temperature))
+    before, after = calibration_metrics(videos), calibration_metrics(at_temperature(videos, temperature))
     return (
         f"temperature: {temperature:.3f}, from {len(videos)} held-out videos: negative log-likelihood "
         f"{before.nll:.3f} -> {after.nll:.3f}, calibration error {before.ece:.3f} -> {after.ece:.3f}"
