@@ -255,8 +255,12 @@ def test_detections_have_frames_from_1_or_seconds_and_labels_by_place_or_by_name
 def test_half_a_character_of_an_export_is_one_line(tmp_path: Path, field: str) -> None:
     label, video = ("\ud800", "a.mp4") if field == "label" else ("walk", "\ud800.mp4")
     results = [{"type": "choices", "value": {"choices": [label]}}]
-    (tmp_path / "export.json").write_text(json.dumps([{"data": {"video": video}, "annotations": [{"result": results}]}]))
-    with pytest.raises(DatasetError, match=r"export\.json task:1: '\\ud800.*' is not valid Unicode: correct the export"):
+    (tmp_path / "export.json").write_text(
+        json.dumps([{"data": {"video": video}, "annotations": [{"result": results}]}])
+    )
+    with pytest.raises(
+        DatasetError, match=r"export\.json task:1: '\\ud800.*' is not valid Unicode: correct the export"
+    ):
         LabelStudio(tmp_path / "export.json")
 
 

@@ -206,7 +206,11 @@ def _predict_all(
         num_rows, overlap = 0, 0.0
         before: Prediction | None = None
         kept: list[Prediction] = []
-        finder = None if job.segments is None else SegmentFinder(segment_settings(options), several=not predictor.task.has_one_class)
+        finder = (
+            None
+            if job.segments is None
+            else SegmentFinder(segment_settings(options), several=not predictor.task.has_one_class)
+        )
         segments: list[Segment] = []
         try:
             with warnings.catch_warnings(record=True) as caught:
