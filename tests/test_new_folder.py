@@ -10,6 +10,13 @@ from vidcls.errors import ConfigurationError, FolderInUseError
 from vidcls.new_folder import check_new, new_folder
 
 
+def fail_half_way(folder: Path, elsewhere: Path) -> None:
+    (folder / "deep").mkdir()
+    (folder / "deep" / "file").touch()
+    (folder / "link").symlink_to(elsewhere)
+    raise KeyboardInterrupt
+
+
 def test_what_was_filled_stays_and_is_all_that_stays(tmp_path: Path) -> None:
     with new_folder(tmp_path / "a" / "b", option="OUT"):
         (tmp_path / "a" / "b" / "file").touch()
@@ -24,10 +31,7 @@ def test_a_failure_leaves_the_folder_as_it_was(tmp_path: Path, exists: bool) -> 
     if exists:
         folder.mkdir()
     with pytest.raises(KeyboardInterrupt), new_folder(folder, option="OUT"):
-        (folder / "deep").mkdir()
-        (folder / "deep" / "file").touch()
-        (folder / "link").symlink_to(aside)
-        raise KeyboardInterrupt
+        fail_half_way(folder, aside)
     assert folder.exists() == exists
     assert [*folder.iterdir()] == [] if exists else True
     assert (aside / "kept").is_file()

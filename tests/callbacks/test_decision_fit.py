@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from vidcls.models.checkpoint import read_checkpoint
 from vidcls.probe import ProbeSettings
 from vidcls.runs.calibration import fitted_on
 from vidcls.runs.held_out import read_held_out
+from vidcls.tasks.decision import NO_DECISION
 from vidcls.training.decision_settings import DecisionSettings
 from vidcls.transforms import TransformSettings
 from vidcls.types import ClipSettings
@@ -86,3 +88,24 @@ def test_kept_scores_are_those_of_the_best_epoch(
             for batch in data.val_dataloader()
         ]
     np.testing.assert_allclose(held_out.videos.scores, torch.cat(expected).numpy(), atol=1e-5)
+
+
+def test_where_no_validation_video_can_be_read_nothing_is_chosen_and_the_training_is_kept(
+    clip_folder: Path,
+    small_data: MakeData,
+    small_trainer: MakeTrainer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = shutil.copytree(clip_folder, tmp_path / "videos")
+    for file in (folder / "val").rglob("*.avi"):
+        file.write_bytes(b"no video")
+    data = small_data(VideoFolder(folder), bad_videos="skip")
+    model = SingleFrame(class_names=data.class_names, clip=data.clip, backbone="small", decision=ASKED)
+    run = tmp_path / "run"
+    callbacks = [HeldOutScores(run), DecisionFit(run)]
+    with pytest.warns(UserWarning, match="counts as wrong"):
+        small_trainer(run, callbacks=callbacks, max_epochs=1).fit(model, data)
+    line = "nothing is chosen to turn scores into answers: none of 3 validation videos could be read"
+    assert capsys.readouterr().out.count(line) == 1
+    assert read_checkpoint(run / "checkpoints" / "last.ckpt").decision == NO_DECISION

@@ -17,7 +17,7 @@ from vidcls.datasets import VideoFolder
 from vidcls.errors import ConfigurationError
 from vidcls.models import SingleFrame
 from vidcls.predict import Predictor
-from vidcls.tasks import MultiLabel, SingleLabel
+from vidcls.tasks import SingleLabel
 from vidcls.transforms import TransformSettings
 
 CLASSES = ("left", "right", "still")
@@ -34,7 +34,7 @@ def write(file: Path, rows: dict[str, tuple[float, ...]], class_names: tuple[str
 def fitted(dataset: VideoFolder, distillation: Distillation, **settings: object) -> SingleFrame:
     data = video_data(dataset, batch_size=4, **settings)
     torch.manual_seed(0)
-    model = SingleFrame(class_names=list(data.class_names), clip=data.clip, backbone="small")
+    model = SingleFrame(class_names=list(data.class_names), clip=data.clip, task=data.task.name, backbone="small")
     trainer = Trainer(
         max_epochs=3, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu",
         enable_model_summary=False, callbacks=[distillation], limit_val_batches=0,
@@ -109,4 +109,4 @@ def test_a_teacher_of_another_task_is_refused_also_where_its_scores_are_kept(
     run = saved_run(tmp_path / "teacher", video_data(clip_dataset))
     fitted(clip_dataset, Distillation(str(run)))
     with pytest.raises(ConfigurationError, match="the teacher has the task single_label, and the data multi_label"):
-        Distillation(str(run))._scores(video_data(clip_dataset).split("train"), MultiLabel(CLASSES))
+        fitted(clip_dataset, Distillation(str(run)), task="multi_label")

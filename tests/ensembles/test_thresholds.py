@@ -97,7 +97,7 @@ def test_an_ensemble_answers_by_them_wherever_it_is_asked() -> None:
 
 @pytest.mark.parametrize("thresholds", [[0.5], [0.5, float("nan")], [0.0, 0.5], [0.5, 2], "ab"])
 def test_thresholds_of_a_file_that_no_answer_can_have_are_refused(thresholds: object) -> None:
-    with pytest.raises(ValueError, match="threshold|could not convert"):
+    with pytest.raises(ValueError, match=r"threshold|could not convert"):
         Ensemble.from_dict({**of_rule("mean").to_dict(), "thresholds": thresholds})
     older = {name: value for name, value in of_rule("mean").to_dict().items() if name != "thresholds"}
     assert Ensemble.from_dict(older) == of_rule("mean")

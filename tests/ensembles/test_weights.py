@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vidcls.ensembles.weights import combined
 from vidcls.ensembles.members import Member, aligned
-from vidcls.ensembles.weights import ValidationScores, choose_weights
+from vidcls.ensembles.weights import ValidationScores, choose_weights, combined
 from vidcls.errors import ConfigurationError
 from vidcls.runs.held_out import HeldOutFacts, write_held_out
 from vidcls.runs.results import ScoredVideos

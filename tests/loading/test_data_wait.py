@@ -4,8 +4,13 @@ import pytest
 import torch
 from torch import nn
 
+from vidcls.clips.settings import InputSettings
+from vidcls.datasets import VideoFolder
 from vidcls.loading.data_wait import DataWait, StepSpeed, step_speed
+from vidcls.loading.loading_speed import loading_speed
 from vidcls.loading.training_forecast import TrainingForecast
+from vidcls.transforms import TransformSettings
+from vidcls.types import as_streams
 
 ON_GPU = StepSpeed(100.0, 8, 0)
 ON_CPU = StepSpeed(100.0, 8, 2)
@@ -51,3 +56,12 @@ def test_a_forecast_tells_both_trainings() -> None:
     assert forecast.copy_wait is not None
     assert forecast.copy_wait.clips_per_second == 80.0
     assert TrainingForecast(10.0, 24, 100.0, 8, 0, 2).copy_wait is None
+
+
+def test_clips_of_one_video_that_is_opened_once_all_count(clip_dataset: VideoFolder) -> None:
+    records = [record for record in clip_dataset.records if record.split == "val"]
+    settings = InputSettings(streams=as_streams(["rgb"]), transform=TransformSettings(resize_px=None, crop_px=24))
+    for num_repeats in (1, 3):
+        speed = loading_speed(records, settings, None, num_repeats=num_repeats)
+        assert speed is not None
+        assert speed.num_clips == num_repeats * len(records)

@@ -22,7 +22,7 @@ from vidcls.models.checkpoint import FACTS_KEY
 from vidcls.models.classifier import VideoClassifier
 from vidcls.runs.decision_choice import ValidationVideos, choose_decision
 from vidcls.runs.folder import BEST, LAST, checkpoint_in
-from vidcls.tasks.decision import Decision
+from vidcls.tasks.decision import NO_DECISION, Decision
 from vidcls.training.results import VideoScores
 
 
@@ -101,7 +101,13 @@ class DecisionFit(Callback):
     ) -> _Chosen:
         seen = cross_validated(model, data) if has_seen_validation(model) else None
         if seen is None:
-            scores, records = _scores_of(file, content, trainer, model, data), list(data.split("val"))
+            of_file, records = _scores_of(file, content, trainer, model, data), list(data.split("val"))
+            if of_file is None:
+                line = (
+                    f"nothing is chosen to turn scores into answers: none of {len(records)} validation videos could be"
+                )
+                return _Chosen(step, NO_DECISION, [f"{line} read"])
+            scores = of_file
             if trainer.is_global_zero:
                 write_table(self.run, scores, records, views=data.input_settings.num_views)
         else:
@@ -126,8 +132,11 @@ def _has_thresholds(model: VideoClassifier, data: VideoDataModule) -> bool:
 
 def _scores_of(
     file: Path, content: dict[str, Any], trainer: Trainer, model: VideoClassifier, data: VideoDataModule
-) -> VideoScores:
-    """What the weights of a checkpoint make of the validation videos that could be read, from all processes."""
+) -> VideoScores | None:
+    """What the weights of a checkpoint make of the validation videos that could be read, from all processes.
+
+    None where none could be read.
+    """
     is_sharded = isinstance(trainer.strategy, ModelParallelStrategy)  # a process has a share of the weights
     model = load_classifier(file) if is_sharded else model
     trained = {name: value.detach().clone() for name, value in model.state_dict().items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from vidcls.callbacks.video_scores import video_scores_of
+from vidcls.console import say
 from vidcls.loading import VideoDataModule
 from vidcls.models.classifier import VideoClassifier
 from vidcls.training.results import decided
@@ -20,4 +21,6 @@ class LeftOutScores(Callback):
             return
         title = "scoring videos of classes that were left out"
         found = video_scores_of(pl_module, data, data.left_out_loader(), trainer, title=title)
-        pl_module.left_out_scores = decided(found, pl_module.decision)
+        if found is None and trainer.is_global_zero:
+            say(f"none of {len(data.left_out)} videos of classes that were left out could be read")
+        pl_module.left_out_scores = None if found is None else decided(found, pl_module.decision)

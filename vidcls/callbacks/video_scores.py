@@ -12,7 +12,7 @@ from tqdm import tqdm
 from vidcls.inference import HasParts, Scorer
 from vidcls.loading import VideoDataModule
 from vidcls.models.classifier import VideoClassifier
-from vidcls.training.results import VideoScores, read_alone
+from vidcls.training.results import VideoScores, joined, read_alone
 from vidcls.training.tally import ScoreTally
 from vidcls.types import MODEL_ROW, Batch
 
@@ -23,8 +23,10 @@ LINE = "{desc} {n_fmt}/{total_fmt}  ETA {remaining}"
 @torch.inference_mode()
 def video_scores_of(
     model: VideoClassifier, data: VideoDataModule, loader: Iterable[Batch], trainer: Trainer, *, title: str
-) -> VideoScores:
+) -> VideoScores | None:
     """The scores by row with all views of the test, as the network gives them, of the videos that could be read.
+
+    None where none could.
 
     Args:
         model: on its device.
@@ -35,7 +37,6 @@ def video_scores_of(
 
     Raises:
         DivergedError: a video has scores that are not finite.
-        DecodeError: no video could be read.
     """
     was_training = model.training
     model.eval()
@@ -52,4 +53,5 @@ def video_scores_of(
         model.finite.check_scores(model, "val")
         tally.add(batch, by_view[MODEL_ROW], scorer.averaged(by_view))
     model.train(was_training)
-    return read_alone(tally.total(trainer.world_size))
+    shards, unread = tally.gathered(trainer.world_size)
+    return read_alone(joined(shards, unread)) if shards else None

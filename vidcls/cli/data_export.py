@@ -32,8 +32,8 @@ def main(argv: list[str]) -> int:
     source = Path(options.source)
     if source.is_dir() and output.resolve().is_relative_to(source.resolve()):
         raise ConfigurationError(
-            f"OUT {output}: lies inside the data set {source}, which would then hold a folder that is none of it: pass a "
-            "place outside"
+            f"OUT {output}: lies inside the data set {source}, which would then hold a folder that is none of it: pass "
+            "a place outside"
         )
     from vidcls.datasets.label_writers import write_cvat, write_directory_tree, write_temporal_detections
     from vidcls.datasets.labelled_videos import labelled_videos

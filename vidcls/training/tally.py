@@ -49,9 +49,13 @@ class ScoreTally:
         Raises:
             DecodeError: no video could be read.
         """
+        return joined(*self.gathered(world_size))
+
+    def gathered(self, world_size: int) -> tuple[list[VideoScores], list[UnreadVideo]]:
+        """The scores of each batch of all processes, and the videos that could not be read; asked for by each."""
         mine = (self._shards, self._unread)
         gathered = [mine] * world_size
         if world_size > 1:
             torch.distributed.all_gather_object(gathered, mine)
         shards = [shard for of_process, _ in gathered for shard in of_process]
-        return joined(shards, [video for _, of_process in gathered for video in of_process])
+        return shards, [video for _, of_process in gathered for video in of_process]

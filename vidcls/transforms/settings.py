@@ -191,6 +191,6 @@ def _check_both_ways(setting: str, labels: Mapping[str, str], done: str) -> None
         odd = sorted(others - {before})
         if odd:
             raise ValueError(
-                f"{setting} contradicts itself: a clip of {before!r} becomes one of {after!r}, which {done} again must be "
-                f"{before!r}, not {odd[0]!r}"
+                f"{setting} contradicts itself: a clip of {before!r} becomes one of {after!r}, which {done} again must "
+                f"be {before!r}, not {odd[0]!r}"
             )
