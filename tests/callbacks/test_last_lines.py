@@ -46,7 +46,7 @@ def test_the_best_epoch_has_its_hits_interval_and_what_guessing_reaches(
     assert lines[1].startswith(f"best: epoch {noted.best.epoch} of 2, val/top1 ")
     assert lines[2].startswith(f"  top-1 {100 * hits / 3:.1f} % ({hits} of 3 videos); 95 % interval ")
     assert lines[3].startswith("    without looking at the videos: guessing 33.3 %, always ")
-    assert "  chosen among 2 epochs by these videos, so that it flatters: the test has the score to report" in lines
+    assert "  chosen among 2 epochs by these videos, so it is optimistic: report the score of the test" in lines
     assert lines[-1] == f"next: vidcls test --run {tmp_path}"
 
 

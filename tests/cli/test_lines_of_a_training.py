@@ -54,7 +54,7 @@ LINES_OF_FIT = (
     r"    without looking at the videos: guessing 33\.3 %, always \"left\" 33\.3 %",
     *NO_BETTER,
     r"    no groups are known: videos cut from one recording make the interval too narrow",
-    r"  chosen among 2 epochs by these videos, so that it flatters: the test has the score to report",
+    r"  chosen among 2 epochs by these videos, so it is optimistic: report the score of the test",
     r"next: vidcls test --run run",
 )
 LINES_OF_TEST = (

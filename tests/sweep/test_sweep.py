@@ -111,6 +111,9 @@ def test_the_best_is_found_kept_and_tested_once_and_a_second_start_goes_on(tmp_p
     assert winner == f"{best.values['model.lr']} {best.values['model.kind']}"
     assert [words[0] for words in played.commands].count("test") == 1
     assert any("left" in line and "[3/6]" in line for line in said)
+    begun = [line for line in said if line.startswith("trial ") and " begins: " in line]
+    assert [line.split()[1] for line in begun] == list("012345")
+    assert all("lr " in line and "trials/" in line for line in begun)
     assert "top-1 50.0 %" in said
     rows = [*csv.DictReader((tmp_path / "s" / "sweep.csv").read_text().splitlines())]
     assert {row["model.kind"] for row in rows} == {"good", "bad"}

@@ -6,7 +6,7 @@
     best: epoch 31 of 40, val/top1 .65
       top-1 65.0 % (13 of 20 videos); 95 % interval 43.3 to 81.9 % over 9 groups
         without looking at the videos: guessing 12.5 %, always "left" 15.0 %
-      chosen among 40 epochs by these videos, so that it flatters: the test has the score to report
+      chosen among 40 epochs by these videos, so it is optimistic: report the score of the test
     next: vidcls test --run runs/conv3d/2026-01-31_12-00-00
 """
 
@@ -57,8 +57,8 @@ def _reading(trainer: Trainer) -> list[str]:
     lines = validation_reading(data, noted.validated)
     if lines and trainer.current_epoch > 1:
         lines.append(
-            f"chosen among {trainer.current_epoch} epochs by these videos, so that it flatters: the test has the score "
-            "to report"
+            f"chosen among {trainer.current_epoch} epochs by these videos, so it is optimistic: report the score of "
+            "the test"
         )
     return lines
 

@@ -63,7 +63,7 @@ def choice_lines(
         yield f"  ... and {len(choice.rows) - len(rows)} more"
     chosen = f"{len(choice.settings)} heads together" if len(choice.settings) > 1 else "the chosen head"
     yield (
-        f"held out: {chosen} {choice.mean_class_accuracy:.3f} {what}, flattered by the choice; "
+        f"held out: {chosen} {choice.mean_class_accuracy:.3f} {what}, optimistic as the best of them; "
         f"{choice.nested_accuracy:.3f} where each fold is scored by heads chosen on the others"
     )
     is_correct = task.is_correct(choice.probabilities, targets).astype(np.bool_)

@@ -113,7 +113,7 @@ def _sweep(
     }
     _check_same(options.run, record)
     for name, entry in space.items():
-        say(f"trying {name}: {_said(entry)}")
+        _say(f"trying {name}: {_said(entry)}")
     study = Study(
         options.run / DATABASE,
         space,

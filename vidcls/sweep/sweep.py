@@ -63,6 +63,7 @@ class Sweep:
         self.folder, self.study, self.space, self.plan, self.settings = folder, study, space, plan, settings
         self._execute, self._say = execute, say
         self._is_over = threading.Event()
+        self._telling = threading.Lock()
         self._done_seconds: list[float] = []  # of the trials of this start
 
     def run(self) -> list[Trial]:
@@ -114,6 +115,7 @@ class Sweep:
     def _make_one(self) -> None:
         started = time.monotonic()
         number, values = self.study.ask()
+        self._say(f"trial {number} begins: {_said(values)}: {self.plan.folder_of(number)}")
         reached = run_trial(
             self.plan,
             number,
@@ -123,7 +125,8 @@ class Sweep:
             is_over=self._is_over.is_set,
         )
         seconds = time.monotonic() - started
-        self._tell(number, reached, seconds)
+        with self._telling:  # trials that end at once would each miss that the other was the best
+            self._tell(number, reached, seconds)
         self._say(self._line(number, reached, seconds))
 
     def _tell(self, number: int, reached: Reached, seconds: float) -> None:
