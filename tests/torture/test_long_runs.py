@@ -166,7 +166,9 @@ def run(
 ) -> dict[str, list[Taken]]:
     """The notes of a training in a process of its own."""
     folder.mkdir()
-    context = multiprocessing.get_context("forkserver")  # a fork of this one has its state of autograd, and cannot train
+    context = multiprocessing.get_context(
+        "forkserver"
+    )  # a fork of this one has its state of autograd, and cannot train
     here, there = context.Pipe()
     process = context.Process(target=job, args=(there, root, decoder, num_workers, num_epochs, folder, planted))
     process.start()
