@@ -8,9 +8,13 @@ what                    shape                  unit
 decoded frames          ``(T, 3, H, W)``       uint8 RGB, upright, in presentation order
 flow fields             ``(T, 2, H, W)``       float32 pixels per frame: x to the right, y down
 a clip                  ``(C, T, H, W)``       float32, C = 3 (rgb) or 2 (flow)
+a clip of sound         ``(1, S, M, N)``       float32 log-mel, one for each of S snippets; NaN where there is no sound
 a training batch        ``(B, C, T, H, W)``
 a test sample           ``(V, C, T, H, W)``    one video
 ======================  =====================  =================================================
+
+Sound is a spectrogram of M mel bands (low ones first) and N columns of 10 ms, centred on its snippet. It has the axes
+of a frame, C = 1, T = S, H = M and W = N, so that batches, views and any 2D network of one channel take it like frames.
 """
 
 from __future__ import annotations
@@ -32,10 +36,10 @@ if TYPE_CHECKING:
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
-StreamKind = Literal["rgb", "flow"]
-"""What a stream shows: the frames of a video, or the motion between them."""
-CHANNELS: dict[StreamKind, int] = {"rgb": 3, "flow": 2}
-LoadedKind = Literal["rgb", "flow", "frame_pairs"]
+StreamKind = Literal["rgb", "flow", "audio"]
+"""What a stream shows: the frames of a video, the motion between them, or the sound."""
+CHANNELS: dict[StreamKind, int] = {"rgb": 3, "flow": 2, "audio": 1}
+LoadedKind = Literal["rgb", "flow", "audio", "frame_pairs"]
 """What is loaded for a stream: what it shows, or for flow that the device estimates the two frames of each field."""
 
 Target: TypeAlias = "int | Tensor"
@@ -156,7 +160,7 @@ class Stream:
     Args:
         name: a Python identifier, unique in a model.
         kind: what it shows.
-        every: takes each n-th frame (of flow: field) of a snippet, from its first.
+        every: takes each n-th frame (of flow: field) of a snippet, from its first; 1 for sound.
     """
 
     name: str
@@ -171,6 +175,8 @@ class Stream:
             raise ValueError(f"the stream {self.name} has the kind {self.kind!r}; allowed are {', '.join(CHANNELS)}")
         if not isinstance(self.every, int) or self.every < 1:
             raise ValueError(f"the stream {self.name} has every {self.every!r}; it must be an integer of at least 1")
+        if self.kind == "audio" and self.every != 1:
+            raise ValueError(f"the stream {self.name} has every {self.every}, which has no effect on sound: remove it")
 
     @property
     def channels(self) -> int:
@@ -178,21 +184,24 @@ class Stream:
         return CHANNELS[self.kind]
 
     def length(self, clip: ClipSettings) -> int:
-        """T: frames, or fields, of a whole clip."""
+        """T: frames, fields or spectrograms of a whole clip."""
+        if self.kind == "audio":
+            return clip.num_snippets
         per_snippet = clip.flow_len if self.kind == "flow" else clip.clip_len
         return clip.num_snippets * len(range(0, per_snippet, self.every))
 
     def plain(self) -> str | dict[str, object]:
-        """Plain types for files: ``rgb`` and ``flow`` for the streams that are called like their kind."""
+        """Plain types for files: ``rgb``, ``flow``, ``audio`` for the streams that are called like their kind."""
         return self.kind if self == Stream(self.kind, self.kind) else asdict(self)
 
 
 RGB = Stream("rgb", "rgb")
 FLOW = Stream("flow", "flow")
+AUDIO = Stream("audio", "audio")
 
 
 def as_streams(streams: Iterable[Stream | StreamKind | Mapping[str, object]]) -> tuple[Stream, ...]:
-    """Streams from any spelling: also plain types, and ``rgb`` and ``flow`` for those called like their kind.
+    """Streams from any spelling: also plain types, and the kind alone for those called like their kind.
 
     Raises:
         ValueError: a stream that cannot be, or two of one name.
@@ -216,15 +225,15 @@ def _as_stream(stream: object) -> Stream:
         return Stream(stream, stream)  # type: ignore[arg-type]  # which refuses what is no kind
     if isinstance(stream, Mapping) and {"name", "kind"} <= set(stream) <= {"name", "kind", "every"}:
         return Stream(**stream)
-    raise ValueError(f"a stream is given as {stream!r}; it must be rgb, flow, or a name and a kind (and every)")
+    raise ValueError(f"a stream is given as {stream!r}; it must be rgb, flow, audio, or a name and a kind (and every)")
 
 
 class Sample(TypedDict, total=False):
     """One video as the loader sees it.
 
     ``streams`` are ``(C, T, H, W)`` by name while training, ``(V, C, T, H, W)`` in a test: RGB uint8 and flow float32
-    in pixels until the batch is normalised on the device; of flow that is estimated there the two frames of each field,
-    ``(3, 2F, H, W)`` uint8. ``augmentation`` says what is still to be done to a training clip there.
+    in pixels until the batch is normalised on the device, sound float32; of flow that is estimated there the two frames
+    of each field, ``(3, 2F, H, W)`` uint8. ``augmentation`` says what is still to be done to a training clip there.
     """
 
     streams: dict[str, Tensor]

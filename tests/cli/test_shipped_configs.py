@@ -17,7 +17,7 @@ ON_BUILT_IN_DATA = [path for path in COMPLETE if "MovingShapes" in path.read_tex
 OF_PAPERS = sorted(configs_folder().glob("paper/*.yaml"))
 DATA = sorted(configs_folder().glob("data/*.yaml"))
 TRAINER = sorted(configs_folder().glob("trainer/*.yaml"))
-NUM_SMALL = {"multi_label": 49}  # clips of a scene in all ways; of one object there are 8
+NUM_SMALL = {"audio_visual": 16, "multi_label": 49, "three_stream": 16}  # clips of a scene in all ways; else 8
 QUICK = ["--trainer.limit_train_batches=1", "--trainer.limit_val_batches=1", "--trainer.max_epochs=1"]
 QUIET = ["--data.num_workers=0", "--data.batch_size=4", "--trainer.enable_progress_bar=false"]
 
@@ -48,6 +48,7 @@ FOR_OWN_VIDEOS = {"finetune", "late_fusion_imagenet", "probe", "single_frame_ima
 
 def test_there_are_configurations_of_every_kind() -> None:
     assert {path.stem for path in ON_BUILT_IN_DATA} == {
+        "audio_visual",
         "conv3d",
         "early_fusion",
         "late_fusion",
@@ -56,6 +57,7 @@ def test_there_are_configurations_of_every_kind() -> None:
         "single_frame",
         "slow_fusion",
         "slowfast",
+        "three_stream",
         "tsm",
         "two_stream",
         "two_stream_fusion",

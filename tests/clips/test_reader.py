@@ -232,7 +232,7 @@ def test_plain_streams_are_kept_as_words_and_others_with_all_that_they_are() -> 
         (["depth"], "the stream depth has the kind 'depth'; allowed are rgb, flow"),
         ([{"name": "a b", "kind": "rgb"}], "must be a Python identifier"),
         ([{"name": "slow", "kind": "rgb", "every": 0}], "must be an integer of at least 1"),
-        ([{"name": "slow", "rate": 4}], "must be rgb, flow, or a name and a kind"),
+        ([{"name": "slow", "rate": 4}], "must be rgb, flow, audio, or a name and a kind"),
         (["rgb", {"name": "rgb", "kind": "rgb", "every": 2}], "two of the streams rgb, rgb have one name"),
     ],
 )

@@ -50,6 +50,7 @@ SMALLER = {
     "vidcls fit": f"{SMALL_TRAINER} {SMALL_DATA} --trainer.max_epochs 1",
     "vidcls fit --run": "--trainer.max_epochs 2",
     "vidcls fit --config multi_label": " ".join(f"--data.dataset.num_{part} 49" for part in ("train", "val", "test")),
+    "vidcls fit --config three_stream": " ".join(f"--data.dataset.num_{part} 16" for part in ("train", "val", "test")),
     "vidcls fit --config single_frame --data video_folder --data.dataset.root s3": "--run remote",  # not the newest
     "vidcls compare --config": f"{SMALL_TRAINER} {SMALL_DATA} --max_epochs 1 --seeds 0",
     "vidcls flow --": "--num_workers 1",
@@ -76,6 +77,7 @@ REPLACED = {
     "--live --allow-remote rtsp": "--live",
     "runs/both": "both",  # `best` is the newest below runs, for the pages that come later
     "runs/weighted": "weighted",
+    "runs/heard": "heard",
     "runs/frozen": "frozen",
     "runs/motion": "motion",
     "resize_px 256": "resize_px 64",

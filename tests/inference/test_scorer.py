@@ -19,7 +19,7 @@ from vidcls.types import RGB, ClipSettings, Stream
 
 CLASSES = ["left", "right", "still"]
 CLIP = ClipSettings(num_snippets=2, clip_len=4, flow_len=3)
-SETTINGS = InputSettings(("rgb", "flow"), clip=CLIP, flow_settings=FlowSettings())
+SETTINGS = InputSettings(("rgb", "flow", "audio"), clip=CLIP, flow_settings=FlowSettings())
 
 
 class Counts(nn.Module):

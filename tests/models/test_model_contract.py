@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 TrainOn = Callable[..., Trainer]
 
 CLASSES = ["left", "right", "still"]
-OF_ONE_LENGTH = ("TwoStream", "TwoStreamFusion")  # whose first layers take so many fields
+OF_ONE_LENGTH = ("ThreeStream", "TwoStream", "TwoStreamFusion")  # whose first layers take so many fields
 CLIP = ClipSettings(num_snippets=2, clip_len=4, flow_len=3)
 
 

@@ -12,6 +12,7 @@ from vidcls.models import VideoClassifier
 from vidcls.types import ClipSettings
 
 CHEAP: dict[str, dict[str, object]] = {  # arguments that make a net small; a model that is not here is made by default
+    "AudioVisual": {"spatial": "small", "audio": "small"},
     "Conv3D": {"backbone": "small_3d"},
     "EarlyFusion": {"backbone": "small"},
     "LateFusion": {"backbone": "small", "joined_fc": 8},
@@ -21,6 +22,7 @@ CHEAP: dict[str, dict[str, object]] = {  # arguments that make a net small; a mo
     "SlowFast": {"depth": 14, "width": 16, "alpha": 2},
     "SlowFusion": {"backbone": "small", "extents": [2, 2], "strides": [1, 1]},
     "TSM": {"backbone": "small"},
+    "ThreeStream": {"spatial": "small", "temporal": "small", "audio": "small"},
     "TwoStream": {"spatial": "small", "temporal": "small"},
     "TwoStreamFusion": {"spatial": "small", "temporal": "small"},
     "TwoStreamProbe": {

@@ -21,6 +21,7 @@ from vidcls.callbacks.run_copied import RunCopied
 from vidcls.callbacks.run_facts import RunFacts
 from vidcls.callbacks.shared_folder import SharedFolder
 from vidcls.callbacks.skipped_videos import SkippedVideos
+from vidcls.callbacks.soundless_videos import SoundlessVideos
 from vidcls.callbacks.speed_up import SpeedUp
 from vidcls.callbacks.stop_at_batch import StopAtBatch
 from vidcls.callbacks.svm_fit import SvmFit
@@ -55,6 +56,7 @@ __all__ = [
     "RunFacts",
     "SharedFolder",
     "SkippedVideos",
+    "SoundlessVideos",
     "SpeedUp",
     "StopAtBatch",
     "SvmFit",

@@ -92,6 +92,8 @@ def input_lines(settings: InputSettings) -> Iterator[str]:
         seen.append(_count(clip.clip_len, "frame") + every)
     if sees(settings.streams, "flow"):
         seen.append(_count(clip.flow_len, "flow field"))
+    if sees(settings.streams, "audio"):
+        seen.append(f"{settings.sound_seconds:g} s of sound")
     height, width = transform.crop_size
     snippets = f" in each of {clip.num_snippets} snippets" if clip.num_snippets > 1 else ""
     yield f"clip: {' and '.join(seen)}{snippets}, {width}x{height} pixels"
@@ -103,6 +105,8 @@ def input_lines(settings: InputSettings) -> Iterator[str]:
     if sees(settings.streams, "flow"):
         less = "less its mean" if transform.flow_subtract_mean else "as it is"
         norms.append(f"flow {less}" + (f", by {transform.flow_std_px:g} px" if transform.flow_std_px != 1 else ""))
+    if sees(settings.streams, "audio"):
+        norms.append("sound less silence")
     yield f"normalisation: {'; '.join(norms)}"
 
 
@@ -160,7 +164,7 @@ def pretrained_networks(model: LightningModule) -> dict[str, tuple[str, str | No
     for argument in getattr(model, "initial_weights", ()):
         network = _network_of(argument)
         name, weights = arguments.get(network), arguments.get(argument)
-        if isinstance(name, str) and weights is not None and network != "temporal":
+        if isinstance(name, str) and weights is not None and network not in ("temporal", "audio"):
             found[argument] = (name, str(weights))
     return found
 

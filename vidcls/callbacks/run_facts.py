@@ -18,7 +18,7 @@ from vidcls.loading.training_copies import AUTO
 from vidcls.runs.trainings import read_trainings, write_trainings
 from vidcls.training.code_state import git_state, vidcls_code
 from vidcls.training.machine import this_machine
-from vidcls.types import Batch
+from vidcls.types import Batch, sees
 
 SECONDS_BETWEEN = 5.0  # from one showing in the progress line to the next
 HINT_SHARE = 0.2
@@ -206,7 +206,9 @@ def _hint(share: float, trainer: Trainer) -> str:
     if data.num_workers < this_machine().num_cores:
         helps.append(f"more --data.num_workers (now {data.num_workers}, and {this_machine().num_cores} cores)")
     was_declined = data.prepare == AUTO  # found above not to pay
-    if data.copy_in_use is None and data.flow_source is None and not was_declined:
+    if sees(data.input_settings.streams, "audio"):
+        pass  # copies have no sound
+    elif data.copy_in_use is None and data.flow_source is None and not was_declined:
         gain = 1 / max(1 - share, 0.01)
         times = f"; up to {gain:.0f} times as fast" if gain >= WORTH_SAYING else ""
         helps.append(f"--data.prepare {AUTO} (trains on a small copy, as of vidcls data prepare{times})")

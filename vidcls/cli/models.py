@@ -52,6 +52,8 @@ ROWS = (
     Row("TSM", "tsm", 33_496, "Lin et al. 2019 (TSM)"),
     Row("X3D", "x3d", 290_170, "Feichtenhofer 2020 (X3D)"),
     Row("TwoStream", "two_stream", 68_864, "Simonyan and Zisserman 2014; TSN; two-stream I3D"),
+    Row("AudioVisual", "audio_visual", 66_704, "Hershey et al. 2017 (VGGish), fused late"),
+    Row("ThreeStream", "three_stream", 102_072, "as `TwoStream`, with sound"),
     Row("TwoStreamFusion", "two_stream_fusion", 76_600, "Feichtenhofer et al. 2016"),
     Row("Probe", "probe", 3_381_256, "Alain and Bengio 2016; Bardes et al. 2024 (attentive)"),
     Row("TwoStreamProbe", "two_stream_probe", 6_753_160, "as `Probe`, with optical flow"),

@@ -95,6 +95,7 @@ def run_live(options: Namespace) -> int:
 
     from vidcls.live import Backoff, LiveStream, LiveTally, SlidingWindows, live_results
     from vidcls.live.lines import JsonLines, json_line, text_line
+    from vidcls.live.live import check_deaf
     from vidcls.live.overlay import OverlayFile, OverlayWindow
     from vidcls.predict.ensemble_predictor import EnsemblePredictor
     from vidcls.predict.open_model import open_model
@@ -102,6 +103,7 @@ def run_live(options: Namespace) -> int:
     scorer = open_model(checkpoint, device=options.device, unknown=options.unknown)
     if isinstance(scorer, EnsemblePredictor):
         scorer.refuse("--live")
+    check_deaf(scorer.input_settings.streams)
     window_seconds = options.window_seconds or WINDOW_SECONDS
     windows = SlidingWindows(window_seconds, options.hop_seconds or window_seconds / 2)
     backoff = Backoff(give_up_seconds=options.reconnect_seconds or RECONNECT_SECONDS)

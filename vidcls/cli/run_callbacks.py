@@ -28,6 +28,7 @@ from vidcls.callbacks import (
     RunFacts,
     SharedFolder,
     SkippedVideos,
+    SoundlessVideos,
     StopAtBatch,
     SvmFit,
     TensorBoardRun,
@@ -74,6 +75,7 @@ def fit_callbacks(
         *last_checkpoints(run / CHECKPOINTS, every_n_steps=save_every_n_steps),
         LearningRateMonitor(logging_interval="step"),
         SkippedVideos(),
+        SoundlessVideos(),
         FlowBound(),
         SvmFit([checkpoint_in(run, BEST), checkpoint_in(run, LAST)]),
         HeldOutScores(run),
@@ -101,7 +103,7 @@ def evaluation_callbacks(run: Path, stop: StopAtBatch, *, checkpoint: Path | Non
     of_run: list[Callback] = [WandbMedia(), WandbExplanations(results), LocalMedia(results)]
     if results == run and checkpoint is not None and checkpoint.resolve() == checkpoint_in(run, BEST).resolve():
         of_run.append(HeldOutScores(run))
-    return [ProcessWatchdog(), stop, LeftOutScores(), files, ValidationTable(), FlowBound(), *of_run]
+    return [ProcessWatchdog(), stop, LeftOutScores(), files, ValidationTable(), FlowBound(), SoundlessVideos(), *of_run]
 
 
 def progress_callbacks(trainer: Namespace) -> list[Callback]:

@@ -179,7 +179,7 @@ def _is_trained(source: str) -> bool:
 def _of_checkpoint(path: Path) -> Sketch:
     from vidcls.models.build import build_classifier
     from vidcls.models.checkpoint import read_checkpoint
-    from vidcls.models.input_shapes import input_shapes
+    from vidcls.models.input_shapes import input_shapes, sound_seconds_of
 
     facts = read_checkpoint(path)
     model = build_classifier(facts)
@@ -187,7 +187,8 @@ def _of_checkpoint(path: Path) -> Sketch:
         raise ConfigurationError(f"{path}: does not say how large its pictures are: it was trained without our data")
     transform = facts.input_settings["transform"]
     assert isinstance(transform, dict)
-    shapes = input_shapes(model.streams, model.clip, transform["crop_px"])
+    seconds = sound_seconds_of(facts.input_settings)
+    shapes = input_shapes(model.streams, model.clip, transform["crop_px"], sound_seconds=seconds)
     return Sketch(model, shapes, str(path), num_classes_is_known=True)
 
 
@@ -202,7 +203,7 @@ def _of_configuration(source: str, others: Sequence[str], num_classes: int | Non
     from vidcls.cli.resolved_config import plain, resolved_fit
     from vidcls.models.build import import_class, instantiate_model
     from vidcls.models.classifier import LINKED_ARGUMENTS
-    from vidcls.models.input_shapes import input_shapes
+    from vidcls.models.input_shapes import input_shapes, sound_seconds_of
     from vidcls.tasks import task_class
     from vidcls.types import ClipSettings
 
@@ -221,7 +222,8 @@ def _of_configuration(source: str, others: Sequence[str], num_classes: int | Non
             model = instantiate_model(model_class, names, clip, arguments, task=task_class(data.task).name)
     except (ArgumentError, ValueError) as error:
         raise ConfigurationError(own_message(error) or parser_message(error)) from error
-    shapes = input_shapes(model_class.streams, clip, data.transform.crop_px)
+    seconds = sound_seconds_of({"audio_seconds": data.audio_seconds})
+    shapes = input_shapes(model_class.streams, clip, data.transform.crop_px, sound_seconds=seconds)
     return Sketch(model, shapes, source, num_classes_is_known=bool(known))
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ClipIndices = dict[str, list[int | None]]
-"""By stream the frames, or the flow fields, that make a clip; None stands for a field of zeros."""
+"""By stream the frames, or the flow fields, that make a clip (sound: frames); None is a field of zeros."""
 
 
 def clip_indices(
@@ -71,6 +71,8 @@ def in_changed_time(pixels: Tensor, kind: LoadedKind, change: TimeChange) -> Ten
 
 def frames_behind(indices: Sequence[int | None], kind: LoadedKind) -> list[int]:
     """The frames that are decoded for what is loaded of a stream: its own, or of flow both ends of each field."""
+    if kind == "audio":
+        return []
     return [index for index in indices if index is not None] if kind == "rgb" else ends(indices)
 
 

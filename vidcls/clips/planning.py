@@ -89,6 +89,27 @@ class ClipPlanner:
         found = {index for clip in clips for name in decoded for index in frames_behind(clip[name], kinds[name])}
         return found or {0}
 
+    def sound_starts(
+        self, video: VideoReader, record: VideoRecord, frames: Sequence[int], seconds: float
+    ) -> list[float]:
+        """When the sound of each snippet of a clip begins, so that its middle is that of the frames of the snippet.
+
+        Args:
+            video: open.
+            record: it.
+            frames: of all snippets, one after the other.
+            seconds: how long the sound lasts.
+        """
+        clip_len = self.settings.clip.clip_len
+        snippets = [frames[k : k + clip_len] for k in range(0, len(frames), clip_len)]
+        spans = [self.shown_seconds(video, record, min(snippet), max(snippet) + 1) for snippet in snippets]
+        return [(start + end - seconds) / 2 for start, end in spans]
+
+    def shown_seconds(self, video: VideoReader, record: VideoRecord, first: int, stop: int) -> tuple[float, float]:
+        """From when to when the frames ``[first, stop)`` are shown, in seconds after the first frame of the video."""
+        times = self._known_times(video, record)
+        return times.starts[first], times.starts[stop] if stop < video.num_frames else times.end_seconds
+
     def _chosen(
         self,
         video: VideoReader,

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from vidcls.clips.indices import ClipIndices, frames_behind, in_changed_time, runs_of_frames
+from vidcls.clips.log_mel import COLUMNS_PER_SECOND, NUM_BANDS, log_mel, num_columns, span_of_columns
 from vidcls.clips.planning import Choice, ClipPlanner
 from vidcls.clips.settings import InputSettings
 from vidcls.errors import DecodeError, FlowError
 from vidcls.flow import FlowSettings, FlowSource, flow_as_stored
 from vidcls.flow.saturation import Saturation, SaturationTally
 from vidcls.transforms import AS_RECORDED, ClipPixels, TimeChange
-from vidcls.types import VideoRecord
+from vidcls.types import VideoRecord, sees
 from vidcls.video import (
     Video,
     VideoReader,
@@ -25,6 +27,7 @@ from vidcls.video import (
 )
 from vidcls.video.in_order import HeldFrames, open_in_order
 from vidcls.video.shared_fields import shared_fields_of
+from vidcls.video.sound import sound_between
 from vidcls.video.source import VideoSource
 
 
@@ -106,6 +109,8 @@ class ClipReader:
                 return self.pixels(video, record, clips)
             held = HeldFrames(video)
             held.decode(sorted(self.frames_of(clips)))
+            if sees(self.settings.streams, "audio"):
+                self.planner.shown_seconds(video, record, 0, 1)  # the times of its frames, while it is open
         return self.pixels(held, record, clips)
 
     @property
@@ -158,10 +163,19 @@ class ClipReader:
         kinds = self.settings.loaded_kinds
         fields = [{name: clip[name] for name, kind in kinds.items() if kind == "flow"} for clip in clips]
         frames = [
-            {name: frames_behind(clip[name], kind) for name, kind in kinds.items() if kind != "flow"} for clip in clips
+            {name: frames_behind(clip[name], kind) for name, kind in kinds.items() if kind not in ("flow", "audio")}
+            for clip in clips
         ]
-        found = zip(self._frames(video, frames), self._flow(video, record, fields), strict=True)
-        return [{name: {**of_frames, **of_fields}[name] for name in kinds} for of_frames, of_fields in found]
+        sounds = [{name: clip[name] for name, kind in kinds.items() if kind == "audio"} for clip in clips]
+        found = zip(
+            self._frames(video, frames),
+            self._flow(video, record, fields),
+            self._sound(video, record, sounds),
+            strict=True,
+        )
+        return [
+            {name: (of_frames | of_fields | heard)[name] for name in kinds} for of_frames, of_fields, heard in found
+        ]
 
     def _frames(self, video: VideoReader, clips: Sequence[Mapping[str, list[int]]]) -> list[ClipPixels]:
         """RGB ``(T, 3, H, W)`` by stream, of every clip."""
@@ -175,6 +189,30 @@ class ClipReader:
             return frames if indices == distinct else frames[[position[index] for index in indices]]
 
         return [{name: chosen(indices) for name, indices in clip.items()} for clip in clips]
+
+    def _sound(self, video: VideoReader, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[ClipPixels]:
+        """Log-mel spectrograms ``(S, 1, M, N)`` by stream, of every clip; NaN where the video has no sound track.
+
+        Of a part of a video, sound beyond its ends is not heard.
+        """
+        seconds = self.settings.sound_seconds
+        columns, num_snippets = num_columns(seconds), self.settings.clip.num_snippets
+        of_frames = {tuple(indices) for clip in clips for indices in clip.values()}
+        if not of_frames:
+            return [{} for _ in clips]
+        ends = None
+        if record.part is not None:
+            ends = self.planner.shown_seconds(video, record, *self.planner.part_range(video, record))
+        found: dict[tuple[int | None, ...], Tensor] = {}
+        for indices in of_frames:
+            frames = [index for index in indices if index is not None]
+            starts = self.planner.sound_starts(video, record, frames, columns / COLUMNS_PER_SECOND)
+            heard = sound_between(record.source, [span_of_columns(start, columns) for start in starts], within=ends)
+            if heard is None:
+                found[indices] = torch.full((num_snippets, 1, NUM_BANDS, columns), torch.nan)
+            else:
+                found[indices] = torch.from_numpy(np.stack([log_mel(samples) for samples in heard])[:, None])
+        return [{name: found[tuple(indices)] for name, indices in clip.items()} for clip in clips]
 
     def _flow(self, video: VideoReader, record: VideoRecord, clips: Sequence[ClipIndices]) -> list[ClipPixels]:
         """Flow ``(F, 2, h, w)`` by stream, stored or computed, of every clip."""

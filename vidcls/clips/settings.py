@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import Literal, get_args
 
+from vidcls.clips.log_mel import NUM_BANDS, num_columns
 from vidcls.flow.settings import FlowSettings
 from vidcls.plain_settings import settings_from
 from vidcls.transforms.settings import TransformSettings
@@ -15,6 +16,8 @@ from vidcls.video.reader import Backend
 from vidcls.video.sampling import ShortPolicy, stride_frames
 
 FlowOn = Literal["worker", "device"]
+DEFAULT_SOUND_SECONDS = 0.96  # of VGGish
+MIN_SOUND_SECONDS, MAX_SOUND_SECONDS = 0.1, 60.0
 MOST_CLIPS = 10_000
 """Of a video that is tested: settings may come from a stranger's file."""
 
@@ -23,7 +26,7 @@ MOST_CLIPS = 10_000
 class InputSettings:
     """From a file to a clip, for every stream; see :class:`VideoDataModule` for what each entry means.
 
-    ``streams`` takes ``"rgb"`` and ``"flow"`` for the streams that are called like their kind, too.
+    ``streams`` takes ``"rgb"``, ``"flow"`` and ``"audio"`` for the streams that are called like their kind, too.
     """
 
     streams: tuple[Stream, ...]
@@ -36,6 +39,7 @@ class InputSettings:
     decoder: Backend | None = None
     flow_on: FlowOn = "worker"
     score: ScoreRule = "probabilities"
+    audio_seconds: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a clip."""
@@ -50,6 +54,37 @@ class InputSettings:
             raise ValueError(f"stride_seconds must be above 0, got {self.stride_seconds:g}")
         if sees(self.streams, "flow") and self.flow_settings is None:
             raise ValueError("a flow stream needs flow_settings")
+        self._check_sound()
+
+    def _check_sound(self) -> None:
+        if not sees(self.streams, "audio"):
+            if self.audio_seconds is not None:
+                raise ValueError(
+                    f"audio_seconds is {self.audio_seconds:g}, but the model hears nothing: choose one with an audio "
+                    "stream, or remove it"
+                )
+            return
+        if all(stream.kind == "audio" for stream in self.streams):
+            raise ValueError("an audio stream needs a stream of frames or flow beside it: add rgb or flow")
+        if not MIN_SOUND_SECONDS <= self.sound_seconds <= MAX_SOUND_SECONDS:
+            raise ValueError(
+                f"audio_seconds must lie in {MIN_SOUND_SECONDS:g} to {MAX_SOUND_SECONDS:g}, got {self.sound_seconds:g}"
+            )
+        if self.transform.changes_time:
+            raise ValueError(
+                "transform.reverse_probability and transform.speed_range change the time of frames, but not of their "
+                "sound: remove them, or choose a model without an audio stream"
+            )
+
+    @property
+    def sound_seconds(self) -> float:
+        """Seconds of sound of each snippet."""
+        return DEFAULT_SOUND_SECONDS if self.audio_seconds is None else self.audio_seconds
+
+    def view_shape(self, stream: Stream) -> tuple[int, int, int, int]:
+        """(C, T, H, W) of a view of one of its streams."""
+        size = (NUM_BANDS, num_columns(self.sound_seconds)) if stream.kind == "audio" else self.transform.crop_size
+        return (stream.channels, stream.length(self.clip), *size)
 
     @property
     def loaded_kinds(self) -> dict[str, LoadedKind]:
@@ -96,6 +131,8 @@ class InputSettings:
         plain["streams"] = [stream.plain() for stream in self.streams]
         plain["transform"] = {k: list(v) if isinstance(v, tuple) else v for k, v in plain["transform"].items()}
         plain["flow_settings"] = self.flow_settings.to_dict() if self.flow_settings else None
+        if not sees(self.streams, "audio"):  # files and keys of models that hear nothing stay what they were
+            del plain["audio_seconds"]
         return plain
 
     @classmethod

@@ -153,13 +153,15 @@ def _measure(model: VideoClassifier, request: CostRequest) -> Cost:
     import torch
 
     from vidcls.layers.layer_table import num_multiply_adds, num_parameters
-    from vidcls.models.input_shapes import input_shapes
+    from vidcls.models.input_shapes import input_shapes, sound_seconds_of
     from vidcls.training.optimization import build_optimizer
 
     device = torch.device(request.device)
     torch.ones(64, 64, device=device) @ torch.ones(64, 64, device=device)  # its threads and libraries count as there
     memory = GpuMemory() if device.type == "cuda" else CpuMemory()
-    shapes = input_shapes(model.streams, model.clip, _crop_px(model))
+    shapes = input_shapes(
+        model.streams, model.clip, _crop_px(model), sound_seconds=sound_seconds_of(model.input_settings)
+    )
     work = num_multiply_adds(model, *shapes)
     model.to(device)
     batch = _made_up(model, shapes, request.batch_size, device)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from vidcls.datasets.base import VideoDataset
 from vidcls.datasets.checks import first_few
 from vidcls.datasets.moving_scene import APPEARANCES, MOTIONS, make_scenes
+from vidcls.datasets.tones import PITCHES, tone_of
 from vidcls.datasets.two_shapes import WAYS, frames_of, make_pairs, records_of, way_of
 from vidcls.datasets.written_folder import may_be_replaced, write_once
 from vidcls.errors import DatasetError
@@ -57,6 +58,10 @@ class MovingShapes(VideoDataset):
     for ``--task multi_label``. One frame then reaches a mAP of .25, flow .64, streams that are fused by their classes
     .78, and a joint model 1.00 (:mod:`vidcls.datasets.two_shapes`).
 
+    With ``sound=True`` each clip has a tone, high or low, and each class is filmed with both: sixteen classes such as
+    ``red_left_high``. One frame then reaches at best 1/8, flow 1/4, and sound 1/8; frame and flow 1/2, frame and sound
+    1/4, flow and sound 1/2, and all three 1.00 (:mod:`vidcls.datasets.tones`).
+
     The files lie in a cache folder named after the parameters, in the layout of `VideoFolder` and with a
     ``clips.csv`` for `VideoCsv`; `prepare` writes them if they are not there (8 s and 15 MB by default, on a laptop). A
     horizontal flip turns right into left: do not flip, or swap the labels.
@@ -64,7 +69,7 @@ class MovingShapes(VideoDataset):
     Args:
         root: folder in which the folder of files is made; default: ``vidcls/moving_shapes`` in ``$XDG_CACHE_HOME`` or
             ``~/.cache``.
-        num_train: training clips, a multiple of 8, or of 49 with two objects; default: 768, or 1568.
+        num_train: training clips, a multiple of 8, of 16 with sound, or of 49 with two objects; default: 768, or 1568.
         num_val: validation clips, a multiple of the same; default: 256, or 392.
         num_test: test clips, a multiple of the same; multiples of ``4 * size_px``, with two objects of
             ``49 / 2 * size_px``, make the histograms exactly equal; default: 512, or 784.
@@ -72,6 +77,7 @@ class MovingShapes(VideoDataset):
         size_px: height and width of the frames, a multiple of 16.
         seed: of everything random.
         num_objects: discs in a clip: 1, or up to 2, for several labels or none.
+        sound: give each clip a tone that is a part of its class; with one object.
 
     Raises:
         ValueError: a number is not a multiple as said above.
@@ -91,12 +97,16 @@ class MovingShapes(VideoDataset):
         size_px: int = 64,
         seed: int = 0,
         num_objects: Literal[1, 2] = 1,
+        sound: bool = False,
     ) -> None:
         if num_objects not in DEFAULT_SIZES:
             raise ValueError(f"num_objects is {num_objects}: expected 1 or 2")
+        if sound and num_objects > 1:
+            raise ValueError(f"num_objects is {num_objects}, and sound is made for one: set num_objects 1, or no sound")
+        classes = tuple(f"{name}_{pitch}" for name in CLASSES for pitch in PITCHES) if sound else CLASSES
         asked = {"train": num_train, "val": num_val, "test": num_test}
         sizes = {split: DEFAULT_SIZES[num_objects][split] if num is None else num for split, num in asked.items()}
-        step, what = (len(CLASSES), "class") if num_objects == 1 else (len(WAYS), "way in which two discs can move")
+        step, what = (len(classes), "class") if num_objects == 1 else (len(WAYS), "way in which two discs can move")
         for split, num_clips in sizes.items():
             if num_clips < step or num_clips % step:
                 raise ValueError(
@@ -108,7 +118,9 @@ class MovingShapes(VideoDataset):
             raise ValueError(f"num_frames is {num_frames}: expected at least 2, so that something moves")
         self._num_frames, self._size_px, self._seed = num_frames, size_px, seed
         self._num_objects = num_objects
-        parameters = [_VERSION, *sizes.values(), num_frames, size_px, seed, *([num_objects] if num_objects > 1 else [])]
+        self._classes, self._has_sound = classes, sound
+        parameters = [_VERSION, *sizes.values(), num_frames, size_px, seed]
+        parameters += [num_objects] if num_objects > 1 else ["sound"] if sound else []
         digest = hashlib.blake2b(json.dumps(parameters).encode(), digest_size=8).hexdigest()
         place = cache_folder() / "moving_shapes" if root is None else Path(root).expanduser()
         place = Path(os.path.abspath(place))  # noqa: PTH100
@@ -125,8 +137,8 @@ class MovingShapes(VideoDataset):
             else [
                 _record(folder, split, label, scene)
                 for split in SPLITS
-                for label in CLASSES
-                for scene in range(sizes[split] // len(CLASSES))
+                for label in classes
+                for scene in range(sizes[split] // len(classes))
             ]
         )
         super().__init__(folder, records, source=f"(built-in synthetic videos) {folder}")
@@ -154,7 +166,8 @@ class MovingShapes(VideoDataset):
         frames = self._frames()
         for record in tqdm(self.records, desc="writing moving shapes", unit="clip", disable=None):
             clip = frames(record)
-            write_video(folder / record.name, torch.from_numpy(clip), fps=FPS, codec="h264", quality=0)
+            sound = tone_of(record, seconds=self._num_frames / FPS, seed=self._seed) if self._has_sound else None
+            write_video(folder / record.name, torch.from_numpy(clip), fps=FPS, codec="h264", quality=0, sound=sound)
         with (folder / "clips.csv").open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
             table.writerow(["path", "label", "split", "group"])
@@ -170,7 +183,7 @@ class MovingShapes(VideoDataset):
             return lambda record: frames_of(
                 pairs[record.split][int(record.path.parent.name)], way_of(record), num_frames
             )
-        num = {split: len(self.split(split)) // len(CLASSES) for split in SPLITS}
+        num = {split: len(self.split(split)) // len(self._classes) for split in SPLITS}
         scenes = {split: make_scenes(num[split], size_px=size_px, seed=seeds[split]) for split in SPLITS}
         return lambda record: scenes[record.split][int(record.path.stem)].frames(
             record.extra["appearance"], record.extra["motion"], num_frames
@@ -190,7 +203,7 @@ def _files_of_others(place: Path) -> list[str]:
 
 
 def _record(folder: Path, split: str, label: str, scene: int) -> VideoRecord:
-    appearance, _, motion = label.partition("_")
+    appearance, motion, *_ = label.split("_")
     name = f"{split}/{label}/{scene:04d}.mp4"
     wanted = next(known for known in SPLITS if known == split)
     return VideoRecord(

@@ -22,7 +22,7 @@ from vidcls.predict.prediction import Prediction
 from vidcls.predict.predictor import Device, Predictor
 from vidcls.spelling import did_you_mean
 from vidcls.transforms import Box, ClipPixels, centre_box, evaluation_transform
-from vidcls.types import Stream, VideoRecord
+from vidcls.types import Stream, VideoRecord, sees
 from vidcls.video import Video
 from vidcls.video.in_order import shared
 from vidcls.video.reader import Backend
@@ -117,6 +117,11 @@ class Explainer:
     def __init__(self, path: str | PathLike[str], *, device: Device = "auto") -> None:
         self.predictor = Predictor(path, device=device)
         self.model = self.predictor.model
+        if sees(self.model.streams, "audio"):
+            raise ConfigurationError(
+                f"{path}: {type(self.model).__name__} also hears, and there are no heat maps, kernels and features of "
+                "sound: explain a model of frames and flow alone"
+            )
         self._reader = ClipReader(self.predictor.input_settings)
         self._network_input = NetworkInput(self.predictor.input_settings, device=self.predictor.device)
 

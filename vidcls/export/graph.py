@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vidcls.clips.settings import InputSettings
 from vidcls.errors import ExportError, first_line
 from vidcls.inference import NetworkInput, Scorer
+from vidcls.types import sees
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -44,6 +45,11 @@ class ScoringGraph(nn.Module):
         self, network: VideoClassifier, settings: InputSettings, *, dtype: torch.dtype = torch.float32
     ) -> None:
         super().__init__()
+        if sees(network.streams, "audio"):
+            raise ExportError(
+                f"{type(network).__name__} hears, and exported files have no sound: use the checkpoint, or export a "
+                "model of frames and flow alone"
+            )
         self.network = network.to(dtype).eval().requires_grad_(False)
         settings = replace(settings, streams=network.streams)  # in the order in which the network takes them
         self.network_input = NetworkInput(settings, dtype=dtype)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from vidcls.clips.log_mel import SILENCE
 from vidcls.clips.settings import InputSettings
 from vidcls.flow import FlowSettings
 from vidcls.flow.estimators import estimate_pairs
@@ -18,7 +19,8 @@ class NetworkInput(nn.Module):
 
     RGB is scaled to 0 to 1, has its mean subtracted and is divided by its standard deviation, each channel by its own.
     Flow, estimated here where that was left to the device, has the mean of each field subtracted where the settings say
-    so, and is divided by ``flow_std_px``. The constants are buffers that no checkpoint keeps; the arithmetic is that of
+    so, and is divided by ``flow_std_px``. Sound has the value of silence subtracted, so that what a convolution pads it
+    with is silence. The constants are buffers that no checkpoint keeps; the arithmetic is that of
     float32, whatever the network computes in, so that only the network is to be given another precision::
 
         network_input = NetworkInput(settings, dtype=torch.bfloat16)
@@ -79,6 +81,10 @@ class NetworkInput(nn.Module):
             fields = fields - fields.mean(dim=(-2, -1), keepdim=True)
         return fields / self.flow_std_px
 
+    def audio(self, spectrograms: Tensor) -> Tensor:
+        """Log-mel spectrograms ``(..., 1, S, M, N)`` -> the same, silence being 0; without sound they stay NaN."""
+        return spectrograms.float() - SILENCE
+
     def on(self, device: torch.device) -> NetworkInput:
         """The same with its constants on a device: itself where they are there."""
         if self.rgb_mean.device == device:
@@ -89,6 +95,7 @@ class NetworkInput(nn.Module):
 _NORMALISED: dict[StreamKind, Callable[[NetworkInput, Tensor], Tensor]] = {
     "rgb": NetworkInput.rgb,
     "flow": NetworkInput.flow,
+    "audio": NetworkInput.audio,
 }
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+from vidcls.errors import ConfigurationError
 from vidcls.live.stream import LiveStream
 from vidcls.live.windows import FrameWindow, SlidingWindows
 from vidcls.predict.prediction import Prediction
+from vidcls.types import Stream, sees
 from vidcls.video.shared_fields import SharedFields
 from vidcls.video.source import FramesInMemory, source_of
 
@@ -120,6 +122,9 @@ def live_results(
         DecodeError: the stream cannot be read, is lost for good, or hangs.
         DatasetError, CheckpointError: as the scorer.
     """
+    settings = getattr(scorer, "input_settings", None)
+    if settings is not None:
+        check_deaf(settings.streams)
     tally = LiveTally() if tally is None else tally
     fields: SharedFields = SharedFields()
     done_at: list[float] = []
@@ -150,6 +155,15 @@ def live_results(
                 return
     finally:
         tally.seconds = time.monotonic() - stream.started
+
+
+def check_deaf(streams: Iterable[Stream]) -> None:
+    """ConfigurationError where a model hears: windows of a live stream have no sound."""
+    if sees(streams, "audio"):
+        raise ConfigurationError(
+            "this model hears, and windows of a live stream have no sound: record it and predict the file, or use a "
+            "model of frames and flow alone"
+        )
 
 
 def scored_window(scorer: ScoresVideos, window: FrameWindow, name: str, fields: SharedFields) -> Prediction:

@@ -174,6 +174,21 @@ def check_repeats(num_repeats: int, batch_size: int) -> None:
         )
 
 
+def check_sound(streams: Sequence[Stream], *, prepare: str, is_mixed: bool) -> None:
+    """ConfigurationError where something that is asked for would lose or spoil the sound of the videos."""
+    if not sees(streams, "audio"):
+        return
+    if prepare != "never":
+        raise ConfigurationError(
+            f"prepare: {prepare} trains on copies without sound, which this model hears: set prepare never"
+        )
+    if is_mixed:
+        raise ConfigurationError(
+            "mixup_alpha and cutmix_alpha mix pictures, and this model also hears: set both to 0, or choose a model "
+            "without an audio stream"
+        )
+
+
 def check_ranges(
     max_bad_share: float, read_limit_seconds: float | None, *, mixup_alpha: float, cutmix_alpha: float
 ) -> None:

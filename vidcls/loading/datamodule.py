@@ -21,6 +21,7 @@ from vidcls.loading.known_bad import refuse_known_bad
 from vidcls.loading.mixing import mixed
 from vidcls.loading.process_checks import check_processes
 from vidcls.loading.samplers import OrderedBatches, TrainBatches, balanced_chances
+from vidcls.loading.sound_checks import check_heard
 from vidcls.loading.sturdy_loader import SturdyLoader, leave_signals_to_parent
 from vidcls.loading.train_loader import TrainLoader
 from vidcls.loading.training_copies import NEVER, CopyInUse, prepare_training, use_copy
@@ -94,6 +95,9 @@ class VideoDataModule(VideoData, LightningDataModule):
             bad_test_videos=self.bad_test_videos,
             decoder=self.input_settings.decoder,
         )
+        if sees(self.input_settings.streams, "audio"):
+            for split in wanted.get(stage, ()):
+                check_heard(self.split(split), split, self.known_bad)
         if stage == "fit" and self._wants_copy():
             self.copy_in_use = use_copy(self)
         if stage == "fit":  # each video is read again and again, and must stay what it is

@@ -229,9 +229,9 @@ def make_copy(data: VideoData) -> str:
 
 def random_clips(settings: InputSettings, batch_size: int) -> dict[str, torch.Tensor]:
     """A batch of noise in the shape of training clips, ``(B, C, T, H, W)`` by stream."""
-    generator, size = torch.Generator().manual_seed(0), settings.transform.crop_size
+    generator = torch.Generator().manual_seed(0)
     return {
-        stream.name: torch.randn(batch_size, stream.channels, stream.length(settings.clip), *size, generator=generator)
+        stream.name: torch.randn(batch_size, *settings.view_shape(stream), generator=generator)
         for stream in settings.streams
     }
 

@@ -15,6 +15,7 @@ from vidcls.loading.argument_checks import (
     check_labels,
     check_ranges,
     check_repeats,
+    check_sound,
     check_speed,
     check_swaps,
     flow_of,
@@ -55,6 +56,7 @@ class VideoData:
         flow_on: where flow without a store is computed: by the ``worker`` that loads, at the size of ``flow_settings``,
             as a store would hold it; or on the ``device``, in the step, between the crops that the network sees, with
             the method ``tvl1`` or ``raft`` in batches on a GPU.
+        audio_seconds: seconds of sound around the middle of each snippet, for models that hear; left out: 0.96.
         num_folds: cut train and test again into so many folds by group, in place of the data set's own split.
         fold: which of these folds is the test, from 0.
         fold_seed: of the cut into folds, where there are more groups than folds: 0 spreads classes evenly, another
@@ -112,6 +114,7 @@ class VideoData:
         flow: str | None = None,
         flow_settings: FlowSettings | None = None,
         flow_on: FlowOn = "worker",
+        audio_seconds: float | None = None,
         num_folds: int | None = None,
         fold: int | None = None,
         fold_seed: int = 0,
@@ -172,7 +175,9 @@ class VideoData:
             decoder=decoder,
             flow_on=flow_on,
             score=score or "probabilities",
+            audio_seconds=audio_seconds,
         )
+        check_sound(named, prepare=prepare, is_mixed=mixup_alpha > 0 or cutmix_alpha > 0)
         self.batch_size = batch_size
         self.test_batch_size = test_batch_size
         self.num_workers = num_workers

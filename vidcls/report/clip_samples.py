@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vidcls.clips.log_mel import SILENCE
 from vidcls.clips.reader import ClipReader
 from vidcls.errors import VidclsError
 from vidcls.flow.pictures import direction_picture
@@ -23,6 +24,7 @@ from vidcls.types import StreamKind, VideoRecord
 NUM_DRAWS = 2
 NUM_IN_STRIP = 8
 LEAST_BOUND_PX = 0.5
+LOUD = 3.0  # of log-mel: a tone of half the full scale
 
 
 @dataclass(frozen=True)
@@ -108,16 +110,19 @@ def _sample(
 
 
 def strip(clip: Tensor, kind: StreamKind, *, bound_px: float) -> Tensor:
-    """At most eight frames or fields of a clip ``(C, T, H, W)`` side by side, ``(3, h, w)`` uint8.
+    """At most eight frames, fields or sounds of a clip ``(C, T, H, W)`` side by side, ``(3, h, w)`` uint8.
 
     Args:
-        clip: RGB uint8, or flow in pixels per frame.
-        kind: which of the two.
+        clip: RGB uint8, flow in pixels per frame, or log-mel spectrograms, whose low bands are shown at the bottom.
+        kind: which of them.
         bound_px: flow of this length has full colour.
     """
     chosen = clip[:, evenly(clip.shape[1], NUM_IN_STRIP)].transpose(0, 1)  # (T, C, H, W)
     if kind == "flow":
         chosen = torch.stack([direction_picture(field, bound_px=bound_px) for field in chosen])
+    if kind == "audio":
+        loud = (chosen.nan_to_num(nan=SILENCE).flip(-2) - SILENCE) / (LOUD - SILENCE)
+        chosen = (255 * loud.clamp(0, 1)).to(torch.uint8).expand(-1, 3, -1, -1)
     pictures = small(chosen)
     line = torch.full((3, pictures.shape[-2], 2), 255, dtype=torch.uint8)
     parts = [part for picture in pictures for part in (picture, line)][:-1]

@@ -22,6 +22,8 @@ def input_words(data: VideoDataModule, seen_by: str = "") -> str:
         parts.append(f"{_number(clip.clip_len, 'frame')}{f', {stride},' if clip.clip_len > 1 else ''}")
     if sees(settings.streams, "flow"):
         parts.append(f"{_number(clip.flow_len, 'field')} of optical flow between neighbouring frames")
+    if sees(settings.streams, "audio"):
+        parts.append(f"{settings.sound_seconds:g} s of sound")
     snippets = f" from each of {clip.num_snippets} segments of the video" if clip.num_snippets > 1 else ""
     H, W = transform.crop_size
     resized = f"a short side of {transform.resize_px} px" if transform.resize_px is not None else "the video's own size"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vidcls.errors import CheckpointError
+from vidcls.errors import CheckpointError, ExportError
 from vidcls.model_file import METADATA_KEY, OF_THIS_FILE, ModelFacts
 from vidcls.predict.exported_scorer import ExportedScorer, Streams
 from vidcls.predict.open_model import Device
@@ -17,7 +17,7 @@ from vidcls.runtime.clips import ArrayClips
 from vidcls.runtime.flow import check_flow, flow_between
 from vidcls.runtime.pixels import Clip, Pixels, stacked, views_of
 from vidcls.runtime.session import OnnxSession
-from vidcls.types import CHANNELS
+from vidcls.types import CHANNELS, sees
 
 
 class Predictor(ExportedScorer[Clip]):
@@ -56,6 +56,8 @@ class Predictor(ExportedScorer[Clip]):
         self._session = OnnxSession(file, device=device, num_threads=num_threads)
         facts = ModelFacts.from_json(self._session.metadata(METADATA_KEY), file)
         settings = facts.input
+        if sees(settings.streams, "audio"):
+            raise ExportError(f"{file}: hears, and exported files have no sound: use the checkpoint of its run")
         super().__init__(file, facts, ArrayClips(settings), batch_views=batch_views)
         _check_graph(file, self._session, facts)
         if settings.flow_settings is not None and "flow" in {stream.kind for stream in settings.streams}:

@@ -10,7 +10,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from vidcls.transforms.operations import Affine, Operation, affine, done_to_clip, drawn_affine, drawn_operations
-from vidcls.transforms.pixels import ClipPixels, Kinds, plain, typed
+from vidcls.transforms.pixels import ClipPixels, Kinds, apart, plain, typed
 from vidcls.transforms.settings import TransformSettings
 from vidcls.types import LoadedKind
 
@@ -71,7 +71,8 @@ def drawn_augmentation(settings: TransformSettings) -> Augmentation:
 
 
 def augmented(clip: ClipPixels, kinds: Kinds, drawn: Augmentation) -> ClipPixels:
-    """The clip mirrored, coloured, turned and partly erased as drawn, on whatever device it lies."""
+    """The clip mirrored, coloured, turned and partly erased as drawn, on whatever device it lies; not its sound."""
+    clip, heard = apart(clip, kinds)
     if drawn.flipped:
         clip = {name: F.horizontal_flip(stream) for name, stream in typed(clip, kinds).items()}
     if drawn.color is not None:
@@ -88,7 +89,7 @@ def augmented(clip: ClipPixels, kinds: Kinds, drawn: Augmentation) -> ClipPixels
         clip = done_to_clip(typed(clip, kinds), Operation(*operation), colored=colored, fill=drawn.fill)
     if drawn.erased is not None:
         clip = {name: _erased(stream, ErasedBox(*drawn.erased), drawn.fill) for name, stream in plain(clip).items()}
-    return plain(clip)
+    return plain(clip) | heard
 
 
 def _drawn_box(settings: TransformSettings) -> ErasedBox | None:

@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import functional as F
 
 from vidcls.transforms.augmentation import Augmentation, drawn_augmentation
 from vidcls.transforms.geometry import centre, enlarged_to_hold, three_along, with_short_side
-from vidcls.transforms.pixels import ClipPixels, Kinds, plain, typed
+from vidcls.transforms.pixels import ClipPixels, Kinds, apart, plain, typed
 from vidcls.transforms.settings import TransformSettings
 from vidcls.types import LoadedKind
 
@@ -30,15 +30,21 @@ def train_crop(
 
     The draw is a function of ``seed`` alone, and torch's own random state is left as it was.
     """
+    seen, heard = apart(clip, kinds)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would note the whole stack for a GPU to come
-        streams = _random_crop(_same_size(clip, kinds, settings), settings)
+        streams = _random_crop(_same_size(seen, kinds, settings), settings)
         drawn = drawn_augmentation(settings)
-    return plain(streams), drawn
+    return plain(streams) | heard, drawn
 
 
 def evaluation_transform(clip: ClipPixels, kinds: Kinds, settings: TransformSettings) -> list[ClipPixels]:
-    """The ``test_crops`` crops of a clip, each of ``crop_px``, in a fixed order."""
+    """The ``test_crops`` crops of a clip, each of ``crop_px``, in a fixed order; each has the same sound."""
+    seen, heard = apart(clip, kinds)
+    return [crop | heard for crop in _test_crops(seen, kinds, settings)]
+
+
+def _test_crops(clip: ClipPixels, kinds: Kinds, settings: TransformSettings) -> list[ClipPixels]:
     size = settings.crop_size
     streams = _fit_crop(_same_size(clip, kinds, settings), size)
     if settings.test_crops in (1, 2):

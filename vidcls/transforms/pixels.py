@@ -13,6 +13,8 @@ from vidcls.types import LoadedKind
 ClipPixels = dict[str, Tensor]
 """One clip by stream: RGB ``(T, 3, H, W)`` uint8, flow ``(F, 2, H, W)`` px, or pairs of frames ``(2F, 3, H, W)`` uint8.
 
+Also sound ``(S, 1, M, N)``, log-mel spectrograms, which no crop and no augmentation of pictures touches.
+
 Of a pair the first frame is the one that a field leads from, the second the one that it leads to.
 """
 
@@ -25,6 +27,12 @@ _AS_TORCHVISION: dict[LoadedKind, Callable[[Tensor], Tensor]] = {
     "flow": FlowField.wrap,
     "frame_pairs": tv_tensors.Video,
 }
+
+
+def apart(clip: ClipPixels, kinds: Kinds) -> tuple[ClipPixels, ClipPixels]:
+    """The streams that are seen, and those that are heard."""
+    heard = {name: stream for name, stream in clip.items() if kinds[name] == "audio"}
+    return {name: stream for name, stream in clip.items() if name not in heard}, heard
 
 
 def typed(clip: ClipPixels, kinds: Kinds) -> ClipPixels:

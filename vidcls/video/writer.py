@@ -28,6 +28,19 @@ Frame: TypeAlias = "Tensor | NDArray[np.uint8]"
 """One picture ``(3, H, W)`` uint8 RGB."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sound:
+    """Mono sound.
+
+    Args:
+        samples: ``(N,)`` float32, -1 to 1.
+        rate_hz: samples per second.
+    """
+
+    samples: NDArray[np.float32]
+    rate_hz: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Encoder:
     """How one codec is driven."""
@@ -47,6 +60,7 @@ _ENCODERS: dict[VideoCodec, _Encoder] = {
     "mjpeg": _Encoder("mjpeg", "yuvj420p", "yuvj444p", 3, range(1, 32), True),
     "ffv1": _Encoder("ffv1", "bgr0", "bgr0", 0, range(0), True),
 }
+_SOUND_CODEC, _SOUND_FRAME_LEN = "aac", 1024
 _CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".avi": "avi", ".mkv": "matroska"}
 
 
@@ -59,6 +73,7 @@ def write_video(
     quality: int | None = None,
     gop: int | None = None,
     b_frames: int | None = None,
+    sound: Sound | None = None,
 ) -> None:
     """Write frames to a video file; the suffix ``.mp4``, ``.mov``, ``.avi`` or ``.mkv`` names the container.
 
@@ -76,6 +91,7 @@ def write_video(
         gop: most frames from one key frame to the next, for h264 and mpeg4; the encoder's choice where None.
         b_frames: most frames in a row that are predicted from both sides, for h264 and mpeg4; the encoder's choice
             where None.
+        sound: what is heard from the first frame on, written as AAC; None writes no sound track.
 
     Raises:
         ValueError: an argument is not allowed, or does nothing for this codec; nothing is written.
@@ -87,11 +103,20 @@ def write_video(
     rate = Fraction(fps).limit_denominator(60_000)  # exact for 30000/1001; MPEG-4 allows no finer clock
     if rate <= 0:
         raise ValueError(f"fps is {fps}; it must be above 0")
+    if sound is not None and path.suffix.lower() == ".avi":
+        raise ValueError(f"{path}: AAC does not go into .avi; use .mp4, .mov or .mkv, or leave out the sound")
     with atomic_write(path) as temporary:
-        _encode(temporary, _checked_frames(frames), codec, rate, options)
+        _encode(temporary, _checked_frames(frames), codec, rate, options, sound)
 
 
-def _encode(path: Path, frames: Iterator[Frame], codec: VideoCodec, rate: Fraction, options: dict[str, str]) -> None:
+def _encode(
+    path: Path,
+    frames: Iterator[Frame],
+    codec: VideoCodec,
+    rate: Fraction,
+    options: dict[str, str],
+    sound: Sound | None,
+) -> None:
     av = import_av()
     first = next(frames)
     H, W = first.shape[1:]
@@ -101,12 +126,23 @@ def _encode(path: Path, frames: Iterator[Frame], codec: VideoCodec, rate: Fracti
         stream.width, stream.height = W, H
         stream.pix_fmt = encoder.pixel_format_odd_size if H % 2 or W % 2 else encoder.pixel_format
         stream.codec_context.thread_count = 1
+        heard = None if sound is None else container.add_stream(_SOUND_CODEC, rate=sound.rate_hz, layout="mono")
+        if heard is not None:
+            heard.codec_context.options = {"flags": "+bitexact"}
         for index, rgb in enumerate(chain([first], frames)):
             pixels = np.ascontiguousarray(array_of(rgb).transpose(1, 2, 0))  # (H, W, 3)
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = index, 1 / rate
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+        if sound is not None:
+            frame = av.AudioFrame.from_ndarray(sound.samples[None], format="fltp", layout="mono")
+            frame.sample_rate, frame.time_base, frame.pts = sound.rate_hz, Fraction(1, sound.rate_hz), 0
+            to_format = av.AudioResampler("fltp", "mono", sound.rate_hz, frame_size=_SOUND_FRAME_LEN)
+            for given in (frame, None):
+                for part in to_format.resample(given):
+                    container.mux(heard.encode(part))
+            container.mux(heard.encode(None))
 
 
 def _encoder_options(codec: VideoCodec, quality: int | None, gop: int | None, b_frames: int | None) -> dict[str, str]:
