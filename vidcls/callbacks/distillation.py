@@ -139,8 +139,8 @@ def read_teacher(file: Path, records: Sequence[VideoRecord], task: Task) -> NDAr
     table = np.array([row for row in found if row is not None])
     if not (np.isfinite(table).all() and (table >= 0).all() and (table <= 1).all()):
         raise ConfigurationError(f"{file}: has scores that are not probabilities from 0 to 1")
-    odd = np.flatnonzero(np.abs(table.sum(axis=1) - 1) > FROM_ONE) if task.has_one_class else []
-    if len(odd):
+    odd = np.flatnonzero(np.abs(table.sum(axis=1) - 1) > FROM_ONE)
+    if task.has_one_class and len(odd):
         raise ConfigurationError(
             f"{file}: the scores of {records[int(odd[0])].name} add up to {table[odd[0]].sum():.3g}: in the task "
             f"{task.name} they must add up to 1; name a teacher of the same task"

@@ -146,8 +146,9 @@ class SegmentFinder:
         if cell is None:
             return []
         start, end, names, scores = cell
-        apart = [((name,), [score]) for name, score in zip(names, scores, strict=True)] if self.several else []
-        among = apart or [(names, scores)]
+        among: list[tuple[tuple[str, ...], list[float]]] = [(names, scores)]
+        if self.several:
+            among = [((name,), [score]) for name, score in zip(names, scores, strict=True)]
         self._tracks = self._tracks or [_Track(self.settings) for _ in among]
         return [
             segment
