@@ -119,7 +119,7 @@ class MovingShapes(VideoDataset):
         self._num_frames, self._size_px, self._seed = num_frames, size_px, seed
         self._num_objects = num_objects
         self._classes, self._has_sound = classes, sound
-        parameters = [_VERSION, *sizes.values(), num_frames, size_px, seed]
+        parameters: list[object] = [_VERSION, *sizes.values(), num_frames, size_px, seed]
         parameters += [num_objects] if num_objects > 1 else ["sound"] if sound else []
         digest = hashlib.blake2b(json.dumps(parameters).encode(), digest_size=8).hexdigest()
         place = cache_folder() / "moving_shapes" if root is None else Path(root).expanduser()

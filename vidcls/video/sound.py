@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,8 +176,9 @@ def _mono(frame: AudioFrame) -> Samples:
     values = frame.to_ndarray()  # (channels, N) planar, else (1, N * channels)
     if not frame.format.is_planar:
         values = values.reshape(-1, len(frame.layout.channels)).T
+    scaled: NDArray[np.float32]
     if values.dtype == np.uint8:
-        scaled = (values.astype(np.float32) - 128) / 128
+        scaled = (values.astype(np.float32) - np.float32(128)) / np.float32(128)
     elif values.dtype.kind == "i":
         scaled = values.astype(np.float32) / np.float32(2.0 ** (8 * values.dtype.itemsize - 1))
     else:
@@ -205,7 +206,7 @@ def _best_sound(container: InputContainer) -> AudioStream | None:
     Raises:
         DecodeError: it has a codec that is not known.
     """
-    stream: AudioStream | None = container.streams.best("audio")
+    stream = cast("AudioStream | None", container.streams.best("audio"))
     if stream is not None and stream.codec_context is None:
         raise DecodeError("its sound has a codec that FFmpeg does not know")
     return stream

@@ -135,7 +135,7 @@ def _encode(
             frame.pts, frame.time_base = index, 1 / rate
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-        if sound is not None:
+        if sound is not None and heard is not None:
             frame = av.AudioFrame.from_ndarray(sound.samples[None], format="fltp", layout="mono")
             frame.sample_rate, frame.time_base, frame.pts = sound.rate_hz, Fraction(1, sound.rate_hz), 0
             to_format = av.AudioResampler("fltp", "mono", sound.rate_hz, frame_size=_SOUND_FRAME_LEN)
