@@ -5,7 +5,7 @@ ways. Features of all videos are computed once. One row for each set of candidat
 also one for the mean of their probabilities, as of an ensemble with equal weights. The numbers as JSON have the
 probabilities of each video.
 Usage: python benchmarks/probes.py [--data CSV] [--num_folds N] [--seeds N ...] [--backbone NAME ...] [--with_flow]
-       [--features DIR] [--num_workers N] [--rows NAME ...] [--quick] [--output FILE.json]
+       [--features DIR] [--num_workers N] [--rows NAME ...] [--confusion FILE.png] [--quick] [--output FILE.json]
 With --with_flow a probe of the first network on frames and on flow joins those of the networks on frames.
 """
 
@@ -24,8 +24,10 @@ import numpy as np
 import torch
 from clips import real_data, write_originals
 from measuring import parser, report
+from numpy.typing import NDArray
 from torch import Tensor
 
+from vidcls.callbacks.pictures import draw_confusion_matrix
 from vidcls.callbacks.probe_features import probe_features
 from vidcls.cli.data_source import resolved
 from vidcls.cli.probe_input import with_input
@@ -61,6 +63,7 @@ def main() -> None:
     options.add_argument("--features", type=Path, help="where features are kept")
     options.add_argument("--num_workers", type=int, default=2)
     options.add_argument("--rows", nargs="+", choices=tuple(ROWS), default=["default"])
+    options.add_argument("--confusion", type=Path, help="a picture of the last row, all seeds together")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if given.quick:
@@ -75,7 +78,7 @@ def _measure(given: argparse.Namespace, folder: Path) -> None:
     if given.with_flow:
         networks.append((given.backbone[0], True))
     answers: dict[str, dict[str, list[Probabilities]]] = {}  # by candidates, by network: of each seed
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for backbone, has_flow in networks:
         member = _Member(given, folder, backbone, has_flow=has_flow)
         for name in given.rows:
@@ -88,6 +91,10 @@ def _measure(given: argparse.Namespace, folder: Path) -> None:
             joined = [_mean_of(of_seed) for of_seed in zip(*members.values(), strict=True)]
             members["all"] = joined
             rows.append(("all, mean of probabilities", name, "", *_scores(member.data, joined), ""))
+    if given.confusion is not None:
+        draw_confusion_matrix(
+            _confusions(member.data, list(answers[name].values())[-1]), member.data.class_names, given.confusion
+        )
     report(
         f"Mean class accuracy, {given.num_folds} grouped folds of {len(member.data.records)} videos",
         ("network", "candidates", "number", "mean over seeds", "each seed", "CPU s for one choice"),
@@ -143,6 +150,16 @@ class _Member:
         return answers, statistics.mean(seconds), len(choice.rows)
 
 
+def _confusions(data: VideoDataModule, answers: Sequence[Probabilities]) -> NDArray[np.int64]:
+    """How often a class, by row, was taken for another, by column, over all seeds."""
+    counts = np.zeros((len(data.class_names), len(data.class_names)), np.int64)
+    for probabilities in answers:
+        for record in data.records:
+            if record.name in probabilities:
+                counts[data.class_names.index(record.label), int(probabilities[record.name].argmax())] += 1
+    return counts
+
+
 def _mean_of(members: Sequence[Probabilities]) -> Probabilities:
     """Of the videos that every member could read."""
     names = set(members[0]).intersection(*members[1:])
@@ -172,7 +189,7 @@ def _words(given: argparse.Namespace, folder: Path, backbone: str) -> list[str]:
 
 def _chosen(data: VideoDataModule, tokens: Mapping[str, Mapping[str, Tensor]], settings: ProbeSettings) -> Choice:
     """Heads by the training and the validation videos of one cut."""
-    records = [r for split in ("train", "val") for r in data.split(split) if r.name in tokens]  # type: ignore[arg-type]
+    records = [r for split in ("train", "val") for r in data.split(split) if r.name in tokens]
     targets = [int(data.task.target(record.classes)) for record in records]
     groups = [record.group for record in records]
     own = [tokens[record.name] for record in records]
