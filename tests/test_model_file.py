@@ -87,7 +87,10 @@ def test_settings_of_an_input_are_read_back_by_their_types_alone() -> None:
         (changed(score="probabilities"), "score is probabilities, but its input averages logits"),
         (changed(input={}), "it has no 'streams'"),
         (changed(input={**FACTS.input.to_dict(), "test_clips": "4"}), "test_clips must be int, got '4'"),
-        (changed(input={**FACTS.input.to_dict(), "clips": 4}), "settings have no 'clips': allowed are clip, decoder"),
+        (
+            changed(input={**FACTS.input.to_dict(), "clips": 4}),
+            "settings have no 'clips': allowed are audio_seconds, clip, decoder",
+        ),
         (changed(input={**FACTS.input.to_dict(), "decoder": "vlc"}), "decoder is 'vlc'; allowed are decord"),
         (changed(input={**FACTS.input.to_dict(), "transform": {"crop_px": [1, 2, 3]}}), "transform.crop_px must be"),
         (changed(input={**FACTS.input.to_dict(), "transform": {"class_path": "os.system"}}), "have no 'class_path'"),

@@ -15,7 +15,7 @@ Command = Callable[..., object]
 def test_a_reader_is_told_how_long_a_training_waits_and_what_changes_it() -> None:
     found = TrainingForecast(10.0, 24, 200.0, 8, 0, 2, 80.0, 180.0, 75e6)
     lines = forecast_lines(
-        found, name="--config two_stream", device="cuda", num_train=600, command="vidcls data prepare x"
+        found, name="--config two_stream", device="cuda", num_clips=600, command="vidcls data prepare x"
     )
     assert lines == [
         "with --config two_stream a training from these files will wait for data about 90 % of its time: an epoch of "
@@ -27,7 +27,7 @@ def test_a_reader_is_told_how_long_a_training_waits_and_what_changes_it() -> Non
         "or let fit make it: add --data.prepare auto",
     ]
     fast = TrainingForecast(500.0, 24, 200.0, 8, 0, 2)
-    lines = forecast_lines(fast, name="two_stream", device="cpu", num_train=600, command="")
+    lines = forecast_lines(fast, name="two_stream", device="cpu", num_clips=600, command="")
     assert lines[0] == "with two_stream loading keeps up: an epoch of 600 clips takes about 3 s"
 
 

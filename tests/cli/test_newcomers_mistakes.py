@@ -31,7 +31,7 @@ MISTAKES = (
         "fit --config two_stream --data my_videos",
         "for a folder of videos: --data video_folder --data.dataset.root my_videos",
     ),
-    ("fit", "no model given: add --config FILE (shipped: conv3d"),
+    ("fit", "no model given: add --config FILE (shipped: audio_visual"),
     ("fit two_stream", "did you mean --config two_stream?"),
     ("fit my_videos", "for a folder of videos: --data video_folder --data.dataset.root my_videos"),
     (

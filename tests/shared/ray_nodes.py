@@ -7,7 +7,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from ray._common.utils import get_ray_address_file
 from ray.cluster_utils import Cluster
 
 from vidcls.types import VideoRecord
@@ -55,6 +57,8 @@ def ray_nodes(num_workers: int, *, num_cpus: int = 1, head_cpus: int = 1, port: 
     """
     folder = tempfile.mkdtemp(prefix="rn_", dir="/tmp")  # names of sockets must be short
     head = {"num_cpus": head_cpus, "include_dashboard": False, "temp_dir": folder}
+    # The cluster notes its address here, whatever its own folder is, and does not make the place for it.
+    Path(get_ray_address_file(None)).parent.mkdir(parents=True, exist_ok=True)
     cluster = Cluster(initialize_head=True, head_node_args={**head, **({"gcs_server_port": port} if port else {})})
     nodes = RayNodes(cluster, num_cpus)
     try:

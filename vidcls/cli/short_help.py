@@ -18,9 +18,7 @@ Data
   --data.clip_len N           frames of a clip
   --data.stride N             frames of the video from one to the next
   --data.transform.crop_px N  side of what the network sees
-  --data.transform.rand_augment N  random changes of each clip, one after another
   --data.batch_size N         clips in a step
-  --data.num_repeats N        clips of each video that is opened
   --data.num_workers N        processes that load
   --data.flow DIR             stored optical flow (default: computed)
   --data.prepare auto         train on a small copy where that saves time
@@ -30,8 +28,6 @@ Model
   --model.backbone NAME       its network (vidcls backbones lists them)
   --model.weights NAME|FILE   to start from, such as DEFAULT
   --model.optimization.lr X   learning rate
-  --model.decision.temperature_scaling true  probabilities that can be believed
-  --model.decision.unknown max_probability   for predict --unknown
 Training
   --trainer NAME|FILE         gpu, ddp, fast, wandb, early_stopping, distill ...
   --trainer.max_epochs N      how long to train
