@@ -14,9 +14,10 @@ from decoders import skip_if_missing
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 SHARED = ("measuring", "clips", "whole_commands")
 BENCHMARKS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in SHARED)
-SLOW = (  # a quarter of a minute or more
-    *("cold_start", "engines", "features", "gpu", "growth", "loader", "long_video", "many_classes", "recipes"),
-    *("remote", "serving"),
+SLOW = (  # ten seconds or more
+    *("cold_start", "decoders", "decoding_device", "engines", "export", "features", "gpu", "growth", "label_issues"),
+    *("loader", "long_video", "many_classes", "probes", "recipes", "remote", "repeats", "serving", "start_up"),
+    "training_step",
 )
 
 
