@@ -16,7 +16,14 @@ from vidcls.cli.named_model import OR_EXPORTED_HELP, model_for_videos
 from vidcls.cli.overlay_option import overlay_paths
 from vidcls.cli.part_options import add_part_options, chosen_part
 from vidcls.cli.pool_options import add_engine_options, check_engine
-from vidcls.cli.predict_elsewhere import Found, PredictedFile, earlier_windows, predict_elsewhere, say_overlap
+from vidcls.cli.predict_elsewhere import (
+    Found,
+    PredictedFile,
+    earlier_windows,
+    is_soundless,
+    predict_elsewhere,
+    say_overlap,
+)
 from vidcls.cli.predict_live import add_live_options, check_live_options, run_live
 from vidcls.cli.segment_options import (
     add_segment_options,
@@ -58,6 +65,7 @@ Exit status: 0 all predicted, 1 some videos could not be read (listed at the end
 read, or bad input."""
 PARTLY_FAILED, BAD_INPUT = 1, 2
 TOP_K, NARROW_TOP_K, NARROW_COLUMNS = 5, 3, 100
+MOST_NAMED = 3  # videos without sound
 TOP_K_HELP = "classes to show, best first (default 5; 3 of each window on a terminal narrower than 100 columns)"
 
 
@@ -105,9 +113,13 @@ def main(argv: list[str]) -> int:
 
 
 def _told(found: Found, num_videos: int) -> int:
-    """Say what another decoder read and what failed; returns the exit status."""
+    """Say what another decoder read, what had no sound and what failed; returns the exit status."""
     for line in found.fallbacks:
         say(f"vidcls: warning: {line}", file=sys.stderr)
+    if found.soundless:
+        names = ", ".join(found.soundless[:MOST_NAMED]) + (", ..." if len(found.soundless) > MOST_NAMED else "")
+        count = f"{len(found.soundless)} of {num_videos} videos without sound"
+        say(f"{count} ({names}): answered by the other streams alone", file=sys.stderr)
     if found.failures:
         say(f"vidcls: {len(found.failures)} of {num_videos} videos failed:", file=sys.stderr)
         for _, reason in found.failures:
@@ -244,6 +256,8 @@ def _predict_all(
             name = without_secrets(str(job.video))
             found.failures.append((name, f"{error}{earlier_windows(options, num_rows)}"))
             continue
+        if is_soundless(predictor, job):
+            found.soundless.append(without_secrets(str(job.video)))
         if has_windows and options.hop_seconds is None:
             say_overlap(without_secrets(str(job.video)), overlap)
         for warning in caught:

@@ -37,6 +37,7 @@ class Found:
 
     fallbacks: dict[str, None] = field(default_factory=dict)  # each once, in order
     failures: list[tuple[str, str]] = field(default_factory=list)
+    soundless: list[str] = field(default_factory=list)  # of a model that hears
 
 
 def predict_elsewhere(
@@ -92,6 +93,8 @@ def predict_elsewhere(
         predicted = outcome.result
         for prediction in predicted.predictions:
             take(prediction)
+        if is_soundless(predictor, job):
+            found.soundless.append(shown(str(job.video)))
         if predicted.failure and len(jobs) == 1:
             raise DecodeError(predicted.failure)
         if predicted.failure:
@@ -114,3 +117,15 @@ def say_overlap(video: str, seconds: float) -> None:
     """That the last window was moved back, if it was."""
     if seconds > LEAST_OVERLAP_SECONDS:
         say(f"{video}: the last window begins {seconds:.2f} s before the end of the one before it", file=sys.stderr)
+
+
+def is_soundless(predictor: VideoScorer, job: PredictedFile) -> bool:
+    """Whether a model that hears was given a video without a sound track."""
+    from vidcls.types import sees
+
+    if not sees(predictor.input_settings.streams, "audio"):
+        return False
+    from vidcls.video.sound import has_sound
+    from vidcls.video.source import source_of
+
+    return not has_sound(source_of(job.video))
