@@ -16,14 +16,8 @@ from vidcls.cli.named_model import OR_EXPORTED_HELP, model_for_videos
 from vidcls.cli.overlay_option import overlay_paths
 from vidcls.cli.part_options import add_part_options, chosen_part
 from vidcls.cli.pool_options import add_engine_options, check_engine
-from vidcls.cli.predict_elsewhere import (
-    Found,
-    PredictedFile,
-    earlier_windows,
-    is_soundless,
-    predict_elsewhere,
-    say_overlap,
-)
+from vidcls.cli.predict_elsewhere import predict_elsewhere
+from vidcls.cli.predict_found import Found, PredictedFile, earlier_windows, is_soundless, say_overlap, told
 from vidcls.cli.predict_live import add_live_options, check_live_options, run_live
 from vidcls.cli.segment_options import (
     add_segment_options,
@@ -63,9 +57,7 @@ the command is interrupted.
 
 Exit status: 0 all predicted, 1 some videos could not be read (listed at the end), 2 none could be
 read, or bad input."""
-PARTLY_FAILED, BAD_INPUT = 1, 2
 TOP_K, NARROW_TOP_K, NARROW_COLUMNS = 5, 3, 100
-MOST_NAMED = 3  # videos without sound
 TOP_K_HELP = "classes to show, best first (default 5; 3 of each window on a terminal narrower than 100 columns)"
 
 
@@ -95,7 +87,7 @@ def main(argv: list[str]) -> int:
     is_local = options.engine == "local"
     predictor = open_model(model, device=options.device if is_local else "cpu", unknown=options.unknown)
     if options.output is None:
-        return _told(_predict_all(predictor, jobs, options, None), len(jobs))
+        return told(_predict_all(predictor, jobs, options, None), len(jobs))
     asked = origin_of(predictor.path)
     with PredictionFile(options.output, asked, predictor.class_names, top_k=options.top_k or TOP_K) as file:
         try:
@@ -109,24 +101,7 @@ def main(argv: list[str]) -> int:
             if not file.num_rows:
                 raise
             raise type(error)(f"{error}; the {file.num_rows} rows before it are in {file.partial}") from error
-    return _told(found, len(jobs))
-
-
-def _told(found: Found, num_videos: int) -> int:
-    """Say what another decoder read, what had no sound and what failed; returns the exit status."""
-    for line in found.fallbacks:
-        say(f"vidcls: warning: {line}", file=sys.stderr)
-    if found.soundless:
-        names = ", ".join(found.soundless[:MOST_NAMED]) + (", ..." if len(found.soundless) > MOST_NAMED else "")
-        count = f"{len(found.soundless)} of {num_videos} videos without sound"
-        say(f"{count} ({names}): answered by the other streams alone", file=sys.stderr)
-    if found.failures:
-        say(f"vidcls: {len(found.failures)} of {num_videos} videos failed:", file=sys.stderr)
-        for _, reason in found.failures:
-            say(f"  {reason}", file=sys.stderr)
-    if len(found.failures) == num_videos:
-        return BAD_INPUT
-    return PARTLY_FAILED if found.failures else 0
+    return told(found, len(jobs))
 
 
 def parsed(argv: list[str]) -> Namespace:

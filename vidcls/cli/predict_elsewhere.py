@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidcls.cli.pool_options import chosen_pool, worker_device
-from vidcls.console import say
+from vidcls.cli.predict_found import Found, PredictedFile, earlier_windows, is_soundless, say_overlap
 from vidcls.errors import DecodeError, VidclsError
 from vidcls.remote import is_address, shown
 
 if TYPE_CHECKING:
     from vidcls.predict.prediction import Prediction
     from vidcls.predict.scoring import VideoScorer
-
-LEAST_OVERLAP_SECONDS = 0.005
-
-
-@dataclass(frozen=True)
-class PredictedFile:
-    """One video: where it lies, and where its labelled copy and its segments go, if anywhere."""
-
-    video: Path | str
-    overlay: Path | None
-    segments: Path | None = None
-
-
-@dataclass
-class Found:
-    """What is to be said in the end."""
-
-    fallbacks: dict[str, None] = field(default_factory=dict)  # each once, in order
-    failures: list[tuple[str, str]] = field(default_factory=list)
-    soundless: list[str] = field(default_factory=list)  # of a model that hears
 
 
 def predict_elsewhere(
@@ -105,27 +83,3 @@ def predict_elsewhere(
                 say_overlap(shown(str(job.video)), before.end_seconds - after.start_seconds)
         found.fallbacks.update(dict.fromkeys(predicted.fallbacks))
     return found
-
-
-def earlier_windows(options: Namespace, num_rows: int) -> str:
-    """That the windows before the damage of a video are kept, if there are any."""
-    is_cut = options.window_seconds is not None and num_rows
-    return f" (after {num_rows} windows, which are kept)" if is_cut else ""
-
-
-def say_overlap(video: str, seconds: float) -> None:
-    """That the last window was moved back, if it was."""
-    if seconds > LEAST_OVERLAP_SECONDS:
-        say(f"{video}: the last window begins {seconds:.2f} s before the end of the one before it", file=sys.stderr)
-
-
-def is_soundless(predictor: VideoScorer, job: PredictedFile) -> bool:
-    """Whether a model that hears was given a video without a sound track."""
-    from vidcls.types import sees
-
-    if not sees(predictor.input_settings.streams, "audio"):
-        return False
-    from vidcls.video.sound import has_sound
-    from vidcls.video.source import source_of
-
-    return not has_sound(source_of(job.video))
