@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import json
 import shutil
 import sys
@@ -12,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from vidcls.cli import health_checks, install_hints, main
+from vidcls.cli import health_checks, health_extras, install_hints, main
 from vidcls.cli.health_checks import Finding, all_findings
 from vidcls.errors import DecodeError
 
@@ -37,6 +38,25 @@ def test_an_intact_installation_is_seen_as_such(findings: list[Finding]) -> None
         ("folders", "cache"),
     ):
         assert status_of[group, name] == "ok", (group, name)
+
+
+def test_every_extra_for_users_is_looked_at_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (importlib.metadata.metadata("vidcls").get_all("Provides-Extra")) or []
+    for_users = {*lines} - {"dev", "notebook", "torchcodec"}  # the decoders are tried by decoding
+    assert {found.name for found in health_extras.check_extras()} == for_users
+
+    def versions(name: str) -> str:
+        if name == "optuna":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return "0.0.1" if name == "onnxruntime" else "1000"
+
+    monkeypatch.setattr(health_extras, "version", versions)
+    found = {finding.name: finding for finding in health_extras.check_extras()}
+    assert (found["sweep"].status, found["sweep"].detail) == ("note", "vidcls sweep: needs optuna >=5")
+    assert found["sweep"].fix.endswith("-m pip install 'vidcls[sweep]'")
+    assert "needs onnxruntime >=" in found["runtime"].detail  # too old
+    assert found["ray"].status == "ok"
+    assert "ray 1000" in found["ray"].detail
 
 
 def _checks(*found: Finding) -> dict[str, object]:

@@ -193,6 +193,29 @@ def test_what_is_beyond_a_limit_is_refused(serve, clip_folder: Path) -> None:
     refused(serve(Limits(max_duration_seconds=0.2)).post(clip), 422, "too_long", "lasts 0.3 s")
 
 
+def test_the_page_of_a_run_loads_nothing_from_elsewhere(serve, tmp_path: Path) -> None:
+    import httpx
+
+    from vidcls.serve.page import Page
+
+    report = tmp_path / "report.html"
+    report.write_text("<h1>the run</h1>")
+    answer = httpx.get(f"{serve(page=Page('a model', report=report)).url}/report")
+    assert (answer.status_code, answer.text) == (200, "<h1>the run</h1>")
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
+
+
+def test_a_narrow_video_that_grows_beyond_the_limit_at_the_size_of_the_network_is_refused(
+    serve, tmp_path: Path
+) -> None:
+    narrow = tmp_path / "narrow.avi"
+    write_video(narrow, torch.randint(256, (8, 3, 2, 400), dtype=torch.uint8), codec="mjpeg")
+    refused(serve(Limits(max_pixels=50_000)).post(narrow), 422, "too_many_pixels", "is 400x2, which this network's")
+    assert serve(Limits(max_pixels=500_000)).post(narrow).status_code == 200
+
+
 def test_a_process_that_dies_or_hangs_costs_its_own_video_alone(serve, clip_folder: Path) -> None:
     clip = next(clip_folder.glob("test/*/*.avi"))
     served = serve(Limits(decode_seconds=3.0))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vidcls.cli.address_checks import check_addresses
+from vidcls.cli.health_extras import check_extras
 from vidcls.cli.health_finding import Finding, Status
 from vidcls.cli.install_hints import install_hint, installed
 from vidcls.cli.moving_square import NUM_FRAMES, STEP_PX, moving_square
@@ -58,7 +59,7 @@ def check_python() -> Iterator[Finding]:
 
 
 def check_packages() -> Iterator[Finding]:
-    """What is needed, and the extras."""
+    """What is needed, and the extra that comes with it."""
     for module, packages, is_optional in _PACKAGES:
         try:
             importlib.import_module(module)
@@ -199,6 +200,7 @@ def check_configs() -> Iterator[Finding]:
 CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "python": check_python,
     "packages": check_packages,
+    "extras": check_extras,
     "devices": check_devices,
     "decoders": check_decoders,
     "flow": check_flow,

@@ -21,7 +21,11 @@ _PAGE_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' data: blob:; "
     "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-POLICIES = {"/": _PAGE_POLICY, "/docs": POLICY}
+_REPORT_POLICY = (  # all that it shows is in its file
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; media-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+POLICIES = {"/": _PAGE_POLICY, "/docs": POLICY, "/report": _REPORT_POLICY}
 """What a browser may load for the pages of the server: nothing from elsewhere."""
 log = logging.getLogger("vidcls.serve")
 

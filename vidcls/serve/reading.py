@@ -17,6 +17,7 @@ from vidcls.predict.clip_scorer import ReadsClips
 from vidcls.predict.one_video import record_of
 from vidcls.serve.limits import Limits
 from vidcls.serve.refusal import Refusal
+from vidcls.transforms.geometry import before_crop
 from vidcls.video import Video, open_video
 from vidcls.video.in_order import in_order, open_in_order
 from vidcls.video.reader import is_text
@@ -74,7 +75,7 @@ def read_views(source: VideoSource, settings: ReadSettings) -> ReadViews:
     reader, record = _reader(settings), record_of(source)
     check_size(source, settings.limits)
     with open_video(source, settings.clips.decoder) as video:
-        check_opened(video, settings.limits)
+        check_opened(video, settings)
         pixels = reader.pixels(video, record, reader.planner.test_indices(video, record))
         end_seconds = frame_times(video).end_seconds if video.fps else 0.0
     return ReadViews(_streams(pixels, settings), 0.0, end_seconds)
@@ -93,7 +94,7 @@ def _each_window(source: VideoSource, settings: ReadSettings) -> Iterator[ReadVi
     reader, record = _reader(settings), record_of(source)
     check_size(source, settings.limits)
     with open_in_order(source, settings.clips.decoder) as video:
-        check_opened(video, settings.limits)
+        check_opened(video, settings)
         times = frame_times(video)
         seconds = max(times.end_seconds / MOST_WINDOWS, min(LEAST_WINDOW_SECONDS, times.end_seconds))
         windows = times.windows(seconds, seconds)
@@ -133,15 +134,26 @@ def check_size(source: VideoSource, limits: Limits) -> None:
     _check(source, stated.height_px, stated.width_px, stated.seconds, limits)
 
 
-def check_opened(video: Video, limits: Limits) -> None:
-    """Refuse a video that is too large by what its decoder finds.
+def check_opened(video: Video, settings: ReadSettings) -> None:
+    """Refuse a video that is too large by what its decoder finds, or by what its frames are resized to.
 
     Raises:
         Refusal: names the limit.
         DecodeError: its first frame cannot be decoded.
     """
-    info = video.info
+    info, limits, transform = video.info, settings.limits, settings.clips.transform
     _check(video.source, info.height_px, info.width_px, info.num_frames / info.fps if info.fps else 0.0, limits)
+    if transform.stretch:
+        return
+    size = (info.height_px, info.width_px)
+    high, wide = before_crop(size, resize_px=transform.resize_px, crop_size=transform.crop_size)
+    if high * wide > limits.max_pixels:
+        raise Refusal(
+            422,
+            "too_many_pixels",
+            f"{video.name}: is {info.width_px}x{info.height_px}, which this network's short side enlarges to "
+            f"{wide}x{high}; this server takes {limits.max_pixels:,} pixels a frame: cut it to a usual shape",
+        )
 
 
 def _check(source: VideoSource, height_px: int, width_px: int, seconds: float, limits: Limits) -> None:

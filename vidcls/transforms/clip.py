@@ -11,7 +11,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from vidcls.transforms.augmentation import Augmentation, drawn_augmentation
-from vidcls.transforms.geometry import centre, enlarged_to_hold, three_along, with_short_side
+from vidcls.transforms.geometry import before_crop, centre, enlarged_to_hold, three_along
 from vidcls.transforms.pixels import ClipPixels, Kinds, apart, plain, typed
 from vidcls.transforms.settings import TransformSettings
 from vidcls.types import LoadedKind
@@ -71,8 +71,7 @@ def centre_box(size: tuple[int, int], settings: TransformSettings) -> Box:
     """What the centre crop of a video of ``size`` (height, width) shows of it."""
     if settings.stretch:
         return Box(0.0, 0.0, *map(float, size))
-    shown = size if settings.resize_px is None else with_short_side(size, settings.resize_px)
-    high, wide = enlarged_to_hold(shown, settings.crop_size)
+    high, wide = before_crop(size, resize_px=settings.resize_px, crop_size=settings.crop_size)
     crop_high, crop_wide = settings.crop_size
     top, left = centre((high, wide), settings.crop_size)
     down, across = size[0] / high, size[1] / wide

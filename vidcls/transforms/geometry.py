@@ -24,6 +24,11 @@ def with_short_side(size: Size, short_px: int) -> Size:
     return short_px, int(short_px * width / height)
 
 
+def before_crop(size: Size, *, resize_px: int | None, crop_size: Size) -> Size:
+    """The size from which the crops of a test are taken; large for a narrow picture, whose short side grows."""
+    return enlarged_to_hold(size if resize_px is None else with_short_side(size, resize_px), crop_size)
+
+
 def centre(size: Size, crop_size: Size) -> tuple[int, int]:
     """Top and left of the centre crop, half a pixel rounded as torchvision's ``center_crop`` does it."""
     return round((size[0] - crop_size[0]) / 2), round((size[1] - crop_size[1]) / 2)
