@@ -73,14 +73,16 @@ def main(argv: list[str]) -> int:
 
     checked, calibration = find_videos(options.check), find_videos(options.calibrate)
     check_place(options.output, [checkpoint, *local_files([*checked, *calibration])], option="OUT")
+
+    def note(line: str) -> None:
+        say(line, file=sys.stderr)
+
+    note(f"exporting {checkpoint} to {options.output}")  # torch and the exporter take seconds to import
     from vidcls.export.ensemble import export_ensemble
     from vidcls.export.export import export
     from vidcls.export.table import lines, timing_lines
     from vidcls.export.timing import measure
     from vidcls.models.ensemble_file import is_ensemble
-
-    def note(line: str) -> None:
-        say(line, file=sys.stderr)
 
     if is_ensemble(checkpoint):
         for one in export_ensemble(

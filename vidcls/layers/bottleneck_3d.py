@@ -80,8 +80,17 @@ def convolution_3d(
     return layer
 
 
-def initialise_3d(network: nn.Module) -> None:
-    """Weights by He et al. 2015 (Delving Deep into Rectifiers) for every convolution, in place."""
+def initialise_3d(network: nn.Module, *, zero_init_residual: bool = False) -> None:
+    """Weights by He et al. 2015 (Delving Deep into Rectifiers) for every convolution, in place.
+
+    Args:
+        network: as built.
+        zero_init_residual: the last normalisation of each residual branch starts with factors of zero, so that a block
+            is its shortcut at first (Goyal et al. 2017, arXiv:1706.02677); blocks name it by ``residual_branch``.
+    """
     for module in network.modules():
         if isinstance(module, nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        branch = getattr(module, "residual_branch", None)
+        if zero_init_residual and isinstance(branch, str):
+            nn.init.zeros_(module.get_submodule(f"{branch}.norm").weight)  # type: ignore[arg-type]

@@ -30,9 +30,9 @@ class SlowFast(VideoClassifier):
         fast     0  1  2  3  4  5  6  7      all, beta width channels
 
     Deviations: the paper does not say whether normalisation and ReLU follow the lateral convolutions; the authors' code
-    has both. In that code the last normalisation of each block starts at zero, and the lateral convolutions of 8x8 span
-    7 frames; here it starts at one, and they span the paper's 5. Published weights were trained with slow frames that
-    are spread evenly from the first to the last (PyTorchVideo), or with every alpha-th, as here (mmaction2).
+    has both. In that code the lateral convolutions of 8x8 span 7 frames; here they span the paper's 5. Published
+    weights were trained with slow frames that are spread evenly from the first to the last (PyTorchVideo), or with
+    every alpha-th, as here (mmaction2).
 
     Args:
         depth: of both ResNets: 50 and 101 are the paper's, 14 (one bottleneck a stage) is for a CPU.
@@ -41,6 +41,8 @@ class SlowFast(VideoClassifier):
         beta: share of the channels that the fast pathway has: 1/8 in the paper.
         lateral_len: frames that a lateral connection spans: 5 in the paper.
         lateral_norm: whether batch normalisation and ReLU follow the lateral convolutions.
+        zero_init_residual: the last normalisation of each block starts at zero, as in the authors' code: a block is its
+            shortcut at first (Goyal et al. 2017).
         weights: initial weights: a file of PyTorchVideo or mmaction2, a checkpoint of such a model, or none for random.
         snippets: ``average``: each snippet is a clip of its own; ``join``: all are one clip, in order.
         dropout: share of the features that is dropped before the classifier while training.
@@ -63,6 +65,7 @@ class SlowFast(VideoClassifier):
         beta: float = 0.125,
         lateral_len: int = 5,
         lateral_norm: bool = True,
+        zero_init_residual: bool = False,
         weights: str | None = None,
         snippets: SnippetUse = "average",
         dropout: float = 0.5,
@@ -72,7 +75,13 @@ class SlowFast(VideoClassifier):
         self.num_frames = frames_over_time("SlowFast", self.clip, snippets)
         self.num_clips = num_clips(self.clip, snippets)
         self.backbone = SlowFastNet(
-            depth, width=width, alpha=alpha, beta=beta, lateral_len=lateral_len, lateral_norm=lateral_norm
+            depth,
+            width=width,
+            alpha=alpha,
+            beta=beta,
+            lateral_len=lateral_len,
+            lateral_norm=lateral_norm,
+            zero_init_residual=zero_init_residual,
         )
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))
         self.published = load_weights(self, self.backbone, weights, slowfast_formats(self.backbone.num_slow_features))

@@ -28,10 +28,10 @@ class X3D(VideoClassifier):
 
     ``tiny`` has the width and depth of the network that the paper expands, for a CPU.
 
-    Deviation: in the authors' code the last normalisation of each block starts at zero, here at one.
-
     Args:
         form: ``xs``, ``s``, ``m`` or ``l``, or ``tiny``; ``xs``, ``s`` and ``m`` have the same layers.
+        zero_init_residual: the last normalisation of each block starts at zero, as in the authors' code: a block is its
+            shortcut at first (Goyal et al. 2017).
         weights: initial weights: a file of PyTorchVideo, a checkpoint of such a model, or none for random.
         snippets: ``average``: each snippet is a clip of its own; ``join``: all are one clip, in order.
         dropout: share of the features that is dropped before the classifier while training.
@@ -49,6 +49,7 @@ class X3D(VideoClassifier):
         self,
         *,
         form: Form = "m",
+        zero_init_residual: bool = False,
         weights: str | None = None,
         snippets: SnippetUse = "average",
         dropout: float = 0.5,
@@ -57,7 +58,7 @@ class X3D(VideoClassifier):
         super().__init__(**common)
         self.num_frames = frames_over_time("X3D", self.clip, snippets)
         self.num_clips = num_clips(self.clip, snippets)
-        self.backbone = X3DNet(form)
+        self.backbone = X3DNet(form, zero_init_residual=zero_init_residual)
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.backbone.num_features, self.num_classes))
         self.published = load_weights(self, self.backbone, weights, x3d_formats())
         self.apply_transfer()

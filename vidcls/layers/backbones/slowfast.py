@@ -47,6 +47,7 @@ class SlowFastNet(Backbone):
         lateral_len: frames that a lateral connection spans.
         lateral_norm: whether batch normalisation and ReLU follow the lateral convolutions.
         in_channels: C of the input.
+        zero_init_residual: see :func:`vidcls.layers.bottleneck_3d.initialise_3d`.
 
     Raises:
         ValueError: an argument outside its range.
@@ -62,6 +63,7 @@ class SlowFastNet(Backbone):
         lateral_len: int = 5,
         lateral_norm: bool = True,
         in_channels: int = 3,
+        zero_init_residual: bool = False,
     ) -> None:
         if depth not in BLOCKS:
             raise ValueError(f"depth must be one of {', '.join(map(str, BLOCKS))}, got {depth}")
@@ -98,7 +100,7 @@ class SlowFastNet(Backbone):
         self.lateral_len = lateral_len
         self.num_blocks = BLOCKS[depth]
         self.num_slow_features = channels[0]
-        initialise_3d(self)
+        initialise_3d(self, zero_init_residual=zero_init_residual)
 
     @property
     def frames_seen(self) -> int:

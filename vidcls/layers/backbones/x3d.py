@@ -65,9 +65,10 @@ class X3DNet(Backbone):
     Args:
         form: ``xs``, ``s``, ``m`` or ``l``, the paper's; ``tiny`` for a CPU.
         in_channels: C of the input.
+        zero_init_residual: see :func:`vidcls.layers.bottleneck_3d.initialise_3d`.
     """
 
-    def __init__(self, form: Form = "m", *, in_channels: int = 3) -> None:
+    def __init__(self, form: Form = "m", *, in_channels: int = 3, zero_init_residual: bool = False) -> None:
         if form not in FORMS:
             raise ValueError(f"form must be one of {', '.join(get_args(Form))}, got {form!r}")
         expansion = FORMS[form]
@@ -94,7 +95,7 @@ class X3DNet(Backbone):
         )
         self.expansion = expansion
         self.sees_all_frames = True  # by squeeze-and-excitation
-        initialise_3d(self)
+        initialise_3d(self, zero_init_residual=zero_init_residual)
 
 
 class _Block(nn.Module):
