@@ -150,10 +150,11 @@ def rates(rows: list[dict[str, str]], column: str = "lr-SGD") -> list[float]:
     return [float(row[column]) for row in rows if row[column]]
 
 
+@pytest.mark.parametrize(("finder", "num_steps"), [("LearningRateFinder", 24), ("LearningRateRangeTest", 80)])
 def test_a_learning_rate_that_is_found_holds_for_the_whole_schedule(
-    fit: Callable[..., object], tmp_path: Path, rows_of: Rows
+    fit: Callable[..., object], tmp_path: Path, rows_of: Rows, finder: str, num_steps: int
 ) -> None:
-    found = ("LearningRateFinder", {"num_training_steps": 24})
+    found = (finder, {"num_training_steps": num_steps})
     options = ("--trainer.max_epochs", "10", "--model.transfer.lr_decay", "0.5", "--trainer.limit_val_batches", "0")
     assert fit(found, options=options).status == 0
     head = rates(rows_of(tmp_path / "run/metrics.csv"), "lr-SGD/head")

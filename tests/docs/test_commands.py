@@ -45,11 +45,15 @@ SMALL_TRAINER = (
     "--trainer.limit_train_batches 1 --trainer.limit_val_batches 1 --trainer.accelerator cpu --trainer.precision 32 "
     "--trainer.num_sanity_val_steps 0 --trainer.enable_progress_bar false"
 )
+FEW = " ".join(f"--data.dataset.num_{part} 48" for part in ("train", "val", "test"))
 # What is added to a command, by how it begins: the same work on fewer steps, without processes of its own.
 SMALLER = {
     "vidcls fit": f"{SMALL_TRAINER} {SMALL_DATA} --trainer.max_epochs 1",
     "vidcls fit --run": "--trainer.max_epochs 2",
     "vidcls fit --config multi_label": " ".join(f"--data.dataset.num_{part} 49" for part in ("train", "val", "test")),
+    "vidcls fit --config two_stream --data.transform.reverse": FEW,
+    "vidcls fit --config two_stream --trainer early": FEW,
+    "vidcls fit --config single_frame --run runs/calibrated": FEW,
     "vidcls fit --config three_stream": " ".join(f"--data.dataset.num_{part} 16" for part in ("train", "val", "test")),
     "vidcls fit --config single_frame --data video_folder --data.dataset.root s3": "--run remote",  # not the newest
     "vidcls compare --config": f"{SMALL_TRAINER} {SMALL_DATA} --max_epochs 1 --seeds 0",
@@ -58,6 +62,8 @@ SMALLER = {
     "vidcls data prepare": "--num_workers 1",
     "vidcls serve": "--port 0 --num_workers 1",
     "vidcls features": "--num_workers 0",
+    "vidcls export runs/two_stream": "--no_timing",  # tests/export/test_timing.py
+    "vidcls export runs/both": "--num_checked 8",
     "vidcls export best m": "--no_timing",
     "vidcls export best half": "--no_timing",
     "vidcls export best small": "--no_timing --force",  # of a network that was hardly trained
@@ -67,6 +73,7 @@ SMALLER = {
 }
 # What is replaced in a command: nothing is downloaded, and frames for a GPU are two hundred times the work of others.
 REPLACED = {
+    "--output candidates --num_folds 5": "--output candidates --num_folds 2",
     "--model.spatial_weights DEFAULT": "",
     "--model.temporal_weights DEFAULT": "",
     "--engine ray --num_workers 2": "",  # tests/torture/kills/test_kill_cluster_nodes.py runs them on a cluster

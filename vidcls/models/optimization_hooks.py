@@ -53,13 +53,17 @@ class OptimizationHooks(ScoredModule):
 
     @property
     def lr(self) -> float:
-        """The learning rate after the warm-up; a learning rate finder looks for it here, and sets it."""
-        return self.optimization.lr
+        """The learning rate after the warm-up, as scaled; a learning rate finder looks for it here, and sets it."""
+        return self.optimization.lr if self.scaled_lr is None else self.scaled_lr.lr
 
     @lr.setter
     def lr(self, lr: float) -> None:
-        factor = lr / self.optimization.lr
-        self.optimization = dataclasses.replace(self.optimization, lr=lr)
+        factor = lr / self.lr
+        if self.scaled_lr is None:
+            self.optimization = dataclasses.replace(self.optimization, lr=lr)
+        else:  # a multiple of what is given for a batch of another size
+            self.optimization = dataclasses.replace(self.optimization, lr=self.optimization.lr * factor)
+            self.scaled_lr = dataclasses.replace(self.scaled_lr, base_lr=self.optimization.lr)
         for schedule in self._schedules:
             schedule.base_lrs = self._base_lrs = [base_lr * factor for base_lr in schedule.base_lrs]
         self._num_steps = None

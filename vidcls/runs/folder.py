@@ -6,6 +6,7 @@
     metrics.csv  curves.png     what was logged, by step
     run.json                    machine, versions and speed of each start
     layers.csv   layers.png     statistics of the layers, where they are watched
+    lr_finder.png               the loss by learning rate, where it was looked for
     ensemble.json               the members and weights of a run of vidcls ensemble
     skipped.csv                 training videos that could not be read, where there are any
     validation.csv  .json       scores of the validation videos by the best weights
@@ -53,6 +54,7 @@ REPORT_FILE = "report.html"
 COMPARISON_FILE = "compare.json"
 LAYERS_FILE = "layers.csv"
 LAYERS_FIGURE = "layers.png"
+LR_FIGURE = "lr_finder.png"
 TIME_FORMAT = "%Y-%m-%d_%H-%M-%S"  # what the folder of a run is called, by the second in which it starts
 
 CheckpointName = Literal["best", "last"]
@@ -67,6 +69,7 @@ FIRST_FILES = (
     VALIDATION_FACTS_FILE,
     PROBE_FILE,
     PROBE_FIGURE,
+    LR_FIGURE,
 )  # what a run has before its first checkpoint
 HANDED_OVER = (
     *(CONFIG_FILE, METRICS_FILE, CURVES_FILE, RUN_FILE, SUMMARY_FILE, SCORES_FILE, CONFUSION_FIGURE),
