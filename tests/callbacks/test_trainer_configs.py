@@ -7,9 +7,9 @@ import pytest
 import torch
 from jsonargparse import Namespace
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser
 
+from vidcls.callbacks import WarmupEMA
 from vidcls.datasets import VideoFolder
 from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame, load_classifier
@@ -45,14 +45,14 @@ def test_sections_add_up_but_a_list_replaces_the_list_before_it() -> None:
     assert trainer.logger.class_path == "vidcls.callbacks.WandbRun"
     own = ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/loss"]
     replaced = parsed(*own, "--trainer", str(FOLDER / "ema.yaml")).trainer.callbacks
-    assert [callback.class_path.rpartition(".")[2] for callback in replaced] == ["EMAWeightAveraging"]
+    assert [callback.class_path.rpartition(".")[2] for callback in replaced] == ["WarmupEMA"]
     both = parsed("--trainer", str(FOLDER / "ema.yaml"), *own).trainer.callbacks
-    assert [callback.class_path.rpartition(".")[2] for callback in both] == ["EMAWeightAveraging", "EarlyStopping"]
+    assert [callback.class_path.rpartition(".")[2] for callback in both] == ["WarmupEMA", "EarlyStopping"]
 
 
-def averaging() -> EMAWeightAveraging:
+def averaging() -> WarmupEMA:
     (callback,) = parsed("--trainer", str(FOLDER / "ema.yaml")).trainer.callbacks
-    return EMAWeightAveraging(**callback.init_args.as_dict())
+    return WarmupEMA(**callback.init_args.as_dict())
 
 
 def train(
@@ -80,7 +80,7 @@ class Weights(Callback):
         self.after.append(torch.cat([parameter.detach().flatten() for parameter in pl_module.parameters()]))
 
 
-def test_the_average_is_that_of_the_weights_of_all_steps_with_shares_that_fall_by_the_decay(
+def test_the_average_is_that_of_the_weights_of_all_steps_with_a_decay_that_rises(
     tmp_path: Path, clip_dataset: VideoFolder, small_data: MakeData, small_trainer: MakeTrainer
 ) -> None:
     weights = Weights()
@@ -89,8 +89,9 @@ def test_the_average_is_that_of_the_weights_of_all_steps_with_shares_that_fall_b
     model = SingleFrame(class_names=data.class_names, clip=data.clip, backbone="small")
     small_trainer(tmp_path, callbacks=[averaging(), weights], max_epochs=1).fit(model, data)
     average = weights.after[0]
-    for later in weights.after[1:]:
-        average = 0.99 * average + 0.01 * later
+    for number, later in enumerate(weights.after[1:], start=1):
+        kept = (1 + number) / (10 + number)  # 0.999 only after 9000 steps
+        average = kept * average + (1 - kept) * later
     found = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
     assert len(weights.after) > 2
     assert torch.allclose(found, average, atol=1e-6)

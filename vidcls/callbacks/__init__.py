@@ -30,6 +30,7 @@ from vidcls.callbacks.validation_table import ValidationTable
 from vidcls.callbacks.wandb_explanations import WandbExplanations
 from vidcls.callbacks.wandb_media import WandbMedia
 from vidcls.callbacks.wandb_run import WandbRun
+from vidcls.callbacks.warmup_ema import WarmupEMA
 from vidcls.callbacks.whole_checkpoints import WholeCheckpoints
 
 Fast = SpeedUp  # as files written by version 0.1 call it
@@ -67,6 +68,7 @@ __all__ = [
     "WandbExplanations",
     "WandbMedia",
     "WandbRun",
+    "WarmupEMA",
     "WholeCheckpoints",
     "last_checkpoints",
 ]
