@@ -40,7 +40,7 @@ def test_a_file_that_is_written_anew_is_the_old_or_the_new_one(
     children: Any, kills: Callable[[int], Any], tmp_path: Path, is_full: bool, tally: Callable[..., None], job: str
 ) -> None:
     counted = kills(60)
-    found = overwritten(children, counted, job, tmp_path, 200 if is_full else 10)
+    found = overwritten(children, counted, job, tmp_path, 200 if is_full else 6)
     tally(f"kill -9 of writing {job}", recovered=counted.recovered, lost=counted.lost, note=counted.note())
     assert not found
     assert counted.num_inside >= counted.num_kills / 3, counted.note()

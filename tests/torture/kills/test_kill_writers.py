@@ -163,7 +163,7 @@ def test_a_killed_writer_leaves_nothing_half_written_and_ends_the_same(
     name: str,
 ) -> None:
     counted = kills(50)
-    found = faults_found(children, counted, writings[name], tmp_path / "work", 60 if is_full else 4)
+    found = faults_found(children, counted, writings[name], tmp_path / "work", 60 if is_full else 3)
     tally(f"kill -9 of {name}", recovered=counted.recovered, lost=counted.lost, note=counted.note())
     assert not found
     if is_full:
