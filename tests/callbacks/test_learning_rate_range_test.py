@@ -51,7 +51,9 @@ def test_without_a_fall_there_is_no_middle() -> None:
 
 @pytest.fixture
 def fit(clip_dataset: VideoFolder, tmp_path: Path, small_data: MakeData, small_trainer: MakeTrainer):
-    def fit(*, max_epochs: int = 1, **optimization: object) -> tuple[SingleFrame, Trainer]:
+    def fit(
+        *, max_epochs: int = 1, ckpt_path: Path | None = None, **optimization: object
+    ) -> tuple[SingleFrame, Trainer]:
         torch.manual_seed(0)
         data = small_data(clip_dataset, batch_size=4)
         settings = OptimizationSettings(schedule="constant", **optimization)  # type: ignore[arg-type]
@@ -59,7 +61,7 @@ def fit(clip_dataset: VideoFolder, tmp_path: Path, small_data: MakeData, small_t
         trainer = small_trainer(
             tmp_path, callbacks=[LearningRateRangeTest(num_training_steps=60)], max_epochs=max_epochs
         )
-        trainer.fit(model, data)
+        trainer.fit(model, data, ckpt_path=ckpt_path, weights_only=True)
         return model, trainer
 
     return fit
@@ -76,6 +78,15 @@ def test_it_takes_all_its_steps_whatever_the_epochs_and_sets_what_the_optimiser_
     assert trainer.max_epochs == 1
     assert (tmp_path / "lr_finder.png").stat().st_size > 5_000
     assert not list(tmp_path.glob(".lr_find*"))
+
+
+def test_a_training_that_goes_on_keeps_what_was_found_and_does_not_test_again(fit, tmp_path: Path) -> None:
+    first, _ = fit(optimizer="adamw", lr=1e-6)
+    resumed, trainer = fit(optimizer="adamw", lr=1e-6, max_epochs=2, ckpt_path=tmp_path / "checkpoints/last.ckpt")
+    (callback,) = [one for one in trainer.callbacks if isinstance(one, LearningRateRangeTest)]
+    assert callback.optimal_lr is None
+    assert trainer.global_step == 6
+    assert resumed.lr == trainer.optimizers[0].param_groups[0]["lr"] == first.lr > 1e-4
 
 
 def test_a_rate_that_is_scaled_for_the_batch_is_the_one_that_was_found(fit) -> None:

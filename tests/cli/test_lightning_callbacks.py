@@ -156,12 +156,14 @@ def test_a_learning_rate_that_is_found_holds_for_the_whole_schedule(
 ) -> None:
     found = (finder, {"num_training_steps": num_steps})
     options = ("--trainer.max_epochs", "10", "--model.transfer.lr_decay", "0.5", "--trainer.limit_val_batches", "0")
-    assert fit(found, options=options).status == 0
+    outcome = fit(found, options=options)
+    assert outcome.status == 0
     head = rates(rows_of(tmp_path / "run/metrics.csv"), "lr-SGD/head")
     stage = rates(rows_of(tmp_path / "run/metrics.csv"), "lr-SGD/backbone.block4")
     assert head[0] != 0.05
     assert head == pytest.approx([head[0] * (1 + math.cos(math.pi * k / 30)) / 2 for k in range(30)], rel=1e-4)
     assert stage == pytest.approx([rate / 2 for rate in head])
+    assert ".lr_find" not in outcome.out  # as the checkpoint that the training goes on from
     assert {path.name for path in (tmp_path / "run").iterdir()} >= {"checkpoints", "metrics.csv"}
     assert not list((tmp_path / "run").glob(".lr_find*"))
 
@@ -170,7 +172,9 @@ def test_the_schedule_ends_with_the_steps_of_the_batch_size_that_is_found(
     fit: Callable[..., object], tmp_path: Path, rows_of: Rows
 ) -> None:
     found = ("BatchSizeFinder", {"max_trials": 2, "init_val": 3, "steps_per_trial": 1})
-    assert fit(found, options=("--trainer.max_epochs", "2")).status == 0  # 3, then 6: two batches an epoch
+    outcome = fit(found, options=("--trainer.max_epochs", "2"))
+    assert outcome.status == 0  # 3, then 6: two batches an epoch
+    assert ".scale_batch_size" not in outcome.out  # as the checkpoint that the training goes on from
     expected = [0.05 * (1 + math.cos(math.pi * k / 4)) / 2 for k in range(4)]
     assert rates(rows_of(tmp_path / "run/metrics.csv")) == pytest.approx(expected)
 

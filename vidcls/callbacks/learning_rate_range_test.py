@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateFinder
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
+from vidcls.callbacks.callback_checks import is_of_finder
 from vidcls.errors import ConfigurationError
 from vidcls.figures import COLUMN_INCHES, png_figure, save_png
 from vidcls.models import VideoClassifier
@@ -19,6 +20,7 @@ from vidcls.runs.folder import LR_FIGURE
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SKIPPED = 10  # steps, until Lightning's moving average of the loss says something
 LEAST_STEPS = 10  # in a fall that is taken for one
 
 
@@ -28,7 +30,8 @@ class LearningRateRangeTest(LearningRateFinder):
     Smith: Cyclical Learning Rates for Training Neural Networks, WACV 2017, section 3.3, names the test. Where to read
     it: the middle of the longest subsequence of falling losses, as the ``valley`` of fastai's ``lr_find``. Lightning's
     own class takes the steepest fall by the learning rate itself, not by its logarithm, and so nearly always one at the
-    low end (Lightning 2.5.3 and later). The weights are those of before when the training begins.
+    low end (Lightning 2.5.3 and later), and tests again where a training goes on from a checkpoint. The weights are
+    those of before when the training begins.
 
     ``lr_finder.png`` in the run folder shows the loss by learning rate and the one that was taken.
 
@@ -58,6 +61,23 @@ class LearningRateRangeTest(LearningRateFinder):
             early_stop_threshold=early_stop_threshold,
             update_attr=False,
         )
+        self.found_lr: float | None = None
+        """The learning rate that was taken; None before the test, and where it found none."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Run the test; a training that goes on from a checkpoint goes on with what was found before."""
+        if trainer.ckpt_path is None or is_of_finder(trainer.ckpt_path):
+            self.lr_find(trainer, pl_module)
+        elif self.found_lr is not None and isinstance(pl_module, VideoClassifier):
+            pl_module.lr = self.found_lr
+
+    def state_dict(self) -> dict[str, float | None]:
+        """What a checkpoint keeps."""
+        return {"found_lr": self.found_lr}
+
+    def load_state_dict(self, state_dict: dict[str, float | None]) -> None:
+        """Take it over."""
+        self.found_lr = state_dict["found_lr"]
 
     def lr_find(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Run the test, and set the learning rate of the optimiser and of its schedule."""
@@ -74,18 +94,19 @@ class LearningRateRangeTest(LearningRateFinder):
             trainer.fit_loop.max_epochs = max_epochs
         if self.optimal_lr is None:  # --trainer.fast_dev_run
             return
-        rates, losses = self.optimal_lr.results["lr"], self.optimal_lr.results["loss"]
+        rates, losses = (self.optimal_lr.results[name][SKIPPED:] for name in ("lr", "loss"))
         place = middle_of_fall(losses)
         if place is None:
             rank_zero_warn(
-                f"the loss does not fall at any learning rate from {rates[0]:g} to {rates[-1]:g}: it stays at "
+                f"the loss does not fall at learning rates from {self._min_lr:g} to {self._max_lr:g}: it stays at "
                 f"{pl_module.lr:g}"
             )
             return
         before, pl_module.lr = pl_module.lr, rates[place]
+        self.found_lr = rates[place]
         rank_zero_info(
-            f"learning rate: {pl_module.lr:.2g}, from the middle of the loss's fall over {len(rates)} steps at "
-            f"{rates[0]:g} to {rates[-1]:.2g} (configured: {before:g})"
+            f"learning rate: {pl_module.lr:.2g}, the middle of the loss's fall in a test from {self._min_lr:g} to "
+            f"{rates[-1]:.2g} (configured: {before:g})"
         )
         if trainer.is_global_zero:
             save_png(range_figure(rates, losses, place), Path(trainer.default_root_dir) / LR_FIGURE)
@@ -116,6 +137,7 @@ def range_figure(rates: Sequence[float], losses: Sequence[float], place: int) ->
     figure = png_figure(COLUMN_INCHES, 3.4)
     axes = figure.subplots()
     axes.plot(rates, losses)
+    axes.grid(alpha=0.3)
     axes.plot(rates[place], losses[place], "o", color="black")
     axes.annotate(f"{rates[place]:.2g}", (rates[place], losses[place]), textcoords="offset points", xytext=(6, 6))
     axes.set_xscale("log")
