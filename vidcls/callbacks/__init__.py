@@ -8,10 +8,10 @@ from vidcls.callbacks.fit_files import FitFiles
 from vidcls.callbacks.flow_bound import FlowBound
 from vidcls.callbacks.held_out_scores import HeldOutScores
 from vidcls.callbacks.layer_statistics import LayerStatistics
-from vidcls.callbacks.learning_rate_range_test import LearningRateRangeTest
 from vidcls.callbacks.left_out_scores import LeftOutScores
 from vidcls.callbacks.local_loggers import MlflowRun, TensorBoardRun
 from vidcls.callbacks.local_media import LocalMedia
+from vidcls.callbacks.lr_finder import LearningRateRangeTest
 from vidcls.callbacks.metrics_log import MetricsLog
 from vidcls.callbacks.probe_fit import ProbeFit
 from vidcls.callbacks.process_watchdog import ProcessWatchdog

@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch import Trainer
 
 from vidcls.callbacks import LearningRateRangeTest
-from vidcls.callbacks.learning_rate_range_test import middle_of_fall
+from vidcls.callbacks.lr_finder import middle_of_fall
 from vidcls.datasets import VideoFolder
 from vidcls.loading import VideoDataModule
 from vidcls.models import SingleFrame
