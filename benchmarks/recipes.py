@@ -67,19 +67,19 @@ REPEATS = "repeats"  # twice the clips of each video in half the epochs
 def words_of(options: object, folder: Path, *, quick: bool) -> list[str]:
     """The plain training."""
     data: Path | None = options.data  # type: ignore[attr-defined]
-    common = ["--data.num_workers", "0", "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+    last = ["--data.num_workers", "0", "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
     if data is not None:
         own = FOLDER / "whole_video"
         if options.imagenet:  # type: ignore[attr-defined]
-            common += ["--config", "single_frame_imagenet", "--model.transfer.lr_decay", "1"]
-            common += ["--model.loss.label_smoothing", "0"]
+            words = ["--config", "single_frame_imagenet", "--model.transfer.lr_decay", "1"]
+            words += ["--model.loss.label_smoothing", "0"]
         else:
-            common += ["--config", str(own / "late_fusion.yaml"), "--data", str(own / "data.yaml")]
-        return [*common, "--data.dataset", "VideoCsv", "--data.dataset.path", str(data)]
+            words = ["--config", str(own / "late_fusion.yaml"), "--data", str(own / "data.yaml")]
+        return [*words, "--data.dataset", "VideoCsv", "--data.dataset.path", str(data), *last]
     small = ["--data.dataset.num_train", "8" if quick else "32", "--data.dataset.num_val", "8" if quick else "64"]
     small += ["--data.dataset.num_test", "8" if quick else "256", "--data.dataset.size_px", "32"]
     small += ["--data.dataset.root", str(folder / "shapes"), f"{T}resize_px", "32", f"{T}crop_px", "32"]
-    return [*common, "--config", "conv3d", "--data", "moving_shapes", *small, "--data.batch_size", "8"]
+    return ["--config", "conv3d", "--data", "moving_shapes", *small, "--data.batch_size", "8", *last]
 
 
 def trained(words: Sequence[str], run: Path) -> tuple[float, float]:
