@@ -64,8 +64,8 @@ IMAGENET = {
 REPEATS = "repeats"  # twice the clips of each video in half the epochs
 
 
-def words_of(options: object, folder: Path, *, quick: bool) -> list[str]:
-    """The plain training."""
+def words_of(options: object, folder: Path, fold: int | None, *, quick: bool) -> list[str]:
+    """The plain training, of real clips on all folds but one."""
     data: Path | None = options.data  # type: ignore[attr-defined]
     last = ["--data.num_workers", "0", "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
     if data is not None:
@@ -75,7 +75,9 @@ def words_of(options: object, folder: Path, *, quick: bool) -> list[str]:
             words += ["--model.loss.label_smoothing", "0"]
         else:
             words = ["--config", str(own / "late_fusion.yaml"), "--data", str(own / "data.yaml")]
-        return [*words, "--data.dataset", "VideoCsv", "--data.dataset.path", str(data), *last]
+        words += ["--data.dataset", "VideoCsv", "--data.dataset.path", str(data)]
+        num_folds: int = options.num_folds  # type: ignore[attr-defined]
+        return [*words, "--data.num_folds", str(num_folds), "--data.fold", str(fold), *last]
     small = ["--data.dataset.num_train", "8" if quick else "32", "--data.dataset.num_val", "8" if quick else "64"]
     small += ["--data.dataset.num_test", "8" if quick else "256", "--data.dataset.size_px", "32"]
     small += ["--data.dataset.root", str(folder / "shapes"), f"{T}resize_px", "32", f"{T}crop_px", "32"]
@@ -122,13 +124,12 @@ def main() -> None:
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in (PLAIN, *names)}
     with tempfile.TemporaryDirectory() as temporary:
         kept = options.run or Path(temporary)
+        short = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2"]  # imports count for no training
+        trained([*words_of(options, Path(temporary), folds[0], quick=True), *short], Path(temporary) / "first")
         for seed in seeds:
             for fold in folds:
                 for name, results in found.items():
-                    words = words_of(options, Path(temporary), quick=options.quick)
-                    words += (
-                        ["--data.num_folds", str(options.num_folds), "--data.fold", str(fold)] if options.data else []
-                    )
+                    words = words_of(options, Path(temporary), fold, quick=options.quick)
                     words += ["--seed_everything", str(seed), *recipes.get(name, ["--data.num_repeats", "2"])]
                     epochs = max(1, max_epochs // 2) if name == REPEATS else max_epochs
                     run = kept / f"{name}_{seed}_{fold}"
