@@ -10,6 +10,7 @@ are in --run with their tests are not repeated. Processor time is that of this p
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ from vidcls.runs.summary import read_summary
 FOLDER = Path(__file__).parent
 T, OPT = "--data.transform.", "--model.optimization."
 PLAIN = "plain"
+REPEATS = "repeats"  # twice the clips of each video in half the epochs
 COLOURS = sorted({name.partition("_")[0] for name in CLASSES})
 BACKWARDS = ", ".join(f"{colour}_left: {colour}_right, {colour}_up: {colour}_down" for colour in COLOURS)
 MIRRORED = ", ".join(f"{colour}_left: {colour}_right" for colour in COLOURS)
@@ -40,6 +42,7 @@ FOR_ALL: dict[str, list[str]] = {
     "early_stopping": ["--trainer", "early_stopping"],
     "lr_finder": ["--trainer", "lr_finder"],
     "large_batch": ["--data.batch_size", "32"],
+    REPEATS: ["--data.num_repeats", "2"],
     "lr_scaling": ["--data.batch_size", "32", f"{OPT}lr_scaling", "linear", f"{OPT}lr_batch", "8"],
 }
 BUILT_IN = FOR_ALL | {
@@ -60,8 +63,8 @@ IMAGENET = {
     "erasing": FOR_ALL["erasing"],
     "rand_augment": FOR_ALL["rand_augment"],
     "lr_finder": FOR_ALL["lr_finder"],
+    REPEATS: FOR_ALL[REPEATS],
 }
-REPEATS = "repeats"  # twice the clips of each video in half the epochs
 
 
 def words_of(options: object, folder: Path, fold: int | None, *, quick: bool) -> list[str]:
@@ -86,8 +89,14 @@ def words_of(options: object, folder: Path, fold: int | None, *, quick: bool) ->
 
 def trained(words: Sequence[str], run: Path) -> tuple[float, float]:
     """Mean class accuracy of the test, and the seconds of processor time of the training."""
-    noted = run.with_name(f"{run.name}.seconds")
-    if not noted.is_file():
+    noted = run.with_name(f"{run.name}.json")
+    if noted.is_file():
+        before = json.loads(noted.read_text())
+        if before["words"] != [*words]:
+            raise SystemExit(
+                f"{run}: was trained with other options: pass another --run, or remove it and {noted.name}"
+            )
+    else:
         started = time.process_time()
         with redirect_stdout(sys.stderr):
             status = vidcls(["fit", *words, "--run", str(run)])
@@ -95,8 +104,9 @@ def trained(words: Sequence[str], run: Path) -> tuple[float, float]:
             status = status or vidcls(["test", "--run", str(run), "--ckpt_path", "best"])
         if status:
             raise SystemExit(f"{run.name} failed")
-        noted.write_text(f"{seconds}\n")
-    return 100 * read_summary(run)["table"]["model"]["mean_class_accuracy"], float(noted.read_text())
+        before = {"words": [*words], "seconds": seconds}
+        noted.write_text(json.dumps(before))
+    return 100 * read_summary(run)["table"]["model"]["mean_class_accuracy"], before["seconds"]
 
 
 def main() -> None:
@@ -115,22 +125,22 @@ def main() -> None:
         raise SystemExit("--imagenet is for real clips: pass --data CSV")
     recipes = (IMAGENET if options.imagenet else REAL) if options.data else BUILT_IN
     max_epochs = options.max_epochs or ((6 if options.imagenet else 12) if options.data else 30)
-    names = options.recipes or [*list(recipes)[1:], REPEATS]
-    if unknown := [name for name in names if name not in (*recipes, REPEATS)]:
-        raise SystemExit(f"--recipes {unknown[0]}: use some of {', '.join([*list(recipes)[1:], REPEATS])}")
+    names = options.recipes or [*recipes][1:]
+    if unknown := [name for name in names if name not in recipes]:
+        raise SystemExit(f"--recipes {unknown[0]}: use some of {', '.join([*recipes][1:])}")
     seeds, folds = options.seeds, options.folds or (list(range(options.num_folds)) if options.data else [None])
     if options.quick:
-        names, seeds, max_epochs = ["reverse"], [0], 1
+        names, seeds, max_epochs = names[:1], [0], 1
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in (PLAIN, *names)}
     with tempfile.TemporaryDirectory() as temporary:
         kept = options.run or Path(temporary)
         short = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2"]  # imports count for no training
-        trained([*words_of(options, Path(temporary), folds[0], quick=True), *short], Path(temporary) / "first")
+        trained([*words_of(options, kept, folds[0], quick=True), *short], Path(temporary) / "first")
         for seed in seeds:
             for fold in folds:
                 for name, results in found.items():
-                    words = words_of(options, Path(temporary), fold, quick=options.quick)
-                    words += ["--seed_everything", str(seed), *recipes.get(name, ["--data.num_repeats", "2"])]
+                    words = words_of(options, kept, fold, quick=options.quick)
+                    words += ["--seed_everything", str(seed), *recipes[name]]
                     epochs = max(1, max_epochs // 2) if name == REPEATS else max_epochs
                     run = kept / f"{name}_{seed}_{fold}"
                     results.append(trained([*words, "--trainer.max_epochs", str(epochs)], run))

@@ -50,7 +50,7 @@ def test_every_extra_for_users_is_looked_at_with_the_command_that_installs_it(mo
             raise importlib.metadata.PackageNotFoundError(name)
         return "0.0.1" if name == "onnxruntime" else "1000"
 
-    monkeypatch.setattr(health_extras, "version", versions)
+    monkeypatch.setattr(install_hints, "version", versions)
     found = {finding.name: finding for finding in health_extras.check_extras()}
     assert (found["sweep"].status, found["sweep"].detail) == ("note", "vidcls sweep: needs optuna >=5")
     assert found["sweep"].fix.endswith("-m pip install 'vidcls[sweep]'")

@@ -22,6 +22,7 @@ from vidcls.files import cache_folder
 from vidcls.predict import Predictor
 from vidcls.serve.limits import Limits
 from vidcls.video import write_video
+from vidcls.video.stated_size import StatedSize
 
 if TYPE_CHECKING:
     import httpx
@@ -207,13 +208,37 @@ def test_the_page_of_a_run_loads_nothing_from_elsewhere(serve, tmp_path: Path) -
     assert "http" not in policy
 
 
-def test_a_narrow_video_that_grows_beyond_the_limit_at_the_size_of_the_network_is_refused(
-    serve, tmp_path: Path
-) -> None:
-    narrow = tmp_path / "narrow.avi"
-    write_video(narrow, torch.randint(256, (8, 3, 2, 400), dtype=torch.uint8), codec="mjpeg")
+@pytest.fixture
+def narrow(tmp_path: Path) -> Path:
+    write_video(tmp_path / "narrow.avi", torch.randint(256, (8, 3, 2, 400), dtype=torch.uint8), codec="mjpeg")
+    return tmp_path / "narrow.avi"
+
+
+def test_a_narrow_video_that_grows_beyond_the_limit_at_the_size_of_the_network_is_refused(serve, narrow: Path) -> None:
     refused(serve(Limits(max_pixels=50_000)).post(narrow), 422, "too_many_pixels", "is 400x2, which this network's")
     assert serve(Limits(max_pixels=500_000)).post(narrow).status_code == 200
+
+
+def test_a_size_that_no_header_states_is_left_to_the_decoder(
+    predictor: Predictor, narrow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vidcls.serve import reading
+    from vidcls.video.source import LocalFile
+
+    monkeypatch.setattr(reading, "stated_size", lambda path: StatedSize(0, 0, 0.0))
+    reading.check_size(LocalFile(narrow), predictor.input_settings, Limits(max_pixels=50_000))
+
+
+def test_no_heat_is_computed_of_a_narrow_video_that_grows_beyond_the_limit(
+    checkpoint: Path, narrow: Path, tmp_path: Path
+) -> None:
+    from vidcls.serve.heat import write_heat_video
+    from vidcls.serve.refusal import Refusal
+    from vidcls.video.source import LocalFile
+
+    with pytest.raises(Refusal, match="is 400x2, which this network's"):
+        write_heat_video(checkpoint, "cpu", LocalFile(narrow), None, tmp_path / "heat.mp4", Limits(max_pixels=50_000))
+    assert not (tmp_path / "heat.mp4").exists()
 
 
 def test_a_process_that_dies_or_hangs_costs_its_own_video_alone(serve, clip_folder: Path) -> None:

@@ -17,6 +17,7 @@ from vidcls.callbacks.probe_fit import ProbeFit
 from vidcls.callbacks.process_watchdog import ProcessWatchdog
 from vidcls.callbacks.progress_line import ProgressLine
 from vidcls.callbacks.result_files import ResultFiles
+from vidcls.callbacks.resumed_checkpoint import ResumedCheckpoint
 from vidcls.callbacks.run_checkpoints import BestCheckpoint, last_checkpoints
 from vidcls.callbacks.run_copied import RunCopied
 from vidcls.callbacks.run_facts import RunFacts
@@ -55,6 +56,7 @@ __all__ = [
     "ProcessWatchdog",
     "ProgressLine",
     "ResultFiles",
+    "ResumedCheckpoint",
     "RunCopied",
     "RunFacts",
     "SharedFolder",

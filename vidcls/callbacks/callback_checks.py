@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BaseFinetuning, EarlyStopping, ModelCheckpoint, StochasticWeightAveraging
@@ -15,7 +14,6 @@ from vidcls.loading import VideoDataModule
 from vidcls.models import VideoClassifier
 
 FOR_CHECKPOINTS = ("epoch", "step")  # which Lightning adds for them alone
-OF_FINDERS = (".lr_find_", ".scale_batch_size_")
 KNOWN_PACKAGES = ("vidcls.", "lightning.")
 
 
@@ -24,23 +22,7 @@ class CallbackChecks(Callback):
 
     Names that a callback watches are held against those that are logged. Where the model or a callback is a class of
     the user's own, which may log anything, this says nothing about names.
-
-    Finders of a learning rate or a batch size leave the name of their temporary file where that of the checkpoint is
-    which a training goes on from; it is put back, before anything is said of it.
     """
-
-    def __init__(self) -> None:
-        self._ckpt_path: str | Path | None = None
-
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
-        """Put back the name of the checkpoint; finders have run by now."""
-        if is_of_finder(trainer.ckpt_path):
-            trainer.ckpt_path = self._ckpt_path
-
-    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, object]) -> None:  # noqa: ARG002
-        """Note what the training goes on from."""
-        if not is_of_finder(trainer.ckpt_path):
-            self._ckpt_path = trainer.ckpt_path
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Look at every callback.
@@ -48,7 +30,6 @@ class CallbackChecks(Callback):
         Raises:
             ConfigurationError: with what to use in place of one, or with the names that are logged.
         """
-        self._ckpt_path = None
         if stage != "fit" or not isinstance(pl_module, VideoClassifier):
             return
         for callback in _callbacks(trainer):
@@ -57,11 +38,6 @@ class CallbackChecks(Callback):
             logged = [*pl_module.logged_names, *_of_callbacks(trainer)]
             for callback in _callbacks(trainer):
                 _check_monitor(callback, logged, is_validated=trainer.limit_val_batches != 0)
-
-
-def is_of_finder(ckpt_path: str | Path | None) -> bool:
-    """Whether a checkpoint is the temporary one of Lightning's finders of a learning rate or a batch size."""
-    return ckpt_path is not None and Path(ckpt_path).name.startswith(OF_FINDERS)
 
 
 def _check_kind(callback: Callback, model: VideoClassifier) -> None:

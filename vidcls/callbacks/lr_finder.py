@@ -11,7 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateFinder
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
-from vidcls.callbacks.callback_checks import is_of_finder
+from vidcls.callbacks.resumed_checkpoint import is_of_finder
 from vidcls.errors import ConfigurationError
 from vidcls.figures import COLUMN_INCHES, png_figure, save_png
 from vidcls.models import VideoClassifier

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, requires
 
 from packaging.requirements import Requirement
 
 from vidcls.cli.health_finding import Finding
+from vidcls.cli.install_hints import installed
 
 PURPOSES: dict[str, str] = {
     "export": "vidcls export to ONNX and .pt2",
@@ -36,22 +37,15 @@ def check_extras() -> Iterator[Finding]:
     for extra, purpose in PURPOSES.items():
         needed = [one for one in wanted if one.marker is not None and one.marker.evaluate({"extra": extra})]
         needed = [one for one in needed if not one.marker.evaluate({"extra": ""})]  # type: ignore[union-attr]
-        found = {one.name: _version(one.name) for one in needed}
+        found = {one.name: installed((one.name,)) for one in needed}
         lacking = [
             f"{one.name} {one.specifier}".strip()
             for one in needed
-            if (number := found[one.name]) is None or not one.specifier.contains(number, prereleases=True)
+            if (has := found[one.name]) is None or not one.specifier.contains(has[1], prereleases=True)
         ]
         if lacking:
             detail = f"{purpose}: needs {', '.join(lacking)}"
             yield Finding("extras", extra, "note", detail, f"{sys.executable} -m pip install 'vidcls[{extra}]'")
         else:
-            numbers = ", ".join(f"{name} {number}" for name, number in found.items())
+            numbers = ", ".join(" ".join(has) for has in found.values() if has)
             yield Finding("extras", extra, "ok", f"{purpose} ({numbers})")
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

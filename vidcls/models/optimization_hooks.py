@@ -58,12 +58,11 @@ class OptimizationHooks(ScoredModule):
 
     @lr.setter
     def lr(self, lr: float) -> None:
-        factor = lr / self.lr
-        if self.scaled_lr is None:
-            self.optimization = dataclasses.replace(self.optimization, lr=lr)
-        else:  # a multiple of what is given for a batch of another size
-            self.optimization = dataclasses.replace(self.optimization, lr=self.optimization.lr * factor)
-            self.scaled_lr = dataclasses.replace(self.scaled_lr, base_lr=self.optimization.lr)
+        factor, given = lr / self.lr, lr
+        if self.scaled_lr is not None:  # what is given is for a batch of another size
+            given = lr / self.scaled_lr.factor
+            self.scaled_lr = dataclasses.replace(self.scaled_lr, base_lr=given)
+        self.optimization = dataclasses.replace(self.optimization, lr=given)
         for schedule in self._schedules:
             schedule.base_lrs = self._base_lrs = [base_lr * factor for base_lr in schedule.base_lrs]
         self._num_steps = None

@@ -40,7 +40,7 @@ def write_heat_video(
     from vidcls.explain.pictures import write_heat
 
     explainer = _explainer(checkpoint, device)
-    check_size(source, limits)
+    check_size(source, explainer.predictor.input_settings, limits)
     with explainer.open(source) as video:
         write_heat(explainer(video, class_name=class_name), output, video)
 

@@ -17,7 +17,7 @@ from vidcls.predict.clip_scorer import ReadsClips
 from vidcls.predict.one_video import record_of
 from vidcls.serve.limits import Limits
 from vidcls.serve.refusal import Refusal
-from vidcls.transforms.geometry import before_crop
+from vidcls.transforms.geometry import Size, before_crop
 from vidcls.video import Video, open_video
 from vidcls.video.in_order import in_order, open_in_order
 from vidcls.video.reader import is_text
@@ -73,9 +73,9 @@ def read_views(source: VideoSource, settings: ReadSettings) -> ReadViews:
         VidclsError: it cannot be read, or is too short.
     """
     reader, record = _reader(settings), record_of(source)
-    check_size(source, settings.limits)
+    check_size(source, settings.clips, settings.limits)
     with open_video(source, settings.clips.decoder) as video:
-        check_opened(video, settings)
+        check_opened(video, settings.clips, settings.limits)
         pixels = reader.pixels(video, record, reader.planner.test_indices(video, record))
         end_seconds = frame_times(video).end_seconds if video.fps else 0.0
     return ReadViews(_streams(pixels, settings), 0.0, end_seconds)
@@ -92,9 +92,9 @@ def read_windows(source: VideoSource, settings: ReadSettings) -> list[ReadViews]
 
 def _each_window(source: VideoSource, settings: ReadSettings) -> Iterator[ReadViews]:
     reader, record = _reader(settings), record_of(source)
-    check_size(source, settings.limits)
+    check_size(source, settings.clips, settings.limits)
     with open_in_order(source, settings.clips.decoder) as video:
-        check_opened(video, settings)
+        check_opened(video, settings.clips, settings.limits)
         times = frame_times(video)
         seconds = max(times.end_seconds / MOST_WINDOWS, min(LEAST_WINDOW_SECONDS, times.end_seconds))
         windows = times.windows(seconds, seconds)
@@ -111,8 +111,10 @@ def _each_window(source: VideoSource, settings: ReadSettings) -> Iterator[ReadVi
             yield ReadViews(_streams(pixels, settings), window.start_seconds, window.end_seconds)
 
 
-def check_size(source: VideoSource, limits: Limits) -> None:
+def check_size(source: VideoSource, clips: InputSettings, limits: Limits) -> None:
     """Refuse a video that is too large by the bytes of its file or by its header, before it is decoded.
+
+    What its frames are resized to counts as well.
 
     Raises:
         Refusal: names the limit.
@@ -131,32 +133,23 @@ def check_size(source: VideoSource, limits: Limits) -> None:
         except DecodeError as error:
             hint = "it is text, not a video" if is_text(source) else "is it a whole video?"
             raise type(error)(f"{source.name}: {error}; {hint}") from error
-    _check(source, stated.height_px, stated.width_px, stated.seconds, limits)
+    _check(source, (stated.height_px, stated.width_px), stated.seconds, clips, limits)
 
 
-def check_opened(video: Video, settings: ReadSettings) -> None:
+def check_opened(video: Video, clips: InputSettings, limits: Limits) -> None:
     """Refuse a video that is too large by what its decoder finds, or by what its frames are resized to.
 
     Raises:
         Refusal: names the limit.
         DecodeError: its first frame cannot be decoded.
     """
-    info, limits, transform = video.info, settings.limits, settings.clips.transform
-    _check(video.source, info.height_px, info.width_px, info.num_frames / info.fps if info.fps else 0.0, limits)
-    if transform.stretch:
-        return
-    size = (info.height_px, info.width_px)
-    high, wide = before_crop(size, resize_px=transform.resize_px, crop_size=transform.crop_size)
-    if high * wide > limits.max_pixels:
-        raise Refusal(
-            422,
-            "too_many_pixels",
-            f"{video.name}: is {info.width_px}x{info.height_px}, which this network's short side enlarges to "
-            f"{wide}x{high}; this server takes {limits.max_pixels:,} pixels a frame: cut it to a usual shape",
-        )
+    info = video.info
+    seconds = info.num_frames / info.fps if info.fps else 0.0
+    _check(video.source, (info.height_px, info.width_px), seconds, clips, limits)
 
 
-def _check(source: VideoSource, height_px: int, width_px: int, seconds: float, limits: Limits) -> None:
+def _check(source: VideoSource, size: Size, seconds: float, clips: InputSettings, limits: Limits) -> None:
+    height_px, width_px = size
     if height_px * width_px > limits.max_pixels:
         raise Refusal(
             422,
@@ -164,6 +157,16 @@ def _check(source: VideoSource, height_px: int, width_px: int, seconds: float, l
             f"{source.name}: is {width_px}x{height_px}; this server takes {limits.max_pixels:,} pixels a frame: make "
             "it smaller (ffmpeg -i FILE -vf scale=640:-2 OUTPUT.mp4)",
         )
+    transform = clips.transform
+    if not transform.stretch and 0 not in size:  # as where a header states none
+        high, wide = before_crop(size, resize_px=transform.resize_px, crop_size=transform.crop_size)
+        if high * wide > limits.max_pixels:
+            raise Refusal(
+                422,
+                "too_many_pixels",
+                f"{source.name}: is {width_px}x{height_px}, which this network's short side enlarges to {wide}x{high}; "
+                f"this server takes {limits.max_pixels:,} pixels a frame: cut it to a usual shape",
+            )
     if seconds > limits.max_duration_seconds:
         raise Refusal(
             422,
