@@ -25,10 +25,8 @@ hypothesis.settings.load_profile("vidcls")
 CLIP_CLASSES = ("left", "right", "still")
 CLIP_NUM_FRAMES = 8
 CLIP_HEIGHT_PX, CLIP_WIDTH_PX = 32, 40
-OF_LAUNCHERS = (
-    *("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"),
-    "VIDCLS_RUN_FOLDER",
-)
+# Of the programs that tests start, Ray's among them: with two threads the weights they train are others.
+os.environ["OMP_NUM_THREADS"] = "1"
 # Ray reads it when it is first imported, and otherwise ends the tests with a head that is silent for a minute.
 os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "300")
 REMOTE_LIMITS = {"VIDCLS_REMOTE_TIMEOUT": "2", "VIDCLS_REMOTE_RETRIES": "3", "no_proxy": "*"}
@@ -81,14 +79,14 @@ def clip_dataset(clip_folder: Path) -> VideoFolder:
 
 @pytest.fixture(autouse=True)
 def environment_as_before() -> Iterator[None]:
-    """Lightning and launchers note the number of a process in its environment, where the next test would find it."""
-    before = {name: os.environ.get(name) for name in OF_LAUNCHERS}
+    """What Lightning, launchers and libraries note in the environment would be found by the next test."""
+    before = dict(os.environ)
     yield
-    for name, value in before.items():
-        if value is None:
-            os.environ.pop(name, None)
+    for name in {*before, *os.environ} - {"PYTEST_CURRENT_TEST"}:  # this one is of pytest, which removes it itself
+        if name in before:
+            os.environ[name] = before[name]
         else:
-            os.environ[name] = value
+            del os.environ[name]
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,7 @@ trainer:
 NOTING = """
 import hashlib, json, os, time
 from pathlib import Path
+import torch
 from lightning.pytorch import Callback
 
 def digest(values):
@@ -63,9 +64,10 @@ class Noting(Callback):
         step, rank = trainer.global_step, trainer.global_rank
         pixels = {name: digest(stream) for name, stream in batch["streams"].items()}
         weights = {name: digest(value) for name, value in module.state_dict().items()}
-        fact = {"step": step, "rank": rank, "clips": batch["index"].tolist(), "pixels": pixels, "weights": weights}
+        clips, threads = batch["index"].tolist(), torch.get_num_threads()
+        fact = {"threads": threads, "clips": clips, "pixels": pixels, "weights": weights}
         file = self.folder / f"{time.time_ns()}_{os.getpid()}"
-        file.with_suffix(".part").write_text(json.dumps(fact))
+        file.with_suffix(".part").write_text(json.dumps({"step": step, "rank": rank, **fact}))
         file.with_suffix(".part").rename(file.with_suffix(".json"))
         while step in self.stops and not (self.folder / f"killed{step}").exists():
             waits = self.folder / f"waits{step}_{rank}"
@@ -126,7 +128,7 @@ def words(tmp_path: Path, clip_folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def steps(name: str) -> dict[tuple[int, int], dict[str, object]]:
-    """By step and process the clips, digests of their pixels and of the weights; of one taken twice, twice the same."""
+    """By step and process the threads, clips, digests of pixels and of weights; of one taken twice, twice the same."""
     found: dict[tuple[int, int], dict[str, object]] = {}
     for file in sorted(Path(f"{name}_steps").glob("*.json")):
         fact = json.loads(file.read_text())
@@ -150,7 +152,7 @@ def assert_same_training(ours: str, theirs: str) -> None:
     mine, expected = steps(ours), steps(theirs)
     assert mine.keys() == expected.keys()
     for place in sorted(expected):  # the first step that differs, and in what, is the cause
-        for what in ("clips", "pixels", "weights"):
+        for what in ("threads", "clips", "pixels", "weights"):
             assert mine[place][what] == expected[place][what], (place, what)
     for which in ("last", "best"):
         found, wanted = weights(ours, which), weights(theirs, which)
