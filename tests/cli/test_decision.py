@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from vidcls.models.checkpoint import read_checkpoint
 from vidcls.runs.calibration import at_temperature, fitted_on
 from vidcls.runs.held_out import read_held_out
-from vidcls.runs.results import read_scores
+from vidcls.runs.score_files import read_scores
 
 Command = Callable[..., Any]
 CLASSES = ("left", "right", "still")

@@ -6,6 +6,8 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,16 @@ import pytest
 from vidcls import load
 from vidcls.cli import main
 from vidcls.compare.cost import measure
+from vidcls.files import write_csv
+from vidcls.models.ensemble_file import read_ensemble
 from vidcls.predict.ensemble_predictor import EnsemblePredictor
 from vidcls.predict.open_model import open_model
-from vidcls.runs.results import ScoredVideos, read_scores
+from vidcls.runs.calibration import at_temperature
+from vidcls.runs.held_out import HeldOutFacts, write_held_out
+from vidcls.runs.results import ScoredVideos, joined
 from vidcls.runs.run import read_run
+from vidcls.runs.score_files import read_scores, score_rows
+from vidcls.runs.selective import UnknownTest
 
 OTHER = """
 seed_everything: 2
@@ -127,6 +135,74 @@ def test_an_ensemble_is_a_run_that_reports_and_compares_and_is_all_that_it_needs
         ("predict", "runs/both", "--source", video, "--live"),
     ):
         assert "is an ensemble" in vidcls(*words).refusal(), words
+
+
+def test_an_ensemble_answers_unknown_by_a_threshold_of_its_own_as_a_checkpoint_and_as_a_file(
+    vidcls: Callable, members: tuple[Path, Path], clip_folder: Path, tmp_path: Path
+) -> None:
+    folders = [Path(shutil.copytree(folder, tmp_path / f"member{k}")) for k, folder in enumerate(members)]
+    for folder in folders:
+        own = read_run(folder).videos
+        at_several = [
+            at_temperature(own, temperature) for temperature in (0.7, 0.9, 1.1, 1.3)
+        ]  # equal to no test video
+        repeated = joined(
+            [replace(each, paths=tuple(f"{k}/{path}" for path in own.paths)) for k, each in enumerate(at_several)]
+        )
+        write_held_out(folder, repeated, HeldOutFacts(len(repeated), repeated.class_names, "single_label"))
+        leave_out(folder, number=0)
+    chosen = ("--unknown", "max_probability", "--known_share", "0.5", "--temperature_scaling")
+    made = vidcls("ensemble", *folders, "--run", "runs/both", *chosen)
+    assert made.status == 0, made
+    decision = read_ensemble(Path("runs/both/checkpoints/best.ckpt"))[0].decision
+    assert decision.unknown_below is not None
+    summary, together = json.loads(Path("runs/both/test.json").read_text()), read_run(Path("runs/both")).videos
+    below = together.confidence < decision.unknown_below
+    assert 0 < below.sum() < len(below)
+    assert summary["unknown"]["kept"] == pytest.approx(1 - below.mean())
+    assert summary["temperature"] == {"model": decision.temperature["model"]}
+    first, rest = together.confidence[0], together.confidence[1:]  # the video of no class has the scores of the first
+    assert summary["unknown"]["auroc"] == pytest.approx(((rest > first).sum() + 0.5) / len(together))
+    assert "1 videos of jump, which were left out: AUROC" in made.out
+    assert ",jump," in Path("runs/both/test_left_out.csv").read_text().splitlines()[1]
+    assert vidcls("report", "runs/both").status == 0
+    models = ["runs/both"]
+    if all(map(find_spec, ("onnx", "onnxscript", "onnxruntime"))):
+        exported = vidcls("export", "runs/both", "both.zip", "--num_checked", "1", "--no_timing")
+        assert exported.status == 0, exported
+        models.append("both.zip")
+    paths = [clip_folder / path for path in together.paths]
+    for model in models:
+        assert vidcls("predict", model, *paths, "--unknown", "--output", "p.json").status == 0
+        found = {row["path"]: row["prediction"] for row in json.loads(Path("p.json").read_text())["predictions"]}
+        assert [found[str(path)] == "unknown" for path in paths] == below.tolist()
+    assert vidcls("ensemble", *members, "--run", "runs/plain").status == 0
+    refusal = vidcls("predict", "runs/plain", *paths, "--unknown").refusal()
+    assert "make it with vidcls ensemble --unknown max_probability" in refusal
+    odd = ("ensemble", *members, "--run", "runs/odd")
+    assert (
+        "must lie above 0 and up to 1" in vidcls(*odd, "--unknown", "max_probability", "--known_share", "2").refusal()
+    )
+    assert "--known_share belongs to --unknown" in vidcls(*odd, "--known_share", "0.9").refusal()
+
+
+def leave_out(folder: Path, *, number: int) -> None:
+    """As if the test had one more video, of a class that was left out, with the scores of the one of this number."""
+    content = json.loads((folder / "test.json").read_text())
+    content["unknown"] = UnknownTest(None, None, None, ("jump",), 1, auroc=0.5).to_dict()
+    (folder / "test.json").write_text(json.dumps(content))
+    write_csv(folder / "test_left_out.csv", score_rows(read_run(folder).videos.at(np.array([number])), labels=["jump"]))
+
+
+def test_members_that_left_out_other_videos_are_refused(
+    vidcls: Callable, members: tuple[Path, Path], tmp_path: Path
+) -> None:
+    folders = [Path(shutil.copytree(folder, tmp_path / f"member{k}")) for k, folder in enumerate(members)]
+    for number, folder in enumerate(folders):
+        leave_out(folder, number=number)
+    assert "left out other classes or videos" in vidcls("ensemble", *folders, "--run", "runs/both").refusal()
+    (folders[1] / "test_left_out.csv").write_text("path,label\n")
+    assert "writes it again" in vidcls("ensemble", *folders, "--run", "runs/both").refusal()
 
 
 def test_an_ensemble_is_exported_as_one_file_that_answers_like_it_without_torch(

@@ -34,7 +34,7 @@ from vidcls.models import SingleFrame
 from vidcls.predict import Predictor
 from vidcls.report.data_page import thumbnails
 from vidcls.report.video_facts import VideoFacts
-from vidcls.runs.results import read_scores
+from vidcls.runs.score_files import read_scores
 from vidcls.types import ClipSettings
 from vidcls.video_part import VideoPart
 

@@ -21,7 +21,7 @@ from vidcls.models.classifier import VideoClassifier
 from vidcls.models.probe import Probe
 from vidcls.predict.open_model import open_model
 from vidcls.predict.scoring import VideoScorer
-from vidcls.runs.results import SCORE_PREFIX
+from vidcls.runs.score_files import SCORE_PREFIX
 from vidcls.runs.trained_model import checkpoint_of
 from vidcls.tasks import Task
 from vidcls.training.distillation import DistillationSettings, Teacher

@@ -30,7 +30,8 @@ from vidcls.runs.folder import (
     scores_name,
 )
 from vidcls.runs.reading import reading
-from vidcls.runs.results import ScoredVideos, score_rows, write_scores
+from vidcls.runs.results import ScoredVideos
+from vidcls.runs.score_files import score_rows, write_scores
 from vidcls.runs.selective import UnknownTest, unknown_test
 from vidcls.runs.summary import Summary, write_summary
 from vidcls.tasks.single_label import TOP5
@@ -126,19 +127,13 @@ class ResultFiles(Callback):
     def _unknown(self, model: VideoClassifier, data: VideoDataModule, videos: ScoredVideos) -> UnknownTest | None:
         found, confidence = model.left_out_scores, None
         if found is not None:
-            write_csv(self.run / LEFT_OUT_FILE, _left_out_rows(found, data.left_out))
-            confidence = scored_videos(found, data.left_out).confidence
+            unlabelled = scored_videos(found, data.left_out)
+            labels = [label_text(data.left_out[int(index)].classes) for index in found.indices]
+            write_csv(self.run / LEFT_OUT_FILE, score_rows(unlabelled, labels=labels))
+            confidence = unlabelled.confidence
         if not model.task.has_one_class:
             return None
         return unknown_test(videos, model.decision.unknown_below, confidence, data.left_out_classes)
-
-
-def _left_out_rows(scores: VideoScores, records: Sequence[VideoRecord]) -> list[list[str]]:
-    """The table of videos of no class: as ``test.csv``, with the labels that the network does not know."""
-    videos = scored_videos(scores, records)
-    header, *rows = score_rows(videos)
-    labels = [label_text(records[int(index)].classes) for index in scores.indices]
-    return [header, *([row[0], label, *row[2:]] for row, label in zip(rows, labels, strict=True))]
 
 
 def calibration_line(temperature: float, found: Mapping[str, Mapping[str, float]]) -> str:

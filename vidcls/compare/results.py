@@ -23,7 +23,8 @@ from vidcls.compare.settings import (
 from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.runs.curves import validation_curve
 from vidcls.runs.folder import BEST, CONFIG_FILE, ENSEMBLE_FILE, METRICS_FILE, SCORES_FILE, SUMMARY_FILE, checkpoint_in
-from vidcls.runs.results import ScoredVideos, joined, read_scores
+from vidcls.runs.results import ScoredVideos, joined
+from vidcls.runs.score_files import read_scores
 from vidcls.runs.summary import read_summary, tested_checkpoint
 from vidcls.settings_file import read_settings
 

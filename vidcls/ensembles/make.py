@@ -12,18 +12,21 @@ import numpy as np
 import torch
 import yaml
 
-from vidcls.callbacks.result_files import table_text, write_confusion
+from vidcls.callbacks.result_files import calibration_line, table_text, write_confusion
+from vidcls.ensembles.decision import ChosenDecision, choose_for
+from vidcls.ensembles.left_out import LeftOut, left_out_of
 from vidcls.ensembles.members import Member, aligned, data_of
-from vidcls.ensembles.thresholds import ChosenThresholds, choose_thresholds
 from vidcls.ensembles.weights import ChosenWeights, ValidationScores, choose_weights, combined
 from vidcls.errors import ConfigurationError
 from vidcls.files import printable, write_text
 from vidcls.models.ensemble_file import write_ensemble
+from vidcls.runs.calibration import at_temperature, before_and_after
 from vidcls.runs.estimates import estimates
 from vidcls.runs.folder import (
     BEST,
     CONFIG_FILE,
     ENSEMBLE_FILE,
+    LEFT_OUT_FILE,
     SCORES_FILE,
     SUMMARY_FILE,
     checkpoint_in,
@@ -31,9 +34,12 @@ from vidcls.runs.folder import (
     scores_name,
 )
 from vidcls.runs.reading import reading
-from vidcls.runs.results import ScoredVideos, write_scores
+from vidcls.runs.results import ScoredVideos
+from vidcls.runs.score_files import write_scores
+from vidcls.runs.selective import unknown_test
 from vidcls.runs.summary import Summary, write_summary
 from vidcls.tasks.ensemble import Ensemble, Rule
+from vidcls.training.decision_settings import DecisionSettings
 from vidcls.training.results import CHUNK
 from vidcls.types import MODEL_ROW
 
@@ -48,6 +54,7 @@ def make_ensemble(
     *,
     rule: Rule,
     has_chosen_weights: bool,
+    settings: DecisionSettings,
     say: Callable[[str], object],
 ) -> Ensemble:
     """Write the run; its test is computed from the tests of the members, for no network has to run again for that.
@@ -57,6 +64,7 @@ def make_ensemble(
         folder: an empty one.
         rule: mean or product of their probabilities.
         has_chosen_weights: whether the weights are those with the least validation loss; else all are equal.
+        settings: what else is chosen on the validation videos.
         say: prints a line.
 
     Raises:
@@ -82,15 +90,15 @@ def make_ensemble(
         weights=chosen.weights if chosen is not None else (1 / len(members),) * len(members),
         task_name=first.videos.task_name,
     )
-    by_class = choose_thresholds(members, ensemble, validation)
-    if by_class is not None:
-        ensemble = replace(ensemble, thresholds=by_class.thresholds)
+    decided = choose_for(members, ensemble, validation, settings)
+    ensemble = replace(ensemble, decision=decided.decision)
     checkpoint = checkpoint_in(folder, BEST)
     write_ensemble(checkpoint, ensemble, [member.checkpoint for member in members])
-    _write_settings(members, ensemble, chosen, by_class, folder)
+    _write_settings(members, ensemble, chosen, decided, folder)
     rows = {member.name: aligned(member.run.videos, ensemble.class_names, first.videos.paths) for member in members}
     together = combined(ensemble, list(rows.values()))
-    confusion_files = _write_results(members, ensemble, together, rows, folder)
+    left_out = left_out_of(members, ensemble)
+    also_written, lines = _write_results(members, ensemble, together, rows, left_out, folder)
     say(f"{len(members)} members, {rule} of their probabilities")
     for name, share in zip(ensemble.names, ensemble.shares, strict=True):
         say(f"  {name}: weight {share:.3f}")
@@ -101,10 +109,12 @@ def make_ensemble(
         )
         if chosen.num_videos < FEW_VIDEOS:
             say(f"  hint: fewer than {FEW_VIDEOS} videos are few to choose weights on: prefer --weights equal")
-    if by_class is not None:
-        say(f"  {printable(by_class.line)}")
+    for line in decided.lines:
+        say(f"  {printable(line)}")
+    for line in lines:
+        say(printable(line))
     written = [checkpoint_name(BEST), ENSEMBLE_FILE, SCORES_FILE, *map(scores_name, rows), SUMMARY_FILE]
-    say(f"written to {folder}: {', '.join([*written, *confusion_files])}")
+    say(f"written to {folder}: {', '.join([*written, *also_written])}")
     return ensemble
 
 
@@ -112,14 +122,14 @@ def _write_settings(
     members: Sequence[Member],
     ensemble: Ensemble,
     chosen: ChosenWeights | None,
-    by_class: ChosenThresholds | None,
+    decided: ChosenDecision,
     folder: Path,
 ) -> None:
     """Say what it was made of, and what it was tested on, as the configuration of any run says the latter."""
     content = {
         **ensemble.to_dict(),
         "chosen_weights": None if chosen is None else asdict(chosen),
-        "chosen_thresholds": None if by_class is None else by_class.line,
+        "chosen_decision": list(decided.lines),
         "members": [
             {"name": member.name, "run": str(member.run.folder), "checkpoint": str(member.checkpoint)}
             for member in members
@@ -141,9 +151,10 @@ def _write_results(
     ensemble: Ensemble,
     videos: ScoredVideos,
     rows: dict[str, ScoredVideos],
+    left_out: LeftOut | None,
     folder: Path,
-) -> list[str]:
-    """Write and print what its test says; the names of the files about confusions."""
+) -> tuple[list[str], list[str]]:
+    """Write and print what its test says; the names of further files, and lines on what its decision does."""
     first = members[0].run.summary
     unread = members[0].unread
     write_scores(folder / SCORES_FILE, videos, unread=unread)
@@ -170,11 +181,37 @@ def _write_results(
     }
     if ensemble.task.thresholds is not None:
         summary["thresholds"] = ensemble.task.thresholds.tolist()
+    lines = _note_decision(summary, ensemble, videos.without(unread), videos, left_out)
     write_summary(folder, summary)
-    confusion_files = write_confusion(folder, videos)
+    files = write_confusion(folder, videos)
+    if left_out is not None:
+        left_out.write(folder)
+        files.append(LEFT_OUT_FILE)
     text = table_text(table, fusion=ensemble.rule, num_videos=len(videos), num_classes=len(ensemble.class_names))
     print("\n".join([text, *map(printable, reading(videos, found))]))
-    return confusion_files
+    return files, lines
+
+
+def _note_decision(
+    summary: Summary, ensemble: Ensemble, read: ScoredVideos, videos: ScoredVideos, left_out: LeftOut | None
+) -> list[str]:
+    """Add what the decision does in the test to the summary, as for any run; lines that say it."""
+    lines: list[str] = []
+    temperature = ensemble.decision.temperature.get(MODEL_ROW)
+    if temperature is not None:
+        summary["temperature"] = {MODEL_ROW: temperature}
+        summary["calibration"] = {}
+        if len(read):
+            found = before_and_after(at_temperature(read, 1 / temperature), read)
+            summary["calibration"] = {MODEL_ROW: found}
+            lines.append(calibration_line(temperature, found))
+    if ensemble.task.has_one_class:
+        confidence, names = (None, ()) if left_out is None else (left_out.videos.confidence, left_out.class_names)
+        unknown = unknown_test(videos, ensemble.decision.unknown_below, confidence, names)
+        if unknown is not None:
+            summary["unknown"] = unknown.to_dict()
+            lines.append(unknown.line)
+    return lines
 
 
 def _measured(videos: ScoredVideos) -> dict[str, float]:

@@ -9,13 +9,12 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vidcls.errors import ConfigurationError, listed
 from vidcls.models.checkpoint import read_checkpoint
 from vidcls.runs.folder import BEST, CONFIG_FILE, VALIDATION_FILE, name_and_start
-from vidcls.runs.held_out import read_held_out
-from vidcls.runs.results import ScoredVideos
+from vidcls.runs.held_out import HeldOut, read_held_out
+from vidcls.runs.results import ScoredVideos, collated
 from vidcls.runs.run import RunFolder, read_run
 from vidcls.settings_file import section, settings_in
 from vidcls.tasks import task_of
@@ -48,8 +47,9 @@ class Member:
         """Test videos that it could not read."""
         return frozenset(video["path"] for video in self.run.summary.get("unread", ()))
 
-    def validated(self) -> ScoredVideos:
-        """The videos of its validation with its scores, which ``validation.csv`` keeps.
+    @cached_property
+    def held_out(self) -> HeldOut:
+        """What ``validation.csv`` keeps: the videos of its validation, with the scores of its network.
 
         Raises:
             ConfigurationError: there is no such file, it is damaged, or of another checkpoint than the tested one.
@@ -64,8 +64,16 @@ class Member:
         found = read_held_out(folder)
         if found is None:
             raise ConfigurationError(f"{folder}: has no {VALIDATION_FILE} to choose on: {again} writes it")
-        videos = found.videos
-        scores = self.decision.applied({MODEL_ROW: videos.scores}, videos.task)[MODEL_ROW]  # as its test has them
+        return found
+
+    def validated(self) -> ScoredVideos:
+        """The same videos with its scores as its test has them, at its temperature.
+
+        Raises:
+            ConfigurationError: as of :attr:`held_out`.
+        """
+        videos = self.held_out.videos
+        scores = self.decision.applied({MODEL_ROW: videos.scores}, videos.task)[MODEL_ROW]
         return replace(videos, scores=scores)
 
 
@@ -98,27 +106,14 @@ def aligned(videos: ScoredVideos, class_names: Sequence[str], paths: Sequence[st
     place_of = {path: place for place, path in enumerate(videos.paths)}
     places = np.array([place_of[path] for path in paths])
     columns = np.array([videos.class_names.index(name) for name in class_names])
-    task = task_of(videos.task_name, class_names)
-    labels = [task.target(videos.task.classes_of(videos.labels[place])) for place in places]
-    return ScoredVideos(
-        tuple(class_names),
-        tuple(paths),
-        np.array([np.asarray(label) for label in labels]),
-        tuple(videos.groups[place] for place in places),
-        videos.scores[places][:, columns],
-        videos.task_name,
-        _thresholds(videos, places, columns),
-        parts=tuple(videos.part(place) for place in places.tolist()) if videos.parts else (),
+    task, found = task_of(videos.task_name, class_names), videos.at(places)
+    return replace(
+        found,
+        class_names=tuple(class_names),
+        labels=collated([task.target(found.task.classes_of(label)) for label in found.labels]),
+        scores=found.scores[:, columns],
+        thresholds=None if found.thresholds is None else found.thresholds[..., columns],
     )
-
-
-def _thresholds(
-    videos: ScoredVideos, places: NDArray[np.intp], columns: NDArray[np.intp]
-) -> NDArray[np.float64] | None:
-    found = videos.thresholds
-    if found is None:
-        return None
-    return found[columns] if found.ndim == 1 else found[places][:, columns]
 
 
 def labels_by_path(videos: ScoredVideos) -> dict[str, tuple[str, ...]]:

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from vidcls.clips.indices import ClipIndices
 from vidcls.clips.planning import ClipPlanner
 from vidcls.clips.settings import InputSettings
-from vidcls.errors import CheckpointError, ConfigurationError
+from vidcls.errors import CheckpointError
 from vidcls.predict.one_video import record_of
 from vidcls.predict.prediction import Prediction
+from vidcls.predict.scoring import check_unknown
 from vidcls.tasks import Task
-from vidcls.tasks.decision import UNKNOWN, Decision
+from vidcls.tasks.decision import Decision
 from vidcls.types import MODEL_ROW, VideoRecord
 from vidcls.video import Video, VideoReader, open_video
 from vidcls.video.in_order import in_order, open_in_order, open_to_share
@@ -87,13 +88,7 @@ class ClipScorer(ABC, Generic[Clip]):
         Raises:
             ConfigurationError: nothing was chosen, or a class is called so.
         """
-        if UNKNOWN in self.class_names:
-            raise ConfigurationError(f"{self.path}: has a class called {UNKNOWN}: leave --unknown out, or rename it")
-        if self.decision.unknown_below is None:
-            raise ConfigurationError(
-                f"{self.path}: has no threshold for unknown videos: train with --model.decision.unknown "
-                "max_probability, or leave --unknown out"
-            )
+        check_unknown(self, remedy="train with --model.decision.unknown max_probability")
         self.says_unknown = True
 
     def answer(self, scores: NDArray[np.floating]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from vidcls.clips.settings import InputSettings
 from vidcls.errors import ConfigurationError
 from vidcls.predict.clip_scorer import Scores
 from vidcls.predict.prediction import Prediction
-from vidcls.predict.scoring import VideoScorer
+from vidcls.predict.scoring import VideoScorer, check_unknown
 from vidcls.tasks import Task
 from vidcls.tasks.decision import Decision
 from vidcls.tasks.ensemble import Ensemble
@@ -39,6 +39,8 @@ class EnsemblePredictor:
         self.path = path
         self.ensemble = ensemble
         self.members = tuple(members)
+        self.says_unknown = False
+        """Whether an answer may be ``unknown``; see :meth:`say_unknown`."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -57,23 +59,21 @@ class EnsemblePredictor:
 
     @property
     def decision(self) -> Decision:
-        """The thresholds of the classes alone: what members chose has had its effect on their scores."""
-        return Decision(thresholds=self.ensemble.thresholds)
+        """That of the ensemble: what members chose has had its effect on their scores."""
+        return self.ensemble.decision
 
-    def say_unknown(self) -> NoReturn:
-        """Not possible: no threshold was chosen for what the members say together.
+    def say_unknown(self) -> None:
+        """Answer ``unknown`` from now on where the largest probability is below what was chosen on validation.
 
         Raises:
-            ConfigurationError: always.
+            ConfigurationError: nothing was chosen, or a class is called so.
         """
-        raise ConfigurationError(
-            f"{self.path}: is an ensemble, for which no threshold for unknown videos was chosen: leave --unknown out, "
-            "or pass one of its members"
-        )
+        check_unknown(self, remedy="make it with vidcls ensemble --unknown max_probability")
+        self.says_unknown = True
 
     def answer(self, scores: NDArray[np.floating]) -> tuple[str, ...]:
         """The classes that a video of these probabilities ``(K,)`` is given."""
-        return self.task.answer(scores)
+        return self.decision.answer(scores, self.task, says_unknown=self.says_unknown)
 
     @property
     def device_text(self) -> str:

@@ -16,7 +16,7 @@ from vidcls.console import visible
 from vidcls.errors import ConfigurationError, VidclsError
 from vidcls.outputs import check_place
 from vidcls.predict.prediction import Prediction
-from vidcls.runs.results import SCORE_PREFIX
+from vidcls.runs.score_files import SCORE_PREFIX
 from vidcls.tasks.decision import UNKNOWN
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vidcls.clips.settings import InputSettings
+from vidcls.errors import ConfigurationError
 from vidcls.predict.prediction import Prediction
 from vidcls.tasks import Task
-from vidcls.tasks.decision import Decision
+from vidcls.tasks.decision import UNKNOWN, Decision
 from vidcls.video_part import VideoPart
 
 if TYPE_CHECKING:
@@ -86,3 +87,21 @@ class VideoScorer(Protocol):
         progress: Callable[[int], object] = int,
     ) -> Iterator[Prediction]:
         """The scores of each window of a long video as they come, in order of time."""
+
+
+def check_unknown(scorer: VideoScorer, *, remedy: str) -> None:
+    """Refuse to say ``unknown`` where no threshold was chosen for it.
+
+    Args:
+        scorer: is to say it.
+        remedy: how its model gets a threshold, for the message.
+
+    Raises:
+        ConfigurationError: nothing was chosen, or a class is called so.
+    """
+    if UNKNOWN in scorer.class_names:
+        raise ConfigurationError(f"{scorer.path}: has a class called {UNKNOWN}: leave --unknown out, or rename it")
+    if scorer.decision.unknown_below is None:
+        raise ConfigurationError(
+            f"{scorer.path}: has no threshold for unknown videos: {remedy}, or leave --unknown out"
+        )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from vidcls.runs.calibration import (
     Calibration,
@@ -15,7 +13,6 @@ from vidcls.runs.calibration import (
     fitted_on,
 )
 from vidcls.runs.held_out import HeldOut
-from vidcls.runs.results import ScoredVideos
 from vidcls.runs.run import RunFolder
 from vidcls.types import MODEL_ROW
 
@@ -60,7 +57,7 @@ def confidence_of(run: RunFolder, held_out: HeldOut | None) -> Confidence | None
         held_out: scores of its validation videos.
     """
     unread = {video["path"] for video in run.summary.get("unread", ())}
-    videos = without(run.videos, unread)
+    videos = run.videos.without(unread)
     if not len(videos):
         return None
     applied = (run.summary.get("temperature") or {}).get(MODEL_ROW)
@@ -82,18 +79,4 @@ def confidence_of(run: RunFolder, held_out: HeldOut | None) -> Confidence | None
         calibration(after),
         held_out.facts.words,
         found.note,
-    )
-
-
-def without(videos: ScoredVideos, unread: set[str]) -> ScoredVideos:
-    """The videos whose names are not among ``unread``."""
-    kept = np.array([path not in unread for path in videos.paths], dtype=bool)
-    if kept.all():
-        return videos
-    return replace(
-        videos,
-        paths=tuple(path for path, keep in zip(videos.paths, kept, strict=True) if keep),
-        labels=videos.labels[kept],
-        groups=tuple(group for group, keep in zip(videos.groups, kept, strict=True) if keep),
-        scores=videos.scores[kept],
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vidcls.report.confidence import without
 from vidcls.runs.calibration import at_temperature
 from vidcls.runs.held_out import HeldOut
 from vidcls.runs.label_issues import LabelIssue, label_issues
@@ -47,7 +46,7 @@ def listed_videos(run: RunFolder, held_out: HeldOut | None) -> list[ListedVideos
         ListedVideos("training" if facts.is_cross_validated else "validation", facts.words, own, label_issues(own))
     ]
     unread = {video["path"] for video in run.summary.get("unread", ())}
-    tested = without(run.videos, unread)
+    tested = run.videos.without(unread)
     if len(tested) and tested.class_names == own.class_names and not set(tested.paths) & set(own.paths):
         applied = (run.summary.get("temperature") or {}).get(MODEL_ROW, 1.0)
         tested = at_temperature(tested, 1 / applied)  # as those of the validation are

@@ -13,7 +13,8 @@ from pathlib import Path
 from vidcls.errors import ConfigurationError
 from vidcls.files import write_text
 from vidcls.runs.folder import VALIDATION_FACTS_FILE, VALIDATION_FILE
-from vidcls.runs.results import ScoredVideos, read_scores, write_scores
+from vidcls.runs.results import ScoredVideos
+from vidcls.runs.score_files import read_scores, write_scores
 from vidcls.settings_file import read_json
 
 

@@ -1,30 +1,22 @@
-"""The scores of every video of a test -> what they say, and ``test.csv``, written and read again."""
+"""The scores of every video of a test -> what they say."""
 
 from __future__ import annotations
 
-import csv
-from array import array
-from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidcls.class_names import label_text
-from vidcls.files import write_csv
 from vidcls.tasks import DEFAULT_TASK, Task, task_of
 from vidcls.tasks.task import Measure
-from vidcls.video_part import PART_COLUMNS, VideoPart, part_cells, part_in_cells, part_units
+from vidcls.video_part import VideoPart
 
 if TYPE_CHECKING:
     from vidcls.types import Target
-
-SCORE_PREFIX = "p_"
-UNREAD = "(unread)"
-"""The prediction in the file for a video that could not be read; its scores are wrong by every count."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +98,25 @@ class ScoredVideos:
         """Positions of videos with scores that are NaN or infinite: their training diverged."""
         return np.flatnonzero(~np.isfinite(self.scores).all(axis=1))
 
+    def at(self, places: NDArray[np.integer | np.bool_]) -> ScoredVideos:
+        """Some of the videos, in the order of these positions ``(M,)``, or where a mask ``(N,)`` says so."""
+        numbers = np.arange(len(self))[places].tolist()
+        thresholds = self.thresholds
+        return replace(
+            self,
+            paths=tuple(self.paths[k] for k in numbers),
+            labels=self.labels[numbers],
+            groups=tuple(self.groups[k] for k in numbers),
+            scores=self.scores[numbers],
+            thresholds=thresholds[numbers] if thresholds is not None and thresholds.ndim == 2 else thresholds,
+            parts=tuple(self.parts[k] for k in numbers) if self.parts else (),
+        )
+
+    def without(self, paths: Container[str]) -> ScoredVideos:
+        """All but these videos."""
+        kept = np.array([path not in paths for path in self.paths], dtype=bool)
+        return self if kept.all() else self.at(kept)
+
     def measured(self, key: str) -> float:
         """The value of one metric, such as ``top1``."""
         return self.measures[key](None)
@@ -144,7 +155,7 @@ def joined(tests: Sequence[ScoredVideos]) -> ScoredVideos:
     return ScoredVideos(
         class_names,
         tuple(path for test in tests for path in test.paths),
-        _collated(labels),
+        collated(labels),
         tuple(group for test in tests for group in test.groups),
         np.concatenate(scores),
         task.name,
@@ -153,78 +164,6 @@ def joined(tests: Sequence[ScoredVideos]) -> ScoredVideos:
     )
 
 
-def write_scores(path: Path, videos: ScoredVideos, *, unread: Container[str] = ()) -> None:
-    """Write a line for each video, ``path,label,group,prediction,p_<class>...``, with the probabilities in full.
-
-    Where some are parts of videos, ``start,end`` (or ``start_frame,end_frame``) follow ``path``.
-
-    Args:
-        path: the file, such as ``test.csv``.
-        videos: to write.
-        unread: paths of videos that could not be read.
-    """
-    write_csv(path, score_rows(videos, unread=unread))
-
-
-def score_rows(videos: ScoredVideos, *, unread: Container[str] = ()) -> Iterator[list[str]]:
-    """The header and the lines of the file one at a time: those of thousands of classes are larger than memory."""
-    units = part_units(videos.parts)
-    of_parts = [column for unit in units for column in PART_COLUMNS[unit]]
-    yield ["path", *of_parts, "label", "group", "prediction", *(SCORE_PREFIX + name for name in videos.class_names)]
-    for number, (path, group, row) in enumerate(zip(videos.paths, videos.groups, videos.scores, strict=True)):
-        prediction, part = UNREAD if path in unread else videos.prediction(number), videos.part(number)
-        name = path if part is None else path.removesuffix(part.fragment)
-        scores = (f"{p:.9g}" for p in row.tolist())
-        yield [name, *part_cells(part, units), videos.label(number), group, prediction, *scores]
-
-
-def read_scores(
-    path: Path, class_names: Sequence[str], task_name: str | None = None, thresholds: Sequence[float] | None = None
-) -> ScoredVideos:
-    """What :func:`write_scores` wrote.
-
-    Args:
-        path: the file.
-        class_names: K names, in the order that the scores are to have.
-        task_name: what the labels mean; the default task where None.
-        thresholds: of each class, where the task has any and they are not its own.
-
-    Raises:
-        OSError: it cannot be read.
-        ConfigurationError: there is no such task.
-        KeyError: a column is missing, or a label is none of the classes.
-        ValueError, csv.Error: it is damaged, or has no video.
-    """
-    task = task_of(task_name, class_names).with_thresholds(thresholds)
-    paths: list[str] = []
-    labels: list[Target] = []
-    groups: list[str] = []
-    parts: list[VideoPart | None] = []
-    scores = array("d")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.reader(file)
-        column_of = {name: number for number, name in enumerate(next(rows, []))}
-        named = [column_of[name] for name in ("path", "label", "group")]
-        scored = [column_of[SCORE_PREFIX + name] for name in class_names]
-        of_parts = {name: column_of[name] for pair in PART_COLUMNS.values() for name in pair if name in column_of}
-        for row in filter(None, rows):
-            if len(row) < len(column_of):
-                raise ValueError(f"line {rows.line_num} has {len(row)} of {len(column_of)} cells")
-            name, label, group = (row[column] for column in named)
-            parts.append(part_in_cells({column: row[at] for column, at in of_parts.items()}))
-            paths.append(name if parts[-1] is None else name + parts[-1].fragment)
-            labels.append(task.target(task.classes_in(label)))
-            groups.append(group)
-            scores.extend([float(row[column]) for column in scored])
-    if not paths:
-        raise ValueError("no video")
-    table = np.frombuffer(scores, dtype=np.float64).reshape(len(paths), len(class_names))
-    found = tuple(parts) if any(parts) else ()
-    return ScoredVideos(
-        tuple(class_names), tuple(paths), _collated(labels), tuple(groups), table, task.name, task.thresholds, found
-    )
-
-
-def _collated(labels: Sequence[Target]) -> NDArray[np.generic]:
+def collated(labels: Sequence[Target]) -> NDArray[np.generic]:
     """Targets of single videos -> ``(N,)`` or ``(N, K)``."""
     return np.array([np.asarray(label) for label in labels])

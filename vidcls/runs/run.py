@@ -17,7 +17,8 @@ from vidcls.runs.folder import (
     SCORES_FILE,
     SUMMARY_FILE,
 )
-from vidcls.runs.results import ScoredVideos, read_scores
+from vidcls.runs.results import ScoredVideos
+from vidcls.runs.score_files import read_scores
 from vidcls.runs.summary import Summary, read_summary
 from vidcls.runs.trainings import read_trainings
 

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from vidcls.class_names import checked_class_names
 from vidcls.tasks import task_of
+from vidcls.tasks.decision import NO_DECISION, Decision
 from vidcls.tasks.task import Task
+from vidcls.types import MODEL_ROW
 
 Rule = Literal["mean", "product"]
 
@@ -30,8 +32,8 @@ class Ensemble:
         rule: ``mean`` or ``product`` of their probabilities.
         weights: ``(M,)``, at least 0; their sum does not matter.
         task_name: what a label means, by the name of the task.
-        thresholds: from which probability of the answer on a video has a class, ``(K,)``, where it may have several;
-            empty for those of the task. Those of members are for what each says alone.
+        decision: what turns the mean or product into an answer, with its temperature in the row ``model``. Those of
+            the members are for what each says alone.
     """
 
     names: tuple[str, ...]
@@ -39,7 +41,7 @@ class Ensemble:
     rule: Rule
     weights: tuple[float, ...]
     task_name: str
-    thresholds: tuple[float, ...] = ()
+    decision: Decision = NO_DECISION
 
     def __post_init__(self) -> None:
         """Refuse what gives no answer."""
@@ -53,7 +55,7 @@ class Ensemble:
     @cached_property
     def task(self) -> Task:
         """What a label means."""
-        return task_of(self.task_name, self.class_names).with_thresholds(self.thresholds)
+        return self.decision.deciding(task_of(self.task_name, self.class_names))
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -67,10 +69,12 @@ class Ensemble:
         return scores[..., [place_of[name] for name in self.class_names]]
 
     def combined(self, scores: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Probabilities ``(M, ..., K)`` of the members -> those of all ``(..., K)``."""
+        """Probabilities ``(M, ..., K)`` of the members -> those of the ensemble ``(..., K)``, at its temperature."""
         if self.rule == "mean":
-            return np.tensordot(self.shares, scores.astype(np.float64), axes=1).astype(np.float32)
-        return self.task.array_probabilities(np.tensordot(self.shares, self.task.array_logits(scores), axes=1))
+            found = np.tensordot(self.shares, scores.astype(np.float64), axes=1).astype(np.float32)
+        else:
+            found = self.task.array_probabilities(np.tensordot(self.shares, self.task.array_logits(scores), axes=1))
+        return self.decision.applied({MODEL_ROW: found}, self.task)[MODEL_ROW]
 
     def to_dict(self) -> dict[str, object]:
         """In plain types."""
@@ -80,7 +84,7 @@ class Ensemble:
             "rule": self.rule,
             "weights": list(self.weights),
             "task": self.task_name,
-            "thresholds": list(self.thresholds),
+            "decision": self.decision.to_dict(),
         }
 
     @classmethod
@@ -97,7 +101,7 @@ class Ensemble:
             rule=plain["rule"],
             weights=tuple(map(float, plain["weights"])),
             task_name=str(plain["task"]),
-            thresholds=tuple(map(float, plain.get("thresholds", ()))),
+            decision=Decision.from_dict(plain.get("decision")),
         )
         assert found.task.class_names == found.class_names  # thresholds that no task can have are a ValueError
         return found
