@@ -82,7 +82,7 @@ def environment_as_before() -> Iterator[None]:
     """What Lightning, launchers and libraries note in the environment would be found by the next test."""
     before = dict(os.environ)
     yield
-    for name in {*before, *os.environ} - {"PYTEST_CURRENT_TEST"}:  # this one is of pytest, which removes it itself
+    for name in {*before, *os.environ} - {"PYTEST_CURRENT_TEST", "WANDB_SERVICE"}:  # whose makers remove them
         if name in before:
             os.environ[name] = before[name]
         else:
