@@ -35,6 +35,7 @@ from vidcls.models import (
     Conv3D,
     EarlyFusion,
     LateFusion,
+    MoViNet,
     RecurrentConv,
     SingleFrame,
     SlowFast,
@@ -63,6 +64,7 @@ def models(clip: ClipSettings, backbone: str, backbone_3d: str) -> dict[str, Cal
         "recurrent_conv": lambda: RecurrentConv(backbone=backbone, **common),  # type: ignore[arg-type]
         "tsm": lambda: TSM(backbone=backbone, **common),  # type: ignore[arg-type]
         "slowfast": lambda: SlowFast(depth=14, width=16, **common),  # type: ignore[arg-type]
+        "movinet": lambda: MoViNet(form="tiny", causal=True, **common),  # type: ignore[arg-type]
         "x3d": lambda: X3D(form="tiny", **common),  # type: ignore[arg-type]
         "two_stream": lambda: TwoStream(spatial=backbone, temporal=backbone, **common),  # type: ignore[arg-type]
         "two_stream_fusion": lambda: TwoStreamFusion(spatial=backbone, temporal=backbone, **common),  # type: ignore[arg-type]

@@ -31,6 +31,7 @@ CONFIGS = (
     "tsm",
     "slowfast",
     "x3d",
+    "movinet",
     "two_stream",
     "two_stream_fusion",
 )

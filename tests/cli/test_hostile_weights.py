@@ -60,6 +60,7 @@ WEIGHTS_COMMANDS = {
     },
     "Conv3D": "fit --config C --model Conv3D --model.backbone small_3d --model.weights F --data.clip_len 8",
     "SlowFast": "fit --config C --model SlowFast --model.depth 14 --model.width 8 --model.weights F --data.clip_len 8",
+    "MoViNet": "fit --config C --model MoViNet --model.form tiny --model.weights F --data.clip_len 8",
     "X3D": "fit --config C --model X3D --model.form tiny --model.weights F --data.clip_len 8",
     "a large backbone": "fit --config C --model SingleFrame --model.backbone resnet18 --model.weights F",
     "flow in training": "fit --config C --data.flow_settings.method raft --data.flow_settings.weights F",

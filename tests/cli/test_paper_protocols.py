@@ -106,6 +106,7 @@ PROTOCOLS = {
         "Simonyan and Zisserman 2014: 25 frames x 10 crops, averaged; fusion by the mean of softmax scores",
         fusion="mean",
     ),
+    "movinet_a0_kinetics600": Protocol(1, 1, "Kondratyuk et al. 2021; the authors' code: one clip, the centre of it"),
     "x3d_m_kinetics400": Protocol(10, 3, X3D, named=("three crops of 256x256, here they are of 224x224",)),
     "x3d_s_kinetics400": Protocol(10, 3, X3D, named=("three crops of 182x182, here they are of 160x160",)),
 }
@@ -164,6 +165,8 @@ TRAININGS = {
     # Feichtenhofer et al. 2019, appendix: 256 epochs for up to 4 frames of the slow pathway, and 196 for more (8x8).
     "slowfast_kinetics400": Training(196, 1.6, 1024, 8000 / (196 * STEPS_OF_AN_EPOCH), 1e-4),
     "tsm_something_something": Training(50, 0.01, 64, 0.0, 1e-4),  # Lin et al. 2019, 5.1: half the epochs of Kinetics
+    # Of the authors' code: 85785 steps of 1024 clips of some 366,000.
+    "movinet_a0_kinetics600": Training(240, 1.8, 1024, 2145 / 85785, 3e-5, dropout=0.2),
     "x3d_m_kinetics400": X3D_TRAINING,
     "x3d_s_kinetics400": X3D_TRAINING,
 }

@@ -52,6 +52,7 @@ def test_there_are_configurations_of_every_kind() -> None:
         "conv3d",
         "early_fusion",
         "late_fusion",
+        "movinet",
         "multi_label",
         "recurrent_conv",
         "single_frame",

@@ -51,6 +51,7 @@ ROWS = (
     Row("SlowFast", "slowfast", 213_658, "Feichtenhofer et al. 2019 (SlowFast)"),
     Row("TSM", "tsm", 33_496, "Lin et al. 2019 (TSM)"),
     Row("X3D", "x3d", 290_170, "Feichtenhofer 2020 (X3D)"),
+    Row("MoViNet", "movinet", 53_286, "Kondratyuk et al. 2021 (MoViNet)"),
     Row("TwoStream", "two_stream", 68_864, "Simonyan and Zisserman 2014; TSN; two-stream I3D"),
     Row("AudioVisual", "audio_visual", 66_704, "Hershey et al. 2017 (VGGish), fused late"),
     Row("ThreeStream", "three_stream", 102_072, "as `TwoStream`, with sound"),

@@ -8,6 +8,7 @@ from vidcls.models.classifier import VideoClassifier
 from vidcls.models.conv3d import Conv3D
 from vidcls.models.early_fusion import EarlyFusion
 from vidcls.models.late_fusion import LateFusion
+from vidcls.models.movinet import MoViNet
 from vidcls.models.probe import Probe
 from vidcls.models.recurrent_conv import RecurrentConv
 from vidcls.models.single_frame import SingleFrame
@@ -29,6 +30,7 @@ __all__ = [
     "EarlyFusion",
     "HasParts",
     "LateFusion",
+    "MoViNet",
     "Probe",
     "RecurrentConv",
     "SingleFrame",

@@ -1,0 +1,118 @@
+"""Layers that look back in time alone, and networks of them that go on where the frames before ended.
+
+Kondratyuk et al.: MoViNets, CVPR 2021, section 3.2: what a layer needs of earlier frames is kept ("stream buffer"), so
+that frames may come one by one, each is computed once, and the answer is that of all of them as one clip::
+
+    one clip     f0 f1 f2 f3 f4 f5  ->  logits
+    a stream     f0 f1 | f2 | f3 f4 f5  ->  logits of f0 f1, of f0 f1 f2, and of all six: the same
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+Past = tuple[Tensor, ...]
+"""What a layer keeps of the frames before; empty where there were none."""
+
+
+class Streamed(nn.Module):
+    """A layer that can go on where the frames before ended.
+
+    Attributes:
+        past: what it keeps of them; None where each clip begins anew, as in training.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.past: Past | None = None
+
+
+class FramesBefore(Streamed):
+    """Puts the last frames before, or zeros where there were none, in front: ``(B, C, T, H, W)`` -> ``T + N`` frames.
+
+    Args:
+        num_frames: N.
+    """
+
+    def __init__(self, num_frames: int) -> None:
+        super().__init__()
+        self.num_frames = num_frames
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """``(B, C, T, H, W)`` -> ``(B, C, N + T, H, W)``."""
+        B, C, _, H, W = maps.shape
+        before = self.past[0] if self.past else maps.new_zeros(B, C, self.num_frames, H, W)
+        joined = torch.cat([before, maps], dim=2)
+        if self.past is not None:
+            self.past = (joined[:, :, -self.num_frames :],)
+        return joined
+
+
+class CumulativeMean(Streamed):
+    """The mean over a frame and all before it: ``(B, C, T, 1, 1)`` of T frames -> the same shape."""
+
+    def forward(self, means: Tensor) -> Tensor:
+        """``(B, C, T, 1, 1)`` -> ``(B, C, T, 1, 1)``."""
+        total, num_before = means.cumsum(dim=2), 0
+        if self.past:
+            total, num_before = total + self.past[0], int(self.past[1])
+        count = num_before + torch.arange(1, means.shape[2] + 1, device=means.device, dtype=means.dtype)
+        if self.past is not None:
+            self.past = (total[:, :, -1:], torch.tensor(num_before + means.shape[2]))
+        return total / count.view(1, 1, -1, 1, 1)
+
+
+class MeanSoFar(nn.Module):
+    """The mean over all places of a clip and of the frames before it: ``(B, C, T, H, W)`` -> ``(B, C)``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean = CumulativeMean()
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """``(B, C, T, H, W)`` -> ``(B, C)``."""
+        if self.mean.past is None:
+            return maps.flatten(2).mean(dim=2)
+        return self.mean(maps.mean(dim=(3, 4), keepdim=True))[:, :, -1, 0, 0]
+
+
+class FrameStream:
+    """A network over one stream of frames, which come in pieces of any length.
+
+    Args:
+        network: in evaluation mode; every layer of it that looks over time is a :class:`Streamed` one.
+
+    Raises:
+        ValueError: it has no such layer.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+        self._layers = [module for module in network.modules() if isinstance(module, Streamed)]
+        if not self._layers:
+            raise ValueError(f"{type(network).__name__} looks at frames that come later: it has no stream")
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the frames before: the next ones are the first."""
+        self._pasts: list[Past] = [()] * len(self._layers)
+
+    @torch.no_grad()
+    def __call__(self, frames: Tensor) -> Tensor:
+        """The next frames ``(B, C, T, H, W)`` -> what the network says of all frames so far.
+
+        Raises:
+            ValueError: the network is in training mode, in which normalisation depends on the piece.
+        """
+        if self._network.training:
+            raise ValueError("a stream is scored in evaluation mode: call eval() on the network first")
+        for layer, past in zip(self._layers, self._pasts, strict=True):
+            layer.past = past
+        try:
+            out: Tensor = self._network(frames)
+            self._pasts = [layer.past or () for layer in self._layers]
+        finally:
+            for layer in self._layers:
+                layer.past = None
+        return out
