@@ -25,7 +25,7 @@ hypothesis.settings.load_profile("vidcls")
 CLIP_CLASSES = ("left", "right", "still")
 CLIP_NUM_FRAMES = 8
 CLIP_HEIGHT_PX, CLIP_WIDTH_PX = 32, 40
-# Of the programs that tests start, Ray's among them: with two threads the weights they train are others.
+# For the programs that tests start, Ray's among them: two threads give other weights. ``one_thread`` sets it here.
 os.environ["OMP_NUM_THREADS"] = "1"
 # Ray reads it when it is first imported, and otherwise ends the tests with a head that is silent for a minute.
 os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "300")

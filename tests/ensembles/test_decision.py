@@ -109,6 +109,8 @@ def test_thresholds_of_a_file_that_no_answer_can_have_are_refused(thresholds: ob
         Ensemble.from_dict({**of_rule("mean").to_dict(), "decision": {"thresholds": thresholds}})
     older = {name: value for name, value in of_rule("mean").to_dict().items() if name != "decision"}
     assert Ensemble.from_dict(older) == of_rule("mean")
+    of_older = Ensemble.from_dict({**older, "thresholds": [0.2, 0.4]})
+    assert of_older == replace(of_rule("mean"), decision=Decision(thresholds=(0.2, 0.4)))
 
 
 def of_one_class(folder: Path, name: str, seed: int, *, tested_views: int = 1) -> Member:
@@ -148,7 +150,7 @@ def test_a_mean_of_calibrated_members_is_underconfident_and_gets_a_temperature_a
     assert model.answer(unsure) == ("b",)
     model.say_unknown()
     assert (model.answer(unsure), model.answer(sure)) == (("unknown",), ("b",))
-    with pytest.raises(ConfigurationError, match="make it with vidcls ensemble --unknown max_probability"):
+    with pytest.raises(ConfigurationError, match="make it again with vidcls ensemble --unknown max_probability"):
         EnsemblePredictor(Path("best.ckpt"), ensemble, ()).say_unknown()
 
 

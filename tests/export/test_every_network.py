@@ -21,6 +21,7 @@ from vidcls.models import (
     AudioVisual,
     Conv3D,
     EarlyFusion,
+    MoViNet,
     Probe,
     RecurrentConv,
     SingleFrame,
@@ -75,6 +76,9 @@ TRAPS: dict[str, Callable[[Path], VideoClassifier]] = {
     "lstm": lambda _: RecurrentConv(class_names=CLASSES, clip=clip_of(clip_len=3), backbone="small", recurrence="lstm"),
     "svm": lambda _: with_svm(),
     "several labels": lambda _: small(TwoStream, CLASSES, clip_of(num_snippets=2, clip_len=1), task="multi_label"),
+    "padding of even sizes": lambda _: MoViNet(
+        class_names=CLASSES, clip=clip_of(), form="tiny", zero_init_residual=False
+    ),
     "3d pooling": lambda _: Conv3D(class_names=CLASSES, clip=clip_of(clip_len=8), backbone="i3d_resnet18"),
     "probe": lambda _: probe(),
     "transformers": transformer,

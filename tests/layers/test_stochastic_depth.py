@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from vidcls.layers.backbones import build_backbone
+from vidcls.layers.backbones.movinet import MoViNetNet
 from vidcls.layers.backbones.slowfast import SlowFastNet
 from vidcls.layers.backbones.x3d import X3DNet
 from vidcls.layers.backbones_3d import build_backbone_3d
@@ -55,7 +56,10 @@ def test_each_sample_drops_block_l_of_L_with_chance_l_over_L_and_a_kept_branch_i
     assert not torch.equal(network(x), copied(x))
 
 
-@pytest.mark.parametrize(("build", "num_blocks"), [(partial(SlowFastNet, 50), 2 * 16), (partial(X3DNet, "m"), 26)])
+@pytest.mark.parametrize(
+    ("build", "num_blocks"),
+    [(partial(SlowFastNet, 50), 2 * 16), (partial(X3DNet, "m"), 26), (partial(MoViNetNet, "a0"), 15)],
+)
 def test_the_blocks_of_both_pathways_and_of_separate_channels_are_found(
     build: Callable[[], nn.Module], num_blocks: int
 ) -> None:

@@ -69,3 +69,32 @@ def test_what_has_no_stream_says_so() -> None:
         FrameStream(nn.Conv3d(1, 1, 3))
     with pytest.raises(ValueError, match="call eval"):
         FrameStream(CumulativeMean())(torch.zeros(1, 1, 1, 1, 1))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_long_stream_in_half_precision_has_the_mean_of_the_whole(dtype: torch.dtype) -> None:
+    layer = CumulativeMean().eval()
+    stream = FrameStream(layer)
+    for _ in range(600):
+        found = stream(torch.ones(1, 1, 5, 1, 1, dtype=dtype))  # a sum in bfloat16 stays at 256
+    assert found.dtype == dtype
+    assert found[0, 0, -1].item() == 1.0
+    assert layer(torch.ones(1, 1, 3000, 1, 1, dtype=dtype))[0, 0, -1].item() == 1.0
+
+
+def test_only_what_is_needed_of_earlier_frames_is_kept() -> None:
+    stream = FrameStream(FramesBefore(2).eval())
+    stream(torch.zeros(1, 1, 100, 4, 4))
+    assert [past[0].untyped_storage().nbytes() for past in stream._pasts] == [2 * 4 * 4 * 4]
+
+
+def test_frames_of_another_size_or_none_are_refused() -> None:
+    stream = FrameStream(CumulativeMean().eval())
+    stream(torch.zeros(1, 2, 3, 1, 1))
+    with pytest.raises(ValueError, match=r"frames are \(B, C, H, W\) = \(2, 2, 1, 1\), those before were .*reset\(\)"):
+        stream(torch.zeros(2, 2, 3, 1, 1))
+    for odd in (torch.zeros(1, 2, 0, 1, 1), torch.zeros(2, 3, 1, 1)):
+        with pytest.raises(ValueError, match="with T of at least 1"):
+            stream(odd)
+    stream.reset()
+    stream(torch.zeros(2, 2, 3, 1, 1))

@@ -16,7 +16,8 @@ CHEAP: dict[str, dict[str, object]] = {  # arguments that make a net small; a mo
     "Conv3D": {"backbone": "small_3d"},
     "EarlyFusion": {"backbone": "small"},
     "LateFusion": {"backbone": "small", "joined_fc": 8},
-    "MoViNet": {"form": "tiny", "zero_init_residual": False},  # else a first step moves none of its branches
+    # A block that is its shortcut at first has a branch that a first step does not move.
+    "MoViNet": {"form": "tiny", "causal": True, "zero_init_residual": False},
     "Probe": {"backbone": "small", "weights": None, "train_on": "clips"},
     "RecurrentConv": {"backbone": "small", "levels": ["block3", "block4"], "widths": [4, 6]},
     "SingleFrame": {"backbone": "small"},

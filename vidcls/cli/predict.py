@@ -43,7 +43,7 @@ DESCRIPTION = """Label videos with a trained model, in the way in which its test
   vidcls predict best new.mp4
   vidcls predict runs/two_stream clips 'more/*.mp4' --output scores.csv
   vidcls predict best long.mp4 --window_seconds 2 --output timeline.json --overlay labelled.mp4
-  vidcls predict best new.mp4 --unknown      (where it was trained with --model.decision.unknown)
+  vidcls predict best new.mp4 --unknown      (trained with --model.decision.unknown, or an ensemble made with --unknown)
   vidcls predict model.onnx new.mp4          (a file of vidcls export, which needs no torch)
 
   vidcls predict best long.mp4 --window_seconds 2 --hop_seconds 0.5 --segments segments.csv

@@ -54,19 +54,20 @@ def choose_for(
     several = not ensemble.task.has_one_class
     if several and settings.unknown is not None:
         raise ConfigurationError(
-            f"--unknown is for videos of one class each: in the task {ensemble.task_name} one may have none"
+            f"--unknown is for videos of one class each, and in the task {ensemble.task_name} one may have none: leave "
+            "it out"
         )
     has_thresholds = several and settings.thresholds and any(member.decision.thresholds for member in members)
-    usual = ["thresholds by class: 0.5 for each"] if several and not has_thresholds else []
-    usual = [f"{line}, as in the members" for line in usual]
+    usual = ["thresholds by class: 0.5 for each, as in the members"] if several and not has_thresholds else []
     if not has_thresholds and not settings.is_asked:
         return ChosenDecision(NO_DECISION, tuple(usual))
     try:
         scored = validation()
     except ConfigurationError as error:
         if settings.is_asked:
-            option = "--unknown" if settings.unknown is not None else "--temperature_scaling"
-            raise ConfigurationError(f"{option}: {error}, or leave {option} out") from error
+            asked = {"--temperature_scaling": settings.temperature_scaling, "--unknown": settings.unknown is not None}
+            options = " and ".join(option for option, is_asked in asked.items() if is_asked)
+            raise ConfigurationError(f"{options}: {error}, or leave {options} out") from error
         why = f"thresholds by class: 0.5 for each, though members have others: {error}; then make the ensemble again"
         return ChosenDecision(NO_DECISION, (why,))
     decision, lines = choose_decision(
@@ -87,6 +88,6 @@ def _of_fewer_views(members: Sequence[Member]) -> Iterator[str]:
         if facts.views_per_video != tested and not facts.is_cross_validated:
             yield (
                 f"hint: {member.name}: its test averages {tested} views of a video, its validation scores "
-                f"{facts.views_per_video}, so that what is chosen suits other scores than those of the test: train it "
-                "with --model.decision.temperature_scaling true, which scores the validation videos as a test does"
+                f"{facts.views_per_video}, so what is chosen may not suit the test: a member that is trained with "
+                "--model.decision.temperature_scaling true scores its validation videos as its test does"
             )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from vidcls.ensembles.members import Member, aligned
 from vidcls.ensembles.weights import combined
-from vidcls.errors import ConfigurationError
+from vidcls.errors import ConfigurationError, listed
 from vidcls.files import write_csv
 from vidcls.runs.folder import LEFT_OUT_FILE
 from vidcls.runs.results import ScoredVideos
@@ -40,29 +40,37 @@ class LeftOut:
 
 
 def left_out_of(members: Sequence[Member], ensemble: Ensemble) -> LeftOut | None:
-    """The videos of this kind that every member has scored; None where one of them left out none.
+    """The videos of this kind that every member has scored; None where one of them scored none.
 
     Raises:
-        ConfigurationError: a file is damaged, or members scored different videos.
+        ConfigurationError: a file is damaged, or members left out different classes or scored different videos.
     """
     names = [_left_out_classes(member) for member in members]
     if not all(names):
         return None
     found = [_read(member) for member in members]
     first, labels = found[0]
-    for member, (videos, theirs) in zip(members, found, strict=True):
-        if _by_path(videos, theirs) != _by_path(first, labels):
+    expected = dict(zip(first.paths, labels, strict=True))
+    for member, own, (videos, theirs) in zip(members, names, found, strict=True):
+        both = f"{member.run.folder} and {members[0].run.folder}"
+        if set(own) != set(names[0]):
             raise ConfigurationError(
-                f"{member.run.folder} and {members[0].run.folder}: left out other classes or videos: test them again "
-                "on the same list, with the same --data.left_out_classes"
+                f"{both}: left out {listed(own)} and {listed(names[0])}: train them with the same "
+                "--data.left_out_classes"
+            )
+        odd = sorted(dict(zip(videos.paths, theirs, strict=True)).items() ^ expected.items())
+        if odd:
+            raise ConfigurationError(
+                f"{both}: {odd[0][0]}, a video of a class that was left out, was scored by one of them alone: test "
+                "them again on the same list"
             )
     in_order = [aligned(videos, ensemble.class_names, first.paths) for videos, _ in found]
-    return LeftOut(replace(combined(ensemble, in_order), groups=first.groups), labels, names[0])
+    return LeftOut(combined(ensemble, in_order), labels, names[0])
 
 
 def _left_out_classes(member: Member) -> tuple[str, ...]:
     tested = unknown_test_in(member.run.summary)
-    return tested.left_out_classes if tested is not None else ()
+    return tested.left_out_classes if tested is not None and tested.num_left_out else ()
 
 
 def _read(member: Member) -> tuple[ScoredVideos, tuple[str, ...]]:
@@ -77,7 +85,3 @@ def _read(member: Member) -> tuple[ScoredVideos, tuple[str, ...]]:
             f"{member.run.folder} writes it again"
         ) from error
     return videos, labels
-
-
-def _by_path(videos: ScoredVideos, labels: Sequence[str]) -> Mapping[str, str]:
-    return dict(zip(videos.paths, labels, strict=True))

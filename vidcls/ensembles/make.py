@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from vidcls.ensembles.weights import ChosenWeights, ValidationScores, choose_wei
 from vidcls.errors import ConfigurationError
 from vidcls.files import printable, write_text
 from vidcls.models.ensemble_file import write_ensemble
-from vidcls.runs.calibration import at_temperature, before_and_after
+from vidcls.runs.calibration import before_and_after
 from vidcls.runs.estimates import estimates
 from vidcls.runs.folder import (
     BEST,
@@ -38,6 +38,7 @@ from vidcls.runs.results import ScoredVideos
 from vidcls.runs.score_files import write_scores
 from vidcls.runs.selective import unknown_test
 from vidcls.runs.summary import Summary, write_summary
+from vidcls.tasks.decision import NO_DECISION
 from vidcls.tasks.ensemble import Ensemble, Rule
 from vidcls.training.decision_settings import DecisionSettings
 from vidcls.training.results import CHUNK
@@ -181,7 +182,8 @@ def _write_results(
     }
     if ensemble.task.thresholds is not None:
         summary["thresholds"] = ensemble.task.thresholds.tolist()
-    lines = _note_decision(summary, ensemble, videos.without(unread), videos, left_out)
+    untempered = combined(replace(ensemble, decision=NO_DECISION), list(rows.values()))
+    lines = _note_decision(summary, ensemble, videos, untempered, unread, left_out)
     write_summary(folder, summary)
     files = write_confusion(folder, videos)
     if left_out is not None:
@@ -193,16 +195,21 @@ def _write_results(
 
 
 def _note_decision(
-    summary: Summary, ensemble: Ensemble, read: ScoredVideos, videos: ScoredVideos, left_out: LeftOut | None
+    summary: Summary,
+    ensemble: Ensemble,
+    videos: ScoredVideos,
+    untempered: ScoredVideos,
+    unread: Container[str],
+    left_out: LeftOut | None,
 ) -> list[str]:
     """Add what the decision does in the test to the summary, as for any run; lines that say it."""
     lines: list[str] = []
-    temperature = ensemble.decision.temperature.get(MODEL_ROW)
-    if temperature is not None:
+    if ensemble.decision.is_tempered:
+        temperature, read = ensemble.decision.temperature[MODEL_ROW], videos.without(unread)
         summary["temperature"] = {MODEL_ROW: temperature}
         summary["calibration"] = {}
         if len(read):
-            found = before_and_after(at_temperature(read, 1 / temperature), read)
+            found = before_and_after(untempered.without(unread), read)
             summary["calibration"] = {MODEL_ROW: found}
             lines.append(calibration_line(temperature, found))
     if ensemble.task.has_one_class:

@@ -1,4 +1,4 @@
-"""Padding as TensorFlow's ``same``: a stride of s gives ``ceil(size / s)`` places, and what is uneven comes after."""
+"""Padding as TensorFlow's ``same``: a stride of s gives ``ceil(size / s)`` places, and an odd zero goes after."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class SameConv3d(nn.Conv3d):
 
 
 class SameMean(nn.Module):
-    """The mean of 3x3 places with a stride of 2, of those that are there: ``(B, C, T, H, W)`` -> half the size."""
+    """The mean of 3x3 places with a stride of 2, where padding is not counted: ``(B, C, T, H, W)`` -> half the size."""
 
     def forward(self, maps: Tensor) -> Tensor:
         """``(B, C, T, H, W)`` -> ``(B, C, T, ceil(H / 2), ceil(W / 2))``."""

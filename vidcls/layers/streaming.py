@@ -1,4 +1,4 @@
-"""Layers that look back in time alone, and networks of them that go on where the frames before ended.
+"""Causal layers, and networks of them that continue a stream.
 
 Kondratyuk et al.: MoViNets, CVPR 2021, section 3.2: what a layer needs of earlier frames is kept ("stream buffer"), so
 that frames may come one by one, each is computed once, and the answer is that of all of them as one clip::
@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 
 Past = tuple[Tensor, ...]
-"""What a layer keeps of the frames before; empty where there were none."""
+"""What a layer keeps of earlier frames; empty if there were none."""
 
 
 class Streamed(nn.Module):
-    """A layer that can go on where the frames before ended.
+    """A layer that can continue a stream.
 
     Attributes:
-        past: what it keeps of them; None where each clip begins anew, as in training.
+        past: what it keeps of earlier frames; None if each clip starts anew, as in training.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Streamed(nn.Module):
 
 
 class FramesBefore(Streamed):
-    """Puts the last frames before, or zeros where there were none, in front: ``(B, C, T, H, W)`` -> ``T + N`` frames.
+    """Prepends the last frames, or zeros if there were none: ``(B, C, T, H, W)`` -> ``N + T`` frames.
 
     Args:
         num_frames: N.
@@ -45,22 +45,27 @@ class FramesBefore(Streamed):
         before = self.past[0] if self.past else maps.new_zeros(B, C, self.num_frames, H, W)
         joined = torch.cat([before, maps], dim=2)
         if self.past is not None:
-            self.past = (joined[:, :, -self.num_frames :],)
+            self.past = (joined[:, :, -self.num_frames :].clone(),)  # not a view, which would keep all of it
         return joined
 
 
 class CumulativeMean(Streamed):
-    """The mean over a frame and all before it: ``(B, C, T, 1, 1)`` of T frames -> the same shape."""
+    """The mean over a frame and all before it: ``(B, C, T, 1, 1)`` of T frames -> the same shape.
+
+    Sums are in float32 at least, whatever the network computes in: in half precision those of a long stream stop
+    growing.
+    """
 
     def forward(self, means: Tensor) -> Tensor:
         """``(B, C, T, 1, 1)`` -> ``(B, C, T, 1, 1)``."""
-        total, num_before = means.cumsum(dim=2), 0
+        dtype = torch.promote_types(means.dtype, torch.float32)
+        total = means.to(dtype).cumsum(dim=2)
+        count = torch.arange(1, means.shape[2] + 1, device=means.device, dtype=dtype).view(1, 1, -1, 1, 1)
         if self.past:
-            total, num_before = total + self.past[0], int(self.past[1])
-        count = num_before + torch.arange(1, means.shape[2] + 1, device=means.device, dtype=means.dtype)
+            total, count = total + self.past[0], count + self.past[1]
         if self.past is not None:
-            self.past = (total[:, :, -1:], torch.tensor(num_before + means.shape[2]))
-        return total / count.view(1, 1, -1, 1, 1)
+            self.past = (total[:, :, -1:].clone(), count[:, :, -1:].clone())
+        return (total / count).to(means.dtype)
 
 
 class MeanSoFar(nn.Module):
@@ -80,6 +85,8 @@ class MeanSoFar(nn.Module):
 class FrameStream:
     """A network over one stream of frames, which come in pieces of any length.
 
+    Several streams of one network may take turns, but not be computed at the same time in several threads.
+
     Args:
         network: in evaluation mode; every layer of it that looks over time is a :class:`Streamed` one.
 
@@ -97,21 +104,31 @@ class FrameStream:
     def reset(self) -> None:
         """Forget the frames before: the next ones are the first."""
         self._pasts: list[Past] = [()] * len(self._layers)
+        self._size: tuple[int, ...] | None = None
 
     @torch.no_grad()
     def __call__(self, frames: Tensor) -> Tensor:
-        """The next frames ``(B, C, T, H, W)`` -> what the network says of all frames so far.
+        """The next frames ``(B, C, T, H, W)`` -> the output of the network for all frames so far.
 
         Raises:
-            ValueError: the network is in training mode, in which normalisation depends on the piece.
+            ValueError: there is no frame, or they have another batch or frame size than those before; the network is in
+                training mode, in which normalization depends on the piece.
         """
         if self._network.training:
             raise ValueError("a stream is scored in evaluation mode: call eval() on the network first")
+        if frames.ndim != 5 or not frames.shape[2]:
+            raise ValueError(f"frames are {tuple(frames.shape)}; expected (B, C, T, H, W) with T of at least 1")
+        size = (*frames.shape[:2], *frames.shape[3:])
+        if self._size not in (None, size):
+            raise ValueError(
+                f"frames are (B, C, H, W) = {size}, those before were {self._size}: a stream keeps its size; call "
+                "reset() before the first frame of another one"
+            )
         for layer, past in zip(self._layers, self._pasts, strict=True):
             layer.past = past
         try:
             out: Tensor = self._network(frames)
-            self._pasts = [layer.past or () for layer in self._layers]
+            self._pasts, self._size = [layer.past or () for layer in self._layers], size
         finally:
             for layer in self._layers:
                 layer.past = None

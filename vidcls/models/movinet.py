@@ -1,4 +1,4 @@
-"""MoViNet: small 3D networks for phones, of which causal forms see a stream frame by frame."""
+"""MoViNet: small 3D networks for phones, whose causal forms process a stream frame by frame."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vidcls.types import RGB, Stream
 
 
 class MoViNet(VideoClassifier):
-    """A 3D network that a search found for little work at few frames per second; causal, it needs no later frame.
+    """A 3D network found by architecture search for low cost at low frame rates; causal forms need no later frames.
 
     Kondratyuk et al.: MoViNets: Mobile Video Networks for Efficient Video Recognition, CVPR 2021. The paper's forms,
     each with the clips of Kinetics-600 that it was found for::

@@ -68,7 +68,8 @@ class EnsemblePredictor:
         Raises:
             ConfigurationError: nothing was chosen, or a class is called so.
         """
-        check_unknown(self, remedy="make it with vidcls ensemble --unknown max_probability")
+        how = "vidcls ensemble --unknown max_probability, which takes 10 common validation videos"
+        check_unknown(self, remedy=f"make it again with {how}")
         self.says_unknown = True
 
     def answer(self, scores: NDArray[np.floating]) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ class Ensemble:
             rule=plain["rule"],
             weights=tuple(map(float, plain["weights"])),
             task_name=str(plain["task"]),
-            decision=Decision.from_dict(plain.get("decision")),
+            decision=Decision.from_dict(plain.get("decision", {"thresholds": plain.get("thresholds", ())})),
         )
         assert found.task.class_names == found.class_names  # thresholds that no task can have are a ValueError
         return found

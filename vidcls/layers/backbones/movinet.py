@@ -24,7 +24,7 @@ class MoViNetNet(Backbone):
     Kondratyuk, Yuan, Li, Zhang, Tan, Brown, Gong: MoViNets: Mobile Video Networks for Efficient Video Recognition, CVPR
     2021. In the causal forms ("stream") a layer sees no later frame: squeeze-and-excitation has the mean over all
     frames so far beside that of the frame, depthwise convolutions are one in space and one over time, each with its
-    normalisation and activation, and swish and sigmoid are their piecewise linear kin, as in the authors' code.
+    normalisation and activation, and hard swish and hard sigmoid replace swish and sigmoid, as in the authors' code.
 
     Args:
         form: ``a0`` to ``a5``, the paper's; ``tiny`` for a CPU.

@@ -23,7 +23,7 @@ class Layers:
     Args:
         num_frames: of a clip, for which it was found.
         side_px: one side of the frames.
-        fps: frames per second.
+        fps: frames per second that it was found for; for information alone.
         stem: channels of the first convolution.
         blocks: of block2 to block6 the channels, then for each block its inner channels and its kernel: ``184/53`` has
             184, and a depthwise 5x3x3.
