@@ -25,6 +25,10 @@ hypothesis.settings.load_profile("vidcls")
 CLIP_CLASSES = ("left", "right", "still")
 CLIP_NUM_FRAMES = 8
 CLIP_HEIGHT_PX, CLIP_WIDTH_PX = 32, 40
+OF_LAUNCHERS = (
+    *("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"),
+    "VIDCLS_RUN_FOLDER",
+)
 # For the programs that tests start, Ray's among them: two threads give other weights. ``one_thread`` sets it here.
 os.environ["OMP_NUM_THREADS"] = "1"
 # Ray reads it when it is first imported, and otherwise ends the tests with a head that is silent for a minute.
@@ -79,14 +83,17 @@ def clip_dataset(clip_folder: Path) -> VideoFolder:
 
 @pytest.fixture(autouse=True)
 def environment_as_before() -> Iterator[None]:
-    """What Lightning, launchers and libraries note in the environment would be found by the next test."""
-    before = dict(os.environ)
+    """Lightning and launchers note the number of a process in its environment, where the next test would find it.
+
+    Not all variables: W&B and Ray keep there what belongs to the state of this process, its service and its token.
+    """
+    before = {name: os.environ.get(name) for name in OF_LAUNCHERS}
     yield
-    for name in {*before, *os.environ} - {"PYTEST_CURRENT_TEST", "WANDB_SERVICE"}:  # whose makers remove them
-        if name in before:
-            os.environ[name] = before[name]
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
         else:
-            del os.environ[name]
+            os.environ[name] = value
 
 
 @pytest.fixture(scope="session")

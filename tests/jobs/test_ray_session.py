@@ -107,6 +107,26 @@ def test_a_program_that_is_connected_to_ray_itself_stays_so(monkeypatch: pytest.
     assert ended == []
 
 
+def test_a_call_without_a_cluster_is_an_error_and_starts_none(tmp_path: Path) -> None:
+    """As of a thread whose cluster was lost: Ray would start another one, and end the program at an unknown actor."""
+    code = """
+from vidcls.jobs import ray_session
+with ray_session("local", num_cpus=1):
+    import ray
+    place = ray.put(1)
+try:
+    ray.get(place)
+except Exception as error:
+    print(type(error).__name__, ray.is_initialized())
+"""
+    pytest.importorskip("ray")
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ENABLE_AUTO_CONNECT"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
+    )
+    assert (done.returncode, done.stdout.split()[-1:]) == (0, ["False"]), done
+
+
 MODULE = sys.modules["vidcls.jobs.ray_session"]  # the package offers the function by this name
 
 

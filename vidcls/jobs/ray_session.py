@@ -35,6 +35,7 @@ _QUIET = {  # read by Ray when it is imported or started
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # else a thread that calls it when its cluster is lost starts another one
     "RAY_gcs_rpc_server_reconnect_timeout_s": "300",  # after which Ray ends a process that waits for a head
 }
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
