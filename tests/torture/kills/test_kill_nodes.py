@@ -63,7 +63,9 @@ class Noting(Callback):
     def on_train_batch_start(self, trainer, module, batch, number):
         step, rank = trainer.global_step, trainer.global_rank
         pixels = {name: digest(stream) for name, stream in batch["streams"].items()}
-        weights = {name: digest(value) for name, value in module.state_dict().items()}
+        # Statistics of normalisation are those of the first process, which DDP sends to the others with each step.
+        values = module.named_parameters() if rank else module.state_dict().items()
+        weights = {name: digest(value.detach()) for name, value in values}
         clips, threads = batch["index"].tolist(), torch.get_num_threads()
         fact = {"threads": threads, "clips": clips, "pixels": pixels, "weights": weights}
         file = self.folder / f"{time.time_ns()}_{os.getpid()}"
