@@ -13,16 +13,14 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
 
 
 class SameConv3d(nn.Conv3d):
-    """A convolution whose padding in space is ``same``; over time it has none, or keeps the number of frames.
+    """A convolution without bias whose padding in space is ``same``; the number of frames is kept.
 
     Args:
         c_in: channels that come in.
         c_out: channels that go out.
-        kernel: ``(T, H, W)``.
+        kernel: ``(T, H, W)``, T odd.
         stride: steps in space.
         groups: of channels.
-        pads_time: whether half a kernel of zeros stands before and after the frames.
-        bias: whether each channel gets a constant.
     """
 
     def __init__(
@@ -33,11 +31,9 @@ class SameConv3d(nn.Conv3d):
         *,
         stride: int = 1,
         groups: int = 1,
-        pads_time: bool = True,
-        bias: bool = False,
     ) -> None:
-        padding = (kernel[0] // 2 if pads_time else 0, 0, 0)
-        super().__init__(c_in, c_out, kernel, stride=(1, stride, stride), padding=padding, groups=groups, bias=bias)
+        padding = (kernel[0] // 2, 0, 0)
+        super().__init__(c_in, c_out, kernel, stride=(1, stride, stride), padding=padding, groups=groups, bias=False)
 
     def forward(self, maps: Tensor) -> Tensor:
         """``(B, C, T, H, W)`` -> ``(B, D, T, ceil(H / stride), ceil(W / stride))``."""

@@ -20,7 +20,7 @@ class Streamed(nn.Module):
     """A layer that can continue a stream.
 
     Attributes:
-        past: what it keeps of earlier frames; None if each clip starts anew, as in training.
+        past: what it keeps of earlier frames; None when it is not in a stream and each clip starts from scratch.
     """
 
     def __init__(self) -> None:
@@ -77,8 +77,6 @@ class MeanSoFar(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """``(B, C, T, H, W)`` -> ``(B, C)``."""
-        if self.mean.past is None:
-            return maps.flatten(2).mean(dim=2)
         return self.mean(maps.mean(dim=(3, 4), keepdim=True))[:, :, -1, 0, 0]
 
 
